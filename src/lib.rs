@@ -1,0 +1,5 @@
+//! bg-run.
+
+pub mod policy;
+pub mod rewrite;
+pub mod shell;

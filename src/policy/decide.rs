@@ -1,0 +1,529 @@
+//! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::PermissionRules;
+use super::rules::{Action, Rule, Rules};
+use super::view::Views;
+use crate::rewrite::{self, Rewrite, Subject};
+use crate::shell::{self, Script, SimpleCommand, Span, Word};
+
+/// The variable by which a call says where it wants to run: `BG_RUN=on`, `BG_RUN=off`.
+pub const MARKER: &str = "BG_RUN";
+
+/// A call that ends within this time may stay in the foreground.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// Programs that end at once: they are no reason for an edit where no rule names what is long.
+#[rustfmt::skip]
+const QUICK: &[&str] = &[
+    ".", ":", "[", "alias", "awk", "basename", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "cut",
+    "date", "declare", "dirname", "echo", "eval", "exec", "exit", "export", "false", "grep", "head", "hostname",
+    "kill", "local", "ls", "mkdir", "mktemp", "mv", "popd", "printf", "pushd", "pwd", "read", "readonly",
+    "return", "rm", "sed", "set", "shift", "shopt", "sleep", "sort", "source", "tail", "tee", "test", "touch",
+    "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
+];
+
+/// A Bash call, as far as the decision needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// The caller asked for the background itself.
+    pub run_in_background: bool,
+}
+
+/// The circumstances of a call.
+pub struct Context<'a> {
+    /// Headless sessions are left alone, and this is one.
+    pub leave_headless: bool,
+    /// Subagents are left alone, and this is one.
+    pub leave_subagent: bool,
+    /// The client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
+    pub no_background_tasks: bool,
+    /// `BG_RUN=off` stands in the environment.
+    pub switched_off: bool,
+    /// Gives the user's permission rules; called only for a call that is rewritten.
+    pub permissions: &'a dyn Fn() -> PermissionRules,
+}
+
+/// Where a call runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// In the background, with the edits.
+    Background,
+    /// In the foreground, because a rule or the call says so.
+    Foreground,
+    /// Left as it is: not ours.
+    Pass,
+}
+
+/// What is to be done with a call, and why.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Where it runs.
+    pub outcome: Outcome,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// For people.
+    pub reason: String,
+    /// The command after its edits.
+    pub rewrite: Rewrite,
+}
+
+impl Decision {
+    /// Whether the call has to be answered: something about it changes.
+    pub fn changes(&self, call: Call<'_>) -> bool {
+        self.rewrite.command != call.command
+            || (self.outcome == Outcome::Background && !call.run_in_background)
+    }
+}
+
+/// What the call says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    On,
+    Off,
+}
+
+/// Decides about `call`.
+pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision {
+    let script = match shell::parse(call.command) {
+        Ok(script) => script,
+        Err(error) => {
+            let rewrite = Rewrite {
+                command: call.command.to_owned(),
+                ..Rewrite::default()
+            };
+            return decision(Outcome::Pass, None, error.to_string(), rewrite);
+        }
+    };
+    let markers = Markers::of(&script, call.command);
+    let subject = Subject {
+        source: call.command,
+        script: &script,
+        markers: &markers.spans,
+    };
+    let verdict = judge(call, rules, context, &script, &markers);
+    let rewrite = if verdict.outcome == Outcome::Background {
+        rewrite::rewrite(subject, &verdict.targets, &(context.permissions)())
+    } else {
+        rewrite::without_markers(subject)
+    };
+    decision(verdict.outcome, verdict.rule, verdict.reason, rewrite)
+}
+
+fn decision(outcome: Outcome, rule: Option<String>, reason: String, rewrite: Rewrite) -> Decision {
+    Decision {
+        outcome,
+        rule,
+        reason,
+        rewrite,
+    }
+}
+
+struct Verdict {
+    outcome: Outcome,
+    rule: Option<String>,
+    reason: String,
+    /// The long-running simple commands.
+    targets: Vec<usize>,
+}
+
+fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
+    Verdict {
+        outcome,
+        rule: None,
+        reason: reason.into(),
+        targets: Vec::new(),
+    }
+}
+
+/// The order of the gates: the call's own word, what makes a background task impossible, the kind of session,
+/// the rules.
+fn judge(
+    call: Call<'_>,
+    rules: &Rules,
+    context: &Context<'_>,
+    script: &Script,
+    markers: &Markers,
+) -> Verdict {
+    if markers.wish == Some(Wish::Off) {
+        return verdict(Outcome::Foreground, "BG_RUN=off asks for the foreground");
+    }
+    if context.no_background_tasks {
+        let reason = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS switches background tasks off";
+        return verdict(Outcome::Pass, reason);
+    }
+    let findings = Findings::of(script, rules);
+    if markers.wish == Some(Wish::On) {
+        let targets = findings.targets(script, &markers.commands);
+        return Verdict {
+            targets,
+            ..verdict(Outcome::Background, "BG_RUN=on asks for the background")
+        };
+    }
+    if context.switched_off {
+        return verdict(
+            Outcome::Pass,
+            "BG_RUN=off in the environment switches bg-run off",
+        );
+    }
+    if context.leave_headless {
+        let reason =
+            "a headless session is left alone: the client may end the task with its answer";
+        return verdict(Outcome::Pass, reason);
+    }
+    if context.leave_subagent {
+        let reason = "a subagent is left alone: the client ends its tasks with its answer";
+        return verdict(Outcome::Pass, reason);
+    }
+    if let Some(found) = &findings.background {
+        return Verdict {
+            outcome: Outcome::Background,
+            rule: Some(found.rule.clone()),
+            reason: found.reason.clone(),
+            targets: findings.targets(script, &[]),
+        };
+    }
+    if let Some(found) = findings.foreground {
+        return Verdict {
+            rule: Some(found.rule),
+            ..verdict(Outcome::Foreground, found.reason)
+        };
+    }
+    if call.run_in_background {
+        return Verdict {
+            targets: findings.targets(script, &[]),
+            ..verdict(
+                Outcome::Background,
+                "the call asks for the background itself",
+            )
+        };
+    }
+    verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches"))
+}
+
+/// What the rules say of each simple command.
+#[derive(Default)]
+struct Findings {
+    long: Vec<usize>,
+    background: Option<Found>,
+    foreground: Option<Found>,
+    short: Option<&'static str>,
+}
+
+struct Found {
+    rule: String,
+    reason: String,
+}
+
+impl Found {
+    fn by(rule: &Rule, command: &SimpleCommand) -> Self {
+        let program = command.program().unwrap_or_default();
+        Self {
+            rule: rule.name.clone(),
+            reason: format!("`{program}`: {}", rule.reason),
+        }
+    }
+}
+
+impl Findings {
+    fn of(script: &Script, rules: &Rules) -> Self {
+        let mut findings = Self::default();
+        let waits = script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_deref() == Some("wait"));
+        for (index, command) in script.simple_commands.iter().enumerate() {
+            let views = Views::of(command);
+            let Some(rule) = rules.winner(&views.views) else {
+                continue;
+            };
+            if rule.action == Action::Foreground {
+                findings
+                    .foreground
+                    .get_or_insert_with(|| Found::by(rule, command));
+            } else if command.place.asynchronous && !waits {
+                findings.short = Some("`&` sends the long command to the background already");
+            } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
+                findings.short = Some("its own time limit ends it within 30 s");
+            } else if command.place.function.is_some() && !is_called(script, index) {
+                findings.short = Some("the long command stands in a function that isn't called");
+            } else {
+                findings.long.push(index);
+                findings
+                    .background
+                    .get_or_insert_with(|| Found::by(rule, command));
+            }
+        }
+        findings
+    }
+
+    /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
+    fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
+        let is_quick = |index: &usize| {
+            let program = script
+                .simple_commands
+                .get(*index)
+                .and_then(SimpleCommand::program);
+            program.is_none_or(|program| QUICK.contains(&program.as_str()))
+        };
+        let mut targets: BTreeSet<usize> = self.long.iter().copied().collect();
+        targets.extend(marked.iter().copied().filter(|index| !is_quick(index)));
+        if targets.is_empty() {
+            targets.extend((0..script.simple_commands.len()).filter(|index| !is_quick(index)));
+        }
+        targets.into_iter().collect()
+    }
+}
+
+/// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.
+fn is_called(script: &Script, index: usize) -> bool {
+    let name = script
+        .simple_commands
+        .get(index)
+        .and_then(|command| command.place.function);
+    let name = name.and_then(|at| script.functions.get(at));
+    name.is_some_and(|name| {
+        script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_ref() == Some(name))
+    })
+}
+
+/// The `BG_RUN=…` assignments in front of commands.
+#[derive(Default)]
+struct Markers {
+    wish: Option<Wish>,
+    spans: Vec<Span>,
+    commands: Vec<usize>,
+}
+
+impl Markers {
+    fn of(script: &Script, source: &str) -> Self {
+        let mut markers = Self::default();
+        for (index, command) in script.simple_commands.iter().enumerate() {
+            if !command.place.editable || command.words.is_empty() {
+                continue;
+            }
+            for word in &command.assignments {
+                let Some(wish) = wish_of(word) else { continue };
+                let Some(span) = with_blank_after(word.span, source) else {
+                    continue;
+                };
+                markers.spans.push(span);
+                markers.commands.push(index);
+                if markers.wish != Some(Wish::Off) {
+                    markers.wish = Some(wish);
+                }
+            }
+        }
+        markers
+    }
+}
+
+fn wish_of(word: &Word) -> Option<Wish> {
+    let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
+    match word
+        .text()
+        .get(name.len() + 1..)?
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "on" | "1" | "yes" | "true" => Some(Wish::On),
+        "off" | "0" | "no" | "false" => Some(Wish::Off),
+        _ => None,
+    }
+}
+
+/// The span with the blanks (and line continuations) that part it from the next word.
+fn with_blank_after(span: Span, source: &str) -> Option<Span> {
+    let rest = source.get(span.end..)?;
+    let mut length = 0;
+    loop {
+        let left = rest.get(length..)?;
+        if left.starts_with([' ', '\t']) {
+            length += 1;
+        } else if left.starts_with("\\\n") {
+            length += 2;
+        } else {
+            break;
+        }
+    }
+    (length > 0).then_some(Span {
+        start: span.start,
+        end: span.end + length,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(permissions: &dyn Fn() -> PermissionRules) -> Context<'_> {
+        Context {
+            leave_headless: false,
+            leave_subagent: false,
+            no_background_tasks: false,
+            switched_off: false,
+            permissions,
+        }
+    }
+
+    fn decided(command: &str) -> Decision {
+        let call = Call {
+            command,
+            run_in_background: false,
+        };
+        decide(
+            call,
+            &Rules::built_in(),
+            &context(&PermissionRules::default),
+        )
+    }
+
+    #[test]
+    fn long_calls_go_and_others_stay() {
+        use Outcome::{Background, Foreground, Pass};
+        for (command, outcome) in [
+            ("pytest", Background),
+            ("cd src && pytest -x | tee log", Background),
+            (
+                "timeout 600 uv run python -m models.segmenter.train --epochs 10",
+                Background,
+            ),
+            ("pytest --version", Foreground),
+            ("make -n", Foreground),
+            ("echo pytest", Pass),
+            ("git commit -m 'pytest'", Pass),
+            ("ls -la", Pass),
+            ("timeout 10 npm run dev", Pass),
+            ("npm run dev & sleep 5; curl localhost", Pass),
+            ("npm test & wait", Background),
+            ("f() { pytest; }", Pass),
+            ("f() { pytest; }; f", Background),
+            ("which pytest", Pass),
+            ("bash -c 'cd x && pytest'", Background),
+            ("echo $(pytest)", Background),
+            ("cat <<'E' > run.sh\npytest\nE", Pass),
+            ("", Pass),
+            ("if", Pass),
+        ] {
+            assert_eq!(decided(command).outcome, outcome, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_word_in_the_call_decides_and_is_taken_out() {
+        for (command, outcome, expected) in [
+            ("BG_RUN=off pytest", Outcome::Foreground, "pytest"),
+            (
+                "BG_RUN=on ./odd-script",
+                Outcome::Background,
+                "PYTHONUNBUFFERED=1 ./odd-script 2>&1",
+            ),
+            (
+                "cd x && FOO=1 BG_RUN='off'  pytest",
+                Outcome::Foreground,
+                "cd x && FOO=1 pytest",
+            ),
+            (
+                "BG_RUN=on cd x && ./run",
+                Outcome::Background,
+                "cd x && PYTHONUNBUFFERED=1 ./run 2>&1",
+            ),
+            (
+                "BG_RUN=on \\\n pytest",
+                Outcome::Background,
+                "PYTHONUNBUFFERED=1 pytest 2>&1",
+            ),
+            ("BG_RUN=maybe ls", Outcome::Pass, "BG_RUN=maybe ls"),
+            ("BG_RUN=on", Outcome::Pass, "BG_RUN=on"),
+            ("BG_RUN=on a; BG_RUN=off b", Outcome::Foreground, "a; b"),
+            (
+                "echo \"$(BG_RUN=off ls)\"",
+                Outcome::Pass,
+                "echo \"$(BG_RUN=off ls)\"",
+            ),
+            ("BG_RUN=on sleep 100", Outcome::Background, "sleep 100"),
+        ] {
+            let decision = decided(command);
+            assert_eq!(
+                (decision.outcome, decision.rewrite.command.as_str()),
+                (outcome, expected),
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
+    fn circumstances_hold_the_rules_back() {
+        let permissions = PermissionRules::default;
+        let run = |change: fn(&mut Context<'_>), command: &str| {
+            let mut context = context(&permissions);
+            change(&mut context);
+            let call = Call {
+                command,
+                run_in_background: false,
+            };
+            let decision = decide(call, &Rules::built_in(), &context);
+            (decision.outcome, decision.rewrite.command)
+        };
+        let pass = (Outcome::Pass, "pytest".to_owned());
+        assert_eq!(run(|c| c.leave_headless = true, "pytest"), pass);
+        assert_eq!(run(|c| c.leave_subagent = true, "pytest"), pass);
+        assert_eq!(
+            run(|c| c.no_background_tasks = true, "BG_RUN=on pytest"),
+            pass
+        );
+        assert_eq!(run(|c| c.switched_off = true, "pytest"), pass);
+        assert_eq!(
+            run(|c| c.leave_headless = true, "BG_RUN=on pytest").0,
+            Outcome::Background
+        );
+    }
+
+    #[test]
+    fn permission_rules_are_read_only_for_what_is_rewritten() {
+        let call = Call {
+            command: "ls -la",
+            run_in_background: false,
+        };
+        let context = context(&|| panic!("read for a call that isn't ours"));
+        assert_eq!(
+            decide(call, &Rules::built_in(), &context).outcome,
+            Outcome::Pass
+        );
+    }
+
+    #[test]
+    fn a_call_that_is_in_the_background_already_gets_the_same_treatment() {
+        let run = |command: &str| {
+            let call = Call {
+                command,
+                run_in_background: true,
+            };
+            let decision = decide(
+                call,
+                &Rules::built_in(),
+                &context(&PermissionRules::default),
+            );
+            (decision.rewrite.command.clone(), decision.changes(call))
+        };
+        assert_eq!(
+            run("cd x && pytest"),
+            ("cd x && PYTHONUNBUFFERED=1 pytest 2>&1".to_owned(), true)
+        );
+        assert_eq!(
+            run("cd x && ./odd"),
+            ("cd x && PYTHONUNBUFFERED=1 ./odd 2>&1".to_owned(), true)
+        );
+        assert_eq!(run("sleep 100"), ("sleep 100".to_owned(), false));
+    }
+}

@@ -1,0 +1,348 @@
+//! The files that rules come from, laid over each other: built-in, the user's, the project's.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::rules::{Action, Layer, Pattern, Rule, Rules};
+
+/// The rules that are part of the program, in the format that users write.
+pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
+
+/// A fault in a rules file: what, where, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// The file; `None` for the built-in rules.
+    pub path: Option<PathBuf>,
+    /// Line and column, from 1.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong, and the mend.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{}", path.display())?,
+            None => f.write_str("built-in rules")?,
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesFile {
+    #[serde(default, rename = "rule")]
+    rules: Vec<RuleEntry>,
+    /// Names of rules to switch off.
+    #[serde(default)]
+    off: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    name: Spanned<String>,
+    action: Option<Action>,
+    enabled: Option<bool>,
+    commands: Option<Texts>,
+    arguments: Option<Texts>,
+    r#match: Option<Texts>,
+    without: Option<Texts>,
+    unless: Option<Texts>,
+    reason: Option<String>,
+}
+
+/// One string, or a list of them.
+struct Texts(Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = seq.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts(texts))
+            }
+        }
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+impl Rules {
+    /// The built-in rules.
+    pub fn built_in() -> Self {
+        let mut rules = Self::default();
+        // A test holds that they are without fault.
+        let _: Result<(), Vec<Problem>> = rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn);
+        rules
+    }
+
+    /// Lays the rules of `text` over these. Either the whole file counts or, with a fault, none of it.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found.
+    pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
+        let path = match layer {
+            Layer::BuiltIn => None,
+            Layer::User(path) | Layer::Project(path) => Some(path.as_path()),
+        };
+        let file: RulesFile = toml::from_str(text).map_err(|error| {
+            vec![Problem {
+                path: path.map(Path::to_owned),
+                position: error.span().map(|span| position(text, span.start)),
+                message: error.message().to_owned(),
+            }]
+        })?;
+        let mut next = self.clone();
+        let mut problems = Vec::new();
+        let mut at_front = 0;
+        for entry in &file.rules {
+            match next.add_rule(entry, layer, at_front) {
+                Ok(Added::New) => at_front += 1,
+                Ok(Added::Changed) => {}
+                Err(fault) => {
+                    let name = entry.name.span().start;
+                    let inside = fault.text.and_then(|fault| text.get(name..)?.find(&fault));
+                    problems.push(Problem {
+                        path: path.map(Path::to_owned),
+                        position: Some(position(text, name + inside.unwrap_or(0))),
+                        message: fault.message,
+                    });
+                }
+            }
+        }
+        for name in &file.off {
+            match next
+                .rules
+                .iter_mut()
+                .find(|rule| rule.name == *name.get_ref())
+            {
+                Some(rule) => {
+                    rule.enabled = false;
+                    rule.layer = layer.clone();
+                }
+                None => problems.push(Problem {
+                    path: path.map(Path::to_owned),
+                    position: Some(position(text, name.span().start)),
+                    message: format!(
+                        "`off` names `{}`, but there is no such rule; `bg-run rules` lists them",
+                        name.get_ref()
+                    ),
+                }),
+            }
+        }
+        if problems.is_empty() {
+            *self = next;
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn add_rule(&mut self, entry: &RuleEntry, layer: &Layer, at: usize) -> Result<Added, Fault> {
+        let name = entry.name.get_ref();
+        let known = self.rules.iter_mut().find(|rule| rule.name == *name);
+        if let Some(rule) = &known
+            && rule.layer == *layer
+        {
+            return Err(Fault::in_rule(format!(
+                "two rules are called `{name}`; rename one of them"
+            )));
+        }
+        let mut rule = known.as_deref().cloned().unwrap_or_else(|| Rule {
+            name: name.clone(),
+            layer: layer.clone(),
+            action: Action::Background,
+            enabled: true,
+            commands: Vec::new(),
+            arguments: Vec::new(),
+            patterns: Vec::new(),
+            without: Vec::new(),
+            unless: Vec::new(),
+            reason: String::new(),
+        });
+        rule.layer = layer.clone();
+        rule.change(entry)?;
+        if let Some(known) = known {
+            *known = rule;
+            return Ok(Added::Changed);
+        }
+        if rule.commands.is_empty() && rule.arguments.is_empty() && rule.patterns.is_empty() {
+            return Err(Fault::in_rule(format!(
+                "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
+            )));
+        }
+        self.rules.insert(at, rule);
+        Ok(Added::New)
+    }
+}
+
+/// What is wrong with a rule.
+struct Fault {
+    /// The text to point at, where it isn't the rule's name.
+    text: Option<String>,
+    message: String,
+}
+
+impl Fault {
+    fn in_rule(message: String) -> Self {
+        Self {
+            text: None,
+            message,
+        }
+    }
+}
+
+enum Added {
+    New,
+    Changed,
+}
+
+impl Rule {
+    /// Takes over what `entry` says and keeps the rest.
+    fn change(&mut self, entry: &RuleEntry) -> Result<(), Fault> {
+        let texts = |texts: &Option<Texts>| texts.as_ref().map(|texts| texts.0.clone());
+        if let Some(commands) = texts(&entry.commands) {
+            self.commands = commands;
+        }
+        if let Some(arguments) = texts(&entry.arguments) {
+            self.arguments = arguments;
+        }
+        if let Some(without) = texts(&entry.without) {
+            self.without = without;
+        }
+        if let Some(sources) = &entry.r#match {
+            self.patterns = compile(&self.name, &sources.0)?;
+        }
+        if let Some(sources) = &entry.unless {
+            self.unless = compile(&self.name, &sources.0)?;
+        }
+        if let Some(reason) = &entry.reason {
+            self.reason.clone_from(reason);
+        }
+        self.action = entry.action.unwrap_or(self.action);
+        self.enabled = entry.enabled.unwrap_or(true);
+        Ok(())
+    }
+}
+
+fn compile(name: &str, sources: &[String]) -> Result<Vec<Pattern>, Fault> {
+    sources
+        .iter()
+        .map(|source| {
+            Pattern::new(source).map_err(|error| {
+                let error = error.lines().last().unwrap_or_default().trim().to_owned();
+                Fault {
+                    text: Some(source.clone()),
+                    message: format!("rule `{name}`: `{source}` is no regular expression: {error}"),
+                }
+            })
+        })
+        .collect()
+}
+
+/// Line and column of a byte, from 1.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Result<Rules, Vec<Problem>> {
+        let mut rules = Rules::built_in();
+        rules.add_layer(text, &Layer::User("/u/rules.toml".into()))?;
+        Ok(rules)
+    }
+
+    #[test]
+    fn the_built_in_rules_have_no_fault() {
+        let mut rules = Rules::default();
+        assert_eq!(rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn), Ok(()));
+        for rule in &rules.rules {
+            assert!(!rule.reason.is_empty(), "{}", rule.name);
+            for pattern in rule.patterns.iter().chain(&rule.unless) {
+                regex::Regex::new(pattern.as_str()).unwrap();
+            }
+            for entry in &rule.commands {
+                let program = entry.split(' ').next().unwrap();
+                assert!(
+                    !program.contains('/'),
+                    "{}: {entry}: programs are seen without folders",
+                    rule.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_changes_switches_off_and_adds() {
+        let rules = user("off = ['training']\n[[rule]]\nname = 'rust'\naction = 'foreground'\n[[rule]]\nname = 'mine'\nmatch = '^x\\b'\n").unwrap();
+        let of = |name: &str| rules.rules.iter().find(|rule| rule.name == name).unwrap();
+        assert!(!of("training").enabled);
+        assert_eq!(of("rust").action, Action::Foreground);
+        assert!(!of("rust").commands.is_empty());
+        assert_eq!(rules.rules[0].name, "mine");
+    }
+
+    #[test]
+    fn faults_name_file_line_and_mend() {
+        for (text, expected) in [
+            (
+                "[[rule]]\nname = 'a'\nmatch = [\n  'ok',\n  '(']\n",
+                "/u/rules.toml:5:4: rule `a`: `(` is no regular expression",
+            ),
+            (
+                "[[rule]]\nname = 'a'\n",
+                "/u/rules.toml:2:8: rule `a` would match every command",
+            ),
+            ("off = ['nope']", "/u/rules.toml:1:8: `off` names `nope`"),
+            (
+                "[[rule]]\nname = 'a'\nmatch = 'x'\neditor = 'vi'\n",
+                "/u/rules.toml:4:1: unknown field `editor`",
+            ),
+            ("[[rule]\n", "/u/rules.toml:1:8: "),
+            (
+                "[[rule]]\nname = 'a'\nmatch = 'x'\n[[rule]]\nname = 'a'\nmatch = 'y'\n",
+                "two rules are called `a`",
+            ),
+        ] {
+            let problems = user(text).unwrap_err();
+            let shown = problems[0].to_string();
+            assert!(shown.contains(expected), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn a_faulty_file_leaves_the_other_layers_alone() {
+        let mut rules = Rules::built_in();
+        let before = rules.rules.len();
+        let faulty = "off = ['rust']\n[[rule]]\nname = 'a'\nmatch = '('\n";
+        assert!(rules.add_layer(faulty, &Layer::User("/u".into())).is_err());
+        assert_eq!(rules.rules.len(), before);
+        assert!(rules.rules.iter().all(|rule| rule.enabled));
+    }
+}

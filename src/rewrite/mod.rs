@@ -1,0 +1,544 @@
+//! The edits that put a call's output into the open: unbuffered, both streams in one file, nothing held back
+//! until the end. Each is an insertion or a deletion at an exact span, and each is left out, with the reason,
+//! where it would change the command's meaning or the user's permissions.
+
+mod check;
+mod interpreter;
+mod tail;
+
+use serde::Serialize;
+
+use crate::policy::PermissionRules;
+use crate::shell::{self, Edit, Script, SimpleCommand, Sink};
+
+const PREFIX: &str = "PYTHONUNBUFFERED=1 ";
+const VARIABLE: &str = "PYTHONUNBUFFERED";
+const JOIN: &str = " 2>&1";
+
+/// The kinds of edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditKind {
+    /// Takes `BG_RUN=on` or `BG_RUN=off` out.
+    TakeOutMarker,
+    /// Puts `PYTHONUNBUFFERED=1` in front.
+    UnbufferedVariable,
+    /// Puts `-u` after the Python interpreter.
+    UnbufferedOption,
+    /// Puts `2>&1` behind.
+    JoinStderr,
+    /// Takes a final `| tail` out.
+    DropTail,
+}
+
+impl EditKind {
+    /// What the edit is for, for people.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::TakeOutMarker => "a word to bg-run, not to the shell",
+            Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
+            Self::JoinStderr => "errors go to the same output",
+            Self::DropTail => "it would hold all output back until the end",
+        }
+    }
+}
+
+/// An edit and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedEdit {
+    /// Its kind.
+    pub kind: EditKind,
+    /// The edit itself.
+    pub edit: Edit,
+}
+
+/// An edit that isn't made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its kind.
+    pub kind: EditKind,
+    /// Why not.
+    pub why: String,
+}
+
+/// A command after its edits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The command to run.
+    pub command: String,
+    /// In the order of the text.
+    pub edits: Vec<PlannedEdit>,
+    /// Edits that were thought of and not made.
+    pub left_out: Vec<LeftOut>,
+    /// The `| tail …` that was taken out.
+    pub dropped_tail: Option<String>,
+}
+
+/// What is to be rewritten.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The command as it came.
+    pub source: &'a str,
+    /// The parsed command.
+    pub script: &'a Script,
+    /// `BG_RUN=…` to take out, each with the blank after it.
+    pub markers: &'a [shell::Span],
+}
+
+/// Takes the markers out and changes nothing else.
+pub fn without_markers(subject: Subject<'_>) -> Rewrite {
+    let edits = subject.markers.iter().map(|span| PlannedEdit {
+        kind: EditKind::TakeOutMarker,
+        edit: Edit::deletion(*span),
+    });
+    finish(subject, edits.collect(), Vec::new())
+}
+
+/// Plans and makes the edits for the simple commands at the indices `targets`.
+pub fn rewrite(subject: Subject<'_>, targets: &[usize], permissions: &PermissionRules) -> Rewrite {
+    let mut plan = Plan {
+        subject,
+        permissions,
+        edits: Vec::new(),
+        left_out: Vec::new(),
+        dropped: None,
+    };
+    plan.drop_tail(targets);
+    let mut seen = std::collections::BTreeSet::new();
+    for &index in targets {
+        if let Some(command) = subject.script.simple_commands.get(index)
+            && seen.insert(index)
+        {
+            plan.unbuffer(command);
+            plan.join_stderr(command);
+        }
+    }
+    let Plan {
+        edits, left_out, ..
+    } = plan;
+    let mut edits = edits;
+    edits.extend(without_markers(subject).edits);
+    finish(subject, edits, left_out)
+}
+
+/// Applies the edits and holds the result against what was expected of it.
+fn finish(
+    subject: Subject<'_>,
+    mut edits: Vec<PlannedEdit>,
+    mut left_out: Vec<LeftOut>,
+) -> Rewrite {
+    edits.sort_by_key(|planned| planned.edit.span);
+    let apply = |edits: &[PlannedEdit]| {
+        let plain: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
+        shell::apply(subject.source, &plain)
+            .filter(|text| check::is_as_planned(subject, edits, text))
+    };
+    let mut command = apply(&edits);
+    if command.is_none() {
+        let (markers, others): (Vec<_>, Vec<_>) = edits
+            .into_iter()
+            .partition(|planned| planned.kind == EditKind::TakeOutMarker);
+        left_out.extend(others.into_iter().map(|planned| LeftOut {
+            kind: planned.kind,
+            why: "the edited command would not parse as expected".to_owned(),
+        }));
+        command = apply(&markers);
+        edits = markers;
+    }
+    let Some(command) = command else {
+        return Rewrite {
+            command: subject.source.to_owned(),
+            left_out,
+            ..Rewrite::default()
+        };
+    };
+    let dropped_tail = edits
+        .iter()
+        .find(|planned| planned.kind == EditKind::DropTail)
+        .and_then(|planned| {
+            subject
+                .source
+                .get(planned.edit.span.start..planned.edit.span.end)
+        })
+        .map(|text| text.trim().to_owned());
+    Rewrite {
+        command,
+        edits,
+        left_out,
+        dropped_tail,
+    }
+}
+
+struct Plan<'a> {
+    subject: Subject<'a>,
+    permissions: &'a PermissionRules,
+    edits: Vec<PlannedEdit>,
+    left_out: Vec<LeftOut>,
+    /// The pipeline whose last stage is taken out, and the stage before it.
+    dropped: Option<(usize, usize)>,
+}
+
+impl Plan<'_> {
+    fn add(&mut self, kind: EditKind, edit: Edit) {
+        self.edits.push(PlannedEdit { kind, edit });
+    }
+
+    fn leave(&mut self, kind: EditKind, why: &str) {
+        let left = LeftOut {
+            kind,
+            why: why.to_owned(),
+        };
+        if !self.left_out.contains(&left) {
+            self.left_out.push(left);
+        }
+    }
+
+    fn drop_tail(&mut self, targets: &[usize]) {
+        match tail::find(self.subject, targets) {
+            None => {}
+            Some(Err(why)) => self.leave(EditKind::DropTail, why),
+            Some(Ok(found)) if self.permissions.single_out(&found.text) => {
+                self.leave(
+                    EditKind::DropTail,
+                    &format!("a permission rule names `{}`", found.text),
+                );
+            }
+            Some(Ok(found)) => {
+                self.dropped = Some((found.pipeline, found.stage_before));
+                self.add(EditKind::DropTail, Edit::deletion(found.span));
+            }
+        }
+    }
+
+    fn unbuffer(&mut self, command: &SimpleCommand) {
+        self.unbuffer_by_option(command);
+        let kind = EditKind::UnbufferedVariable;
+        if self.subject.source.contains(VARIABLE) {
+            return self.leave(kind, "the command speaks of PYTHONUNBUFFERED itself");
+        }
+        if !command.place.editable {
+            return self.leave(kind, "the command stands inside a substitution");
+        }
+        if command.place.timed {
+            return self.leave(
+                kind,
+                "after `time` the client can't check the command, and asks",
+            );
+        }
+        if self.permissions.mention(VARIABLE) {
+            return self.leave(kind, "a permission rule names PYTHONUNBUFFERED");
+        }
+        let start = self.start_without_markers(command);
+        match start {
+            Some(start) => self.add(kind, Edit::insertion(start, PREFIX)),
+            None => self.leave(kind, "the command has no words"),
+        }
+    }
+
+    /// Where the command starts once its markers are out.
+    fn start_without_markers(&self, command: &SimpleCommand) -> Option<usize> {
+        command
+            .assignments
+            .iter()
+            .chain(&command.words)
+            .map(|word| word.span)
+            .find(|span| {
+                !self
+                    .subject
+                    .markers
+                    .iter()
+                    .any(|marker| marker.start == span.start)
+            })
+            .map(|span| span.start)
+    }
+
+    fn unbuffer_by_option(&mut self, command: &SimpleCommand) {
+        let Some(interpreter) = interpreter::find(command) else {
+            return;
+        };
+        let kind = EditKind::UnbufferedOption;
+        if !command.place.editable {
+            return;
+        }
+        let text = |with_option: bool| {
+            let words = command.words.iter().enumerate().map(|(at, word)| {
+                let option = if with_option && at == interpreter {
+                    " -u"
+                } else {
+                    ""
+                };
+                format!("{}{option}", word.raw)
+            });
+            words.collect::<Vec<_>>()
+        };
+        let (before, after) = (text(false), text(true));
+        // The client looks at the command with some wrappers taken off; which ones differs by version.
+        let same = (0..=interpreter).all(|from| {
+            let tail = |words: &[String]| words.get(from..).unwrap_or_default().join(" ");
+            self.permissions.same_for(&tail(&before), &tail(&after))
+        });
+        if !same || self.permissions.mention("-u") {
+            return self.leave(kind, "a permission rule would no longer match");
+        }
+        if let Some(word) = command.words.get(interpreter) {
+            self.add(kind, Edit::insertion(word.span.end, " -u"));
+        }
+    }
+
+    fn join_stderr(&mut self, command: &SimpleCommand) {
+        let kind = EditKind::JoinStderr;
+        let place = command.place;
+        if !place.editable || place.function.is_some() {
+            return self.leave(kind, "the output is used where the command stands");
+        }
+        let Some(end) = command.words_end() else {
+            return;
+        };
+        if !command
+            .redirections
+            .iter()
+            .all(|redirection| redirection.feeds_stdin)
+        {
+            return self.leave(kind, "the command redirects its output itself");
+        }
+        let stdout = match place.stdout {
+            Sink::Pipe { pipeline, stage } if self.dropped == Some((pipeline, stage)) => {
+                self.outer_stdout(pipeline)
+            }
+            sink => sink,
+        };
+        match (stdout, place.stderr) {
+            (Sink::Stdout, Sink::Stderr) => {}
+            (Sink::Pipe { .. }, _) => {
+                return self.leave(kind, "it would put errors into the pipe");
+            }
+            (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
+            _ => return self.leave(kind, "the output goes elsewhere"),
+        }
+        if comment_follows(self.subject.source, end) {
+            return self.leave(kind, "the client asks about `2>&1` before a comment");
+        }
+        if self.permissions.mention("2>&1") {
+            return self.leave(kind, "a permission rule names `2>&1`");
+        }
+        self.add(kind, Edit::insertion(end, JOIN));
+    }
+
+    fn outer_stdout(&self, pipeline: usize) -> Sink {
+        let outer = self.subject.script.pipelines.get(pipeline);
+        outer.map_or(Sink::Elsewhere, |pipeline| pipeline.place.stdout)
+    }
+}
+
+/// Whether a comment is the next thing on the line: 2.1.200 and 2.1.330 ask about `2>&1 # …`.
+fn comment_follows(source: &str, end: usize) -> bool {
+    let rest = source.get(end..).unwrap_or_default();
+    rest.trim_start_matches([' ', '\t']).starts_with('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.
+    fn rewritten(source: &str) -> String {
+        rewritten_with(source, &[]).command
+    }
+
+    fn rewritten_with(source: &str, allow: &[&str]) -> Rewrite {
+        let script = shell::parse(source).expect(source);
+        let targets: Vec<usize> = (0..script.simple_commands.len())
+            .filter(|&index| {
+                let words = &script.simple_commands[index].words;
+                words
+                    .iter()
+                    .any(|word| matches!(word.text().as_str(), "pytest" | "python"))
+            })
+            .collect();
+        let mut permissions = PermissionRules::default();
+        let allow: Vec<String> = allow.iter().map(|rule| format!("Bash({rule})")).collect();
+        permissions.add_settings(&json!({"permissions": {"allow": allow}}));
+        let subject = Subject {
+            source,
+            script: &script,
+            markers: &[],
+        };
+        rewrite(subject, &targets, &permissions)
+    }
+
+    #[test]
+    fn edits_go_to_the_exact_command() {
+        for (source, expected) in [
+            ("pytest", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+            (
+                "cd src && pytest -x",
+                "cd src && PYTHONUNBUFFERED=1 pytest -x 2>&1",
+            ),
+            (
+                "cd src && pytest -x | tee log",
+                "cd src && PYTHONUNBUFFERED=1 pytest -x | tee log",
+            ),
+            (
+                "for i in 1 2; do pytest; done",
+                "for i in 1 2; do PYTHONUNBUFFERED=1 pytest 2>&1; done",
+            ),
+            (
+                "python -m train <<'EOF'\nx\nEOF\n",
+                "PYTHONUNBUFFERED=1 python -u -m train 2>&1 <<'EOF'\nx\nEOF\n",
+            ),
+            ("pytest # note", "PYTHONUNBUFFERED=1 pytest # note"),
+            (
+                "timeout 600 uv run python -m a.train --epochs 10",
+                "PYTHONUNBUFFERED=1 timeout 600 uv run python -u -m a.train --epochs 10 2>&1",
+            ),
+            (
+                "FOO=1 pytest <in",
+                "PYTHONUNBUFFERED=1 FOO=1 pytest 2>&1 <in",
+            ),
+            ("pytest 2>&1", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+            (
+                "pytest 2>/dev/null",
+                "PYTHONUNBUFFERED=1 pytest 2>/dev/null",
+            ),
+            ("pytest > log", "PYTHONUNBUFFERED=1 pytest > log"),
+            ("(pytest) 2>&1", "(PYTHONUNBUFFERED=1 pytest) 2>&1"),
+            ("time pytest", "time pytest 2>&1"),
+            ("! pytest", "! PYTHONUNBUFFERED=1 pytest 2>&1"),
+            ("x=$(pytest)", "x=$(pytest)"),
+            (
+                "f() { pytest; }; f",
+                "f() { PYTHONUNBUFFERED=1 pytest; }; f",
+            ),
+            (
+                "pytest \\\n  -x \\\n  tests",
+                "PYTHONUNBUFFERED=1 pytest \\\n  -x \\\n  tests 2>&1",
+            ),
+            (
+                "PYTHONUNBUFFERED=0 pytest",
+                "PYTHONUNBUFFERED=0 pytest 2>&1",
+            ),
+            (
+                "echo é && pytest 'ü'",
+                "echo é && PYTHONUNBUFFERED=1 pytest 'ü' 2>&1",
+            ),
+            (">log pytest", ">log PYTHONUNBUFFERED=1 pytest"),
+            (
+                "pytest;pytest -x",
+                "PYTHONUNBUFFERED=1 pytest 2>&1;PYTHONUNBUFFERED=1 pytest -x 2>&1",
+            ),
+        ] {
+            assert_eq!(rewritten(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_final_tail_is_dropped_when_nothing_depends_on_it() {
+        for (source, expected) in [
+            ("pytest | tail -20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+            ("pytest 2>&1 | tail -n 20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+            (
+                "cd a && pytest -x 2>&1 | tail -20",
+                "cd a && PYTHONUNBUFFERED=1 pytest -x 2>&1",
+            ),
+            ("pytest | tail", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+            (
+                "pytest | tail -20; echo done",
+                "PYTHONUNBUFFERED=1 pytest 2>&1; echo done",
+            ),
+            (
+                "pytest | grep -v x | tail -5",
+                "PYTHONUNBUFFERED=1 pytest | grep -v x",
+            ),
+            (
+                "pytest | tail -20 && deploy",
+                "PYTHONUNBUFFERED=1 pytest | tail -20 && deploy",
+            ),
+            (
+                "pytest | tail -20; echo $?",
+                "PYTHONUNBUFFERED=1 pytest | tail -20; echo $?",
+            ),
+            (
+                "set -e; pytest | tail -20",
+                "set -e; PYTHONUNBUFFERED=1 pytest | tail -20",
+            ),
+            (
+                "pytest | tail -20 > log",
+                "PYTHONUNBUFFERED=1 pytest | tail -20 > log",
+            ),
+            ("pytest | tail -f", "PYTHONUNBUFFERED=1 pytest | tail -f"),
+            (
+                "pytest | tail -n +5",
+                "PYTHONUNBUFFERED=1 pytest | tail -n +5",
+            ),
+            (
+                "pytest | tail -5 file",
+                "PYTHONUNBUFFERED=1 pytest | tail -5 file",
+            ),
+            ("pytest | head -20", "PYTHONUNBUFFERED=1 pytest | head -20"),
+            ("x=$(pytest | tail -1)", "x=$(pytest | tail -1)"),
+            (
+                "(pytest | tail -5) | wc",
+                "(PYTHONUNBUFFERED=1 pytest | tail -5) | wc",
+            ),
+            (
+                "if pytest | tail -5; then a; fi",
+                "if PYTHONUNBUFFERED=1 pytest | tail -5; then a; fi",
+            ),
+            (
+                "pytest |& tail -20",
+                "PYTHONUNBUFFERED=1 pytest |& tail -20",
+            ),
+        ] {
+            assert_eq!(rewritten(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn permission_rules_that_name_the_text_hold_an_edit_back() {
+        for (source, allow, expected) in [
+            ("pytest", "PYTHONUNBUFFERED=1 pytest:*", "pytest 2>&1"),
+            ("pytest", "pytest 2>&1", "PYTHONUNBUFFERED=1 pytest"),
+            (
+                "python -m a",
+                "python -m a:*",
+                "PYTHONUNBUFFERED=1 python -m a 2>&1",
+            ),
+            (
+                "timeout 5 python -m a",
+                "python -m a:*",
+                "PYTHONUNBUFFERED=1 timeout 5 python -m a 2>&1",
+            ),
+            (
+                "python -m a",
+                "python:*",
+                "PYTHONUNBUFFERED=1 python -u -m a 2>&1",
+            ),
+            (
+                "pytest | tail -5",
+                "tail:*",
+                "PYTHONUNBUFFERED=1 pytest | tail -5",
+            ),
+        ] {
+            assert_eq!(
+                rewritten_with(source, &[allow]).command,
+                expected,
+                "{source} with {allow}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_rewrite_changes_nothing() {
+        for source in [
+            "pytest",
+            "cd a && pytest | tail -3",
+            "python train.py <<E\nE",
+            "time pytest",
+            "pytest # x",
+        ] {
+            let once = rewritten(source);
+            assert_eq!(rewritten(&once), once);
+        }
+    }
+}

@@ -1,0 +1,544 @@
+//! From the parser's tree to [`Script`]: flat, in byte spans, with what encloses each command worked out.
+
+use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
+
+use super::ParseError;
+use super::syntax::{Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word};
+
+/// Lowers the nodes that the parser made of `source`.
+pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> {
+    let mut lowering = Lowering {
+        source,
+        byte_of: (!source.is_ascii()).then(|| byte_offsets(source)),
+        script: Script::default(),
+        failed: false,
+    };
+    let outermost = Scope {
+        place: Place {
+            editable: true,
+            asynchronous: false,
+            timed: false,
+            function: None,
+            status_used: false,
+            stdout: Sink::Stdout,
+            stderr: Sink::Stderr,
+        },
+        holder: Span { start: 0, end: 0 },
+    };
+    for node in nodes {
+        lowering.node(node, outermost);
+    }
+    if lowering.failed {
+        return Err(ParseError::Span);
+    }
+    let mut script = lowering.script;
+    if script.redirects_the_shell() {
+        forget_sinks(&mut script);
+    }
+    Ok(script)
+}
+
+/// The parser counts in characters; this gives the byte of each, and of the end.
+fn byte_offsets(source: &str) -> Vec<usize> {
+    source
+        .char_indices()
+        .map(|(byte, _)| byte)
+        .chain([source.len()])
+        .collect()
+}
+
+/// `exec >log` moves the descriptors of everything after it.
+fn forget_sinks(script: &mut Script) {
+    let places = script
+        .simple_commands
+        .iter_mut()
+        .map(|command| &mut command.place)
+        .chain(script.pipelines.iter_mut().map(|line| &mut line.place));
+    for place in places {
+        place.stdout = Sink::Elsewhere;
+        place.stderr = Sink::Elsewhere;
+    }
+}
+
+impl Script {
+    fn redirects_the_shell(&self) -> bool {
+        self.simple_commands.iter().any(|command| {
+            !command.redirections.is_empty() && command.program().as_deref() == Some("exec")
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Scope {
+    place: Place,
+    /// The word that holds the substitution we are in.
+    holder: Span,
+}
+
+impl Scope {
+    fn with(self, change: impl FnOnce(&mut Place)) -> Self {
+        let mut scope = self;
+        scope.place.timed = false;
+        change(&mut scope.place);
+        scope
+    }
+
+    fn redirected(self, redirects: &[Node]) -> Self {
+        self.with(|place| {
+            for redirect in redirects {
+                apply_redirection(place, redirect);
+            }
+        })
+    }
+}
+
+struct Lowering<'a> {
+    source: &'a str,
+    byte_of: Option<Vec<usize>>,
+    script: Script,
+    failed: bool,
+}
+
+impl Lowering<'_> {
+    fn node(&mut self, node: &Node, scope: Scope) {
+        match &node.kind {
+            NodeKind::Command {
+                assignments,
+                words,
+                redirects,
+            } => self.simple_command(assignments, words, redirects, scope),
+            NodeKind::Pipeline {
+                commands,
+                separators,
+            } => self.pipeline(commands, separators, scope),
+            NodeKind::List { items } => self.list(items, scope),
+            NodeKind::Negation { pipeline } => {
+                self.node(pipeline, scope.with(|place| place.status_used = true));
+            }
+            NodeKind::Time { pipeline, .. } => {
+                self.node(pipeline, scope.with(|place| place.timed = true));
+            }
+            NodeKind::Function { name, body } => {
+                let index = self.script.functions.len();
+                self.script.functions.push(name.clone());
+                let outer = scope.place.function.unwrap_or(index);
+                self.node(body, scope.with(|place| in_function(place, outer)));
+            }
+            NodeKind::Coproc { command, .. } => {
+                let held = Scope {
+                    holder: self.span(node),
+                    ..scope.with(|place| {
+                        place.asynchronous = true;
+                        in_substitution(place);
+                    })
+                };
+                self.node(command, held);
+            }
+            _ => self.compound(node, scope),
+        }
+    }
+
+    fn compound(&mut self, node: &Node, scope: Scope) {
+        let used = |scope: Scope| scope.with(|place| place.status_used = true);
+        match &node.kind {
+            NodeKind::Subshell { body, redirects } | NodeKind::BraceGroup { body, redirects } => {
+                self.node(body, scope.redirected(redirects));
+            }
+            NodeKind::If {
+                condition,
+                then_body,
+                else_body,
+                redirects,
+            } => {
+                let scope = scope.redirected(redirects);
+                self.node(condition, used(scope));
+                self.node(then_body, scope);
+                if let Some(body) = else_body {
+                    self.node(body, scope);
+                }
+            }
+            NodeKind::While {
+                condition,
+                body,
+                redirects,
+            }
+            | NodeKind::Until {
+                condition,
+                body,
+                redirects,
+            } => {
+                let scope = scope.redirected(redirects);
+                self.node(condition, used(scope));
+                self.node(body, scope);
+            }
+            NodeKind::For {
+                words,
+                body,
+                redirects,
+                ..
+            }
+            | NodeKind::Select {
+                words,
+                body,
+                redirects,
+                ..
+            } => {
+                let scope = scope.redirected(redirects);
+                for word in words.iter().flatten() {
+                    self.substitutions(word, self.span(node), scope);
+                }
+                self.node(body, scope);
+            }
+            NodeKind::ForArith {
+                body, redirects, ..
+            } => self.node(body, scope.redirected(redirects)),
+            NodeKind::Case {
+                word,
+                patterns,
+                redirects,
+            } => {
+                let scope = scope.redirected(redirects);
+                self.substitutions(word, self.span(node), scope);
+                for body in patterns.iter().filter_map(|pattern| pattern.body.as_ref()) {
+                    self.node(body, scope.with(|_| {}));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, items: &[ListItem], scope: Scope) {
+        let last = items.len().saturating_sub(1);
+        for (index, item) in items.iter().enumerate() {
+            let scope = scope.with(|place| match item.operator {
+                Some(ListOperator::And | ListOperator::Or) => place.status_used = true,
+                Some(ListOperator::Background) => {
+                    place.asynchronous = true;
+                    place.status_used = false;
+                }
+                Some(ListOperator::Semi) | None if index < last => place.status_used = false,
+                Some(ListOperator::Semi) | None => {}
+            });
+            self.node(&item.command, scope);
+        }
+    }
+
+    fn pipeline(&mut self, commands: &[Node], separators: &[PipeSep], scope: Scope) {
+        let index = self.script.pipelines.len();
+        self.script.pipelines.push(Pipeline {
+            stages: Vec::new(),
+            place: scope.place,
+        });
+        let last = commands.len().saturating_sub(1);
+        let mut stages = Vec::with_capacity(commands.len());
+        for (position, command) in commands.iter().enumerate() {
+            let joins_stderr = separators.get(position) == Some(&PipeSep::PipeBoth);
+            let stage_scope = scope.with(|place| {
+                place.timed = scope.place.timed && position == 0;
+                if position < last {
+                    place.status_used = false;
+                    place.stdout = Sink::Pipe {
+                        pipeline: index,
+                        stage: position,
+                    };
+                    if joins_stderr {
+                        place.stderr = place.stdout;
+                    }
+                }
+            });
+            let before = self.script.simple_commands.len();
+            self.node(command, stage_scope);
+            stages.push(Stage {
+                span: self.span(command),
+                simple_command: matches!(command.kind, NodeKind::Command { .. }).then_some(before),
+                joins_stderr,
+            });
+        }
+        if let Some(pipeline) = self.script.pipelines.get_mut(index) {
+            pipeline.stages = stages;
+        }
+    }
+
+    fn simple_command(
+        &mut self,
+        assignments: &[Node],
+        words: &[Node],
+        redirects: &[Node],
+        scope: Scope,
+    ) {
+        let command = SimpleCommand {
+            assignments: self.words(assignments, scope),
+            words: self.words(words, scope),
+            redirections: redirects.iter().filter_map(redirection).collect(),
+            place: scope.place,
+        };
+        self.script.simple_commands.push(command);
+        for word in assignments.iter().chain(words) {
+            self.substitutions(word, self.span(word), scope);
+        }
+        for redirect in redirects {
+            if let NodeKind::Redirect { target, .. } = &redirect.kind {
+                self.substitutions(target, self.span(redirect), scope);
+            }
+        }
+    }
+
+    fn words(&mut self, nodes: &[Node], scope: Scope) -> Vec<Word> {
+        nodes.iter().map(|node| self.word(node, scope)).collect()
+    }
+
+    fn word(&mut self, node: &Node, scope: Scope) -> Word {
+        let value = match &node.kind {
+            NodeKind::Word { value, .. } => value.clone(),
+            _ => String::new(),
+        };
+        if !scope.place.editable {
+            return Word {
+                raw: value,
+                span: scope.holder,
+            };
+        }
+        let span = self.span(node);
+        match self.source.get(span.start..span.end) {
+            Some(raw) if !raw.is_empty() => Word {
+                raw: raw.to_owned(),
+                span,
+            },
+            _ => {
+                self.failed = true;
+                Word { raw: value, span }
+            }
+        }
+    }
+
+    /// Commands in `$(…)`, backquotes and `<(…)` of a word. Their spans count from somewhere else, so they
+    /// are looked at, never edited.
+    fn substitutions(&mut self, word: &Node, holder: Span, scope: Scope) {
+        let holder = if scope.place.editable {
+            holder
+        } else {
+            scope.holder
+        };
+        let NodeKind::Word { parts, .. } = &word.kind else {
+            return;
+        };
+        for part in parts {
+            if let NodeKind::CommandSubstitution { command, .. }
+            | NodeKind::ProcessSubstitution { command, .. } = &part.kind
+            {
+                let inner = Scope {
+                    holder,
+                    ..scope.with(in_substitution)
+                };
+                self.node(command, inner);
+            }
+        }
+    }
+
+    fn span(&self, node: &Node) -> Span {
+        let byte = |character: usize| match &self.byte_of {
+            None => character,
+            Some(offsets) => offsets.get(character).copied().unwrap_or(usize::MAX),
+        };
+        Span {
+            start: byte(node.span.start),
+            end: byte(node.span.end),
+        }
+    }
+}
+
+fn in_function(place: &mut Place, index: usize) {
+    place.function = Some(index);
+    place.status_used = true;
+    place.stdout = Sink::Elsewhere;
+    place.stderr = Sink::Elsewhere;
+}
+
+fn in_substitution(place: &mut Place) {
+    place.editable = false;
+    place.status_used = true;
+    place.stdout = Sink::Elsewhere;
+    place.stderr = Sink::Elsewhere;
+}
+
+/// Moves the sinks of a compound command as its redirections say (POSIX XCU 2.7).
+fn apply_redirection(place: &mut Place, node: &Node) {
+    let NodeKind::Redirect {
+        op,
+        target,
+        fd,
+        varfd,
+    } = &node.kind
+    else {
+        return;
+    };
+    if varfd.is_some() {
+        return;
+    }
+    let value = match &target.kind {
+        NodeKind::Word { value, .. } => value.as_str(),
+        _ => "",
+    };
+    match (op.as_str(), *fd, value) {
+        ("<" | "<<<" | "<>" | "<&", -1 | 0, _) => {}
+        (">&", 2, "1") => place.stderr = place.stdout,
+        (">&", -1 | 1, "2") => place.stdout = place.stderr,
+        (_, 2, _) => place.stderr = Sink::Elsewhere,
+        (">&" | "&>" | "&>>", ..) => {
+            place.stdout = Sink::Elsewhere;
+            place.stderr = Sink::Elsewhere;
+        }
+        (_, -1 | 1, _) => place.stdout = Sink::Elsewhere,
+        _ => {}
+    }
+}
+
+/// `None` for what `|&` stands for.
+fn redirection(node: &Node) -> Option<Redirection> {
+    match &node.kind {
+        NodeKind::Redirect {
+            op,
+            target,
+            fd,
+            varfd,
+        } => {
+            if node.span.is_empty() {
+                return None;
+            }
+            let value = match &target.kind {
+                NodeKind::Word { value, .. } => value.as_str(),
+                _ => "",
+            };
+            Some(Redirection {
+                feeds_stdin: varfd.is_none()
+                    && matches!(op.as_str(), "<" | "<<<")
+                    && matches!(fd, -1 | 0),
+                shape: format!("{}{fd}{op}{value}", varfd.as_deref().unwrap_or_default()),
+            })
+        }
+        NodeKind::HereDoc {
+            delimiter,
+            content,
+            fd,
+            ..
+        } => Some(Redirection {
+            feeds_stdin: matches!(fd, -1 | 0),
+            shape: format!("{fd}<<{delimiter}\n{content}"),
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::parse;
+
+    fn place_of(source: &str, program: &str) -> Place {
+        let script = parse(source).expect(source);
+        script
+            .simple_commands
+            .iter()
+            .find(|command| command.program().as_deref() == Some(program))
+            .unwrap_or_else(|| panic!("no {program} in {source}"))
+            .place
+    }
+
+    #[test]
+    fn spans_are_bytes_of_the_source() {
+        let source = "écho ü && FOO=é pytest -k 'ö' 2>/dev/null # ß";
+        let script = parse(source).unwrap();
+        let pytest = &script.simple_commands[1];
+        assert_eq!(
+            &source[pytest.start().unwrap()..pytest.words_end().unwrap()],
+            "FOO=é pytest -k 'ö'"
+        );
+    }
+
+    #[test]
+    fn sinks_follow_pipes_and_redirections() {
+        use Sink::{Elsewhere, Stderr, Stdout};
+        const PIPE: Sink = Sink::Pipe {
+            pipeline: 0,
+            stage: 0,
+        };
+        for (source, stdout, stderr) in [
+            ("pytest", Stdout, Stderr),
+            ("pytest | tee log", PIPE, Stderr),
+            ("pytest |& tee log", PIPE, PIPE),
+            ("a | pytest", Stdout, Stderr),
+            ("(pytest) 2>&1", Stdout, Stdout),
+            ("{ pytest; } >f", Elsewhere, Stderr),
+            ("{ pytest; } >f 2>&1", Elsewhere, Elsewhere),
+            ("{ pytest; } &>f", Elsewhere, Elsewhere),
+            ("for i in 1; do pytest; done 2>&1 | tee x", PIPE, PIPE),
+            ("x=$(pytest)", Elsewhere, Elsewhere),
+            ("f() { pytest; }", Elsewhere, Elsewhere),
+            ("exec >log; pytest", Elsewhere, Elsewhere),
+            ("while pytest; do x; done <in", Stdout, Stderr),
+        ] {
+            let place = place_of(source, "pytest");
+            assert_eq!((place.stdout, place.stderr), (stdout, stderr), "{source}");
+        }
+    }
+
+    #[test]
+    fn who_reads_the_exit_status() {
+        for (source, used) in [
+            ("pytest", false),
+            ("pytest; a", false),
+            ("pytest && a", true),
+            ("a && pytest", false),
+            ("a && pytest || b", true),
+            ("a && pytest; b", false),
+            ("! pytest", true),
+            ("if pytest; then a; fi", true),
+            ("if a; then pytest; fi", false),
+            ("if a; then pytest; fi && b", true),
+            ("until pytest; do a; done", true),
+            ("(a; pytest) || b", true),
+            ("pytest &", false),
+        ] {
+            assert_eq!(place_of(source, "pytest").status_used, used, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_runs_asynchronously() {
+        for (source, asynchronous) in [
+            ("pytest & b", true),
+            ("a && pytest & b", true),
+            ("pytest; b & c", false),
+            ("(a; pytest) & c", true),
+            ("a & pytest", false),
+            ("coproc pytest", true),
+        ] {
+            assert_eq!(
+                place_of(source, "pytest").asynchronous,
+                asynchronous,
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn time_marks_the_command_right_after_it() {
+        assert!(place_of("time pytest", "pytest").timed);
+        assert!(place_of("time -p pytest | a", "pytest").timed);
+        assert!(!place_of("time a | pytest", "pytest").timed);
+        assert!(!place_of("time (pytest)", "pytest").timed);
+    }
+
+    #[test]
+    fn substitutions_are_seen_but_not_editable() {
+        for source in [
+            "x=$(pytest)",
+            "echo `pytest`",
+            "cat <(pytest)",
+            "a >\"$(pytest)\"",
+            "for x in $(pytest); do y; done",
+        ] {
+            assert!(!place_of(source, "pytest").editable, "{source}");
+        }
+    }
+}

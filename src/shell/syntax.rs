@@ -1,0 +1,153 @@
+//! What deciding and rewriting need to know of a shell script: its simple commands in the order of the
+//! text, each with byte spans and with the place it stands in.
+//!
+//! Terms are those of the POSIX shell grammar (XCU 2.9 and 2.10): simple command, word, assignment,
+//! redirection, pipeline.
+
+/// A range of bytes in the source text, `start..end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// A parsed script.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    /// Every simple command, in the order of the text, those inside substitutions and function bodies too.
+    pub simple_commands: Vec<SimpleCommand>,
+    /// Every pipeline of two or more stages.
+    pub pipelines: Vec<Pipeline>,
+    /// The names of the functions that it defines.
+    pub functions: Vec<String>,
+}
+
+/// Assignments, words and redirections that the shell runs as one program, builtin or function.
+#[derive(Debug, Clone)]
+pub struct SimpleCommand {
+    /// `NAME=value` before the first word.
+    pub assignments: Vec<Word>,
+    /// The program and its arguments.
+    pub words: Vec<Word>,
+    /// In the order of the text; those that the shell adds itself for `|&` are not among them.
+    pub redirections: Vec<Redirection>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One shell word as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// With its quotes and expansions.
+    pub raw: String,
+    /// Its place in the source; inside a substitution, the place of the word that holds the substitution.
+    pub span: Span,
+}
+
+/// A redirection, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirection {
+    /// `true` for `<`, `<<` and `<<<` on standard input: nothing else changes its direction.
+    pub feeds_stdin: bool,
+    /// Operator, descriptor and target, to compare two parses by.
+    pub shape: String,
+}
+
+/// Where the bytes written to a descriptor go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// The standard output that the script was started with.
+    Stdout,
+    /// The standard error that the script was started with.
+    Stderr,
+    /// The next stage of a pipeline.
+    Pipe {
+        /// Index in [`Script::pipelines`].
+        pipeline: usize,
+        /// Index of the stage that writes.
+        stage: usize,
+    },
+    /// A file, a substitution, a closed or an unknown descriptor.
+    Elsewhere,
+}
+
+/// The circumstances a simple command runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of the grammar, each used by another edit"
+)]
+pub struct Place {
+    /// Its text can be edited: it isn't inside a substitution.
+    pub editable: bool,
+    /// Part of a list item that `&` sends to the background.
+    pub asynchronous: bool,
+    /// It follows the reserved word `time`, directly.
+    pub timed: bool,
+    /// It stands in the body of the function with this index in [`Script::functions`].
+    pub function: Option<usize>,
+    /// `&&`, `||`, `!`, `if`, `while` or a substitution reads its exit status.
+    pub status_used: bool,
+    /// Where descriptor 1 goes before the command's own redirections.
+    pub stdout: Sink,
+    /// Where descriptor 2 goes before the command's own redirections.
+    pub stderr: Sink,
+}
+
+/// Two or more commands joined by `|` or `|&`.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// In the order of the text.
+    pub stages: Vec<Stage>,
+    /// The place of the pipeline as a whole.
+    pub place: Place,
+}
+
+/// One command of a pipeline.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its text, redirections included.
+    pub span: Span,
+    /// Its index in [`Script::simple_commands`], where it is one.
+    pub simple_command: Option<usize>,
+    /// It hands its standard error over as well (`|&`).
+    pub joins_stderr: bool,
+}
+
+impl SimpleCommand {
+    /// The first byte of the first assignment or word.
+    pub fn start(&self) -> Option<usize> {
+        let first = self.assignments.first().or(self.words.first())?;
+        Some(first.span.start)
+    }
+
+    /// One past the last byte of the last word.
+    pub fn words_end(&self) -> Option<usize> {
+        self.words.last().map(|word| word.span.end)
+    }
+
+    /// The program's name as the shell would see it, without its folder.
+    pub fn program(&self) -> Option<String> {
+        let text = self.words.first()?.text();
+        Some(super::word::base_name(&text).to_owned())
+    }
+}
+
+impl Word {
+    /// The word without its quotes; expansions stay as they are written.
+    pub fn text(&self) -> String {
+        super::word::unquote(&self.raw)
+    }
+
+    /// `NAME` and the raw value, where the word is an assignment.
+    pub fn as_assignment(&self) -> Option<(&str, &str)> {
+        let (name, value) = self.raw.split_once('=')?;
+        let mut bytes = name.bytes();
+        let first = bytes.next()?;
+        let starts_right = first.is_ascii_alphabetic() || first == b'_';
+        let rest_right = bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        (starts_right && rest_right).then_some((name, value))
+    }
+}

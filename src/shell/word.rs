@@ -1,0 +1,67 @@
+//! Shell words without their quotes.
+
+/// Takes quotes and backslashes out of a raw word (POSIX XCU 2.2). Expansions (`$x`, `$(…)`) stay as written.
+pub(crate) fn unquote(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut chars = raw.chars().peekable();
+    let mut in_double = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' if !in_double => text.extend(chars.by_ref().take_while(|&c| c != '\'')),
+            '"' => in_double = !in_double,
+            '$' if !in_double && matches!(chars.peek(), Some('\'' | '"')) => {}
+            '\\' => match chars.next() {
+                None => text.push('\\'),
+                Some('\n') => {}
+                Some(next) => {
+                    if in_double && !matches!(next, '"' | '\\' | '$' | '`') {
+                        text.push('\\');
+                    }
+                    text.push(next);
+                }
+            },
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+/// The last component of a path: `python` for `/usr/bin/python`, `train.sh` for `./train.sh`.
+pub(crate) fn base_name(text: &str) -> &str {
+    match text.rsplit_once('/') {
+        Some((_, name)) if !name.is_empty() => name,
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_go_and_expansions_stay() {
+        for (raw, text) in [
+            ("pytest", "pytest"),
+            ("'a b'", "a b"),
+            (r#""a \"b\" \n $X""#, r#"a "b" \n $X"#),
+            (r"a\ b\'c", "a b'c"),
+            ("py\\\ntest", "pytest"),
+            ("$'x'", "x"),
+            ("\"it's\"", "it's"),
+            ("${A:-b}/c", "${A:-b}/c"),
+            ("", ""),
+            ("\\", "\\"),
+            ("'open", "open"),
+        ] {
+            assert_eq!(unquote(raw), text, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_path_gives_its_last_component() {
+        assert_eq!(base_name("/usr/bin/python3"), "python3");
+        assert_eq!(base_name("./run.sh"), "run.sh");
+        assert_eq!(base_name("dir/"), "dir/");
+        assert_eq!(base_name("plain"), "plain");
+    }
+}
