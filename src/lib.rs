@@ -1,5 +1,19 @@
-//! bg-run.
+//! bg-run moves long-running commands of Claude Code to the background and opens their output in VS Code.
+//!
+//! A call's way: [`hook`] reads it, [`shell`] parses it, [`policy`] decides, [`rewrite`] edits; after the launch
+//! [`task`] finds the output and [`viewer`] opens it.
 
+pub mod cli;
+pub mod configuration;
+pub mod environment;
+pub mod folders;
+pub mod hook;
+pub mod log;
 pub mod policy;
+pub mod registration;
 pub mod rewrite;
+pub mod session;
+pub mod settings;
 pub mod shell;
+pub mod task;
+pub mod viewer;

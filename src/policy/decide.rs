@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::PermissionRules;
 use super::rules::{Action, Rule, Rules};
-use super::view::Views;
+use super::view::{View, Views};
 use crate::rewrite::{self, Rewrite, Subject};
 use crate::shell::{self, Script, SimpleCommand, Span, Word};
 
@@ -16,6 +16,9 @@ pub const MARKER: &str = "BG_RUN";
 
 /// A call that ends within this time may stay in the foreground.
 const SHORT: Duration = Duration::from_secs(30);
+
+/// How much of a command a reason shows, in characters.
+const SHOWN: usize = 60;
 
 /// Programs that end at once: they are no reason for an edit where no rule names what is long.
 #[rustfmt::skip]
@@ -223,11 +226,20 @@ struct Found {
 }
 
 impl Found {
-    fn by(rule: &Rule, command: &SimpleCommand) -> Self {
-        let program = command.program().unwrap_or_default();
+    fn by(rule: &Rule, view: &View) -> Self {
+        let clipped: String = view.text.chars().take(SHOWN).collect();
+        let text = if clipped == view.text {
+            clipped
+        } else {
+            clipped + "…"
+        };
+        let reason = match rule.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
         Self {
             rule: rule.name.clone(),
-            reason: format!("`{program}`: {}", rule.reason),
+            reason: format!("rule {} matches `{text}`{reason}", rule.name),
         }
     }
 }
@@ -241,13 +253,13 @@ impl Findings {
             .any(|command| command.program().as_deref() == Some("wait"));
         for (index, command) in script.simple_commands.iter().enumerate() {
             let views = Views::of(command);
-            let Some(rule) = rules.winner(&views.views) else {
+            let Some((rule, view)) = rules.winner(&views.views) else {
                 continue;
             };
             if rule.action == Action::Foreground {
                 findings
                     .foreground
-                    .get_or_insert_with(|| Found::by(rule, command));
+                    .get_or_insert_with(|| Found::by(rule, view));
             } else if command.place.asynchronous && !waits {
                 findings.short = Some("`&` sends the long command to the background already");
             } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
@@ -258,7 +270,7 @@ impl Findings {
                 findings.long.push(index);
                 findings
                     .background
-                    .get_or_insert_with(|| Found::by(rule, command));
+                    .get_or_insert_with(|| Found::by(rule, view));
             }
         }
         findings

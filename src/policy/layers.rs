@@ -36,6 +36,17 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// A fault that the TOML parser found in `text`.
+    pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
+        Self {
+            path: None,
+            position: error.span().map(|span| position(text, span.start)),
+            message: error.message().to_owned(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RulesFile {
@@ -108,8 +119,7 @@ impl Rules {
         let file: RulesFile = toml::from_str(text).map_err(|error| {
             vec![Problem {
                 path: path.map(Path::to_owned),
-                position: error.span().map(|span| position(text, span.start)),
-                message: error.message().to_owned(),
+                ..Problem::from_toml(text, &error)
             }]
         })?;
         let mut next = self.clone();

@@ -161,13 +161,14 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rule that decides a command with these readings. Foreground wins over background, a later layer over
+    /// The rule that decides a command with these readings, and the reading that it matches. Foreground wins over background, a later layer over
     /// an earlier one.
-    pub fn winner(&self, views: &[View]) -> Option<&Rule> {
+    pub fn winner<'a>(&'a self, views: &'a [View]) -> Option<(&'a Rule, &'a View)> {
         let first = |action: Action| {
-            self.rules
-                .iter()
-                .find(|rule| rule.action == action && views.iter().any(|view| rule.matches(view)))
+            let mut rules = self.rules.iter().filter(|rule| rule.action == action);
+            let matching =
+                |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
+            rules.find_map(matching)
         };
         let background = first(Action::Background)?;
         Some(first(Action::Foreground).unwrap_or(background))

@@ -32,13 +32,26 @@ pub enum EditKind {
 }
 
 impl EditKind {
+    /// What is inserted or deleted, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TakeOutMarker => "BG_RUN=…",
+            Self::UnbufferedVariable => "PYTHONUNBUFFERED=1",
+            Self::UnbufferedOption => "-u",
+            Self::JoinStderr => "2>&1",
+            Self::DropTail => "| tail",
+        }
+    }
+
     /// What the edit is for, for people.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "a word to bg-run, not to the shell",
             Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
-            Self::JoinStderr => "errors go to the same output",
-            Self::DropTail => "it would hold all output back until the end",
+            Self::JoinStderr => "errors go to the same file",
+            Self::DropTail => {
+                "it would hold all output back until the end; read the end of the file instead"
+            }
         }
     }
 }

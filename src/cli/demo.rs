@@ -1,0 +1,153 @@
+//! `bg-run demo`: a call's whole way on this machine, without Claude Code.
+//!
+//! The hook runs as the client runs it, a process with JSON on stdin; the rewritten command runs under bash as
+//! the client would run it, its output in a file where the client would put it.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::configuration::Configuration;
+use crate::viewer::Viewer;
+
+const SCRIPT: &str = "#!/bin/sh
+# Stands for a training run: a line a second, one of them on stderr.
+for epoch in 1 2 3 4 5; do
+  echo \"epoch $epoch/5  loss 0.$((97 / epoch))  (PYTHONUNBUFFERED=${PYTHONUNBUFFERED:-not set})\"
+  sleep 1
+done
+echo 'the model is saved' >&2
+";
+const COMMAND: &str = "sh ./train.sh --epochs 5 | tail -3";
+const SESSION: &str = "5e551014-demo";
+const TASK: &str = "demo1";
+
+/// Shows the three steps and waits for the task.
+pub(super) fn run() -> Result<ExitCode> {
+    let folder = tempfile::Builder::new()
+        .prefix("bg-run-demo-")
+        .tempdir()
+        .context("no temporary folder can be made")?;
+    let project = folder.path();
+    fs::write(project.join("train.sh"), SCRIPT)?;
+
+    println!("1. Claude Code is about to run\n\n     {COMMAND}\n");
+    let call = json!({"command": COMMAND, "timeout": 120_000, "description": "Train the model"});
+    let before = hook(project, &event("PreToolUse", project, &call, &Value::Null))?;
+    let updated = &before["hookSpecificOutput"]["updatedInput"];
+    let Some(command) = updated["command"].as_str() else {
+        bail!("the hook left the command as it was; see `bg-run explain '{COMMAND}'`");
+    };
+    println!("   bg-run turns it into a background call:\n\n     {command}\n");
+
+    println!("2. The command starts, its output goes to a file, and the session goes on.\n");
+    let (mut task, output) = launch(project, command)?;
+    let after = hook(
+        project,
+        &event(
+            "PostToolUse",
+            project,
+            updated,
+            &json!({"backgroundTaskId": TASK}),
+        ),
+    )?;
+    let line = after["systemMessage"]
+        .as_str()
+        .unwrap_or("bg-run said nothing");
+    println!("   {line}\n");
+
+    let viewer = Viewer::find(&Configuration::settings().config);
+    let shown_in_editor = matches!(viewer, Viewer::Editor { .. });
+    match viewer {
+        Viewer::Editor { name, .. } => println!("3. Watch it grow in {name}, and here:\n"),
+        Viewer::Nothing { .. } => {
+            println!("3. There is no editor to open it in, so here it is as it grows:\n")
+        }
+    }
+    let status = follow(&mut task, &output)?;
+    if shown_in_editor {
+        // The editor's tab outlives the demo.
+        let _ = folder.keep();
+    }
+    println!("\nThe task ended with {status}. To have this in Claude Code: bg-run install");
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Value {
+    json!({
+        "hook_event_name": name,
+        "session_id": SESSION,
+        "transcript_path": project.join("projects/demo").join(format!("{SESSION}.jsonl")),
+        "cwd": project,
+        "tool_name": "Bash",
+        "tool_input": tool_input,
+        "tool_response": response,
+    })
+}
+
+/// Runs this program as the client would.
+fn hook(project: &Path, event: &Value) -> Result<Value> {
+    let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
+    let answer = duct::cmd!(program, "hook")
+        .stdin_bytes(event.to_string())
+        .env("CLAUDE_CODE_TMPDIR", project)
+        .env("CLAUDE_CODE_ENTRYPOINT", "cli")
+        .env("CLAUDE_PROJECT_DIR", project)
+        .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
+        .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
+        .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
+        .read()
+        .context("the hook can't be run")?;
+    if answer.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&answer).with_context(|| format!("the hook answered `{answer}`"))
+}
+
+/// Starts the command in the background, its output where the client's newest layout has it.
+fn launch(project: &Path, command: &str) -> Result<(Child, std::path::PathBuf)> {
+    let uid = rustix::process::geteuid().as_raw();
+    let tasks = project.join(format!("claude-{uid}/demo/{SESSION}/tasks"));
+    fs::create_dir_all(&tasks)?;
+    let path = tasks.join(format!("{TASK}.output"));
+    let output = File::create(&path)?;
+    let child = Command::new("bash")
+        .args(["-c", command])
+        .current_dir(project)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()
+        .context("bash can't be started")?;
+    Ok((child, path))
+}
+
+/// Copies the growing file to stdout until the task has ended.
+fn follow(task: &mut Child, path: &Path) -> Result<std::process::ExitStatus> {
+    let mut file = File::open(path)?;
+    let mut shown = 0;
+    loop {
+        let ended = task.try_wait()?;
+        file.seek(SeekFrom::Start(shown))?;
+        let mut more = Vec::new();
+        file.read_to_end(&mut more)?;
+        shown += more.len() as u64;
+        for line in String::from_utf8_lossy(&more).split_inclusive('\n') {
+            print!("     {line}");
+        }
+        std::io::stdout().flush()?;
+        if let Some(status) = ended {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,142 @@
+//! `bg-run explain`: the decision about a command, for people and as JSON.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::configuration::Configuration;
+use crate::policy::{Call, Decision, Outcome};
+use crate::rewrite::{LeftOut, PlannedEdit};
+use crate::session::Session;
+
+/// Explains `command` as if it were called in `cwd`.
+pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<ExitCode> {
+    let cwd = match cwd {
+        Some(cwd) => {
+            std::path::absolute(&cwd).with_context(|| format!("{} is no folder", cwd.display()))?
+        }
+        None => std::env::current_dir().context("the current folder is gone")?,
+    };
+    let configuration = Configuration::load(&cwd);
+    let call = Call {
+        command,
+        run_in_background: false,
+    };
+    let decision = Session::around(false).decide(call, &cwd, &configuration);
+    for problem in &configuration.problems {
+        eprintln!("bg-run: {problem}");
+    }
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&as_json(command, &decision))?
+        );
+    } else {
+        print!("{}", as_text(command, &decision));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Serialize)]
+struct Explanation<'a> {
+    decision: Outcome,
+    rule: Option<&'a str>,
+    reason: &'a str,
+    command: &'a str,
+    edits: Vec<ExplainedEdit<'a>>,
+    left_out: &'a [LeftOut],
+}
+
+#[derive(Serialize)]
+struct ExplainedEdit<'a> {
+    kind: crate::rewrite::EditKind,
+    /// Bytes of the command as it came.
+    start: usize,
+    end: usize,
+    delete: &'a str,
+    insert: &'a str,
+}
+
+fn as_json<'a>(source: &'a str, decision: &'a Decision) -> Explanation<'a> {
+    let edits = decision.rewrite.edits.iter().map(|planned| ExplainedEdit {
+        kind: planned.kind,
+        start: planned.edit.span.start,
+        end: planned.edit.span.end,
+        delete: deleted(source, planned),
+        insert: &planned.edit.insert,
+    });
+    Explanation {
+        decision: decision.outcome,
+        rule: decision.rule.as_deref(),
+        reason: &decision.reason,
+        command: &decision.rewrite.command,
+        edits: edits.collect(),
+        left_out: &decision.rewrite.left_out,
+    }
+}
+
+fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
+    let span = planned.edit.span;
+    source.get(span.start..span.end).unwrap_or_default()
+}
+
+fn as_text(source: &str, decision: &Decision) -> String {
+    let headline = match decision.outcome {
+        Outcome::Background => "Runs in the background",
+        Outcome::Foreground => "Stays in the foreground",
+        Outcome::Pass => "Left as it is",
+    };
+    let mut text = format!("{headline}: {}\n", decision.reason);
+    let rewrite = &decision.rewrite;
+    if rewrite.command != source {
+        let diff = similar::TextDiff::from_lines(source, rewrite.command.as_str());
+        text.push('\n');
+        for change in diff.iter_all_changes() {
+            // Writing to a string can't fail.
+            let _ = writeln!(
+                text,
+                "  {} {}",
+                change.tag(),
+                change.value().trim_end_matches('\n')
+            );
+        }
+    }
+    let edits = rewrite.edits.iter().map(|planned| {
+        let (sign, edited) = match deleted(source, planned) {
+            "" => ('+', planned.edit.insert.trim()),
+            deleted => ('-', deleted.trim()),
+        };
+        (
+            format!("{sign} {edited}"),
+            planned.kind.purpose().to_owned(),
+        )
+    });
+    text.push_str(&section("Edits", &edits.collect::<Vec<_>>()));
+    let left_out = rewrite
+        .left_out
+        .iter()
+        .map(|left| (left.kind.name().to_owned(), left.why.clone()));
+    text.push_str(&section("Edits left out", &left_out.collect::<Vec<_>>()));
+    if decision.outcome == Outcome::Background {
+        text.push_str("\nTo keep one call in the foreground, put BG_RUN=off in front of it.\n");
+    }
+    text
+}
+
+fn section(title: &str, rows: &[(String, String)]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let width = rows
+        .iter()
+        .map(|(left, _)| left.chars().count())
+        .max()
+        .unwrap_or_default();
+    let lines = rows
+        .iter()
+        .map(|(left, right)| format!("  {left:width$}   {right}\n"));
+    format!("\n{title}:\n{}", lines.collect::<String>())
+}

@@ -1,0 +1,135 @@
+//! The command line.
+
+mod demo;
+mod explain;
+mod install;
+mod open;
+mod rules;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::settings::Scope;
+
+/// Moves long-running commands of Claude Code to the background and opens their live output in VS Code.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
+    Hook {
+        /// Say what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what would become of a command, and why
+    Explain {
+        /// Print JSON: decision, rule, reason, command, edits
+        #[arg(long)]
+        json: bool,
+        /// Decide as in this folder
+        #[arg(long, value_name = "DIR")]
+        cwd: Option<PathBuf>,
+        /// The command, best in single quotes
+        #[arg(
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "COMMAND"
+        )]
+        command: Vec<String>,
+    },
+    /// Register the hooks in a settings.json of Claude Code
+    Install {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take the hooks out of a settings.json again
+    Uninstall {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the rules in force, or work on your own
+    Rules {
+        #[command(subcommand)]
+        command: Option<RulesCommand>,
+    },
+    /// Open the output of a background task; without an argument, of the newest
+    Open {
+        /// A task's id, or a file
+        #[arg(value_name = "TASK|PATH")]
+        target: Option<String>,
+        /// Started by the hook: log instead of printing
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// See it work: a long command goes to the background and its output opens, without Claude Code
+    Demo,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// Which settings.json
+    #[arg(long, value_enum, default_value = "user")]
+    scope: Scope,
+    /// Print the change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum RulesCommand {
+    /// Each rule, where it comes from, and what it does (the default)
+    List,
+    /// Where your rules file is
+    Path,
+    /// Write a commented rules file to start from
+    Init,
+    /// Look for faults in a rules file; without FILE, in yours and the project's
+    Check {
+        /// The file
+        file: Option<PathBuf>,
+    },
+}
+
+/// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
+/// use.
+pub fn run() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bg-run: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Hook { dry_run } => Ok(crate::hook::run(dry_run)),
+        Command::Explain { json, cwd, command } => explain::run(&command.join(" "), cwd, json),
+        Command::Install { target } => install::install(target.scope, target.dry_run),
+        Command::Uninstall { target } => install::uninstall(target.scope, target.dry_run),
+        Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
+        Command::Open { target, detached } => open::run(target.as_deref(), detached),
+        Command::Demo => demo::run(),
+        Command::Completions { shell } => {
+            let mut cli = Cli::command();
+            clap_complete::generate(shell, &mut cli, "bg-run", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

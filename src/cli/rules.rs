@@ -1,0 +1,135 @@
+//! `bg-run rules`: the rules in force, and work on one's own.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::RulesCommand;
+use crate::configuration::Configuration;
+use crate::folders;
+use crate::policy::{Action, Layer, Rule, Rules};
+
+const STARTER: &str = include_str!("starter_rules.toml");
+
+/// Runs one of the subcommands.
+pub(super) fn run(command: RulesCommand) -> Result<ExitCode> {
+    match command {
+        RulesCommand::List => list(),
+        RulesCommand::Path => {
+            println!("{}", user_file()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        RulesCommand::Init => init(),
+        RulesCommand::Check { file } => check(file),
+    }
+}
+
+fn user_file() -> Result<PathBuf> {
+    folders::user_rules_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
+}
+
+fn here() -> Result<PathBuf> {
+    std::env::current_dir().context("the current folder is gone")
+}
+
+fn list() -> Result<ExitCode> {
+    let configuration = Configuration::load(&here()?);
+    for problem in &configuration.problems {
+        eprintln!("bg-run: {problem}");
+    }
+    let rules = &configuration.rules.rules;
+    let width = rules
+        .iter()
+        .map(|rule| rule.name.len())
+        .max()
+        .unwrap_or_default();
+    for rule in rules {
+        println!(
+            "{:width$}  {:10}  {:8}  {}",
+            rule.name,
+            state(rule),
+            layer(&rule.layer),
+            rule.reason
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn state(rule: &Rule) -> &'static str {
+    match (rule.enabled, rule.action) {
+        (false, _) => "off",
+        (true, Action::Background) => "background",
+        (true, Action::Foreground) => "foreground",
+    }
+}
+
+fn layer(layer: &Layer) -> &'static str {
+    match layer {
+        Layer::BuiltIn => "built-in",
+        Layer::User(_) => "user",
+        Layer::Project(_) => "project",
+    }
+}
+
+fn init() -> Result<ExitCode> {
+    let path = user_file()?;
+    let why = || format!("{} can't be written", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(why)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).open(&path) {
+        Ok(mut file) => file.write_all(STARTER.as_bytes()).with_context(why)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already; it is left as it is", path.display())
+        }
+        Err(error) => return Err(error).with_context(why),
+    }
+    println!("Wrote {}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(file: Option<PathBuf>) -> Result<ExitCode> {
+    let files = match file {
+        Some(file) => vec![file],
+        None => {
+            let project = folders::project_rules_file(&folders::project_dir(&here()?));
+            [user_file()?, project]
+                .into_iter()
+                .filter(|path| path.exists())
+                .collect()
+        }
+    };
+    if files.is_empty() {
+        println!("There is no rules file but the built-in one; `bg-run rules init` writes one.");
+    }
+    let mut faults = 0;
+    let mut rules = Rules::built_in();
+    for file in files {
+        faults += check_file(&mut rules, &file)?;
+    }
+    Ok(if faults == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+    match rules.add_layer(&text, &Layer::User(file.to_owned())) {
+        Ok(()) => {
+            println!("{}: no faults", file.display());
+            Ok(0)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            Ok(problems.len())
+        }
+    }
+}

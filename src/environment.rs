@@ -1,0 +1,105 @@
+//! Every environment variable that bg-run reads, a function each. Nothing else reads the environment.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name)?.into_string().ok()
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from)
+}
+
+fn is_on(name: &str) -> bool {
+    text(name).is_some_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "1" | "on" | "true" | "yes"
+        )
+    })
+}
+
+/// `BG_RUN_CONFIG_DIR`: the folder of `config.toml` and `rules.toml`.
+pub fn config_dir() -> Option<PathBuf> {
+    path("BG_RUN_CONFIG_DIR")
+}
+
+/// `BG_RUN_STATE_DIR`: the folder of the log.
+pub fn state_dir() -> Option<PathBuf> {
+    path("BG_RUN_STATE_DIR")
+}
+
+/// `BG_RUN_DRY_RUN=1`: say what would be done and do nothing.
+pub fn dry_run() -> bool {
+    is_on("BG_RUN_DRY_RUN")
+}
+
+/// `BG_RUN=off` in the environment of the session: leave every call alone.
+pub fn switched_off() -> bool {
+    text("BG_RUN").is_some_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "0" | "off" | "false" | "no"
+        )
+    })
+}
+
+/// `BG_RUN_HEADLESS`: `leave` or `background`, before the setting `headless`.
+pub fn headless() -> Option<String> {
+    text("BG_RUN_HEADLESS")
+}
+
+/// `CLAUDE_CODE_ENTRYPOINT`: `cli` in the terminal, `sdk-…` in headless sessions (measured, 2.1.20 to 2.1.330).
+pub fn claude_entrypoint() -> Option<String> {
+    text("CLAUDE_CODE_ENTRYPOINT")
+}
+
+/// `CLAUDE_CODE_SESSION_ATTENDED`: whether somebody watches the session (measured, 2.1.330).
+pub fn session_attended() -> Option<bool> {
+    match text("CLAUDE_CODE_SESSION_ATTENDED")?.as_str() {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+/// `CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1`: the client ignores `run_in_background`.
+pub fn background_tasks_disabled() -> bool {
+    is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
+}
+
+/// `CLAUDE_CODE_TMPDIR`: where the client keeps its temporary files instead of `/tmp`.
+pub fn claude_tmp_dir() -> Option<PathBuf> {
+    path("CLAUDE_CODE_TMPDIR")
+}
+
+/// `CLAUDE_CODE_CHILD_NOTES_DIR`: a sibling of the folder with the task outputs (measured, 2.1.330).
+pub fn claude_notes_dir() -> Option<PathBuf> {
+    path("CLAUDE_CODE_CHILD_NOTES_DIR")
+}
+
+/// `CLAUDE_CONFIG_DIR`: the client's settings, instead of `~/.claude`.
+pub fn claude_config_dir() -> Option<PathBuf> {
+    path("CLAUDE_CONFIG_DIR")
+}
+
+/// `CLAUDE_PROJECT_DIR`: the project's folder, in a hook.
+pub fn claude_project_dir() -> Option<PathBuf> {
+    path("CLAUDE_PROJECT_DIR")
+}
+
+/// `PATH`, split.
+pub fn search_path() -> Vec<PathBuf> {
+    variable("PATH")
+        .map(|path| std::env::split_paths(&path).collect())
+        .unwrap_or_default()
+}

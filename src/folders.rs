@@ -1,0 +1,57 @@
+//! Where bg-run's own files and the client's are.
+
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+
+use crate::environment;
+
+fn project_dirs() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "bg-run")
+}
+
+/// The folder of `config.toml` and `rules.toml`; `None` where there is no home folder.
+pub fn config_dir() -> Option<PathBuf> {
+    environment::config_dir().or_else(|| Some(project_dirs()?.config_dir().to_owned()))
+}
+
+/// The folder of the log; `None` where there is no home folder.
+pub fn state_dir() -> Option<PathBuf> {
+    environment::state_dir().or_else(|| {
+        let dirs = project_dirs()?;
+        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
+    })
+}
+
+/// The user's `config.toml`.
+pub fn config_file() -> Option<PathBuf> {
+    config_dir().map(|dir| dir.join("config.toml"))
+}
+
+/// The user's `rules.toml`.
+pub fn user_rules_file() -> Option<PathBuf> {
+    config_dir().map(|dir| dir.join("rules.toml"))
+}
+
+/// The client's own folder: `CLAUDE_CONFIG_DIR`, else `~/.claude`.
+pub fn claude_dir() -> Option<PathBuf> {
+    environment::claude_config_dir().or_else(|| Some(BaseDirs::new()?.home_dir().join(".claude")))
+}
+
+/// The project around `cwd`: the client's word, else the nearest folder up from `cwd` with a `.claude`, else
+/// `cwd` itself.
+pub fn project_dir(cwd: &Path) -> PathBuf {
+    let nearest = || {
+        cwd.ancestors()
+            .find(|dir| dir.join(".claude").is_dir())
+            .map(Path::to_owned)
+    };
+    environment::claude_project_dir()
+        .or_else(nearest)
+        .unwrap_or_else(|| cwd.to_owned())
+}
+
+/// A project's own rules.
+pub fn project_rules_file(project: &Path) -> PathBuf {
+    project.join(".claude").join("bg-run.toml")
+}

@@ -1,0 +1,124 @@
+//! `PostToolUse`: the output of a call that went to the background is opened, and both the user and the model
+//! are told where it is.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::answer::{Answer, ForModel};
+use super::input::Input;
+use crate::configuration::Configuration;
+use crate::log;
+use crate::session::Session;
+use crate::task::{ClientSession, TaskId};
+use crate::viewer::{self, Viewer};
+
+/// The answer to a call; `None` where it didn't go to the background.
+pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
+    input.bash_command()?;
+    let id = input.tool_response.get("backgroundTaskId")?;
+    let Some(task) = id.as_str().and_then(TaskId::new) else {
+        log::line(&format!("PostToolUse: {id} is no task id"));
+        return None;
+    };
+    let configuration = Configuration::settings();
+    let config = &configuration.config;
+    if dry_run || config.dry_run || crate::environment::switched_off() {
+        return None;
+    }
+    let session = Session::around(input.agent_id.is_some());
+    if session.leave_headless(config) || session.leave_subagent(config) {
+        return None;
+    }
+    let session = ClientSession::new(&input.session_id, &input.transcript_path);
+    let Some(output) = session.output_of(&task) else {
+        log::line(&format!(
+            "PostToolUse: no output file of task {} was found",
+            task.as_str()
+        ));
+        return Some(without_file(input, &task));
+    };
+    let shown = match Viewer::find(config) {
+        Viewer::Editor { name, .. } => match viewer::open_detached(&output) {
+            Ok(()) => Shown::In(name),
+            Err(error) => {
+                log::line(&format!("PostToolUse: {error:#}"));
+                Shown::Not(error.to_string())
+            }
+        },
+        Viewer::Nothing { why } => Shown::Not(why.to_owned()),
+    };
+    Some(told(input, &task, &output, &shown))
+}
+
+enum Shown {
+    /// Being opened in this editor.
+    In(String),
+    /// Not opened, for this reason.
+    Not(String),
+}
+
+fn told(input: &Input, task: &TaskId, output: &Path, shown: &Shown) -> Answer {
+    let id = task.as_str();
+    let file = output.display();
+    let (for_user, for_model) = match shown {
+        Shown::In(editor) => (
+            format!("opening its output in {editor}: {file}"),
+            format!("and is being opened in the user's {editor}"),
+        ),
+        Shown::Not(why) => (
+            format!("output: {file} (not opened: {why}; follow it with `tail -F`)"),
+            "which the user can follow".to_owned(),
+        ),
+    };
+    answer_of(
+        format!(
+            "bg-run: task {id} runs in the background{}; {for_user}",
+            cause(&input.tool_response)
+        ),
+        format!(
+            "Task {id} runs in the background. Its output goes to {file}, {for_model}. You will be notified \
+             when it ends: do not poll and do not sleep. Go on with other work or end your turn; read that file \
+             when you need to see how far it is. Tell the user the task id and the file."
+        ),
+    )
+}
+
+fn without_file(input: &Input, task: &TaskId) -> Answer {
+    let id = task.as_str();
+    answer_of(
+        format!(
+            "bg-run: task {id} runs in the background{}; its output file wasn't found",
+            cause(&input.tool_response)
+        ),
+        format!(
+            "Task {id} runs in the background. You will be notified when it ends: do not poll and do not sleep. \
+             Go on with other work or end your turn."
+        ),
+    )
+}
+
+/// Why the task is in the background, where that wasn't asked for in the call.
+fn cause(response: &Value) -> &'static str {
+    if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {
+        " (moved there by you)"
+    } else if response
+        .get("timedOutAfterMs")
+        .is_some_and(|value| !value.is_null())
+    {
+        " (moved there at its time-out)"
+    } else {
+        ""
+    }
+}
+
+fn answer_of(for_user: String, for_model: String) -> Answer {
+    Answer {
+        hook_specific_output: Some(ForModel {
+            hook_event_name: "PostToolUse",
+            updated_input: None,
+            additional_context: Some(for_model),
+        }),
+        system_message: Some(for_user),
+    }
+}
