@@ -84,10 +84,10 @@ impl Configuration {
         let mut configuration = Self::settings();
         configuration.rules = Rules::built_in();
         if let Some(path) = folders::user_rules_file() {
-            configuration.add_layer(Layer::User(path));
+            configuration.add_layer(&Layer::User(path));
         }
         let project = folders::project_rules_file(&folders::project_dir(cwd));
-        configuration.add_layer(Layer::Project(project));
+        configuration.add_layer(&Layer::Project(project));
         configuration
     }
 
@@ -102,13 +102,13 @@ impl Configuration {
         }
     }
 
-    fn add_layer(&mut self, layer: Layer) {
-        let (Layer::User(path) | Layer::Project(path)) = &layer else {
+    fn add_layer(&mut self, layer: &Layer) {
+        let (Layer::User(path) | Layer::Project(path)) = layer else {
             return;
         };
         let path = path.clone();
         if let Some(text) = self.read(&path)
-            && let Err(problems) = self.rules.add_layer(&text, &layer)
+            && let Err(problems) = self.rules.add_layer(&text, layer)
         {
             self.problems.extend(problems);
         }

@@ -52,7 +52,7 @@ impl ClientSession {
     /// The session that a hook's input speaks of. The slug is taken from the transcript's path, because the
     /// client shortens long ones by a hash.
     pub fn new(id: &str, transcript: &Path) -> Self {
-        let mut parts = transcript.components().map(|part| part.as_os_str());
+        let mut parts = transcript.components().map(std::path::Component::as_os_str);
         let mut slug = None;
         while let Some(part) = parts.next() {
             if part == "projects" {

@@ -66,7 +66,7 @@ pub(super) fn run() -> Result<ExitCode> {
     match viewer {
         Viewer::Editor { name, .. } => println!("3. Watch it grow in {name}, and here:\n"),
         Viewer::Nothing { .. } => {
-            println!("3. There is no editor to open it in, so here it is as it grows:\n")
+            println!("3. There is no editor to open it in, so here it is as it grows:\n");
         }
     }
     let status = follow(&mut task, &output)?;

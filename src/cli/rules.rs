@@ -92,15 +92,13 @@ fn init() -> Result<ExitCode> {
 }
 
 fn check(file: Option<PathBuf>) -> Result<ExitCode> {
-    let files = match file {
-        Some(file) => vec![file],
-        None => {
-            let project = folders::project_rules_file(&folders::project_dir(&here()?));
-            [user_file()?, project]
-                .into_iter()
-                .filter(|path| path.exists())
-                .collect()
-        }
+    let files = if let Some(file) = file {
+        vec![file]
+    } else {
+        let project = folders::project_rules_file(&folders::project_dir(&here()?));
+        let mut files = vec![user_file()?, project];
+        files.retain(|path| path.exists());
+        files
     };
     if files.is_empty() {
         println!("There is no rules file but the built-in one; `bg-run rules init` writes one.");

@@ -40,6 +40,10 @@ pub struct Call<'a> {
 }
 
 /// The circumstances of a call.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each a gate of its own"
+)]
 pub struct Context<'a> {
     /// Headless sessions are left alone, and this is one.
     pub leave_headless: bool,

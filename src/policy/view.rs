@@ -52,20 +52,20 @@ impl Views {
     pub fn of(command: &SimpleCommand) -> Self {
         let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
         let mut views = Self::default();
-        views.add(words, Some(0));
+        views.add(&words, Some(0));
         views
     }
 
     /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.
-    fn add(&mut self, words: Vec<String>, at: Option<usize>) {
+    fn add(&mut self, words: &[String], at: Option<usize>) {
         if words.is_empty() || self.views.len() >= MAX_VIEWS {
             return;
         }
-        self.views.push(View::new(words.clone()));
-        if let Some(plain) = wrappers::without_global_options(&words) {
+        self.views.push(View::new(words.to_vec()));
+        if let Some(plain) = wrappers::without_global_options(words) {
             self.views.push(View::new(plain));
         }
-        if let Some((wrapper, named)) = wrappers::find(&words) {
+        if let Some((wrapper, named)) = wrappers::find(words) {
             if wrapper.name == "python" && !words.iter().take(1).any(|word| word.contains('$')) {
                 self.interpreter = self.interpreter.or(at);
             }
@@ -78,7 +78,7 @@ impl Views {
     }
 
     fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
-        let words = rest.words.get(skip..).unwrap_or_default().to_vec();
+        let words = rest.words.get(skip..).unwrap_or_default();
         self.add(words, rest.at.map(|at| at + skip));
     }
 
@@ -144,7 +144,7 @@ impl Views {
                 .unwrap_or_default()
                 .iter()
                 .take_while(|word| !matches!(word.as_str(), ";" | "+"));
-            self.add(inner.cloned().collect(), None);
+            self.add(&inner.cloned().collect::<Vec<_>>(), None);
         }
     }
 
@@ -181,7 +181,8 @@ impl Views {
         };
         for command in &script.simple_commands {
             if !command.place.asynchronous {
-                self.add(command.words.iter().map(shell::Word::text).collect(), None);
+                let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
+                self.add(&words, None);
             }
         }
     }
@@ -324,7 +325,7 @@ mod tests {
         );
         assert_eq!(
             limit("timeout -k 5 1h pytest"),
-            Some(Duration::from_secs(3600))
+            Some(Duration::from_hours(1))
         );
         assert_eq!(limit("timeout 0 pytest"), None);
         assert_eq!(limit("timeout $T pytest"), None);

@@ -1,0 +1,450 @@
+//! The hook's contract: what comes in, what goes out, and that it never stands in a call's way.
+
+mod support;
+
+use std::fs;
+
+use serde_json::{Value, json};
+use support::sandbox::{Sandbox, read};
+use support::wait_until;
+
+fn pre(sandbox: &Sandbox, tool_input: &Value, variables: &[(&str, &str)]) -> Value {
+    sandbox.answer(&sandbox.event("PreToolUse", tool_input), variables)
+}
+
+fn command_of(answer: &Value) -> Option<&str> {
+    answer["hookSpecificOutput"]["updatedInput"]["command"].as_str()
+}
+
+#[test]
+fn a_long_call_comes_back_whole_in_the_background_and_undecided() {
+    let sandbox = Sandbox::new();
+    let input = json!({"command": "cd src && pytest -x | tee log", "timeout": 5000, "description": "Run", "dangerouslyDisableSandbox": true, "future": {"a": [1]}});
+    let answer = pre(&sandbox, &input, &[]);
+    let expected = json!({
+        "command": "cd src && PYTHONUNBUFFERED=1 pytest -x | tee log",
+        "timeout": 7_200_000,
+        "description": "Run",
+        "dangerouslyDisableSandbox": true,
+        "future": {"a": [1]},
+        "run_in_background": true,
+    });
+    assert_eq!(answer["hookSpecificOutput"]["updatedInput"], expected);
+    assert_eq!(answer["hookSpecificOutput"]["hookEventName"], "PreToolUse");
+    assert!(
+        !answer.to_string().contains("permissionDecision"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn calls_that_are_not_ours_get_no_answer() {
+    let sandbox = Sandbox::new();
+    for input in [
+        json!({"command": "ls -la"}),
+        json!({"command": "echo pytest"}),
+        json!({"command": "pytest --version"}),
+        json!({"command": "if pytest"}),
+        json!({"command": "sleep 100", "run_in_background": true}),
+        json!({"command": ""}),
+        json!({}),
+        json!({"command": 3}),
+    ] {
+        assert_eq!(pre(&sandbox, &input, &[]), Value::Null, "{input}");
+    }
+    let mut other = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    other["tool_name"] = "Read".into();
+    assert_eq!(sandbox.answer(&other, &[]), Value::Null);
+    assert_eq!(sandbox.log(), "");
+}
+
+#[test]
+fn a_call_in_the_background_gets_the_same_output() {
+    let sandbox = Sandbox::new();
+    let answer = pre(
+        &sandbox,
+        &json!({"command": "pytest", "run_in_background": true, "timeout": 9_000_000}),
+        &[],
+    );
+    assert_eq!(command_of(&answer), Some("PYTHONUNBUFFERED=1 pytest 2>&1"));
+    assert_eq!(
+        answer["hookSpecificOutput"]["updatedInput"]["timeout"],
+        9_000_000
+    );
+}
+
+#[test]
+fn circumstances_leave_calls_alone() {
+    let sandbox = Sandbox::new();
+    let input = json!({"command": "pytest"});
+    for variables in [
+        [("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")],
+        [("CLAUDE_CODE_ENTRYPOINT", "sdk-py")],
+        [("CLAUDE_CODE_SESSION_ATTENDED", "0")],
+        [("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1")],
+        [("BG_RUN", "off")],
+    ] {
+        assert_eq!(
+            pre(&sandbox, &input, &variables),
+            Value::Null,
+            "{variables:?}"
+        );
+    }
+    let mut in_subagent = sandbox.event("PreToolUse", &input);
+    in_subagent["agent_id"] = "a1".into();
+    assert_eq!(sandbox.answer(&in_subagent, &[]), Value::Null);
+
+    let headless = [
+        ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+        ("BG_RUN_HEADLESS", "background"),
+    ];
+    assert!(command_of(&pre(&sandbox, &input, &headless)).is_some());
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        "headless = 'background'\nsubagents = 'background'\n",
+    );
+    assert!(
+        command_of(&pre(
+            &sandbox,
+            &input,
+            &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")]
+        ))
+        .is_some()
+    );
+    assert!(command_of(&sandbox.answer(&in_subagent, &[])).is_some());
+}
+
+#[test]
+fn the_call_s_own_word_wins() {
+    let sandbox = Sandbox::new();
+    let answer = pre(&sandbox, &json!({"command": "BG_RUN=off pytest -x"}), &[]);
+    assert_eq!(
+        answer["hookSpecificOutput"]["updatedInput"],
+        json!({"command": "pytest -x"})
+    );
+    let answer = pre(
+        &sandbox,
+        &json!({"command": "BG_RUN=on ./odd-script"}),
+        &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")],
+    );
+    assert_eq!(
+        command_of(&answer),
+        Some("PYTHONUNBUFFERED=1 ./odd-script 2>&1")
+    );
+    let disabled = [("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1")];
+    let answer = pre(
+        &sandbox,
+        &json!({"command": "BG_RUN=on ./odd-script"}),
+        &disabled,
+    );
+    assert_eq!(
+        answer["hookSpecificOutput"]["updatedInput"],
+        json!({"command": "./odd-script"})
+    );
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let input = json!({"command": "pytest -x"});
+    let expect = |answer: Value| {
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert!(
+            line.contains("would run in the background as `PYTHONUNBUFFERED=1 pytest -x 2>&1`"),
+            "{line}"
+        );
+        assert_eq!(answer["hookSpecificOutput"], Value::Null);
+    };
+    expect(pre(&sandbox, &input, &[("BG_RUN_DRY_RUN", "1")]));
+    sandbox.write("home/.config/bg-run/config.toml", "dry-run = true\n");
+    expect(pre(&sandbox, &input, &[]));
+    let (event, _) = launched(&sandbox, "b1");
+    assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+}
+
+#[test]
+fn user_and_project_rules_are_laid_over_the_built_in_ones() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "home/.config/bg-run/rules.toml",
+        "off = ['rust']\n[[rule]]\nname = 'mine'\ncommands = ['report']\n",
+    );
+    sandbox.write("project/.claude/bg-run.toml", "[[rule]]\nname = 'mine'\naction = 'foreground'\n[[rule]]\nname = 'theirs'\nmatch = '^sim\\b'\n");
+    let runs =
+        |command: &str| command_of(&pre(&sandbox, &json!({"command": command}), &[])).is_some();
+    assert!(!runs("cargo test"));
+    assert!(!runs("report"));
+    assert!(runs("sim --years 5"));
+    assert!(runs("pytest"));
+}
+
+#[test]
+fn a_faulty_file_is_reported_and_the_others_count() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "home/.config/bg-run/rules.toml",
+        "[[rule]]\nname = 'mine'\ncommands = ['report']\n",
+    );
+    sandbox.write("project/.claude/bg-run.toml", "editor = ['rm', '-rf']\n");
+    let answer = pre(&sandbox, &json!({"command": "report"}), &[]);
+    assert!(command_of(&answer).is_some());
+    let said = answer["systemMessage"].as_str().unwrap();
+    assert!(
+        said.contains(".claude/bg-run.toml:1:1: unknown field `editor`"),
+        "{said}"
+    );
+    assert!(sandbox.log().contains("unknown field `editor`"));
+}
+
+#[test]
+fn permission_rules_hold_edits_back() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "project/.claude/settings.local.json",
+        "{\n // mine\n \"permissions\": {\"allow\": [\"Bash(python -m pytest:*)\"]}}",
+    );
+    let answer = pre(&sandbox, &json!({"command": "python -m pytest"}), &[]);
+    assert_eq!(
+        command_of(&answer),
+        Some("PYTHONUNBUFFERED=1 python -m pytest 2>&1")
+    );
+}
+
+/// The event after a launch, and the file that the client would have made.
+fn launched(sandbox: &Sandbox, id: &str) -> (Value, std::path::PathBuf) {
+    let uid = rustix::process::geteuid().as_raw();
+    let output = sandbox.write(
+        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
+        "",
+    );
+    let mut event = sandbox.event(
+        "PostToolUse",
+        &json!({"command": "pytest", "run_in_background": true}),
+    );
+    event["tool_response"] = json!({"stdout": "", "backgroundTaskId": id});
+    (event, output)
+}
+
+#[test]
+fn the_output_of_a_background_call_is_opened_and_told() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fake_editor();
+    let (mut event, output) = launched(&sandbox, "bxatg1f4y");
+    let tmp = sandbox.path("tmp").display().to_string();
+    for (key, words) in [
+        (None, ""),
+        (Some("backgroundedByUser"), " (moved there by you)"),
+    ] {
+        if let Some(key) = key {
+            event["tool_response"][key] = true.into();
+        }
+        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert_eq!(
+            line,
+            format!(
+                "bg-run: task bxatg1f4y runs in the background{words}; opening its output in VS Code: {}",
+                output.display()
+            )
+        );
+        let told = answer["hookSpecificOutput"]["additionalContext"]
+            .as_str()
+            .unwrap();
+        for part in [
+            "bxatg1f4y",
+            output.to_str().unwrap(),
+            "do not poll",
+            "notified",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert_eq!(answer["hookSpecificOutput"]["updatedInput"], Value::Null);
+        let words = wait_until("code is called", || {
+            Some(read(&said)).filter(|said| !said.is_empty())
+        });
+        assert_eq!(words, format!("-r\n-g\n{}:999999\n", output.display()));
+        fs::remove_file(&said).unwrap();
+    }
+}
+
+#[test]
+fn without_an_editor_the_path_is_told() {
+    let sandbox = Sandbox::new();
+    let (event, output) = launched(&sandbox, "b1");
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(
+        &event,
+        &[("CLAUDE_CODE_TMPDIR", &tmp), ("PATH", "/nowhere")],
+    );
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(
+        line.contains(output.to_str().unwrap()) && line.contains("no `code` command"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_editor_can_be_set_and_a_slow_one_delays_nothing() {
+    let sandbox = Sandbox::new();
+    let done = sandbox.path("done");
+    sandbox.program(
+        "slow-editor",
+        &format!(
+            "sleep 2; echo \"$@\" >{0}.part; mv {0}.part {0}",
+            done.display()
+        ),
+    );
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        "editor = ['slow-editor', '--at', '{file}']\n",
+    );
+    let (event, output) = launched(&sandbox, "b1");
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    assert!(!done.exists(), "the hook waited for the editor");
+    assert!(
+        answer["systemMessage"]
+            .as_str()
+            .unwrap()
+            .contains("in slow-editor")
+    );
+    wait_until("the editor is done", || done.exists().then_some(()));
+    assert_eq!(read(&done).trim(), format!("--at {}", output.display()));
+}
+
+#[test]
+fn ids_and_paths_from_outside_lead_nowhere_else() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fake_editor();
+    let tmp = sandbox.path("tmp").display().to_string();
+    let variables = [("CLAUDE_CODE_TMPDIR", tmp.as_str())];
+    let (event, output) = launched(&sandbox, "b1");
+    for id in [
+        json!("../b1"),
+        json!("b1/../b1"),
+        json!(""),
+        json!(7),
+        json!(null),
+        json!("b 1"),
+    ] {
+        let mut event = event.clone();
+        event["tool_response"]["backgroundTaskId"] = id.clone();
+        assert_eq!(sandbox.answer(&event, &variables), Value::Null, "{id}");
+    }
+    let secret = sandbox.write("secret", "x");
+    fs::remove_file(&output).unwrap();
+    std::os::unix::fs::symlink(&secret, &output).unwrap();
+    let answer = sandbox.answer(&event, &variables);
+    assert!(
+        answer["systemMessage"]
+            .as_str()
+            .unwrap()
+            .contains("wasn't found"),
+        "{answer}"
+    );
+    let foreground = sandbox.event("PostToolUse", &json!({"command": "ls"}));
+    assert_eq!(sandbox.answer(&foreground, &variables), Value::Null);
+    assert!(!said.exists());
+}
+
+#[test]
+fn bad_input_gets_silence_and_a_line_in_the_log() {
+    let mut huge = b"{\"hook_event_name\":\"PreToolUse\",\"x\":\"".to_vec();
+    huge.resize(16 * 1024 * 1024, b'a');
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let inputs: Vec<&[u8]> = vec![
+        b"",
+        b"not json",
+        b"[]",
+        b"null",
+        b"{}",
+        b"{\"hook_event_name\":3}",
+        b"{\"hook_event_name\":\"SessionStart\"}",
+        b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":\"Bash\",\"tool_input\":[]}",
+        b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":{},\"tool_input\":{}}",
+        b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"\\ud800\"}}",
+        b"\xff\xfe{}",
+        &huge,
+        deep.as_bytes(),
+    ];
+    for input in inputs {
+        let sandbox = Sandbox::new();
+        let output = sandbox.hook(input, &[]);
+        let start = String::from_utf8_lossy(&input[..input.len().min(80)]).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{start}");
+        assert!(
+            output.stdout.is_empty() && output.stderr.is_empty(),
+            "{start}: {output:?}"
+        );
+        assert_eq!(
+            sandbox.log().lines().count(),
+            1,
+            "{start}: {}",
+            sandbox.log()
+        );
+    }
+}
+
+#[test]
+fn commands_that_could_break_the_parser_are_left_alone() {
+    let sandbox = Sandbox::new();
+    for (open, close) in [
+        ("(", ")"),
+        ("$(", ")"),
+        ("\"$(", ")\""),
+        ("{ ", "; }"),
+        ("if x; then ", "; fi"),
+        ("`", "`"),
+        ("'", ""),
+        ("pytest <<E\n", ""),
+    ] {
+        let command = format!("{}pytest{}", open.repeat(10_000), close.repeat(10_000));
+        let answer = pre(&sandbox, &json!({"command": command}), &[]);
+        if let Some(after) = command_of(&answer) {
+            assert!(after.len() >= command.len(), "{open}");
+        }
+    }
+    for command in ["pytest\0", "pytest\r\nls", &"x".repeat(1024 * 1024)] {
+        assert_eq!(
+            pre(&sandbox, &json!({"command": command}), &[]),
+            Value::Null
+        );
+    }
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_stops_nothing() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("file", "");
+    let blocked = file.join("state").display().to_string();
+    let answer = pre(
+        &sandbox,
+        &json!({"command": "pytest"}),
+        &[("BG_RUN_STATE_DIR", &blocked), ("HOME", "/nonexistent")],
+    );
+    assert!(command_of(&answer).is_some());
+    let output = sandbox.hook(b"not json", &[("BG_RUN_STATE_DIR", &blocked)]);
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+}
+
+#[test]
+fn an_old_client_that_drops_the_arguments_is_answered_too() {
+    use std::io::Write;
+    let sandbox = Sandbox::new();
+    let mut child = sandbox
+        .command(support::sandbox::BG_RUN)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(event.to_string().as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(command_of(&answer).is_some());
+}

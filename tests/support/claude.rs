@@ -1,0 +1,142 @@
+//! The real Claude Code client, in the versions that `.ci/install-clients` puts into a cache folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use super::messages_api::MessagesApi;
+use super::sandbox::Sandbox;
+
+/// Each has something that the next lacks: the first to apply a rewrite without a decision, the last one run by
+/// Node, the first native one, the newest.
+pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.330"];
+pub const NEWEST: &str = "2.1.330";
+
+const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
+
+pub struct Client {
+    words: Vec<String>,
+}
+
+/// Why a test can't run, unless `BG_RUN_E2E=require` says that it has to.
+///
+/// # Panics
+///
+/// Where it has to run.
+pub fn skip(why: &str) {
+    let required = std::env::var("BG_RUN_E2E").is_ok_and(|value| value == "require");
+    assert!(!required, "BG_RUN_E2E=require, but {why}");
+    eprintln!("skipped: {why}");
+}
+
+fn cache() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("BG_RUN_E2E_CACHE") {
+        return Some(dir.into());
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    Some(base.join("bg-run-e2e"))
+}
+
+impl Client {
+    /// `None`, with a line that says why, where this version isn't installed.
+    pub fn find(version: &str) -> Option<Self> {
+        let dir = cache()?
+            .join("claude-code")
+            .join(version)
+            .join("node_modules/@anthropic-ai");
+        let native = dir.join(format!("claude-code-{}/claude", platform()));
+        let script = dir.join("claude-code/cli.js");
+        let words = if native.is_file() {
+            vec![native.display().to_string()]
+        } else if script.is_file() {
+            vec!["node".to_owned(), script.display().to_string()]
+        } else {
+            skip(&format!(
+                "Claude Code {version} isn't installed; `.ci/install-clients` does it"
+            ));
+            return None;
+        };
+        Some(Self { words })
+    }
+
+    fn environment(sandbox: &Sandbox, api: &MessagesApi) -> Vec<(String, String)> {
+        let mut environment = sandbox.environment();
+        let more = [
+            ("ANTHROPIC_BASE_URL", api.url()),
+            ("ANTHROPIC_API_KEY", KEY.to_owned()),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
+            ("DISABLE_AUTOUPDATER", "1".to_owned()),
+        ];
+        environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        environment
+    }
+
+    /// `claude -p`, with these variables more.
+    pub fn run_headless(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        variables: &[(&str, &str)],
+    ) -> Output {
+        let mut command = sandbox.command(&self.words[0]);
+        command.args(&self.words[1..]).args(["-p", "go"]);
+        command
+            .envs(Self::environment(sandbox, api))
+            .envs(variables.iter().copied());
+        command.output().unwrap()
+    }
+
+    /// The interactive client's command, as words with its environment, for a terminal.
+    pub fn interactive(&self, sandbox: &Sandbox, api: &MessagesApi) -> Vec<String> {
+        accept_dialogs(&sandbox.home(), &sandbox.project());
+        let mut words = vec!["env".to_owned(), "-i".to_owned()];
+        let environment = Self::environment(sandbox, api);
+        words.extend(
+            environment
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        words.extend(self.words.iter().cloned());
+        words.extend(["--permission-mode".to_owned(), "default".to_owned()]);
+        words
+    }
+}
+
+fn platform() -> &'static str {
+    match (cfg!(target_os = "macos"), cfg!(target_arch = "aarch64")) {
+        (true, true) => "darwin-arm64",
+        (true, false) => "darwin-x64",
+        (false, true) => "linux-arm64",
+        (false, false) => "linux-x64",
+    }
+}
+
+/// The client's first questions, answered: onboarding, trust in the folder, the key.
+fn accept_dialogs(home: &Path, project: &Path) {
+    let tail = KEY.get(KEY.len() - 20..).unwrap();
+    let mut projects = serde_json::Map::new();
+    projects.insert(
+        project.display().to_string(),
+        json!({"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}),
+    );
+    let answers = json!({
+        "hasCompletedOnboarding": true,
+        "theme": "dark",
+        "projects": Value::Object(projects),
+        "customApiKeyResponses": {"approved": [tail], "rejected": []},
+    });
+    fs::write(home.join(".claude.json"), answers.to_string()).unwrap();
+}
+
+/// Where `BG_RUN_SCREENS` asks for copies of the screens.
+pub fn screens() -> Option<PathBuf> {
+    std::env::var_os("BG_RUN_SCREENS").map(PathBuf::from)
+}
+
+/// Whether a program can be started at all.
+pub fn is_there(program: &str) -> bool {
+    Command::new(program).arg("-V").output().is_ok()
+}

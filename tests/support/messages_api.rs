@@ -1,0 +1,166 @@
+//! A Messages API on loopback that plays a script: so many tool calls, one after the other, then a last word.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+use tiny_http::{Header, Request, Response, Server};
+
+/// What the model does in one turn.
+#[derive(Debug, Clone)]
+pub enum Turn {
+    /// Calls Bash with this input.
+    Bash(Value),
+    /// Says this and ends.
+    Say(String),
+}
+
+impl Turn {
+    pub fn bash(command: &str) -> Self {
+        Self::Bash(json!({ "command": command }))
+    }
+}
+
+/// A result that the client sent for a tool call.
+#[derive(Debug, Clone)]
+pub struct ToolResult {
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// Runs until dropped.
+pub struct MessagesApi {
+    server: Arc<Server>,
+    requests: Arc<Mutex<Vec<Value>>>,
+}
+
+impl MessagesApi {
+    pub fn start(turns: Vec<Turn>) -> Self {
+        let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (serving, seen) = (Arc::clone(&server), Arc::clone(&requests));
+        thread::spawn(move || {
+            for request in serving.incoming_requests() {
+                answer(request, &turns, &seen);
+            }
+        });
+        Self { server, requests }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.server_addr())
+    }
+
+    /// The bodies of the main conversation's requests so far.
+    pub fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The tool results of the longest conversation so far.
+    pub fn tool_results(&self) -> Vec<ToolResult> {
+        let requests = self.requests();
+        requests
+            .iter()
+            .map(tool_results)
+            .max_by_key(Vec::len)
+            .unwrap_or_default()
+    }
+
+    /// All text that the model was given, in one string.
+    pub fn model_was_told(&self) -> String {
+        let requests = self.requests();
+        requests
+            .iter()
+            .map(|request| request["messages"].to_string())
+            .collect()
+    }
+}
+
+impl Drop for MessagesApi {
+    fn drop(&mut self) {
+        self.server.unblock();
+    }
+}
+
+fn tool_results(request: &Value) -> Vec<ToolResult> {
+    let blocks = request["messages"].as_array().into_iter().flatten();
+    blocks
+        .filter_map(|message| message["content"].as_array())
+        .flatten()
+        .filter(|block| block["type"] == "tool_result")
+        .map(|block| ToolResult {
+            text: match &block["content"] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            },
+            is_error: block["is_error"] == true,
+        })
+        .collect()
+}
+
+fn answer(mut request: Request, turns: &[Turn], seen: &Mutex<Vec<Value>>) {
+    let mut body = String::new();
+    let _ = request.as_reader().read_to_string(&mut body);
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    let is_main = body["tools"]
+        .as_array()
+        .is_some_and(|tools| !tools.is_empty());
+    if body["messages"].is_null() || request.url().contains("count_tokens") {
+        let _ = request.respond(Response::from_string("{\"input_tokens\":1}"));
+        return;
+    }
+    let turn = if is_main {
+        let done = tool_results(&body).len();
+        seen.lock().unwrap().push(body);
+        turns.get(done).cloned().map(|turn| (done, turn))
+    } else {
+        None
+    };
+    let events = events(turn);
+    let kind = Header::from_bytes("Content-Type", "text/event-stream").unwrap();
+    let _ = request.respond(Response::from_string(events).with_header(kind));
+}
+
+/// The streaming events of one message (API reference, "Streaming messages").
+fn events(turn: Option<(usize, Turn)>) -> String {
+    let mut text = String::new();
+    let mut event = |name: &str, mut data: Value| {
+        data["type"] = name.into();
+        let _ = write!(text, "event: {name}\ndata: {data}\n\n");
+    };
+    let usage = json!({"input_tokens": 1, "output_tokens": 1});
+    event(
+        "message_start",
+        json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
+    );
+    let (start, delta, reason) = match turn {
+        Some((done, Turn::Bash(input))) => (
+            json!({"type": "tool_use", "id": format!("toolu_{done}"), "name": "Bash", "input": {}}),
+            json!({"type": "input_json_delta", "partial_json": input.to_string()}),
+            "tool_use",
+        ),
+        Some((_, Turn::Say(words))) => text_block(&words),
+        None => text_block("ok"),
+    };
+    event(
+        "content_block_start",
+        json!({"index": 0, "content_block": start}),
+    );
+    event("content_block_delta", json!({"index": 0, "delta": delta}));
+    event("content_block_stop", json!({"index": 0}));
+    event(
+        "message_delta",
+        json!({"delta": {"stop_reason": reason, "stop_sequence": null}, "usage": {"output_tokens": 1}}),
+    );
+    event("message_stop", json!({}));
+    text
+}
+
+fn text_block(words: &str) -> (Value, Value, &'static str) {
+    (
+        json!({"type": "text", "text": ""}),
+        json!({"type": "text_delta", "text": words}),
+        "end_turn",
+    )
+}

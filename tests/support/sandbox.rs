@@ -1,0 +1,183 @@
+//! A home of its own for a test: settings, programs and a project that nothing else sees.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+/// Removed with everything in it when dropped.
+pub struct Sandbox {
+    root: tempfile::TempDir,
+}
+
+pub const BG_RUN: &str = env!("CARGO_BIN_EXE_bg-run");
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("bgr").tempdir().unwrap();
+        for dir in ["home/.claude", "project", "bin", "tmp"] {
+            fs::create_dir_all(root.path().join(dir)).unwrap();
+        }
+        Self { root }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        // The client names resolved paths.
+        fs::canonicalize(self.root.path()).unwrap().join(name)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.path("project")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// Puts an executable shell script first on the sandbox's `PATH`.
+    pub fn program(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.path("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// A fake `code` that writes its arguments, one a line, to the file that comes back.
+    pub fn fake_editor(&self) -> PathBuf {
+        let said = self.path("code.said");
+        let (part, whole) = (said.with_extension("part"), said.display());
+        self.program(
+            "code",
+            &format!(
+                "printf '%s\\n' \"$@\" >>{0} && mv {0} {whole}",
+                part.display()
+            ),
+        );
+        said
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn write_settings(&self, settings: &Value) {
+        self.write(
+            "home/.claude/settings.json",
+            &serde_json::to_string_pretty(settings).unwrap(),
+        );
+    }
+
+    /// The environment that every program of the sandbox gets; nothing of the test's own gets through.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let path = format!(
+            "{}:{}",
+            self.path("bin").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
+        [
+            ("HOME", self.home().display().to_string()),
+            ("PATH", path),
+            ("TERM", "xterm-256color".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("BG_RUN_STATE_DIR", self.state().display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(self.environment())
+            .current_dir(self.project())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs bg-run and hands back what it said.
+    pub fn bg_run(&self, arguments: &[&str]) -> Output {
+        self.command(BG_RUN).args(arguments).output().unwrap()
+    }
+
+    /// Runs the hook on these bytes, with these variables more.
+    pub fn hook(&self, input: &[u8], variables: &[(&str, &str)]) -> Output {
+        use std::io::Write;
+        let mut command = self.command(BG_RUN);
+        command.arg("hook").envs(variables.iter().copied());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input).unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    }
+
+    /// The hook's answer to one event; `Null` where it stayed silent. It has to exit with 0 and a quiet stderr.
+    pub fn answer(&self, event: &Value, variables: &[(&str, &str)]) -> Value {
+        let output = self.hook(event.to_string().as_bytes(), variables);
+        assert!(output.status.success(), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        if output.stdout.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// An event for a Bash call in the sandbox's project.
+    pub fn event(&self, name: &str, tool_input: &Value) -> Value {
+        json!({
+            "session_id": "5e551014",
+            "transcript_path": self.home().join(".claude/projects/-p/5e551014.jsonl"),
+            "cwd": self.project(),
+            "permission_mode": "default",
+            "hook_event_name": name,
+            "tool_name": "Bash",
+            "tool_input": tool_input,
+            "tool_use_id": "toolu_1",
+        })
+    }
+
+    pub fn log(&self) -> String {
+        read(&self.state().join("bg-run.log"))
+    }
+}
+
+impl Drop for Sandbox {
+    /// The client's task folders lie outside, named after the project's path.
+    fn drop(&mut self) {
+        let name = self
+            .root
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let uid = rustix::process::geteuid().as_raw();
+        for folder in [format!("/tmp/claude-{uid}"), "/tmp/claude".to_owned()] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().contains(&name) {
+                    let _ = fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+    }
+}
+
+/// The file's text, empty where there is none.
+pub fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! A terminal: a tmux server of its own, ended with the test.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::wait_until;
+
+pub struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    /// Starts `words` in `folder`, in a terminal of 150 columns and 40 rows.
+    pub fn start(name: &str, words: &[String], folder: &Path) -> Self {
+        let terminal = Self {
+            socket: format!("bg-run-{}-{name}", std::process::id()),
+        };
+        let folder = folder.to_str().unwrap();
+        let mut arguments = vec![
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "150",
+            "-y",
+            "40",
+            "-c",
+            folder,
+        ];
+        arguments.extend(words.iter().map(String::as_str));
+        let output = terminal.tmux(&arguments);
+        assert!(output.status.success(), "{output:?}");
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Output {
+        Command::new("tmux")
+            .args(["-L", &self.socket])
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    pub fn keys(&self, keys: &[&str]) {
+        let mut arguments = vec!["send-keys"];
+        arguments.extend(keys);
+        assert!(self.tmux(&arguments).status.success());
+    }
+
+    /// Types a line and sends it once it shows: what comes in one piece is taken for a paste.
+    pub fn submit(&self, line: &str) {
+        self.keys(&[line]);
+        self.wait_for(line);
+        self.keys(&["Enter"]);
+    }
+
+    /// The screen's text.
+    pub fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
+    }
+
+    /// The screen with its colours, as escape sequences.
+    pub fn screen_in_colour(&self) -> String {
+        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p", "-e"]).stdout).into_owned()
+    }
+
+    /// Waits until the screen shows `text`, and gives the screen.
+    pub fn wait_for(&self, text: &str) -> String {
+        let mut last = String::new();
+        let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_until(text, || {
+                last = self.screen();
+                // A long line may be broken anywhere.
+                let unbroken: String = last.lines().map(str::trim).collect();
+                (last.contains(text) || unbroken.contains(text)).then(|| last.clone())
+            })
+        }));
+        shown.unwrap_or_else(|_| panic!("`{text}` isn't on the screen:\n{last}"))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
