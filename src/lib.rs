@@ -1,10 +1,11 @@
 //! bg-run moves long-running commands of Claude Code to the background and opens their output in VS Code.
 //!
-//! A call's way: [`hook`] reads it, [`shell`] parses it, [`policy`] decides, [`rewrite`] edits; after the launch
-//! [`task`] finds the output and [`viewer`] opens it.
+//! A call's way: [`hook`] reads it, [`shell`] parses it, [`policy`] finds what runs long, [`decision`] decides,
+//! [`rewrite`] edits; after the launch [`task`] finds the output and [`viewer`] opens it.
 
 pub mod cli;
 pub mod configuration;
+pub mod decision;
 pub mod environment;
 pub mod folders;
 pub mod hook;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::configuration::{Config, Configuration, Treatment};
-use crate::policy::{self, Call, Context, Decision};
+use crate::decision::{self, Call, Context, Decision};
 use crate::{environment, folders, settings};
 
 /// The client's kind of session.
@@ -46,6 +46,6 @@ impl Session {
             switched_off: environment::switched_off(),
             permissions: &permissions,
         };
-        policy::decide(call, &configuration.rules, &context)
+        decision::decide(call, &configuration.rules, &context)
     }
 }

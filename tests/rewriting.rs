@@ -1,6 +1,7 @@
 //! What holds for every command, over generated scripts and the grammar's odd corners.
 
-use bg_run::policy::{Call, Context, Outcome, PermissionRules, Rules, decide};
+use bg_run::decision::{Call, Context, Outcome, decide};
+use bg_run::policy::{PermissionRules, Rules};
 use proptest::prelude::*;
 
 fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {

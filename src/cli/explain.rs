@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::configuration::Configuration;
-use crate::policy::{Call, Decision, Outcome};
+use crate::decision::{Call, Decision, Outcome};
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::session::Session;
 

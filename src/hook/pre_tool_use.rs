@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, ForModel};
 use super::input::Input;
 use crate::configuration::Configuration;
-use crate::policy::{Call, Decision, Outcome};
+use crate::decision::{Call, Decision, Outcome};
 use crate::session::Session;
 
 /// The most that every client accepts, in milliseconds. A foreground time-out carried over would end the task

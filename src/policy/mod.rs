@@ -1,14 +1,16 @@
-//! Policy: where a call should run, and why.
+//! Policy: what runs long, and what the user allows.
 
-mod decide;
+mod findings;
 mod layers;
+mod marker;
 mod permissions;
 mod rules;
 mod view;
 mod wrappers;
 
-pub use decide::{Call, Context, Decision, MARKER, Outcome, decide};
+pub use findings::{Findings, Found};
 pub use layers::{DEFAULT_RULES, Problem};
+pub use marker::{MARKER, Markers, Wish};
 pub use permissions::PermissionRules;
 pub use rules::{Action, Layer, Pattern, Rule, Rules};
 pub use view::{View, Views};

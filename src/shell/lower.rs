@@ -2,8 +2,8 @@
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
-use super::ParseError;
-use super::syntax::{Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word};
+use super::syntax::{Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
+use super::{ParseError, redirection};
 
 /// Lowers the nodes that the parser made of `source`.
 pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> {
@@ -86,7 +86,7 @@ impl Scope {
     fn redirected(self, redirects: &[Node]) -> Self {
         self.with(|place| {
             for redirect in redirects {
-                apply_redirection(place, redirect);
+                redirection::apply(place, redirect);
             }
         })
     }
@@ -269,7 +269,7 @@ impl Lowering<'_> {
         let command = SimpleCommand {
             assignments: self.words(assignments, scope),
             words: self.words(words, scope),
-            redirections: redirects.iter().filter_map(redirection).collect(),
+            redirections: redirects.iter().filter_map(redirection::lower).collect(),
             place: scope.place,
         };
         self.script.simple_commands.push(command);
@@ -359,74 +359,6 @@ fn in_substitution(place: &mut Place) {
     place.status_used = true;
     place.stdout = Sink::Elsewhere;
     place.stderr = Sink::Elsewhere;
-}
-
-/// Moves the sinks of a compound command as its redirections say (POSIX XCU 2.7).
-fn apply_redirection(place: &mut Place, node: &Node) {
-    let NodeKind::Redirect {
-        op,
-        target,
-        fd,
-        varfd,
-    } = &node.kind
-    else {
-        return;
-    };
-    if varfd.is_some() {
-        return;
-    }
-    let value = match &target.kind {
-        NodeKind::Word { value, .. } => value.as_str(),
-        _ => "",
-    };
-    match (op.as_str(), *fd, value) {
-        ("<" | "<<<" | "<>" | "<&", -1 | 0, _) => {}
-        (">&", 2, "1") => place.stderr = place.stdout,
-        (">&", -1 | 1, "2") => place.stdout = place.stderr,
-        (_, 2, _) => place.stderr = Sink::Elsewhere,
-        (">&" | "&>" | "&>>", ..) => {
-            place.stdout = Sink::Elsewhere;
-            place.stderr = Sink::Elsewhere;
-        }
-        (_, -1 | 1, _) => place.stdout = Sink::Elsewhere,
-        _ => {}
-    }
-}
-
-/// `None` for what `|&` stands for.
-fn redirection(node: &Node) -> Option<Redirection> {
-    match &node.kind {
-        NodeKind::Redirect {
-            op,
-            target,
-            fd,
-            varfd,
-        } => {
-            if node.span.is_empty() {
-                return None;
-            }
-            let value = match &target.kind {
-                NodeKind::Word { value, .. } => value.as_str(),
-                _ => "",
-            };
-            Some(Redirection {
-                feeds_stdin: varfd.is_none()
-                    && matches!(op.as_str(), "<" | "<<<")
-                    && matches!(fd, -1 | 0),
-                shape: format!("{}{fd}{op}{value}", varfd.as_deref().unwrap_or_default()),
-            })
-        }
-        NodeKind::HereDoc {
-            delimiter,
-            content,
-            fd,
-            ..
-        } => Some(Redirection {
-            feeds_stdin: matches!(fd, -1 | 0),
-            shape: format!("{fd}<<{delimiter}\n{content}"),
-        }),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod edit;
 mod guard;
 mod lower;
+mod redirection;
 mod syntax;
 pub(crate) mod word;
 

@@ -1,34 +1,10 @@
 //! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use serde::Serialize;
 
-use super::PermissionRules;
-use super::rules::{Action, Rule, Rules};
-use super::view::{View, Views};
+use crate::policy::{Findings, Markers, PermissionRules, Rules, Wish};
 use crate::rewrite::{self, Rewrite, Subject};
-use crate::shell::{self, Script, SimpleCommand, Span, Word};
-
-/// The variable by which a call says where it wants to run: `BG_RUN=on`, `BG_RUN=off`.
-pub const MARKER: &str = "BG_RUN";
-
-/// A call that ends within this time may stay in the foreground.
-const SHORT: Duration = Duration::from_secs(30);
-
-/// How much of a command a reason shows, in characters.
-const SHOWN: usize = 60;
-
-/// Programs that end at once: they are no reason for an edit where no rule names what is long.
-#[rustfmt::skip]
-const QUICK: &[&str] = &[
-    ".", ":", "[", "alias", "awk", "basename", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "cut",
-    "date", "declare", "dirname", "echo", "eval", "exec", "exit", "export", "false", "grep", "head", "hostname",
-    "kill", "local", "ls", "mkdir", "mktemp", "mv", "popd", "printf", "pushd", "pwd", "read", "readonly",
-    "return", "rm", "sed", "set", "shift", "shopt", "sleep", "sort", "source", "tail", "tee", "test", "touch",
-    "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
-];
+use crate::shell::{self, Script};
 
 /// A Bash call, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]
@@ -88,13 +64,6 @@ impl Decision {
         self.rewrite.command != call.command
             || (self.outcome == Outcome::Background && !call.run_in_background)
     }
-}
-
-/// What the call says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    On,
-    Off,
 }
 
 /// Decides about `call`.
@@ -213,169 +182,6 @@ fn judge(
         };
     }
     verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches"))
-}
-
-/// What the rules say of each simple command.
-#[derive(Default)]
-struct Findings {
-    long: Vec<usize>,
-    background: Option<Found>,
-    foreground: Option<Found>,
-    short: Option<&'static str>,
-}
-
-struct Found {
-    rule: String,
-    reason: String,
-}
-
-impl Found {
-    fn by(rule: &Rule, view: &View) -> Self {
-        let clipped: String = view.text.chars().take(SHOWN).collect();
-        let text = if clipped == view.text {
-            clipped
-        } else {
-            clipped + "…"
-        };
-        let reason = match rule.reason.as_str() {
-            "" => String::new(),
-            reason => format!(" ({reason})"),
-        };
-        Self {
-            rule: rule.name.clone(),
-            reason: format!("rule {} matches `{text}`{reason}", rule.name),
-        }
-    }
-}
-
-impl Findings {
-    fn of(script: &Script, rules: &Rules) -> Self {
-        let mut findings = Self::default();
-        let waits = script
-            .simple_commands
-            .iter()
-            .any(|command| command.program().as_deref() == Some("wait"));
-        for (index, command) in script.simple_commands.iter().enumerate() {
-            let views = Views::of(command);
-            let Some((rule, view)) = rules.winner(&views.views) else {
-                continue;
-            };
-            if rule.action == Action::Foreground {
-                findings
-                    .foreground
-                    .get_or_insert_with(|| Found::by(rule, view));
-            } else if command.place.asynchronous && !waits {
-                findings.short = Some("`&` sends the long command to the background already");
-            } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
-                findings.short = Some("its own time limit ends it within 30 s");
-            } else if command.place.function.is_some() && !is_called(script, index) {
-                findings.short = Some("the long command stands in a function that isn't called");
-            } else {
-                findings.long.push(index);
-                findings
-                    .background
-                    .get_or_insert_with(|| Found::by(rule, view));
-            }
-        }
-        findings
-    }
-
-    /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
-    fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
-        let is_quick = |index: &usize| {
-            let program = script
-                .simple_commands
-                .get(*index)
-                .and_then(SimpleCommand::program);
-            program.is_none_or(|program| QUICK.contains(&program.as_str()))
-        };
-        let mut targets: BTreeSet<usize> = self.long.iter().copied().collect();
-        targets.extend(marked.iter().copied().filter(|index| !is_quick(index)));
-        if targets.is_empty() {
-            targets.extend((0..script.simple_commands.len()).filter(|index| !is_quick(index)));
-        }
-        targets.into_iter().collect()
-    }
-}
-
-/// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.
-fn is_called(script: &Script, index: usize) -> bool {
-    let name = script
-        .simple_commands
-        .get(index)
-        .and_then(|command| command.place.function);
-    let name = name.and_then(|at| script.functions.get(at));
-    name.is_some_and(|name| {
-        script
-            .simple_commands
-            .iter()
-            .any(|command| command.program().as_ref() == Some(name))
-    })
-}
-
-/// The `BG_RUN=…` assignments in front of commands.
-#[derive(Default)]
-struct Markers {
-    wish: Option<Wish>,
-    spans: Vec<Span>,
-    commands: Vec<usize>,
-}
-
-impl Markers {
-    fn of(script: &Script, source: &str) -> Self {
-        let mut markers = Self::default();
-        for (index, command) in script.simple_commands.iter().enumerate() {
-            if !command.place.editable || command.words.is_empty() {
-                continue;
-            }
-            for word in &command.assignments {
-                let Some(wish) = wish_of(word) else { continue };
-                let Some(span) = with_blank_after(word.span, source) else {
-                    continue;
-                };
-                markers.spans.push(span);
-                markers.commands.push(index);
-                if markers.wish != Some(Wish::Off) {
-                    markers.wish = Some(wish);
-                }
-            }
-        }
-        markers
-    }
-}
-
-fn wish_of(word: &Word) -> Option<Wish> {
-    let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
-    match word
-        .text()
-        .get(name.len() + 1..)?
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "on" | "1" | "yes" | "true" => Some(Wish::On),
-        "off" | "0" | "no" | "false" => Some(Wish::Off),
-        _ => None,
-    }
-}
-
-/// The span with the blanks (and line continuations) that part it from the next word.
-fn with_blank_after(span: Span, source: &str) -> Option<Span> {
-    let rest = source.get(span.end..)?;
-    let mut length = 0;
-    loop {
-        let left = rest.get(length..)?;
-        if left.starts_with([' ', '\t']) {
-            length += 1;
-        } else if left.starts_with("\\\n") {
-            length += 2;
-        } else {
-            break;
-        }
-    }
-    (length > 0).then_some(Span {
-        start: span.start,
-        end: span.end + length,
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,131 @@
+//! What the rules find among a script's simple commands.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::rules::{Action, Rule, Rules};
+use super::view::{View, Views};
+use crate::shell::{Script, SimpleCommand};
+
+/// A call that ends within this time may stay in the foreground.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// How much of a command a reason shows, in characters.
+const SHOWN: usize = 60;
+
+/// Programs that end at once: they are no reason for an edit where no rule names what is long.
+#[rustfmt::skip]
+const QUICK: &[&str] = &[
+    ".", ":", "[", "alias", "awk", "basename", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "cut",
+    "date", "declare", "dirname", "echo", "eval", "exec", "exit", "export", "false", "grep", "head", "hostname",
+    "kill", "local", "ls", "mkdir", "mktemp", "mv", "popd", "printf", "pushd", "pwd", "read", "readonly",
+    "return", "rm", "sed", "set", "shift", "shopt", "sleep", "sort", "source", "tail", "tee", "test", "touch",
+    "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
+];
+
+/// What the rules say of each simple command.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Indices of the simple commands that run long.
+    pub long: Vec<usize>,
+    /// The first rule that asks for the background.
+    pub background: Option<Found>,
+    /// The first rule that asks for the foreground.
+    pub foreground: Option<Found>,
+    /// Why a command that a rule calls long isn't, here.
+    pub short: Option<&'static str>,
+}
+
+/// A rule that matched.
+#[derive(Debug)]
+pub struct Found {
+    /// Its name.
+    pub rule: String,
+    /// For people.
+    pub reason: String,
+}
+
+impl Found {
+    fn by(rule: &Rule, view: &View) -> Self {
+        let clipped: String = view.text.chars().take(SHOWN).collect();
+        let text = if clipped == view.text {
+            clipped
+        } else {
+            clipped + "…"
+        };
+        let reason = match rule.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
+        Self {
+            rule: rule.name.clone(),
+            reason: format!("rule {} matches `{text}`{reason}", rule.name),
+        }
+    }
+}
+
+impl Findings {
+    /// Asks the rules about every simple command.
+    pub fn of(script: &Script, rules: &Rules) -> Self {
+        let mut findings = Self::default();
+        let waits = script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_deref() == Some("wait"));
+        for (index, command) in script.simple_commands.iter().enumerate() {
+            let views = Views::of(command);
+            let Some((rule, view)) = rules.winner(&views.views) else {
+                continue;
+            };
+            if rule.action == Action::Foreground {
+                findings
+                    .foreground
+                    .get_or_insert_with(|| Found::by(rule, view));
+            } else if command.place.asynchronous && !waits {
+                findings.short = Some("`&` sends the long command to the background already");
+            } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
+                findings.short = Some("its own time limit ends it within 30 s");
+            } else if command.place.function.is_some() && !is_called(script, index) {
+                findings.short = Some("the long command stands in a function that isn't called");
+            } else {
+                findings.long.push(index);
+                findings
+                    .background
+                    .get_or_insert_with(|| Found::by(rule, view));
+            }
+        }
+        findings
+    }
+
+    /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
+    pub fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
+        let is_quick = |index: &usize| {
+            let program = script
+                .simple_commands
+                .get(*index)
+                .and_then(SimpleCommand::program);
+            program.is_none_or(|program| QUICK.contains(&program.as_str()))
+        };
+        let mut targets: BTreeSet<usize> = self.long.iter().copied().collect();
+        targets.extend(marked.iter().copied().filter(|index| !is_quick(index)));
+        if targets.is_empty() {
+            targets.extend((0..script.simple_commands.len()).filter(|index| !is_quick(index)));
+        }
+        targets.into_iter().collect()
+    }
+}
+
+/// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.
+fn is_called(script: &Script, index: usize) -> bool {
+    let name = script
+        .simple_commands
+        .get(index)
+        .and_then(|command| command.place.function);
+    let name = name.and_then(|at| script.functions.get(at));
+    name.is_some_and(|name| {
+        script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_ref() == Some(name))
+    })
+}
