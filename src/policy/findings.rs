@@ -53,12 +53,12 @@ impl Found {
         } else {
             clipped + "…"
         };
-        let reason = match rule.reason.as_str() {
+        let reason = match &*rule.reason {
             "" => String::new(),
             reason => format!(" ({reason})"),
         };
         Self {
-            rule: rule.name.clone(),
+            rule: rule.name.clone().into_owned(),
             reason: format!("rule {} matches `{text}`{reason}", rule.name),
         }
     }

@@ -3,11 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
-
-use super::rules::{Action, Layer, Pattern, Rule, Rules};
+use super::rules::{Layer, Pattern, Patterns, Rule, Rules, Text, Texts as OwnedTexts};
+use super::rules_file::{Action, RuleEntry, RulesFile, Texts};
 
 /// The rules that are part of the program, in the format that users write.
 pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
@@ -47,63 +44,22 @@ impl Problem {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RulesFile {
-    #[serde(default, rename = "rule")]
-    rules: Vec<RuleEntry>,
-    /// Names of rules to switch off.
-    #[serde(default)]
-    off: Vec<Spanned<String>>,
-}
+/// What `build.rs` made of `default_rules.toml`.
+mod built_in {
+    use std::borrow::Cow;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleEntry {
-    name: Spanned<String>,
-    action: Option<Action>,
-    enabled: Option<bool>,
-    commands: Option<Texts>,
-    arguments: Option<Texts>,
-    r#match: Option<Texts>,
-    without: Option<Texts>,
-    unless: Option<Texts>,
-    reason: Option<String>,
-}
+    use super::super::rules::{Layer, Pattern, Rule, Text};
+    use super::Action;
 
-/// One string, or a list of them.
-struct Texts(Vec<String>);
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextsVisitor;
-        impl<'de> Visitor<'de> for TextsVisitor {
-            type Value = Texts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = seq.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Texts(texts))
-            }
-        }
-        deserializer.deserialize_any(TextsVisitor)
-    }
+    include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
 }
 
 impl Rules {
-    /// The built-in rules.
+    /// The built-in rules, as the build script compiled them.
     pub fn built_in() -> Self {
-        let mut rules = Self::default();
-        // A test holds that they are without fault.
-        let _: Result<(), Vec<Problem>> = rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn);
-        rules
+        Self {
+            rules: built_in::RULES.to_vec(),
+        }
     }
 
     /// Lays the rules of `text` over these. Either the whole file counts or, with a fault, none of it.
@@ -179,16 +135,16 @@ impl Rules {
             )));
         }
         let mut rule = known.as_deref().cloned().unwrap_or_else(|| Rule {
-            name: name.clone(),
+            name: Text::Owned(name.clone()),
             layer: layer.clone(),
             action: Action::Background,
             enabled: true,
-            commands: Vec::new(),
-            arguments: Vec::new(),
-            patterns: Vec::new(),
-            without: Vec::new(),
-            unless: Vec::new(),
-            reason: String::new(),
+            commands: OwnedTexts::default(),
+            arguments: OwnedTexts::default(),
+            patterns: Patterns::default(),
+            without: OwnedTexts::default(),
+            unless: Patterns::default(),
+            reason: Text::default(),
         });
         rule.layer = layer.clone();
         rule.change(entry)?;
@@ -230,7 +186,11 @@ enum Added {
 impl Rule {
     /// Takes over what `entry` says and keeps the rest.
     fn change(&mut self, entry: &RuleEntry) -> Result<(), Fault> {
-        let texts = |texts: &Option<Texts>| texts.as_ref().map(|texts| texts.0.clone());
+        let texts = |texts: &Option<Texts>| {
+            texts
+                .as_ref()
+                .map(|texts| texts.0.iter().cloned().map(Text::Owned).collect())
+        };
         if let Some(commands) = texts(&entry.commands) {
             self.commands = commands;
         }
@@ -241,13 +201,13 @@ impl Rule {
             self.without = without;
         }
         if let Some(sources) = &entry.r#match {
-            self.patterns = compile(&self.name, &sources.0)?;
+            self.patterns = compile(&self.name, &sources.0)?.into();
         }
         if let Some(sources) = &entry.unless {
-            self.unless = compile(&self.name, &sources.0)?;
+            self.unless = compile(&self.name, &sources.0)?.into();
         }
         if let Some(reason) = &entry.reason {
-            self.reason.clone_from(reason);
+            self.reason = Text::Owned(reason.clone());
         }
         self.action = entry.action.unwrap_or(self.action);
         self.enabled = entry.enabled.unwrap_or(true);
@@ -294,10 +254,10 @@ mod tests {
         assert_eq!(rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn), Ok(()));
         for rule in &rules.rules {
             assert!(!rule.reason.is_empty(), "{}", rule.name);
-            for pattern in rule.patterns.iter().chain(&rule.unless) {
+            for pattern in rule.patterns.iter().chain(rule.unless.iter()) {
                 regex::Regex::new(pattern.as_str()).unwrap();
             }
-            for entry in &rule.commands {
+            for entry in rule.commands.iter() {
                 let program = entry.split(' ').next().unwrap();
                 assert!(
                     !program.contains('/'),

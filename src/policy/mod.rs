@@ -1,10 +1,12 @@
 //! Policy: what runs long, and what the user allows.
 
+mod automaton;
 mod findings;
 mod layers;
 mod marker;
 mod permissions;
 mod rules;
+mod rules_file;
 mod view;
 mod wrappers;
 

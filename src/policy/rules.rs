@@ -1,24 +1,13 @@
 //! Rules: which commands run long, and which stay in the foreground.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use regex::Regex;
-use regex_syntax::hir::literal::{Extractor, Seq};
-use serde::Deserialize;
 
+use super::automaton;
+pub use super::rules_file::Action;
 use super::view::View;
-
-/// Where a call should run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// In the background.
-    #[default]
-    Background,
-    /// In the foreground, whatever the background rules say.
-    Foreground,
-}
 
 /// Where a rule comes from. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +20,18 @@ pub enum Layer {
     Project(PathBuf),
 }
 
+/// Text that is part of the program, or was read from a file.
+pub type Text = Cow<'static, str>;
+/// Several of them.
+pub type Texts = Cow<'static, [Text]>;
+/// Several regular expressions.
+pub type Patterns = Cow<'static, [Pattern]>;
+
 /// One rule; all the conditions that it names must hold.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Unique among all layers.
-    pub name: String,
+    pub name: Text,
     /// The last layer that had a say in it.
     pub layer: Layer,
     /// What it asks for.
@@ -43,47 +39,42 @@ pub struct Rule {
     /// `false` where a layer switched it off.
     pub enabled: bool,
     /// The command's first words are those of one entry. Empty: any command.
-    pub commands: Vec<String>,
+    pub commands: Texts,
     /// One of these is among the arguments. Empty: any arguments.
-    pub arguments: Vec<String>,
+    pub arguments: Texts,
     /// One of these matches the text. Empty: any text.
-    pub patterns: Vec<Pattern>,
+    pub patterns: Patterns,
     /// None of these is among the arguments.
-    pub without: Vec<String>,
+    pub without: Texts,
     /// None of these matches the text.
-    pub unless: Vec<Pattern>,
+    pub unless: Patterns,
     /// For people.
-    pub reason: String,
+    pub reason: Text,
 }
 
-/// A regular expression that is compiled when a text first gets past its literal prefixes.
+/// A regular expression, as an automaton that is there before any text is.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    source: String,
-    /// What every match of an anchored pattern starts with; `None` where that isn't known.
-    prefixes: Option<Vec<Vec<u8>>>,
-    compiled: OnceLock<Option<Regex>>,
+    pub(super) source: Text,
+    /// See [`Automaton`](super::automaton::Automaton).
+    pub(super) literals: Texts,
+    pub(super) anchored: bool,
+    pub(super) automaton: Cow<'static, [u8]>,
 }
 
 impl Pattern {
-    /// Checks the syntax of `source`; compiling waits.
+    /// Builds the automaton of `source`.
     ///
     /// # Errors
     ///
     /// The syntax error, as the `regex` crate words it.
     pub fn new(source: &str) -> Result<Self, String> {
-        let hir = regex_syntax::parse(source).map_err(|error| error.to_string())?;
-        let anchored = hir
-            .properties()
-            .look_set_prefix()
-            .contains(regex_syntax::hir::Look::Start);
-        let prefixes = anchored
-            .then(|| literal_prefixes(&Extractor::new().extract(&hir)))
-            .flatten();
+        let built = automaton::build(source)?;
         Ok(Self {
-            source: source.to_owned(),
-            prefixes,
-            compiled: OnceLock::new(),
+            source: Text::Owned(source.to_owned()),
+            literals: built.literals.into_iter().map(Text::Owned).collect(),
+            anchored: built.anchored,
+            automaton: built.bytes.into(),
         })
     }
 
@@ -93,28 +84,18 @@ impl Pattern {
     }
 
     fn is_match(&self, text: &str) -> bool {
-        if let Some(prefixes) = &self.prefixes
-            && !prefixes
+        if !self.literals.is_empty()
+            && !self
+                .literals
                 .iter()
-                .any(|prefix| text.as_bytes().starts_with(prefix))
+                .any(|literal| text.contains(&**literal))
         {
             return false;
         }
-        self.compiled
-            .get_or_init(|| Regex::new(&self.source).ok())
-            .as_ref()
-            .is_some_and(|regex| regex.is_match(text))
+        automaton::is_match(&self.automaton, self.anchored, text)
+            .or_else(|| Some(Regex::new(&self.source).ok()?.is_match(text)))
+            .unwrap_or_default()
     }
-}
-
-fn literal_prefixes(sequence: &Seq) -> Option<Vec<Vec<u8>>> {
-    let literals = sequence.literals()?;
-    Some(
-        literals
-            .iter()
-            .map(|literal| literal.as_bytes().to_vec())
-            .collect(),
-    )
 }
 
 impl Rule {
@@ -141,11 +122,11 @@ fn starts_with(view: &View, entry: &str) -> bool {
 }
 
 /// `--x` stands for `--x` and `--x=…`.
-fn has_argument(view: &View, wanted: &[String]) -> bool {
+fn has_argument(view: &View, wanted: &[Text]) -> bool {
     view.words.iter().skip(1).any(|word| {
         wanted
             .iter()
-            .any(|entry| match word.strip_prefix(entry.as_str()) {
+            .any(|entry| match word.strip_prefix(&**entry) {
                 Some("") => true,
                 Some(rest) => entry.starts_with("--") && rest.starts_with('='),
                 None => false,
@@ -180,13 +161,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_spare_compiling() {
-        let pattern = Pattern::new("^(pytest|tox)( |$)").unwrap();
-        assert!(!pattern.is_match("ls -la"));
-        assert!(pattern.compiled.get().is_none());
-        assert!(pattern.is_match("pytest -x"));
-        assert!(pattern.compiled.get().is_some());
-        assert!(!pattern.is_match("pytesting"));
+    fn an_automaton_says_what_the_expression_says() {
+        for source in [
+            "^(pytest|tox)( |$)",
+            "^x",
+            "train\\b",
+            "(a|b)+c?$",
+            "^\\S+ (.* )?--years [1-9]\\d",
+        ] {
+            let (pattern, regex) = (Pattern::new(source).unwrap(), Regex::new(source).unwrap());
+            for text in [
+                "pytest -x",
+                "pytesting",
+                "x",
+                " x",
+                "a train b",
+                "trains",
+                "abac",
+                "sim --years 10",
+                "sim a --years 0",
+                "",
+            ] {
+                assert_eq!(
+                    pattern.is_match(text),
+                    regex.is_match(text),
+                    "{source} on {text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_expression_too_large_for_an_automaton_is_compiled() {
+        let source = "^(a|b)*a(a|b){14}$";
+        let pattern = Pattern::new(source).unwrap();
+        assert!(pattern.automaton.is_empty());
+        assert!(pattern.is_match("aabbaabbaabbaab"));
+        assert!(!pattern.is_match("babbaabbaabbaab"));
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! Compiles the built-in rules into the program: words into static slices, regular expressions into automata, so
+//! that a call pays for neither.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+#[path = "src/policy/automaton.rs"]
+#[expect(dead_code, reason = "the program searches, this script only builds")]
+mod automaton;
+#[path = "src/policy/rules_file.rs"]
+#[expect(unreachable_pub, reason = "public in the program")]
+mod rules_file;
+
+use rules_file::{Action, RuleEntry, RulesFile, Texts};
+
+const RULES: &str = "src/policy/default_rules.toml";
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    for file in [RULES, "src/policy/automaton.rs", "src/policy/rules_file.rs"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
+    let file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
+    if !file.off.is_empty() {
+        return Err("built-in rules are taken out, not switched off".into());
+    }
+    let mut code = Code {
+        out: out.clone(),
+        ..Code::default()
+    };
+    for rule in &file.rules {
+        code.rule(rule)?;
+    }
+    let text = format!(
+        "{}pub(super) static RULES: [Rule; {}] = [\n{}];\n",
+        code.items,
+        file.rules.len(),
+        code.rules
+    );
+    fs::write(out.join("built_in_rules.rs"), text)?;
+    Ok(())
+}
+
+/// The code so far. A static's value can refer to another static, not to a temporary.
+#[derive(Default)]
+struct Code {
+    out: PathBuf,
+    items: String,
+    rules: String,
+    count: usize,
+}
+
+impl Code {
+    fn rule(&mut self, rule: &RuleEntry) -> Result<()> {
+        let action = match rule.action.unwrap_or_default() {
+            Action::Background => "Background",
+            Action::Foreground => "Foreground",
+        };
+        let commands = self.texts(rule.commands.as_ref())?;
+        let arguments = self.texts(rule.arguments.as_ref())?;
+        let patterns = self.patterns(rule.r#match.as_ref())?;
+        let without = self.texts(rule.without.as_ref())?;
+        let unless = self.patterns(rule.unless.as_ref())?;
+        writeln!(
+            self.rules,
+            "Rule {{ name: {}, layer: Layer::BuiltIn, action: Action::{action}, enabled: {}, commands: {commands}, \
+             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, reason: {} }},",
+            text(rule.name.get_ref()),
+            rule.enabled.unwrap_or(true),
+            text(
+                rule.reason
+                    .as_deref()
+                    .ok_or("a built-in rule gives its reason")?
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// A static slice of these values; the code that refers to it.
+    fn slice(&mut self, kind: &str, values: &[String]) -> Result<String> {
+        self.count += 1;
+        let name = format!("{}_{}", kind.to_uppercase(), self.count);
+        writeln!(
+            self.items,
+            "static {name}: [{kind}; {}] = [{}];",
+            values.len(),
+            values.join(", ")
+        )?;
+        Ok(format!("Cow::Borrowed(&{name})"))
+    }
+
+    fn texts(&mut self, texts: Option<&Texts>) -> Result<String> {
+        let values: Vec<String> = texts
+            .into_iter()
+            .flat_map(|texts| &texts.0)
+            .map(|t| text(t))
+            .collect();
+        self.slice("Text", &values)
+    }
+
+    fn patterns(&mut self, sources: Option<&Texts>) -> Result<String> {
+        let mut values = Vec::new();
+        for source in sources.into_iter().flat_map(|texts| &texts.0) {
+            let built = automaton::build(source)?;
+            if built.bytes.is_empty() {
+                return Err(format!("`{source}` makes too large an automaton; split it").into());
+            }
+            self.count += 1;
+            let file = self.out.join(format!("pattern_{}", self.count));
+            fs::write(&file, &built.bytes)?;
+            let literals: Vec<String> =
+                built.literals.iter().map(|literal| text(literal)).collect();
+            let literals = self.slice("Text", &literals)?;
+            values.push(format!(
+                "Pattern {{ source: {}, literals: {literals}, anchored: {}, automaton: Cow::Borrowed(include_bytes!({file:?})) }}",
+                text(source),
+                built.anchored,
+            ));
+        }
+        self.slice("Pattern", &values)
+    }
+}
+
+fn text(text: &str) -> String {
+    format!("Cow::Borrowed({text:?})")
+}

@@ -1,0 +1,69 @@
+//! A rules file as it is written. The build script reads the built-in rules by it, the program the others.
+
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+/// Where a call should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// In the background.
+    #[default]
+    Background,
+    /// In the foreground, whatever the background rules say.
+    Foreground,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RulesFile {
+    /// In the order of the file.
+    #[serde(default, rename = "rule")]
+    pub(crate) rules: Vec<RuleEntry>,
+    /// Names of rules to switch off.
+    #[serde(default)]
+    pub(crate) off: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleEntry {
+    pub(crate) name: Spanned<String>,
+    pub(crate) action: Option<Action>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) commands: Option<Texts>,
+    pub(crate) arguments: Option<Texts>,
+    pub(crate) r#match: Option<Texts>,
+    pub(crate) without: Option<Texts>,
+    pub(crate) unless: Option<Texts>,
+    pub(crate) reason: Option<String>,
+}
+
+/// One string, or a list of them.
+pub(crate) struct Texts(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = seq.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts(texts))
+            }
+        }
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}

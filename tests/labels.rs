@@ -1,0 +1,66 @@
+//! Precision and recall over labelled commands: `tests/corpus/labelled.jsonl`, each `long` or `short`.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use bg_run::decision::{Call, Context, Outcome, decide};
+use bg_run::policy::{PermissionRules, Rules};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Labelled {
+    command: String,
+    label: Label,
+}
+
+#[derive(Deserialize, PartialEq, Eq, Clone, Copy, Debug)]
+#[serde(rename_all = "lowercase")]
+enum Label {
+    Long,
+    Short,
+}
+
+/// Of the calls that go to the background, so many are long.
+const PRECISION: f64 = 0.97;
+/// Of the long calls, so many go to the background.
+const RECALL: f64 = 0.95;
+
+#[test]
+fn most_calls_are_decided_right() {
+    let rules = Rules::built_in();
+    let context = Context {
+        leave_headless: false,
+        leave_subagent: false,
+        no_background_tasks: false,
+        switched_off: false,
+        permissions: &PermissionRules::default,
+    };
+    let (mut hits, mut false_alarms, mut misses) = (0_u32, 0_u32, 0_u32);
+    let mut wrong = Vec::new();
+    for line in include_str!("corpus/labelled.jsonl").lines() {
+        let labelled: Labelled = serde_json::from_str(line).unwrap();
+        let call = Call {
+            command: &labelled.command,
+            run_in_background: false,
+        };
+        let decision = decide(call, &rules, &context);
+        match (labelled.label, decision.outcome == Outcome::Background) {
+            (Label::Long, true) => hits += 1,
+            (Label::Short, false) => {}
+            (label, moved) => {
+                if moved {
+                    false_alarms += 1;
+                } else {
+                    misses += 1;
+                }
+                wrong.push(format!("{label:?}: {} — {}", labelled.command, decision.reason));
+            }
+        }
+    }
+    let precision = f64::from(hits) / f64::from(hits + false_alarms);
+    let recall = f64::from(hits) / f64::from(hits + misses);
+    println!("{hits} long calls found, {misses} missed, {false_alarms} false alarms: precision {precision:.3}, recall {recall:.3}");
+    for line in &wrong {
+        println!("  {line}");
+    }
+    assert!(precision >= PRECISION && recall >= RECALL, "precision {precision:.3}, recall {recall:.3}");
+}
