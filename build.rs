@@ -67,9 +67,10 @@ impl Code {
         writeln!(
             self.rules,
             "Rule {{ name: {}, layer: Layer::BuiltIn, action: Action::{action}, enabled: {}, commands: {commands}, \
-             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, reason: {} }},",
+             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, reason: {} }},",
             text(rule.name.get_ref()),
             rule.enabled.unwrap_or(true),
+            rule.in_loop.unwrap_or_default(),
             text(
                 rule.reason
                     .as_deref()

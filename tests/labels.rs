@@ -52,15 +52,23 @@ fn most_calls_are_decided_right() {
                 } else {
                     misses += 1;
                 }
-                wrong.push(format!("{label:?}: {} — {}", labelled.command, decision.reason));
+                wrong.push(format!(
+                    "{label:?}: {} — {}",
+                    labelled.command, decision.reason
+                ));
             }
         }
     }
     let precision = f64::from(hits) / f64::from(hits + false_alarms);
     let recall = f64::from(hits) / f64::from(hits + misses);
-    println!("{hits} long calls found, {misses} missed, {false_alarms} false alarms: precision {precision:.3}, recall {recall:.3}");
+    println!(
+        "{hits} long calls found, {misses} missed, {false_alarms} false alarms: precision {precision:.3}, recall {recall:.3}"
+    );
     for line in &wrong {
         println!("  {line}");
     }
-    assert!(precision >= PRECISION && recall >= RECALL, "precision {precision:.3}, recall {recall:.3}");
+    assert!(
+        precision >= PRECISION && recall >= RECALL,
+        "precision {precision:.3}, recall {recall:.3}"
+    );
 }

@@ -47,8 +47,8 @@ pub struct Found {
 
 impl Found {
     fn by(rule: &Rule, view: &View) -> Self {
-        let clipped: String = view.text.chars().take(SHOWN).collect();
-        let text = if clipped == view.text {
+        let clipped: String = view.full.text.chars().take(SHOWN).collect();
+        let text = if clipped == view.full.text {
             clipped
         } else {
             clipped + "…"
@@ -74,7 +74,7 @@ impl Findings {
             .any(|command| command.program().as_deref() == Some("wait"));
         for (index, command) in script.simple_commands.iter().enumerate() {
             let views = Views::of(command);
-            let Some((rule, view)) = rules.winner(&views.views) else {
+            let Some((rule, view)) = rules.winner(&views) else {
                 continue;
             };
             if rule.action == Action::Foreground {
@@ -106,9 +106,9 @@ impl Findings {
                 .and_then(SimpleCommand::program);
             program.is_none_or(|program| QUICK.contains(&program.as_str()))
         };
-        let mut targets: BTreeSet<usize> = self.long.iter().copied().collect();
-        targets.extend(marked.iter().copied().filter(|index| !is_quick(index)));
-        if targets.is_empty() {
+        let named = self.long.iter().chain(marked).copied();
+        let mut targets: BTreeSet<usize> = named.filter(|index| !is_quick(index)).collect();
+        if targets.is_empty() && self.long.is_empty() {
             targets.extend((0..script.simple_commands.len()).filter(|index| !is_quick(index)));
         }
         targets.into_iter().collect()

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::automaton;
 pub use super::rules_file::Action;
-use super::view::View;
+use super::view::{Line, View, Views};
 
 /// Where a rule comes from. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,8 @@ pub struct Rule {
     pub without: Texts,
     /// None of these matches the text.
     pub unless: Patterns,
+    /// It stands in the body of a loop.
+    pub in_loop: bool,
     /// For people.
     pub reason: Text,
 }
@@ -102,28 +104,36 @@ impl Rule {
     /// Whether the rule applies to this reading of a command.
     pub fn matches(&self, view: &View) -> bool {
         self.enabled
-            && (self.commands.is_empty()
-                || self.commands.iter().any(|entry| starts_with(view, entry)))
-            && (self.arguments.is_empty() || has_argument(view, &self.arguments))
-            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.is_match(&view.text)))
-            && !has_argument(view, &self.without)
-            && !self
+            && view.lines().any(|line| self.wants(line))
+            && !view.lines().any(|line| self.excepts(line))
+    }
+
+    fn wants(&self, line: &Line) -> bool {
+        let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
+        (commands.is_empty() || commands.iter().any(|entry| starts_with(line, entry)))
+            && (arguments.is_empty() || has_argument(line, arguments))
+            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(&line.text)))
+    }
+
+    fn excepts(&self, line: &Line) -> bool {
+        has_argument(line, &self.without)
+            || self
                 .unless
                 .iter()
-                .any(|pattern| pattern.is_match(&view.text))
+                .any(|pattern| pattern.is_match(&line.text))
     }
 }
 
-fn starts_with(view: &View, entry: &str) -> bool {
-    let mut words = view.words.iter();
+fn starts_with(line: &Line, entry: &str) -> bool {
+    let mut words = line.words.iter();
     entry
         .split(' ')
         .all(|part| words.next().is_some_and(|word| word == part))
 }
 
 /// `--x` stands for `--x` and `--x=…`.
-fn has_argument(view: &View, wanted: &[Text]) -> bool {
-    view.words.iter().skip(1).any(|word| {
+fn has_argument(line: &Line, wanted: &[Text]) -> bool {
+    line.words.iter().skip(1).any(|word| {
         wanted
             .iter()
             .any(|entry| match word.strip_prefix(&**entry) {
@@ -144,11 +154,14 @@ pub struct Rules {
 impl Rules {
     /// The rule that decides a command with these readings, and the reading that it matches. Foreground wins over background, a later layer over
     /// an earlier one.
-    pub fn winner<'a>(&'a self, views: &'a [View]) -> Option<(&'a Rule, &'a View)> {
+    pub fn winner<'a>(&'a self, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
         let first = |action: Action| {
-            let mut rules = self.rules.iter().filter(|rule| rule.action == action);
+            let mut rules = self
+                .rules
+                .iter()
+                .filter(|rule| rule.action == action && (views.in_loop || !rule.in_loop));
             let matching =
-                |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
+                |rule: &'a Rule| Some((rule, views.views.iter().find(|view| rule.matches(view))?));
             rules.find_map(matching)
         };
         let background = first(Action::Background)?;

@@ -40,6 +40,8 @@ pub(crate) struct RuleEntry {
     pub(crate) without: Option<Texts>,
     pub(crate) unless: Option<Texts>,
     pub(crate) reason: Option<String>,
+    #[serde(rename = "in-loop")]
+    pub(crate) in_loop: Option<bool>,
 }
 
 /// One string, or a list of them.

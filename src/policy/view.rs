@@ -14,7 +14,18 @@ const MAX_VIEWS: usize = 24;
 /// One reading of a simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// Program and arguments without quotes, the program without its folder.
+    /// The command as it is called, the program without its folder.
+    pub full: Line,
+    /// The same with the program's folder, where one is written: `bin/dev`.
+    pub with_folder: Option<Line>,
+    /// The same without the program's global options: `make test` for `make -C dir test`.
+    pub plain: Option<Line>,
+}
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Without quotes.
     pub words: Vec<String>,
     /// The words with one space between; white space inside a word stands as `␣`.
     pub text: String,
@@ -27,15 +38,41 @@ pub struct Views {
     pub views: Vec<View>,
     /// The shortest limit that a `timeout` among the wrappers sets.
     pub time_limit: Option<Duration>,
+    /// The command stands in the body of a loop.
+    pub in_loop: bool,
     /// The index of the Python interpreter among the command's words, where one is called.
     pub interpreter: Option<usize>,
 }
 
 impl View {
-    fn new(mut words: Vec<String>) -> Self {
-        if let Some(first) = words.first_mut() {
-            *first = base_name(first).to_owned();
+    fn new(words: &[String]) -> Self {
+        let mut named = words.to_vec();
+        let mut with_folder = None;
+        if let Some(first) = named.first_mut() {
+            let name = base_name(first).to_owned();
+            if name != *first {
+                with_folder = Some(Line::new(words.to_vec()));
+            }
+            *first = name;
         }
+        Self {
+            full: Line::new(named),
+            with_folder,
+            plain: wrappers::without_global_options(words).map(Line::new),
+        }
+    }
+
+    /// All of them.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        [&self.full]
+            .into_iter()
+            .chain(&self.with_folder)
+            .chain(&self.plain)
+    }
+}
+
+impl Line {
+    fn new(words: Vec<String>) -> Self {
         let shown: Vec<String> = words
             .iter()
             .map(|word| word.replace(char::is_whitespace, "␣"))
@@ -51,7 +88,10 @@ impl Views {
     /// The views of `command`; its assignments are no part of them.
     pub fn of(command: &SimpleCommand) -> Self {
         let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
-        let mut views = Self::default();
+        let mut views = Self {
+            in_loop: command.place.in_loop,
+            ..Self::default()
+        };
         views.add(&words, Some(0));
         views
     }
@@ -61,10 +101,7 @@ impl Views {
         if words.is_empty() || self.views.len() >= MAX_VIEWS {
             return;
         }
-        self.views.push(View::new(words.to_vec()));
-        if let Some(plain) = wrappers::without_global_options(words) {
-            self.views.push(View::new(plain));
-        }
+        self.views.push(View::new(words));
         if let Some((wrapper, named)) = wrappers::find(words) {
             if wrapper.name == "python" && !words.iter().take(1).any(|word| word.contains('$')) {
                 self.interpreter = self.interpreter.or(at);
@@ -144,7 +181,12 @@ impl Views {
                 .unwrap_or_default()
                 .iter()
                 .take_while(|word| !matches!(word.as_str(), ";" | "+"));
-            self.add(&inner.cloned().collect::<Vec<_>>(), None);
+            let inner: Vec<String> = inner.cloned().collect();
+            match inner.first() {
+                // `git rebase -x 'make test'`
+                Some(text) if text.contains(' ') => self.shell_text(text),
+                _ => self.add(&inner, None),
+            }
         }
     }
 
@@ -168,9 +210,11 @@ impl Views {
                 }
                 // `bash -n` reads a script and runs nothing.
                 _ if is_shell && short && word.contains('n') => return,
+                _ if wrapper.takes_value(word) => at += 1,
                 "-" | "-c" | "-e" | "--eval" | "-p" | "--print" | "--check" | "-s" => return,
-                _ => at += if wrapper.takes_value(word) { 2 } else { 1 },
+                _ => {}
             }
+            at += 1;
         }
         self.add_from(rest, at);
     }
@@ -221,6 +265,7 @@ fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
 fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
     let takes_text = matches!(wrapper.name, "script" | "npx" | "npm exec" | "doppler run");
     let at = value_after(rest, &["-c", "--call", "--command"])?;
+    let takes_text = takes_text && at <= skip_options(wrapper, rest);
     takes_text.then(|| rest.get(at).map(String::as_str))?
 }
 
@@ -258,7 +303,7 @@ mod tests {
         views
             .views
             .last()
-            .map(|view| view.text.clone())
+            .map(|view| view.plain.as_ref().unwrap_or(&view.full).text.clone())
             .unwrap_or_default()
     }
 

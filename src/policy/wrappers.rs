@@ -121,6 +121,7 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("pnpm exec", "--filter -F -C --dir", 0, Words),
     wrapper("pnpm dlx", "--package", 0, Words),
     wrapper("yarn exec", "", 0, Words),
+    wrapper("git rebase", "-s --strategy -X", 0, Exec),
     wrapper("yarn dlx", "-p --package", 0, Words),
     wrapper("bunx", "", 0, Words),
     wrapper("bun x", "", 0, Words),
@@ -150,6 +151,7 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("apptainer exec", "-B --bind --env --pwd", 1, Words),
     wrapper("singularity exec", "-B --bind --env --pwd", 1, Words),
     wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText),
+    wrapper("salloc", "-N -n -t -p -c -G -A -J --nodes --ntasks --time --partition --gres --account", 0, Words),
     wrapper("wsl", "-d --distribution -u --user", 0, Words),
     // One command for many inputs.
     wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-lines --replace", 0, Words),
@@ -223,7 +225,8 @@ const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("stack", "--stack-yaml --resolver"),
     ("swift", "--package-path"),
     ("conda", ""),
-    ("tail", "-n --lines -c --bytes -s --pid"),
+    ("gsutil", "-o -h"),
+    ("rails", ""),
 ];
 
 fn has_word(list: &str, word: &str) -> bool {
@@ -249,11 +252,8 @@ pub(super) fn find(words: &[String]) -> Option<(&'static Wrapper, usize)> {
 
 /// `python` for `python3.12`, `pypy3` and `$PYTHON`, else the name itself.
 fn interpreter_name(program: &str) -> &str {
-    let plain = program.trim_matches(['"', '$', '{', '}']);
-    if matches!(
-        plain,
-        "PYTHON" | "PYTHON3" | "PYTHON_BIN" | "PYTHON_EXECUTABLE"
-    ) {
+    // `$PYTHON`, `${PY}`, `$(which python3)`
+    if program.starts_with('$') && program.to_ascii_lowercase().contains("py") {
         return "python";
     }
     let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

@@ -18,6 +18,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
             editable: true,
             asynchronous: false,
             timed: false,
+            in_loop: false,
             function: None,
             status_used: false,
             stdout: Sink::Stdout,
@@ -140,6 +141,7 @@ impl Lowering<'_> {
 
     fn compound(&mut self, node: &Node, scope: Scope) {
         let used = |scope: Scope| scope.with(|place| place.status_used = true);
+        let looped = |scope: Scope| scope.with(|place| place.in_loop = true);
         match &node.kind {
             NodeKind::Subshell { body, redirects } | NodeKind::BraceGroup { body, redirects } => {
                 self.node(body, scope.redirected(redirects));
@@ -167,7 +169,7 @@ impl Lowering<'_> {
                 body,
                 redirects,
             } => {
-                let scope = scope.redirected(redirects);
+                let scope = looped(scope.redirected(redirects));
                 self.node(condition, used(scope));
                 self.node(body, scope);
             }
@@ -187,11 +189,11 @@ impl Lowering<'_> {
                 for word in words.iter().flatten() {
                     self.substitutions(word, self.span(node), scope);
                 }
-                self.node(body, scope);
+                self.node(body, looped(scope));
             }
             NodeKind::ForArith {
                 body, redirects, ..
-            } => self.node(body, scope.redirected(redirects)),
+            } => self.node(body, looped(scope.redirected(redirects))),
             NodeKind::Case {
                 word,
                 patterns,

@@ -86,6 +86,8 @@ pub struct Place {
     pub asynchronous: bool,
     /// It follows the reserved word `time`, directly.
     pub timed: bool,
+    /// It stands in the body or the condition of a loop.
+    pub in_loop: bool,
     /// It stands in the body of the function with this index in [`Script::functions`].
     pub function: Option<usize>,
     /// `&&`, `||`, `!`, `if`, `while` or a substitution reads its exit status.
