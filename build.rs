@@ -14,6 +14,14 @@ mod rules_file;
 
 use rules_file::{Action, RuleEntry, RulesFile, Texts};
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script by variables"
+)]
+fn variable(name: &str) -> Result<String> {
+    env::var(name).map_err(|_| format!("cargo sets no {name}").into())
+}
+
 const RULES: &str = "src/policy/default_rules.toml";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -22,7 +30,11 @@ fn main() -> Result<()> {
     for file in [RULES, "src/policy/automaton.rs", "src/policy/rules_file.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
+    println!(
+        "cargo::rustc-env=BG_RUN_RULES_FORMAT={}",
+        variable("TARGET")?
+    );
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
     if !file.off.is_empty() {
         return Err("built-in rules are taken out, not switched off".into());
@@ -116,9 +128,10 @@ impl Code {
                 built.literals.iter().map(|literal| text(literal)).collect();
             let literals = self.slice("Text", &literals)?;
             values.push(format!(
-                "Pattern {{ source: {}, literals: {literals}, anchored: {}, automaton: Cow::Borrowed(include_bytes!({file:?})) }}",
+                "Pattern {{ source: {}, literals: {literals}, anchored: {}, automaton: Cow::Borrowed(include_bytes!({:?})) }}",
                 text(source),
                 built.anchored,
+                file.to_str().ok_or("OUT_DIR is no UTF-8")?,
             ));
         }
         self.slice("Pattern", &values)

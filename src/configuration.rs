@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::policy::{Layer, Problem, Rules};
+use crate::policy::{CompiledLayer, Layer, Problem, Rules};
+use crate::rules_cache::{self, FileState};
 use crate::{environment, folders};
 
 /// What is done with a kind of session in which the client ends background tasks early.
@@ -103,14 +104,23 @@ impl Configuration {
     }
 
     fn add_layer(&mut self, layer: &Layer) {
-        let (Layer::User(path) | Layer::Project(path)) = layer else {
+        let Some(path) = layer.path() else { return };
+        let Ok(metadata) = fs::metadata(path) else {
+            // Most often it isn't there; any other reason is a problem, which reading reports.
+            self.read(path);
             return;
         };
-        let path = path.clone();
-        if let Some(text) = self.read(&path)
-            && let Err(problems) = self.rules.add_layer(&text, layer)
+        let state = FileState::new(path, &metadata);
+        if let Some(compiled) = rules_cache::load(&state)
+            && self.rules.add_compiled(&compiled, layer).is_ok()
         {
-            self.problems.extend(problems);
+            return;
+        }
+        let Some(text) = self.read(path) else { return };
+        match self.rules.add_layer(&text, layer) {
+            Ok(()) if self.config.dry_run => {}
+            Ok(()) => rules_cache::store(state, &CompiledLayer::new(&text).0),
+            Err(problems) => self.problems.extend(problems),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod log;
 pub mod policy;
 pub mod registration;
 pub mod rewrite;
+pub mod rules_cache;
 pub mod session;
 pub mod settings;
 pub mod shell;

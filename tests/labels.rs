@@ -1,7 +1,5 @@
 //! Precision and recall over labelled commands: `tests/corpus/labelled.jsonl`, each `long` or `short`.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use bg_run::decision::{Call, Context, Outcome, decide};
 use bg_run::policy::{PermissionRules, Rules};
 use serde::Deserialize;

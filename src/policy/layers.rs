@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::rules::{Layer, Pattern, Patterns, Rule, Rules, Text, Texts as OwnedTexts};
 use super::rules_file::{Action, RuleEntry, RulesFile, Texts};
 
@@ -34,6 +36,14 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
+    fn at(position: Position, message: String) -> Self {
+        Self {
+            path: None,
+            position: Some(position),
+            message,
+        }
+    }
+
     /// A fault that the TOML parser found in `text`.
     pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         Self {
@@ -68,52 +78,53 @@ impl Rules {
     ///
     /// Every fault found.
     pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
-        let path = match layer {
-            Layer::BuiltIn => None,
-            Layer::User(path) | Layer::Project(path) => Some(path.as_path()),
-        };
-        let file: RulesFile = toml::from_str(text).map_err(|error| {
-            vec![Problem {
-                path: path.map(Path::to_owned),
-                ..Problem::from_toml(text, &error)
-            }]
-        })?;
+        let (compiled, mut problems) = CompiledLayer::new(text);
+        let mut next = self.clone();
+        problems.extend(
+            next.add_compiled(&compiled, layer)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
+        if problems.is_empty() {
+            *self = next;
+            return Ok(());
+        }
+        for problem in &mut problems {
+            problem.path = layer.path().map(Path::to_owned);
+        }
+        Err(problems)
+    }
+
+    /// Lays rules over these; with a fault, these stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found: a name that is there twice, a rule that matches everything, one that isn't there.
+    pub fn add_compiled(
+        &mut self,
+        compiled: &CompiledLayer,
+        layer: &Layer,
+    ) -> Result<(), Vec<Problem>> {
         let mut next = self.clone();
         let mut problems = Vec::new();
         let mut at_front = 0;
-        for entry in &file.rules {
-            match next.add_rule(entry, layer, at_front) {
+        for rule in &compiled.rules {
+            match next.add_rule(rule, layer, at_front) {
                 Ok(Added::New) => at_front += 1,
                 Ok(Added::Changed) => {}
-                Err(fault) => {
-                    let name = entry.name.span().start;
-                    let inside = fault.text.and_then(|fault| text.get(name..)?.find(&fault));
-                    problems.push(Problem {
-                        path: path.map(Path::to_owned),
-                        position: Some(position(text, name + inside.unwrap_or(0))),
-                        message: fault.message,
-                    });
-                }
+                Err(message) => problems.push(Problem::at(rule.position, message)),
             }
         }
-        for name in &file.off {
-            match next
-                .rules
-                .iter_mut()
-                .find(|rule| rule.name == *name.get_ref())
-            {
-                Some(rule) => {
-                    rule.enabled = false;
-                    rule.layer = layer.clone();
-                }
-                None => problems.push(Problem {
-                    path: path.map(Path::to_owned),
-                    position: Some(position(text, name.span().start)),
-                    message: format!(
-                        "`off` names `{}`, but there is no such rule; `bg-run rules` lists them",
-                        name.get_ref()
-                    ),
-                }),
+        for (name, position) in &compiled.off {
+            if let Some(rule) = next.rules.iter_mut().find(|rule| rule.name == *name) {
+                rule.enabled = false;
+                rule.layer = layer.clone();
+            } else {
+                let message = format!(
+                    "`off` names `{name}`, but there is no such rule; `bg-run rules` lists them"
+                );
+                problems.push(Problem::at(*position, message));
             }
         }
         if problems.is_empty() {
@@ -124,18 +135,21 @@ impl Rules {
         }
     }
 
-    fn add_rule(&mut self, entry: &RuleEntry, layer: &Layer, at: usize) -> Result<Added, Fault> {
-        let name = entry.name.get_ref();
+    fn add_rule(
+        &mut self,
+        entry: &CompiledRule,
+        layer: &Layer,
+        at: usize,
+    ) -> Result<Added, String> {
+        let name = &entry.name;
         let known = self.rules.iter_mut().find(|rule| rule.name == *name);
         if let Some(rule) = &known
             && rule.layer == *layer
         {
-            return Err(Fault::in_rule(format!(
-                "two rules are called `{name}`; rename one of them"
-            )));
+            return Err(format!("two rules are called `{name}`; rename one of them"));
         }
         let mut rule = known.as_deref().cloned().unwrap_or_else(|| Rule {
-            name: Text::Owned(name.clone()),
+            name: name.clone(),
             layer: layer.clone(),
             action: Action::Background,
             enabled: true,
@@ -148,34 +162,18 @@ impl Rules {
             in_loop: false,
         });
         rule.layer = layer.clone();
-        rule.change(entry)?;
+        rule.change(entry);
         if let Some(known) = known {
             *known = rule;
             return Ok(Added::Changed);
         }
         if rule.commands.is_empty() && rule.arguments.is_empty() && rule.patterns.is_empty() {
-            return Err(Fault::in_rule(format!(
+            return Err(format!(
                 "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
-            )));
+            ));
         }
         self.rules.insert(at, rule);
         Ok(Added::New)
-    }
-}
-
-/// What is wrong with a rule.
-struct Fault {
-    /// The text to point at, where it isn't the rule's name.
-    text: Option<String>,
-    message: String,
-}
-
-impl Fault {
-    fn in_rule(message: String) -> Self {
-        Self {
-            text: None,
-            message,
-        }
     }
 }
 
@@ -186,54 +184,116 @@ enum Added {
 
 impl Rule {
     /// Takes over what `entry` says and keeps the rest.
-    fn change(&mut self, entry: &RuleEntry) -> Result<(), Fault> {
+    fn change(&mut self, entry: &CompiledRule) {
+        fn set<T: Clone>(field: &mut T, said: Option<&T>) {
+            if let Some(said) = said {
+                field.clone_from(said);
+            }
+        }
+        set(&mut self.commands, entry.commands.as_ref());
+        set(&mut self.arguments, entry.arguments.as_ref());
+        set(&mut self.without, entry.without.as_ref());
+        set(&mut self.patterns, entry.patterns.as_ref());
+        set(&mut self.unless, entry.unless.as_ref());
+        set(&mut self.reason, entry.reason.as_ref());
+        set(&mut self.action, entry.action.as_ref());
+        set(&mut self.in_loop, entry.in_loop.as_ref());
+        self.enabled = entry.enabled.unwrap_or(true);
+    }
+}
+
+/// A rules file with its expressions built, before it is laid over others: what a cache can keep.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct CompiledLayer {
+    rules: Vec<CompiledRule>,
+    off: Vec<(Text, Position)>,
+}
+
+/// Line and column, from 1.
+type Position = (usize, usize);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CompiledRule {
+    name: Text,
+    position: Position,
+    action: Option<Action>,
+    enabled: Option<bool>,
+    commands: Option<OwnedTexts>,
+    arguments: Option<OwnedTexts>,
+    patterns: Option<Patterns>,
+    without: Option<OwnedTexts>,
+    unless: Option<Patterns>,
+    reason: Option<Text>,
+    in_loop: Option<bool>,
+}
+
+impl CompiledLayer {
+    /// Reads `text` and builds its expressions; with the faults, each without a path.
+    pub fn new(text: &str) -> (Self, Vec<Problem>) {
+        let file: RulesFile = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(error) => return (Self::default(), vec![Problem::from_toml(text, &error)]),
+        };
+        let mut problems = Vec::new();
+        let rules = file
+            .rules
+            .iter()
+            .map(|entry| CompiledRule::new(entry, text, &mut problems));
+        let rules = rules.collect();
+        let off = file.off.into_iter().map(|name| {
+            let position = position(text, name.span().start);
+            (Text::Owned(name.into_inner()), position)
+        });
+        let off = off.collect();
+        (Self { rules, off }, problems)
+    }
+}
+
+impl CompiledRule {
+    fn new(entry: &RuleEntry, text: &str, problems: &mut Vec<Problem>) -> Self {
         let texts = |texts: &Option<Texts>| {
             texts
                 .as_ref()
                 .map(|texts| texts.0.iter().cloned().map(Text::Owned).collect())
         };
-        if let Some(commands) = texts(&entry.commands) {
-            self.commands = commands;
+        let at = entry.name.span().start;
+        let name = entry.name.get_ref();
+        let mut patterns = |sources: &Option<Texts>| {
+            let sources = &sources.as_ref()?.0;
+            let mut built = Vec::with_capacity(sources.len());
+            for source in sources {
+                match Pattern::new(source) {
+                    Ok(pattern) => built.push(pattern),
+                    Err(error) => {
+                        let inside = text.get(at..).and_then(|rest| rest.find(source.as_str()));
+                        let error = error.lines().last().unwrap_or_default().trim();
+                        problems.push(Problem::at(
+                            position(text, at + inside.unwrap_or(0)),
+                            format!("rule `{name}`: `{source}` is no regular expression: {error}"),
+                        ));
+                    }
+                }
+            }
+            Some(Patterns::Owned(built))
+        };
+        Self {
+            name: Text::Owned(name.clone()),
+            position: position(text, at),
+            action: entry.action,
+            enabled: entry.enabled,
+            commands: texts(&entry.commands),
+            arguments: texts(&entry.arguments),
+            patterns: patterns(&entry.r#match),
+            without: texts(&entry.without),
+            unless: patterns(&entry.unless),
+            reason: entry.reason.clone().map(Text::Owned),
+            in_loop: entry.in_loop,
         }
-        if let Some(arguments) = texts(&entry.arguments) {
-            self.arguments = arguments;
-        }
-        if let Some(without) = texts(&entry.without) {
-            self.without = without;
-        }
-        if let Some(sources) = &entry.r#match {
-            self.patterns = compile(&self.name, &sources.0)?.into();
-        }
-        if let Some(sources) = &entry.unless {
-            self.unless = compile(&self.name, &sources.0)?.into();
-        }
-        if let Some(reason) = &entry.reason {
-            self.reason = Text::Owned(reason.clone());
-        }
-        self.in_loop = entry.in_loop.unwrap_or(self.in_loop);
-        self.action = entry.action.unwrap_or(self.action);
-        self.enabled = entry.enabled.unwrap_or(true);
-        Ok(())
     }
 }
 
-fn compile(name: &str, sources: &[String]) -> Result<Vec<Pattern>, Fault> {
-    sources
-        .iter()
-        .map(|source| {
-            Pattern::new(source).map_err(|error| {
-                let error = error.lines().last().unwrap_or_default().trim().to_owned();
-                Fault {
-                    text: Some(source.clone()),
-                    message: format!("rule `{name}`: `{source}` is no regular expression: {error}"),
-                }
-            })
-        })
-        .collect()
-}
-
 /// Line and column of a byte, from 1.
-fn position(text: &str, byte: usize) -> (usize, usize) {
+fn position(text: &str, byte: usize) -> Position {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;

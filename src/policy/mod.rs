@@ -11,8 +11,8 @@ mod view;
 mod wrappers;
 
 pub use findings::{Findings, Found};
-pub use layers::{DEFAULT_RULES, Problem};
+pub use layers::{CompiledLayer, DEFAULT_RULES, Problem};
 pub use marker::{MARKER, Markers, Wish};
 pub use permissions::PermissionRules;
-pub use rules::{Action, Layer, Pattern, Rule, Rules};
+pub use rules::{Action, Layer, Pattern, Patterns, Rule, Rules, Text, Texts};
 pub use view::{View, Views};

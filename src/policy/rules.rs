@@ -1,7 +1,7 @@
 //! Rules: which commands run long, and which stay in the foreground.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
@@ -18,6 +18,16 @@ pub enum Layer {
     User(PathBuf),
     /// The project's `.claude/bg-run.toml`, which is not trusted.
     Project(PathBuf),
+}
+
+impl Layer {
+    /// The file, where it has one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn => None,
+            Self::User(path) | Self::Project(path) => Some(path),
+        }
+    }
 }
 
 /// Text that is part of the program, or was read from a file.
@@ -55,7 +65,7 @@ pub struct Rule {
 }
 
 /// A regular expression, as an automaton that is there before any text is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Pattern {
     pub(super) source: Text,
     /// See [`Automaton`](super::automaton::Automaton).

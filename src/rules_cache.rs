@@ -1,0 +1,89 @@
+//! Rules files with their expressions built, kept in the state folder: a call that comes after pays for no TOML and
+//! no expression.
+//!
+//! What can't be read or written here is no fault: the file itself is read instead.
+
+use std::fs::{self, Metadata};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::folders;
+use crate::policy::CompiledLayer;
+
+/// Another version of bg-run, or another build for another machine, builds other automata.
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("BG_RUN_RULES_FORMAT"));
+
+#[derive(Serialize, Deserialize)]
+struct Cached<L> {
+    format: String,
+    file: FileState,
+    layer: L,
+}
+
+/// What changes when a file does.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState {
+    path: PathBuf,
+    size: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileState {
+    /// Of the file at `path`.
+    pub fn new(path: &Path, metadata: &Metadata) -> Self {
+        Self {
+            path: path.to_owned(),
+            size: metadata.size(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// The layer that was built of the file in this state.
+pub fn load(file: &FileState) -> Option<CompiledLayer> {
+    let bytes = fs::read(cache_file(&file.path)?).ok()?;
+    let cached: Cached<CompiledLayer> = postcard::from_bytes(&bytes).ok()?;
+    (cached.format == FORMAT && cached.file == *file).then_some(cached.layer)
+}
+
+/// Keeps a layer for the next call.
+pub fn store(file: FileState, layer: &CompiledLayer) {
+    let _: Option<()> = try_store(file, layer);
+}
+
+fn try_store(file: FileState, layer: &CompiledLayer) -> Option<()> {
+    let path = cache_file(&file.path)?;
+    let folder = path.parent()?;
+    let cached = Cached {
+        format: FORMAT.to_owned(),
+        file,
+        layer,
+    };
+    let bytes = postcard::to_stdvec(&cached).ok()?;
+    fs::create_dir_all(folder).ok()?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).ok()?;
+    temporary.write_all(&bytes).ok()?;
+    temporary.persist(path).ok()?;
+    Some(())
+}
+
+/// One a rules file; two files that share a name by chance take turns.
+fn cache_file(rules: &Path) -> Option<PathBuf> {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in rules.as_os_str().as_encoded_bytes() {
+        // FNV-1a: the same in every build, which the standard hasher doesn't promise.
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    Some(
+        folders::state_dir()?
+            .join("rules")
+            .join(format!("{hash:016x}")),
+    )
+}
