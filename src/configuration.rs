@@ -112,14 +112,14 @@ impl Configuration {
         };
         let state = FileState::new(path, &metadata);
         if let Some(compiled) = rules_cache::load(&state)
-            && self.rules.add_compiled(&compiled, layer).is_ok()
+            && self.rules.add_compiled(compiled, layer).is_ok()
         {
             return;
         }
         let Some(text) = self.read(path) else { return };
         match self.rules.add_layer(&text, layer) {
             Ok(()) if self.config.dry_run => {}
-            Ok(()) => rules_cache::store(state, &CompiledLayer::new(&text).0),
+            Ok(()) => rules_cache::store(state, CompiledLayer::new(&text).0),
             Err(problems) => self.problems.extend(problems),
         }
     }

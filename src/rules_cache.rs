@@ -3,10 +3,11 @@
 //!
 //! What can't be read or written here is no fault: the file itself is read instead.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,29 +48,51 @@ impl FileState {
 }
 
 /// The layer that was built of the file in this state.
+///
+/// A cache file is the length of its head in four bytes, the head, and the automata, which are read when they are
+/// needed.
 pub fn load(file: &FileState) -> Option<CompiledLayer> {
-    let bytes = fs::read(cache_file(&file.path)?).ok()?;
-    let cached: Cached<CompiledLayer> = postcard::from_bytes(&bytes).ok()?;
-    (cached.format == FORMAT && cached.file == *file).then_some(cached.layer)
+    let cache = File::open(cache_file(&file.path)?).ok()?;
+    let mut length = [0; 4];
+    cache.read_exact_at(&mut length, 0).ok()?;
+    let length = u64::from(u32::from_le_bytes(length));
+    if length > cache.metadata().ok()?.len() {
+        return None;
+    }
+    let mut head = vec![0; usize::try_from(length).ok()?];
+    cache.read_exact_at(&mut head, 4).ok()?;
+    let mut cached: Cached<CompiledLayer> = postcard::from_bytes(&head).ok()?;
+    if cached.format != FORMAT || cached.file != *file {
+        return None;
+    }
+    cached.layer.find_automata(&Arc::new(cache), 4 + length);
+    Some(cached.layer)
 }
 
 /// Keeps a layer for the next call.
-pub fn store(file: FileState, layer: &CompiledLayer) {
+pub fn store(file: FileState, layer: CompiledLayer) {
     let _: Option<()> = try_store(file, layer);
 }
 
-fn try_store(file: FileState, layer: &CompiledLayer) -> Option<()> {
+fn try_store(file: FileState, mut layer: CompiledLayer) -> Option<()> {
     let path = cache_file(&file.path)?;
     let folder = path.parent()?;
+    let automata = layer.take_automata();
     let cached = Cached {
         format: FORMAT.to_owned(),
         file,
         layer,
     };
-    let bytes = postcard::to_stdvec(&cached).ok()?;
+    let head = postcard::to_stdvec(&cached).ok()?;
     fs::create_dir_all(folder).ok()?;
     let mut temporary = tempfile::NamedTempFile::new_in(folder).ok()?;
-    temporary.write_all(&bytes).ok()?;
+    for part in [
+        &u32::try_from(head.len()).ok()?.to_le_bytes()[..],
+        &head,
+        &automata,
+    ] {
+        temporary.write_all(part).ok()?;
+    }
     temporary.persist(path).ok()?;
     Some(())
 }

@@ -1,11 +1,14 @@
 //! The files that rules come from, laid over each other: built-in, the user's, the project's.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Layer, Pattern, Patterns, Rule, Rules, Text, Texts as OwnedTexts};
+use super::rules::{Bytes, Layer, Pattern, Patterns, Rule, Rules, Text, Texts as OwnedTexts};
 use super::rules_file::{Action, RuleEntry, RulesFile, Texts};
 
 /// The rules that are part of the program, in the format that users write.
@@ -58,7 +61,7 @@ impl Problem {
 mod built_in {
     use std::borrow::Cow;
 
-    use super::super::rules::{Layer, Pattern, Rule, Text};
+    use super::super::rules::{Bytes, Layer, Pattern, Rule, Text};
     use super::Action;
 
     include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
@@ -81,7 +84,7 @@ impl Rules {
         let (compiled, mut problems) = CompiledLayer::new(text);
         let mut next = self.clone();
         problems.extend(
-            next.add_compiled(&compiled, layer)
+            next.add_compiled(compiled, layer)
                 .err()
                 .into_iter()
                 .flatten(),
@@ -103,28 +106,29 @@ impl Rules {
     /// Every fault found: a name that is there twice, a rule that matches everything, one that isn't there.
     pub fn add_compiled(
         &mut self,
-        compiled: &CompiledLayer,
+        compiled: CompiledLayer,
         layer: &Layer,
     ) -> Result<(), Vec<Problem>> {
         let mut next = self.clone();
         let mut problems = Vec::new();
         let mut at_front = 0;
-        for rule in &compiled.rules {
+        for rule in compiled.rules {
+            let position = rule.position;
             match next.add_rule(rule, layer, at_front) {
                 Ok(Added::New) => at_front += 1,
                 Ok(Added::Changed) => {}
-                Err(message) => problems.push(Problem::at(rule.position, message)),
+                Err(message) => problems.push(Problem::at(position, message)),
             }
         }
-        for (name, position) in &compiled.off {
-            if let Some(rule) = next.rules.iter_mut().find(|rule| rule.name == *name) {
+        for (name, position) in compiled.off {
+            if let Some(rule) = next.rules.iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
                 rule.layer = layer.clone();
             } else {
                 let message = format!(
                     "`off` names `{name}`, but there is no such rule; `bg-run rules` lists them"
                 );
-                problems.push(Problem::at(*position, message));
+                problems.push(Problem::at(position, message));
             }
         }
         if problems.is_empty() {
@@ -135,14 +139,9 @@ impl Rules {
         }
     }
 
-    fn add_rule(
-        &mut self,
-        entry: &CompiledRule,
-        layer: &Layer,
-        at: usize,
-    ) -> Result<Added, String> {
-        let name = &entry.name;
-        let known = self.rules.iter_mut().find(|rule| rule.name == *name);
+    fn add_rule(&mut self, entry: CompiledRule, layer: &Layer, at: usize) -> Result<Added, String> {
+        let name = entry.name.clone();
+        let known = self.rules.iter_mut().find(|rule| rule.name == name);
         if let Some(rule) = &known
             && rule.layer == *layer
         {
@@ -184,20 +183,20 @@ enum Added {
 
 impl Rule {
     /// Takes over what `entry` says and keeps the rest.
-    fn change(&mut self, entry: &CompiledRule) {
-        fn set<T: Clone>(field: &mut T, said: Option<&T>) {
+    fn change(&mut self, entry: CompiledRule) {
+        fn set<T>(field: &mut T, said: Option<T>) {
             if let Some(said) = said {
-                field.clone_from(said);
+                *field = said;
             }
         }
-        set(&mut self.commands, entry.commands.as_ref());
-        set(&mut self.arguments, entry.arguments.as_ref());
-        set(&mut self.without, entry.without.as_ref());
-        set(&mut self.patterns, entry.patterns.as_ref());
-        set(&mut self.unless, entry.unless.as_ref());
-        set(&mut self.reason, entry.reason.as_ref());
-        set(&mut self.action, entry.action.as_ref());
-        set(&mut self.in_loop, entry.in_loop.as_ref());
+        set(&mut self.commands, entry.commands);
+        set(&mut self.arguments, entry.arguments);
+        set(&mut self.without, entry.without);
+        set(&mut self.patterns, entry.patterns);
+        set(&mut self.unless, entry.unless);
+        set(&mut self.reason, entry.reason);
+        set(&mut self.action, entry.action);
+        set(&mut self.in_loop, entry.in_loop);
         self.enabled = entry.enabled.unwrap_or(true);
     }
 }
@@ -228,6 +227,31 @@ struct CompiledRule {
 }
 
 impl CompiledLayer {
+    fn automata(&mut self) -> impl Iterator<Item = &mut Bytes> {
+        self.rules
+            .iter_mut()
+            .flat_map(|rule| [&mut rule.patterns, &mut rule.unless])
+            .flatten()
+            .flat_map(Cow::to_mut)
+            .map(|pattern| &mut pattern.automaton)
+    }
+
+    /// Takes the automata out, into one blob.
+    pub fn take_automata(&mut self) -> Vec<u8> {
+        let mut blob = Vec::new();
+        for bytes in self.automata() {
+            bytes.move_to(&mut blob);
+        }
+        blob
+    }
+
+    /// Says where the blob of the automata is: in `file`, from `start` on.
+    pub fn find_automata(&mut self, file: &Arc<File>, start: u64) {
+        for bytes in self.automata() {
+            bytes.find_in(file, start);
+        }
+    }
+
     /// Reads `text` and builds its expressions; with the faults, each without a path.
     pub fn new(text: &str) -> (Self, Vec<Problem>) {
         let file: RulesFile = match toml::from_str(text) {

@@ -1,9 +1,13 @@
 //! Rules: which commands run long, and which stay in the foreground.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use super::automaton;
 pub use super::rules_file::Action;
@@ -65,13 +69,69 @@ pub struct Rule {
 }
 
 /// A regular expression, as an automaton that is there before any text is.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pattern {
     pub(super) source: Text,
     /// See [`Automaton`](super::automaton::Automaton).
     pub(super) literals: Texts,
     pub(super) anchored: bool,
-    pub(super) automaton: Cow<'static, [u8]>,
+    pub(super) automaton: Bytes,
+}
+
+/// The bytes of an automaton: in the program, in memory, or in a file, from which they are read when a text comes
+/// near enough to need them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Bytes {
+    Here(#[serde(skip)] Cow<'static, [u8]>),
+    InFile {
+        #[serde(skip)]
+        file: Option<Arc<File>>,
+        offset: u64,
+        length: usize,
+    },
+}
+
+impl Bytes {
+    /// Empty where they can't be read.
+    fn get(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Here(bytes) => Cow::Borrowed(bytes),
+            Self::InFile {
+                file,
+                offset,
+                length,
+            } => {
+                let mut bytes = vec![0; *length];
+                let read = file
+                    .as_ref()
+                    .map(|file| file.read_exact_at(&mut bytes, *offset));
+                Cow::Owned(if matches!(read, Some(Ok(()))) {
+                    bytes
+                } else {
+                    Vec::new()
+                })
+            }
+        }
+    }
+
+    /// Moves them to the end of `blob`.
+    pub(super) fn move_to(&mut self, blob: &mut Vec<u8>) {
+        let bytes = self.get().into_owned();
+        *self = Self::InFile {
+            file: None,
+            offset: blob.len() as u64,
+            length: bytes.len(),
+        };
+        blob.extend(bytes);
+    }
+
+    /// Says which file they were moved to, and where in it the blob starts.
+    pub(super) fn find_in(&mut self, blob_file: &Arc<File>, start: u64) {
+        if let Self::InFile { file, offset, .. } = self {
+            *file = Some(Arc::clone(blob_file));
+            *offset += start;
+        }
+    }
 }
 
 impl Pattern {
@@ -86,7 +146,7 @@ impl Pattern {
             source: Text::Owned(source.to_owned()),
             literals: built.literals.into_iter().map(Text::Owned).collect(),
             anchored: built.anchored,
-            automaton: built.bytes.into(),
+            automaton: Bytes::Here(built.bytes.into()),
         })
     }
 
@@ -104,7 +164,7 @@ impl Pattern {
         {
             return false;
         }
-        automaton::is_match(&self.automaton, self.anchored, text)
+        automaton::is_match(&self.automaton.get(), self.anchored, text)
             .or_else(|| Some(Regex::new(&self.source).ok()?.is_match(text)))
             .unwrap_or_default()
     }
@@ -218,7 +278,7 @@ mod tests {
     fn an_expression_too_large_for_an_automaton_is_compiled() {
         let source = "^(a|b)*a(a|b){14}$";
         let pattern = Pattern::new(source).unwrap();
-        assert!(pattern.automaton.is_empty());
+        assert!(pattern.automaton.get().is_empty());
         assert!(pattern.is_match("aabbaabbaabbaab"));
         assert!(!pattern.is_match("babbaabbaabbaab"));
     }

@@ -1,0 +1,76 @@
+//! What a hook call costs in instructions, which don't depend on what else the machine is doing. Ends with 1 where a
+//! call costs more than it may.
+
+mod support;
+
+use std::process::{Command, ExitCode, Stdio};
+
+use serde_json::{Value, json};
+use support::{Bench, Case, NOT_OURS, REWRITTEN};
+
+fn main() -> ExitCode {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("valgrind isn't installed");
+        return ExitCode::FAILURE;
+    }
+    let bench = Bench::new();
+    let pre = |command: &str| bench.event("PreToolUse", command, &Value::Null);
+    let after = bench.event("PostToolUse", NOT_OURS, &json!({"stdout": "x"}));
+    // Bounds: a fifth above what was measured when they were set.
+    let cases = [
+        ("not ours", bench.hook(pre(NOT_OURS)), LIMITS[0]),
+        (
+            "not ours, 100 user rules",
+            bench.hook_with_rules(pre(NOT_OURS)),
+            LIMITS[1],
+        ),
+        ("rewritten", bench.hook(pre(REWRITTEN)), LIMITS[2]),
+        (
+            "rewritten, 100 user rules",
+            bench.hook_with_rules(pre(REWRITTEN)),
+            LIMITS[3],
+        ),
+        ("after a foreground call", bench.hook(after), LIMITS[4]),
+        (
+            "a command of 100 kB",
+            bench.hook(pre(&support::large())),
+            LIMITS[5],
+        ),
+    ];
+    let mut missed = false;
+    for (name, case, limit) in &cases {
+        // The first run builds the cache of the user's rules.
+        count(&bench, case);
+        let Some(counted) = count(&bench, case) else {
+            eprintln!("{name}: valgrind counted nothing");
+            return ExitCode::FAILURE;
+        };
+        let verdict = if counted > *limit { " MISSED" } else { "" };
+        missed |= counted > *limit;
+        println!("{name:28} {counted:>12} instructions, bound {limit:>12}{verdict}");
+    }
+    if missed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+const LIMITS: [u64; 6] = [0, 0, 0, 0, 0, 0];
+
+fn count(bench: &Bench, case: &Case) -> Option<u64> {
+    let input = bench.path("input");
+    std::fs::write(&input, &case.stdin).ok()?;
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(&case.words)
+        .env_clear()
+        .envs(case.environment.iter().cloned())
+        .stdin(std::fs::File::open(&input).ok()?)
+        .stdout(Stdio::null());
+    let said = command.output().ok()?.stderr;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let (_, counted) = said.split_once("Collected : ")?;
+    counted.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,254 @@
+//! What a hook call costs, as a whole process, beside a program that only reads its input, and beside others.
+//!
+//! All are run in turn, so that a slow moment of the machine meets all of them; the medians are compared. Ends with 1
+//! where a bound is missed.
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use support::{Bench, Case, NOT_OURS, REWRITTEN};
+
+const RUNS: usize = 500;
+const PEAK_MEMORY_KIB: i64 = 6 * 1024;
+const MEMORY_OF: &str = "--memory-of=";
+
+struct Row {
+    name: &'static str,
+    case: Case,
+    /// Times the floor, at most.
+    bound: Option<f64>,
+    /// In nanoseconds.
+    times: Vec<u128>,
+}
+
+fn main() -> ExitCode {
+    let described =
+        std::env::args().find_map(|word| word.strip_prefix(MEMORY_OF).map(str::to_owned));
+    if let Some(described) = described {
+        return print_peak_memory(&described);
+    }
+    let bench = Bench::new();
+    let mut missed = false;
+    // The heavy ones leave cold caches behind, so they have rounds of their own.
+    for (mut rows, runs) in [(ours(&bench), RUNS), (others(&bench), RUNS / 10)] {
+        measure(&mut rows, runs);
+        missed |= print(&mut rows, runs);
+    }
+    let memory = peak_memory(&bench);
+    println!("peak memory {memory} KiB, bound {PEAK_MEMORY_KIB}");
+    missed |= memory > PEAK_MEMORY_KIB;
+    if missed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Prints the table; whether a bound was missed.
+fn print(rows: &mut [Row], runs: usize) -> bool {
+    let floor = median(&mut rows[0].times);
+    let title = format!("{runs} runs each, in turn");
+    println!(
+        "{title:44} {:>9} {:>8} {:>8}",
+        "median ms", "x floor", "bound"
+    );
+    let mut missed = false;
+    for row in rows {
+        let time = median(&mut row.times);
+        let ratio = time / floor;
+        let over = row.bound.is_some_and(|bound| ratio > bound);
+        missed |= over;
+        let bound = row
+            .bound
+            .map(|bound| format!("{bound:.2}"))
+            .unwrap_or_default();
+        let verdict = if over { " MISSED" } else { "" };
+        println!(
+            "{:44} {:9.3} {ratio:8.2} {bound:>8}{verdict}",
+            row.name,
+            time / 1e6
+        );
+    }
+    missed
+}
+
+/// Runs all of them in each round, in another order each time: who comes after whom matters.
+fn measure(rows: &mut [Row], runs: usize) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let mut random = 0x2545_f491_u64;
+    for round in 0..runs + 10 {
+        for last in (1..order.len()).rev() {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            order.swap(
+                last,
+                usize::try_from(random >> 33).unwrap_or_default() % (last + 1),
+            );
+        }
+        for &index in &order {
+            let row = &mut rows[index];
+            let time = run(&row.case);
+            // The first rounds fill caches.
+            if round >= 10 {
+                row.times.push(time);
+            }
+        }
+    }
+}
+
+fn ours(bench: &Bench) -> Vec<Row> {
+    let foreground = json!({"stdout": "total 0", "stderr": "", "interrupted": false});
+    let background = json!({"stdout": "", "stderr": "", "backgroundTaskId": "b1"});
+    let pre = |command: &str| bench.event("PreToolUse", command, &Value::Null);
+    let uid = rustix::process::geteuid().as_raw();
+    let tasks = bench.path("tmp").join(format!(
+        "claude-{uid}/-home-u-project/5e551014-0000-4000-8000-000000000000/tasks"
+    ));
+    let _ = std::fs::create_dir_all(&tasks);
+    let _ = std::fs::write(tasks.join("b1.output"), "");
+    let floor = bench.floor().display().to_string();
+    let rows = vec![
+        (
+            "floor: static, reads stdin",
+            bench.other(&[&floor], &pre(NOT_OURS)),
+            None,
+        ),
+        ("not ours: ls -la", bench.hook(pre(NOT_OURS)), Some(1.25)),
+        (
+            "not ours, 100 user rules",
+            bench.hook_with_rules(pre(NOT_OURS)),
+            Some(1.25),
+        ),
+        (
+            "rewritten: cd src && pytest -x … | tail -20",
+            bench.hook(pre(REWRITTEN)),
+            Some(1.6),
+        ),
+        (
+            "rewritten, 100 user rules",
+            bench.hook_with_rules(pre(REWRITTEN)),
+            Some(1.6),
+        ),
+        (
+            "after a foreground call",
+            bench.hook(bench.event("PostToolUse", NOT_OURS, &foreground)),
+            Some(1.3),
+        ),
+        (
+            "after a background launch",
+            bench.hook(bench.event("PostToolUse", REWRITTEN, &background)),
+            Some(2.0),
+        ),
+        (
+            "a command of 100 kB",
+            bench.hook(pre(&support::large())),
+            Some(15.0),
+        ),
+    ];
+    rows.into_iter().map(row).collect()
+}
+
+fn others(bench: &Bench) -> Vec<Row> {
+    let event = bench.event("PreToolUse", NOT_OURS, &Value::Null);
+    let floor = bench.floor().display().to_string();
+    let mut rows = vec![(
+        "floor: static, reads stdin",
+        bench.other(&[&floor], &event),
+        None,
+    )];
+    for words in [
+        &["/bin/true"][..],
+        &["jq", "."],
+        &["python3", "-c", "pass"],
+        &["node", "-e", "0"],
+    ] {
+        if Command::new(words[0]).arg("--version").output().is_ok() {
+            rows.push((words[0], bench.other(words, &event), None));
+        }
+    }
+    rows.into_iter().map(row).collect()
+}
+
+fn row((name, case, bound): (&'static str, Case, Option<f64>)) -> Row {
+    Row {
+        name,
+        case,
+        bound,
+        times: Vec::with_capacity(RUNS),
+    }
+}
+
+/// Nanoseconds from the start of a process to its end.
+fn run(case: &Case) -> u128 {
+    let mut command = case.command();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let start = Instant::now();
+    let Ok(mut child) = command.spawn() else {
+        return 0;
+    };
+    if let Some(mut stdin) = child.stdin.take() {
+        // Those that don't read it close the pipe early.
+        let _ = stdin.write_all(&case.stdin);
+    }
+    let _ = child.wait();
+    start.elapsed().as_nanos()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a process fit")]
+fn median(times: &mut [u128]) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default() as f64
+}
+
+/// The highest of the hook calls, in KiB. A process that has started nothing else measures each: the figure is that
+/// of all its children.
+fn peak_memory(bench: &Bench) -> i64 {
+    let Ok(this) = std::env::current_exe() else {
+        return i64::MAX;
+    };
+    let mut most = 0;
+    for command in [NOT_OURS, REWRITTEN] {
+        let case = bench.hook_with_rules(bench.event("PreToolUse", command, &Value::Null));
+        let described = json!([
+            case.words,
+            String::from_utf8_lossy(&case.stdin),
+            case.environment
+        ]);
+        let said = Command::new(&this)
+            .arg(format!("{MEMORY_OF}{described}"))
+            .output();
+        let said = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        most = most.max(
+            said.ok()
+                .and_then(|said| said.parse().ok())
+                .unwrap_or(i64::MAX),
+        );
+    }
+    most
+}
+
+fn print_peak_memory(described: &str) -> ExitCode {
+    type Described = (Vec<String>, String, Vec<(String, String)>);
+    let Ok((words, stdin, environment)) = serde_json::from_str::<Described>(described) else {
+        return ExitCode::FAILURE;
+    };
+    let case = Case {
+        words,
+        stdin: stdin.into_bytes(),
+        environment,
+    };
+    run(&case);
+    match nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN) {
+        Ok(usage) => println!("{}", usage.max_rss()),
+        Err(_) => return ExitCode::FAILURE,
+    }
+    ExitCode::SUCCESS
+}

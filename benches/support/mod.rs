@@ -1,0 +1,171 @@
+//! What both measurements use: the release binary, the events, and a floor to stand on.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::format_collect,
+    reason = "each measurement uses another part of it, and a fault may end it"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// A program that does what any hook has to: start, read stdin, end.
+const FLOOR: &str = "use std::io::Read; fn main() { let mut text = Vec::new(); let _ = std::io::stdin().read_to_end(&mut text); }";
+
+/// Folders and programs of a measurement.
+pub struct Bench {
+    pub folder: tempfile::TempDir,
+    pub bg_run: PathBuf,
+}
+
+pub fn is_quiet(status: std::process::ExitStatus, what: &str) {
+    assert!(status.success(), "{what}: {status}");
+}
+
+impl Bench {
+    /// Builds the release binary.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("bg-run-bench")
+            .tempdir()
+            .unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let release = Command::new(root.join("scripts/release"))
+            .arg(folder.path())
+            .status()
+            .unwrap();
+        is_quiet(release, "scripts/release");
+        let built = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let bg_run = built
+            .into_iter()
+            .find(|path| path.extension().is_none_or(|end| end != "sha256"))
+            .unwrap();
+        for dir in ["home", "empty", "hundred", "state", "tmp"] {
+            fs::create_dir(folder.path().join(dir)).unwrap();
+        }
+        let bench = Self { folder, bg_run };
+        fs::write(bench.path("hundred/rules.toml"), hundred_rules()).unwrap();
+        bench
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The floor, built with the same flags.
+    pub fn floor(&self) -> PathBuf {
+        let (source, program) = (self.path("floor.rs"), self.path("floor"));
+        fs::write(&source, FLOOR).unwrap();
+        let mut rustc = Command::new("rustc");
+        rustc
+            .args(["-O", "-C", "panic=abort", "-C", "strip=symbols", "-o"])
+            .arg(&program)
+            .arg(&source);
+        if cfg!(target_os = "linux") {
+            rustc.args([
+                "-C",
+                "target-feature=+crt-static",
+                "-C",
+                "relocation-model=static",
+            ]);
+        }
+        is_quiet(rustc.status().unwrap(), "rustc");
+        program
+    }
+
+    /// The hook, with no rules of a user's.
+    pub fn hook(&self, event: Value) -> Case {
+        Case {
+            words: vec![self.bg_run.display().to_string(), "hook".to_owned()],
+            stdin: event.to_string().into_bytes(),
+            environment: self.environment("empty"),
+        }
+    }
+
+    /// The hook, with a hundred rules on top of the built-in ones.
+    pub fn hook_with_rules(&self, event: Value) -> Case {
+        Case {
+            environment: self.environment("hundred"),
+            ..self.hook(event)
+        }
+    }
+
+    pub fn other(&self, words: &[&str], event: &Value) -> Case {
+        Case {
+            words: words.iter().map(|&word| word.to_owned()).collect(),
+            stdin: event.to_string().into_bytes(),
+            environment: self.environment("empty"),
+        }
+    }
+
+    fn environment(&self, config: &str) -> Vec<(String, String)> {
+        let at = |name: &str| self.path(name).display().to_string();
+        vec![
+            ("HOME".to_owned(), at("home")),
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("BG_RUN_CONFIG_DIR".to_owned(), at(config)),
+            ("BG_RUN_STATE_DIR".to_owned(), at("state")),
+            ("CLAUDE_CODE_TMPDIR".to_owned(), at("tmp")),
+            ("CLAUDE_CODE_ENTRYPOINT".to_owned(), "cli".to_owned()),
+        ]
+    }
+
+    pub fn event(&self, name: &str, command: &str, response: &Value) -> Value {
+        json!({
+            "session_id": "5e551014-0000-4000-8000-000000000000",
+            "transcript_path": self.path("home/.claude/projects/-home-u-project/5e551014-0000-4000-8000-000000000000.jsonl"),
+            "cwd": self.path("home"),
+            "permission_mode": "default",
+            "hook_event_name": name,
+            "tool_name": "Bash",
+            "tool_input": {"command": command, "description": "Do it", "timeout": 120_000},
+            "tool_response": response,
+            "tool_use_id": "toolu_0123456789",
+        })
+    }
+}
+
+/// One process to run.
+pub struct Case {
+    pub words: Vec<String>,
+    pub stdin: Vec<u8>,
+    pub environment: Vec<(String, String)>,
+}
+
+impl Case {
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command
+            .args(&self.words[1..])
+            .env_clear()
+            .envs(self.environment.iter().cloned());
+        command
+    }
+}
+
+pub const NOT_OURS: &str = "ls -la";
+pub const REWRITTEN: &str = "cd src && pytest -x tests/ 2>&1 | tail -20";
+
+pub fn large() -> String {
+    format!(
+        "cat > notes.txt <<'END'\n{}END\npytest",
+        "a line of a document that is written to a file\n".repeat(2080)
+    )
+}
+
+fn hundred_rules() -> String {
+    (0..100)
+        .map(|n| format!("[[rule]]\nname = \"mine-{n}\"\nmatch = '^tool-{n}( -\\S+)* (build|test)( |$)'\nunless = '--quick'\nreason = \"tool {n}\"\n"))
+        .collect()
+}
