@@ -10,6 +10,7 @@ pub mod environment;
 pub mod folders;
 pub mod hook;
 pub mod log;
+pub mod once;
 pub mod policy;
 pub mod registration;
 pub mod rewrite;

@@ -267,6 +267,9 @@ fn the_output_of_a_background_call_is_opened_and_told() {
         if let Some(key) = key {
             event["tool_response"][key] = true.into();
         }
+        event["tool_use_id"] = format!("toolu_{words}")
+            .replace([' ', '(', ')'], "_")
+            .into();
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
         let line = answer["systemMessage"].as_str().unwrap();
         assert_eq!(
@@ -294,6 +297,33 @@ fn the_output_of_a_background_call_is_opened_and_told() {
         assert_eq!(words, format!("-r\n-g\n{}:999999\n", output.display()));
         fs::remove_file(&said).unwrap();
     }
+}
+
+#[test]
+fn registered_twice_it_speaks_and_opens_once() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fake_editor();
+    let (event, output) = launched(&sandbox, "b1");
+    let tmp = sandbox.path("tmp").display().to_string();
+    let before = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    let run = |event: &Value| sandbox.answer(event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+    let (first, second) = (run(&before), run(&before));
+    assert_eq!(command_of(&first), command_of(&second));
+    assert!(!first["hookSpecificOutput"]["additionalContext"].is_null());
+    assert!(second["hookSpecificOutput"]["additionalContext"].is_null());
+    let answers = std::thread::scope(|scope| {
+        let both = [scope.spawn(|| run(&event)), scope.spawn(|| run(&event))];
+        both.map(|one| one.join().unwrap())
+    });
+    assert_eq!(
+        answers.iter().filter(|answer| answer.is_null()).count(),
+        1,
+        "{answers:?}"
+    );
+    let words = wait_until("code is called", || {
+        Some(read(&said)).filter(|said| !said.is_empty())
+    });
+    assert_eq!(words, format!("-r\n-g\n{}:999999\n", output.display()));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(super) struct Input {
     #[serde(default)]
     pub(super) tool_name: String,
     #[serde(default)]
+    pub(super) tool_use_id: String,
+    #[serde(default)]
     pub(super) tool_input: Map<String, Value>,
     #[serde(default)]
     pub(super) tool_response: Value,

@@ -9,6 +9,7 @@ use super::answer::{Answer, ForModel};
 use super::input::Input;
 use crate::configuration::Configuration;
 use crate::log;
+use crate::once;
 use crate::session::Session;
 use crate::task::{ClientSession, TaskId};
 use crate::viewer::{self, Viewer};
@@ -28,6 +29,9 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
     }
     let session = Session::around(input.agent_id.is_some());
     if session.leave_headless(config) || session.leave_subagent(config) {
+        return None;
+    }
+    if !once::is_first("PostToolUse", &input.tool_use_id) {
         return None;
     }
     let session = ClientSession::new(&input.session_id, &input.transcript_path);

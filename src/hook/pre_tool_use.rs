@@ -6,6 +6,7 @@ use super::answer::{Answer, ForModel};
 use super::input::Input;
 use crate::configuration::Configuration;
 use crate::decision::{Call, Decision, Outcome};
+use crate::once;
 use crate::session::Session;
 
 /// The most that every client accepts, in milliseconds. A foreground time-out carried over would end the task
@@ -31,13 +32,16 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
     if dry_run || configuration.config.dry_run {
         return Some(would_do(&decision));
     }
+    // The rewrite itself is the same whoever gives it; what is said is said once.
+    let first = once::is_first("PreToolUse", &input.tool_use_id);
+    let said = first.then(|| for_model(&decision, call)).flatten();
     Some(Answer {
         hook_specific_output: Some(ForModel {
             hook_event_name: "PreToolUse",
             updated_input: Some(updated_input(&input.tool_input, &decision)),
-            additional_context: for_model(&decision, call),
+            additional_context: said,
         }),
-        system_message: problems_line(&configuration),
+        system_message: first.then(|| problems_line(&configuration)).flatten(),
     })
 }
 

@@ -111,15 +111,15 @@ impl Rules {
     ) -> Result<(), Vec<Problem>> {
         let mut next = self.clone();
         let mut problems = Vec::new();
-        let mut at_front = 0;
+        let mut added = Vec::with_capacity(compiled.rules.len() + next.rules.len());
         for rule in compiled.rules {
             let position = rule.position;
-            match next.add_rule(rule, layer, at_front) {
-                Ok(Added::New) => at_front += 1,
-                Ok(Added::Changed) => {}
-                Err(message) => problems.push(Problem::at(position, message)),
+            if let Err(message) = next.add_rule(rule, layer, &mut added) {
+                problems.push(Problem::at(position, message));
             }
         }
+        added.append(&mut next.rules);
+        next.rules = added;
         for (name, position) in compiled.off {
             if let Some(rule) = next.rules.iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
@@ -139,15 +139,25 @@ impl Rules {
         }
     }
 
-    fn add_rule(&mut self, entry: CompiledRule, layer: &Layer, at: usize) -> Result<Added, String> {
+    /// Changes the rule of that name, else puts a new one behind those that are `added` already.
+    fn add_rule(
+        &mut self,
+        entry: CompiledRule,
+        layer: &Layer,
+        added: &mut Vec<Rule>,
+    ) -> Result<(), String> {
         let name = entry.name.clone();
         let known = self.rules.iter_mut().find(|rule| rule.name == name);
-        if let Some(rule) = &known
-            && rule.layer == *layer
-        {
+        let is_twice = known.as_ref().is_some_and(|rule| rule.layer == *layer);
+        if is_twice || added.iter().any(|rule| rule.name == name) {
             return Err(format!("two rules are called `{name}`; rename one of them"));
         }
-        let mut rule = known.as_deref().cloned().unwrap_or_else(|| Rule {
+        if let Some(rule) = known {
+            rule.layer = layer.clone();
+            rule.change(entry);
+            return Ok(());
+        }
+        let mut rule = Rule {
             name: name.clone(),
             layer: layer.clone(),
             action: Action::Background,
@@ -159,26 +169,16 @@ impl Rules {
             unless: Patterns::default(),
             reason: Text::default(),
             in_loop: false,
-        });
-        rule.layer = layer.clone();
+        };
         rule.change(entry);
-        if let Some(known) = known {
-            *known = rule;
-            return Ok(Added::Changed);
-        }
         if rule.commands.is_empty() && rule.arguments.is_empty() && rule.patterns.is_empty() {
             return Err(format!(
                 "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
             ));
         }
-        self.rules.insert(at, rule);
-        Ok(Added::New)
+        added.push(rule);
+        Ok(())
     }
-}
-
-enum Added {
-    New,
-    Changed,
 }
 
 impl Rule {

@@ -89,6 +89,14 @@ impl Client {
         command.output().unwrap()
     }
 
+    /// `claude` with these arguments: `plugin …`.
+    pub fn run(&self, sandbox: &Sandbox, api: &MessagesApi, arguments: &[&str]) -> Output {
+        let mut command = sandbox.command(&self.words[0]);
+        command.args(&self.words[1..]).args(arguments);
+        command.envs(Self::environment(sandbox, api));
+        command.output().unwrap()
+    }
+
     /// The interactive client's command, as words with its environment, for a terminal.
     pub fn interactive(&self, sandbox: &Sandbox, api: &MessagesApi) -> Vec<String> {
         accept_dialogs(&sandbox.home(), &sandbox.project());

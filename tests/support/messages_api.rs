@@ -12,6 +12,8 @@ use tiny_http::{Header, Request, Response, Server};
 pub enum Turn {
     /// Calls Bash with this input.
     Bash(Value),
+    /// Calls another tool.
+    Tool(&'static str, Value),
     /// Says this and ends.
     Say(String),
 }
@@ -135,11 +137,8 @@ fn events(turn: Option<(usize, Turn)>) -> String {
         json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
     );
     let (start, delta, reason) = match turn {
-        Some((done, Turn::Bash(input))) => (
-            json!({"type": "tool_use", "id": format!("toolu_{done}"), "name": "Bash", "input": {}}),
-            json!({"type": "input_json_delta", "partial_json": input.to_string()}),
-            "tool_use",
-        ),
+        Some((done, Turn::Bash(input))) => tool_use(done, "Bash", &input),
+        Some((done, Turn::Tool(name, input))) => tool_use(done, name, &input),
         Some((_, Turn::Say(words))) => text_block(&words),
         None => text_block("ok"),
     };
@@ -155,6 +154,14 @@ fn events(turn: Option<(usize, Turn)>) -> String {
     );
     event("message_stop", json!({}));
     text
+}
+
+fn tool_use(done: usize, name: &str, input: &Value) -> (Value, Value, &'static str) {
+    (
+        json!({"type": "tool_use", "id": format!("toolu_{}_{done}", std::process::id()), "name": name, "input": {}}),
+        json!({"type": "input_json_delta", "partial_json": input.to_string()}),
+        "tool_use",
+    )
 }
 
 fn text_block(words: &str) -> (Value, Value, &'static str) {

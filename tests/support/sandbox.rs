@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 pub struct Sandbox {
     root: tempfile::TempDir,
 }
+
+static COUNT: AtomicUsize = AtomicUsize::new(1);
 
 pub const BG_RUN: &str = env!("CARGO_BIN_EXE_bg-run");
 
@@ -147,7 +150,7 @@ impl Sandbox {
             "hook_event_name": name,
             "tool_name": "Bash",
             "tool_input": tool_input,
-            "tool_use_id": "toolu_1",
+            "tool_use_id": format!("toolu_{}", COUNT.fetch_add(1, Ordering::Relaxed)),
         })
     }
 
