@@ -1,14 +1,20 @@
 //! The hooks' registration in a settings.json: added and taken out through a concrete syntax tree, so that
 //! everything else in the file stays as it is.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use jsonc_parser::ParseOptions;
+use anyhow::{Context as _, Result, anyhow, bail};
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode};
 use jsonc_parser::json;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde::{Deserialize, Serialize};
+
+use crate::folders;
 
 /// The events that bg-run answers, each for the tools that match.
 const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
@@ -26,16 +32,12 @@ pub struct Change {
     pub path: PathBuf,
     /// `None`: there is no file.
     pub before: Option<String>,
-    /// `None`: no file is needed.
+    /// `None`: there shall be none.
     pub after: Option<String>,
 }
 
 /// The registration of `program` in the file at `path`. Nothing is written.
-///
-/// # Errors
-///
-/// When the file can't be read or is no settings file.
-pub fn install(path: &Path, program: &Path) -> Result<Change> {
+fn install(path: &Path, program: &Path) -> Result<Change> {
     let program = program.to_str().with_context(|| {
         format!(
             "{} is no UTF-8, which settings.json needs; move bg-run",
@@ -43,18 +45,15 @@ pub fn install(path: &Path, program: &Path) -> Result<Change> {
         )
     })?;
     let (path, before) = read(path)?;
-    let root = parse(
-        &path,
-        before
-            .as_deref()
-            .filter(|text| !text.trim().is_empty())
-            .unwrap_or("{}\n"),
-    )?;
-    let hooks = hooks_of(&path, &root)?;
+    let given = before.as_deref().unwrap_or_default();
+    let (mark, text) = split_mark(given);
+    let text = if text.trim().is_empty() { "{}\n" } else { text };
+    let root = parse(&path, text)?;
+    let hooks = hooks_of(&path, text, &root)?;
     for (event, matcher) in EVENTS {
         let entries = hooks
             .array_value_or_create(event)
-            .with_context(|| wrong_shape(&path, &format!("hooks.{event}"), "an array"))?;
+            .with_context(|| wrong_shape(&path, text, &["hooks", event], "an array"))?;
         if is_registered(&entries, matcher, program) {
             continue;
         }
@@ -62,7 +61,7 @@ pub fn install(path: &Path, program: &Path) -> Result<Change> {
         entries.ensure_multiline();
         entries.append(entry(matcher, program));
     }
-    let after = Some(root.to_string());
+    let after = Some(format!("{mark}{root}"));
     Ok(Change {
         path,
         before,
@@ -70,43 +69,30 @@ pub fn install(path: &Path, program: &Path) -> Result<Change> {
     })
 }
 
-/// The file at `path` without any registration of ours. Nothing is written.
-///
-/// # Errors
-///
-/// When the file can't be read or is no settings file.
-pub fn uninstall(path: &Path) -> Result<Change> {
+/// The file at `path` without any registration of ours: as it was before `install`, where nothing else has changed
+/// since. Nothing is written.
+fn uninstall(path: &Path) -> Result<Change> {
     let (path, before) = read(path)?;
-    let Some(text) = &before else {
+    let Some(given) = &before else {
         return Ok(Change {
             path,
             before: None,
             after: None,
         });
     };
-    let root = parse(&path, text)?;
-    let hooks = root
-        .object_value()
-        .and_then(|settings| settings.get("hooks"));
-    if let Some(property) = hooks
-        && let Some(hooks) = property.object_value()
+    if let Some(journal) = Journal::load(&path)
+        && journal.after == *given
     {
-        let mut removed = false;
-        for event in hooks.properties() {
-            if let Some(entries) = event.array_value()
-                && remove_ours(&entries)
-            {
-                removed = true;
-                if entries.elements().is_empty() {
-                    event.remove();
-                }
-            }
-        }
-        if removed && hooks.properties().is_empty() {
-            property.remove();
-        }
+        return Ok(Change {
+            path,
+            after: journal.before,
+            before,
+        });
     }
-    let after = Some(root.to_string());
+    let (mark, text) = split_mark(given);
+    let root = parse(&path, text)?;
+    take_out(&root);
+    let after = Some(format!("{mark}{root}"));
     Ok(Change {
         path,
         before,
@@ -114,32 +100,191 @@ pub fn uninstall(path: &Path) -> Result<Change> {
     })
 }
 
-/// Puts the new text in the file's place: a temporary file beside it, then a rename, so that the file is always
-/// whole. Mode and links stay.
-///
-/// # Errors
-///
-/// When the folder can't be written.
-pub fn write(change: &Change) -> Result<()> {
-    let path = &change.path;
-    let text = change.after.as_deref().unwrap_or_default();
-    let folder = path
-        .parent()
-        .with_context(|| format!("{} has no folder", path.display()))?;
-    let why = || format!("{} can't be written", path.display());
-    fs::create_dir_all(folder).with_context(why)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(why)?;
-    if let Ok(metadata) = fs::metadata(path) {
-        file.as_file()
-            .set_permissions(metadata.permissions())
-            .with_context(why)?;
+/// A byte order mark, and the rest.
+fn split_mark(text: &str) -> (&str, &str) {
+    text.strip_prefix('\u{feff}')
+        .map_or(("", text), |rest| ("\u{feff}", rest))
+}
+
+/// Takes our hooks out, and what they leave empty.
+fn take_out(root: &CstRootNode) {
+    let property = root
+        .object_value()
+        .and_then(|settings| settings.get("hooks"));
+    let Some(property) = property else { return };
+    let Some(hooks) = property.object_value() else {
+        return;
+    };
+    let mut removed = false;
+    for event in hooks.properties() {
+        if let Some(entries) = event.array_value()
+            && remove_ours(&entries)
+        {
+            removed = true;
+            if entries.elements().is_empty() {
+                event.remove();
+            }
+        }
     }
+    if removed && hooks.properties().is_empty() {
+        property.remove();
+    }
+}
+
+/// What is to be done to a settings file.
+#[derive(Debug, Clone, Copy)]
+pub enum Act<'a> {
+    /// Register this program.
+    Install(&'a Path),
+    /// Take the registration out.
+    Uninstall,
+}
+
+impl Act<'_> {
+    /// What it would change. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read or is no settings file.
+    pub fn plan(self, path: &Path) -> Result<Change> {
+        match self {
+            Self::Install(program) => install(path, program),
+            Self::Uninstall => uninstall(path),
+        }
+    }
+
+    /// Does it, under a lock on the folder, so that two at once don't lose one.
+    ///
+    /// # Errors
+    ///
+    /// When the change can't be worked out or written, or the file changed meanwhile.
+    pub fn carry_out(self, path: &Path) -> Result<Change> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let why = || format!("{} can't be written", path.display());
+        let folder = path.parent().with_context(why)?;
+        let made_folder = !folder.exists();
+        if made_folder && matches!(self, Self::Uninstall) {
+            return self.plan(&path);
+        }
+        fs::create_dir_all(folder).with_context(why)?;
+        let lock = File::open(folder).with_context(why)?;
+        lock.lock()
+            .with_context(|| format!("{} can't be locked", folder.display()))?;
+        let done = self.carry_out_locked(&path, made_folder);
+        if made_folder && done.is_err() {
+            // It is empty but for what others put there.
+            let _ = fs::remove_dir(folder);
+        }
+        done
+    }
+
+    fn carry_out_locked(self, path: &Path, made_folder: bool) -> Result<Change> {
+        let change = self.plan(path)?;
+        let journal = Journal::load(path);
+        if change.before != change.after {
+            if matches!(self, Self::Install(_)) {
+                Journal::note(&change, journal.as_ref(), made_folder)?;
+            }
+            write(&change)?;
+        }
+        if matches!(self, Self::Uninstall) {
+            Journal::forget(path, journal.is_some_and(|journal| journal.made_folder));
+        }
+        Ok(change)
+    }
+}
+
+/// Puts the new text in the file's place: a temporary file beside it, then a rename, so that the file is always
+/// whole. Mode, owner and links stay.
+fn write(change: &Change) -> Result<()> {
+    let path = &change.path;
+    let why = || format!("{} can't be written", path.display());
+    let folder = path.parent().with_context(why)?;
+    let Some(text) = &change.after else {
+        return fs::remove_file(path).with_context(why);
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(why)?;
+    let permissions = match fs::metadata(path) {
+        Ok(metadata) => {
+            let own = file.as_file().metadata().with_context(why)?;
+            if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
+                fchown(file.as_file(), Some(metadata.uid()), Some(metadata.gid()))
+                    .with_context(why)?;
+            }
+            metadata.permissions()
+        }
+        Err(_) => Permissions::from_mode(0o644),
+    };
+    file.as_file()
+        .set_permissions(permissions)
+        .with_context(why)?;
     file.write_all(text.as_bytes()).with_context(why)?;
     file.as_file().sync_all().with_context(why)?;
+    if read(path)?.1 != change.before {
+        bail!(
+            "{} changed meanwhile; nothing was written, try again",
+            path.display()
+        );
+    }
     file.persist(path).with_context(why)?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .with_context(why)
+}
+
+/// What a settings file was before its registration: where nothing else changed since, `uninstall` puts just that
+/// back.
+#[derive(Debug, Serialize, Deserialize)]
+struct Journal {
+    before: Option<String>,
+    after: String,
+    made_folder: bool,
+}
+
+impl Journal {
+    fn path(settings: &Path) -> Option<PathBuf> {
+        let name: String = settings.display().to_string().replace(['/', '\\'], "%");
+        Some(folders::state_dir()?.join("registrations").join(name))
+    }
+
+    fn load(settings: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(Self::path(settings)?).ok()?).ok()
+    }
+
+    /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.
+    fn note(change: &Change, earlier: Option<&Self>, made_folder: bool) -> Result<()> {
+        let (Some(after), Some(path)) = (&change.after, Self::path(&change.path)) else {
+            return Ok(());
+        };
+        let untouched = earlier.filter(|earlier| change.before.as_ref() == Some(&earlier.after));
+        let journal = Self {
+            before: untouched.map_or(change.before.clone(), |earlier| earlier.before.clone()),
+            after: after.clone(),
+            made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
+        };
+        let why = || format!("{} can't be written", path.display());
+        let folder = path.parent().with_context(why)?;
+        fs::create_dir_all(folder).with_context(why)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(why)?;
+        file.write_all(&serde_json::to_vec(&journal)?)
+            .with_context(why)?;
+        file.persist(&path).with_context(why)?;
+        Ok(())
+    }
+
+    /// With the folders that are empty now. What can't be removed does no harm.
+    fn forget(settings: &Path, made_folder: bool) {
+        let Some(path) = Self::path(settings) else {
+            return;
+        };
+        let _ = fs::remove_file(&path);
+        if made_folder && let Some(folder) = settings.parent() {
+            let _ = fs::remove_dir(folder);
+        }
+        for folder in path.ancestors().skip(1).take(2) {
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 /// The path behind links, and the text; a missing file is no fault.
@@ -154,22 +299,65 @@ fn read(path: &Path) -> Result<(PathBuf, Option<String>)> {
 
 fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
     CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| {
-        anyhow::anyhow!("{}: {error}; mend the file, then try again", path.display())
+        anyhow!(
+            "{}: {error}; nothing was changed, mend the file and try again",
+            path.display()
+        )
     })
 }
 
-fn hooks_of(path: &Path, root: &CstRootNode) -> Result<CstObject> {
+fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
     let Some(settings) = root.object_value_or_create() else {
-        bail!(wrong_shape(path, "the file", "an object"));
+        bail!(wrong_shape(path, text, &[], "an object"));
     };
+    let named = settings
+        .properties()
+        .into_iter()
+        .filter(|property| property.decoded_name().as_deref() == Some("hooks"));
+    if named.count() > 1 {
+        bail!(
+            "{}: `hooks` is there twice; nothing was changed, take one out and try again",
+            path.display()
+        );
+    }
     settings
         .object_value_or_create("hooks")
-        .with_context(|| wrong_shape(path, "hooks", "an object"))
+        .with_context(|| wrong_shape(path, text, &["hooks"], "an object"))
 }
 
-fn wrong_shape(path: &Path, what: &str, expected: &str) -> String {
+/// Line and column, from 1, of the value at these keys.
+fn locate(text: &str, keys: &[&str]) -> Option<(usize, usize)> {
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    let mut value = parsed.value?;
+    for key in keys {
+        let Value::Object(object) = value else {
+            return None;
+        };
+        value = object
+            .properties
+            .into_iter()
+            .find(|property| property.name.as_str() == *key)?
+            .value;
+    }
+    let before = text.get(..value.range().start)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Some((
+        before.matches('\n').count() + 1,
+        before.get(line_start..)?.chars().count() + 1,
+    ))
+}
+
+fn wrong_shape(path: &Path, text: &str, keys: &[&str], expected: &str) -> String {
+    let place = locate(text, keys)
+        .map(|(line, column)| format!(":{line}:{column}"))
+        .unwrap_or_default();
+    let what = if keys.is_empty() {
+        "the file".to_owned()
+    } else {
+        format!("`{}`", keys.join("."))
+    };
     format!(
-        "{}: {what} is not {expected}, which Claude Code expects; nothing was changed",
+        "{}{place}: {what} is not {expected}, as Claude Code expects; nothing was changed, mend it and try again",
         path.display()
     )
 }
@@ -234,74 +422,4 @@ fn our_hooks(entry: &CstNode) -> Vec<CstNode> {
             .is_some_and(|name| name == PROGRAM)
     };
     hooks.into_iter().filter(is_ours).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn installed(text: Option<&str>) -> Result<(Change, tempfile::TempDir)> {
-        let dir = tempfile::tempdir()?;
-        let path = dir.path().join("settings.json");
-        if let Some(text) = text {
-            fs::write(&path, text)?;
-        }
-        let change = install(&path, Path::new("/opt/bg-run"))?;
-        write(&change)?;
-        Ok((change, dir))
-    }
-
-    #[test]
-    fn what_was_there_stays() {
-        for text in [
-            "{\n  // mine\n  \"model\": \"x\",\n  \"hooks\": {\n    \"PreToolUse\": [\n      {\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"mine\"}]}\n    ]\n  }\n}\n",
-            "{}\n",
-        ] {
-            let (change, _dir) = installed(Some(text)).unwrap();
-            let value: serde_json::Value = jsonc_parser::parse_to_serde_value(
-                change.after.as_deref().unwrap(),
-                &ParseOptions::default(),
-            )
-            .unwrap();
-            assert!(
-                value
-                    .pointer("/hooks/PostToolUse/0/hooks/0/args/0")
-                    .is_some(),
-                "{text}"
-            );
-            let path = &change.path;
-            assert_eq!(
-                install(path, Path::new("/opt/bg-run")).unwrap().before,
-                install(path, Path::new("/opt/bg-run")).unwrap().after
-            );
-            let gone = uninstall(path).unwrap();
-            assert_eq!(
-                gone.after.as_deref(),
-                Some(text),
-                "{}",
-                change.after.unwrap()
-            );
-        }
-    }
-
-    #[test]
-    fn an_older_registration_is_replaced() {
-        let (change, _dir) = installed(Some("{\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"/old/bg-run hook\"}]}]}}")).unwrap();
-        let after = change.after.unwrap();
-        assert!(!after.contains("/old/"), "{after}");
-        assert_eq!(after.matches("/opt/bg-run").count(), 2, "{after}");
-    }
-
-    #[test]
-    fn a_file_of_another_shape_is_refused() {
-        for text in [
-            "[]",
-            "{\"hooks\": []}",
-            "{\"hooks\": {\"PreToolUse\": {}}}",
-            "{",
-        ] {
-            let error = installed(Some(text)).unwrap_err();
-            assert!(format!("{error:#}").contains("settings.json"), "{error:#}");
-        }
-    }
 }

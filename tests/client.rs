@@ -5,12 +5,12 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use support::claude::{Client, NEWEST, VERSIONS, is_there, skip};
 use support::messages_api::{MessagesApi, Turn};
-use support::sandbox::{Sandbox, read};
+use support::sandbox::{BG_RUN, Sandbox, read};
 use support::terminal::Terminal;
 use support::wait_until;
 
@@ -195,12 +195,68 @@ fn headless_sessions_and_other_calls_are_left_alone() {
 }
 
 #[test]
-fn an_empty_home_is_what_it_was_after_uninstall() {
+fn a_fresh_home_goes_from_nothing_to_a_background_run_and_back() {
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
     let sandbox = Sandbox::new();
-    assert!(sandbox.bg_run(&["install"]).status.success());
-    assert!(sandbox.bg_run(&["uninstall"]).status.success());
-    let settings = read(&sandbox.home().join(".claude/settings.json"));
-    assert_eq!(settings.trim(), "{}");
+    fs::remove_dir(sandbox.home().join(".claude")).unwrap();
+    sandbox.program("pytest", PYTEST);
+    let allow = json!({"permissions": {"allow": ["Bash(pytest:*)"]}});
+    sandbox.write("project/.claude/settings.local.json", &allow.to_string());
+    // The state folder where it is by default, so that it is looked at too.
+    let state = sandbox
+        .home()
+        .join(".local/state/bg-run")
+        .display()
+        .to_string();
+    let bg_run = |word: &str| {
+        let output = sandbox
+            .command(BG_RUN)
+            .arg(word)
+            .env("BG_RUN_STATE_DIR", &state)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    bg_run("install");
+    let api = MessagesApi::start(vec![Turn::bash("pytest -x"), Turn::Say("done".to_owned())]);
+    let output = client.run_headless(
+        &sandbox,
+        &api,
+        &[
+            ("BG_RUN_HEADLESS", "background"),
+            ("BG_RUN_STATE_DIR", &state),
+        ],
+    );
+    let results = api.tool_results();
+    assert!(
+        results[0].text.contains("running in background"),
+        "{results:?} {output:?}"
+    );
+    bg_run("uninstall");
+    assert!(!sandbox.home().join(".claude/settings.json").exists());
+    let left = paths_below(&sandbox.home());
+    let ours: Vec<_> = left
+        .iter()
+        .filter(|path| path.to_string_lossy().contains("bg-run"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}
+
+fn paths_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .flat_map(|path| {
+            let below = if path.is_dir() && !path.is_symlink() {
+                paths_below(&path)
+            } else {
+                Vec::new()
+            };
+            [path].into_iter().chain(below)
+        })
+        .collect()
 }
 
 #[test]

@@ -1,37 +1,60 @@
 //! `bg-run install` and `bg-run uninstall`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::registration::{self, Change};
+use crate::folders;
+use crate::registration::{Act, Change};
 use crate::settings::{self, Scope};
 
 /// Registers the running binary.
 pub(super) fn install(scope: Scope, dry_run: bool) -> Result<ExitCode> {
     let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
     warn_about(&program);
-    let path = settings_path(scope)?;
-    let change = registration::install(&path, &program)?;
-    carry_out(
-        &change,
-        dry_run,
-        "The hooks are registered in",
-        "The hooks are registered already in",
-    )
+    run(Act::Install(&program), scope, dry_run)
 }
 
 /// Takes the registration out.
 pub(super) fn uninstall(scope: Scope, dry_run: bool) -> Result<ExitCode> {
+    run(Act::Uninstall, scope, dry_run)
+}
+
+fn run(act: Act<'_>, scope: Scope, dry_run: bool) -> Result<ExitCode> {
     let path = settings_path(scope)?;
-    let change = registration::uninstall(&path)?;
-    carry_out(
-        &change,
-        dry_run,
-        "The hooks are taken out of",
-        "No hooks of bg-run are in",
-    )
+    if dry_run {
+        print(&act.plan(&path)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let change = act.carry_out(&path)?;
+    let line = match (act, change.before == change.after) {
+        (Act::Install(_), false) => "The hooks are registered in",
+        (Act::Install(_), true) => "The hooks are registered already in",
+        (Act::Uninstall, false) => "The hooks are taken out of",
+        (Act::Uninstall, true) => "No hooks of bg-run are in",
+    };
+    println!("{line} {}", change.path.display());
+    if matches!(act, Act::Uninstall) {
+        forget_state();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the log and the caches, once nothing is registered any more. What can't be removed does no harm.
+fn forget_state() {
+    let Some(state) = folders::state_dir().filter(|state| !state.join("registrations").exists())
+    else {
+        return;
+    };
+    for folder in ["calls", "rules"] {
+        let _ = fs::remove_dir_all(state.join(folder));
+    }
+    for file in ["bg-run.log", "bg-run.log.old"] {
+        let _ = fs::remove_file(state.join(file));
+    }
+    let _ = fs::remove_dir(state);
 }
 
 fn settings_path(scope: Scope) -> Result<PathBuf> {
@@ -52,19 +75,10 @@ fn warn_about(program: &Path) {
     }
 }
 
-fn carry_out(change: &Change, dry_run: bool, done: &str, nothing: &str) -> Result<ExitCode> {
-    let path = change.path.display();
-    if change.before.as_deref() == change.after.as_deref() {
-        println!("{nothing} {path}");
-    } else if dry_run {
-        let (before, after) = (change.before.as_deref(), change.after.as_deref());
-        let diff =
-            similar::TextDiff::from_lines(before.unwrap_or_default(), after.unwrap_or_default());
-        let name = path.to_string();
-        print!("{}", diff.unified_diff().header(&name, &name));
-    } else {
-        registration::write(change)?;
-        println!("{done} {path}");
-    }
-    Ok(ExitCode::SUCCESS)
+fn print(change: &Change) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (before, after) = (text(&change.before), text(&change.after));
+    let name = change.path.display().to_string();
+    let diff = similar::TextDiff::from_lines(&before, &after);
+    print!("{}", diff.unified_diff().header(&name, &name));
 }

@@ -1,5 +1,7 @@
 //! `PreToolUse`: a Bash call that will run long comes back as a background call.
 
+use std::mem::ManuallyDrop;
+
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, ForModel};
@@ -20,7 +22,8 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
         command,
         run_in_background: input.run_in_background(),
     };
-    let configuration = Configuration::load(&input.cwd);
+    // The process ends with this answer: taking hundreds of rules apart would be for nothing.
+    let configuration = ManuallyDrop::new(Configuration::load(&input.cwd));
     let session = Session::around(input.agent_id.is_some());
     let decision = session.decide(call, &input.cwd, &configuration);
     for problem in &configuration.problems {

@@ -1,6 +1,7 @@
 //! The files that rules come from, laid over each other: built-in, the user's, the project's.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::borrowed;
 use super::rules::{Bytes, Layer, Pattern, Patterns, Rule, Rules, Text, Texts as OwnedTexts};
 use super::rules_file::{Action, RuleEntry, RulesFile, Texts};
 
@@ -148,10 +150,6 @@ impl Rules {
     ) -> Result<(), String> {
         let name = entry.name.clone();
         let known = self.rules.iter_mut().find(|rule| rule.name == name);
-        let is_twice = known.as_ref().is_some_and(|rule| rule.layer == *layer);
-        if is_twice || added.iter().any(|rule| rule.name == name) {
-            return Err(format!("two rules are called `{name}`; rename one of them"));
-        }
         if let Some(rule) = known {
             rule.layer = layer.clone();
             rule.change(entry);
@@ -203,25 +201,32 @@ impl Rule {
 
 /// A rules file with its expressions built, before it is laid over others: what a cache can keep.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct CompiledLayer {
     rules: Vec<CompiledRule>,
-    off: Vec<(Text, Position)>,
+    off: Vec<(String, Position)>,
 }
 
 /// Line and column, from 1.
 type Position = (usize, usize);
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct CompiledRule {
+    #[serde(deserialize_with = "borrowed::text")]
     name: Text,
     position: Position,
     action: Option<Action>,
     enabled: Option<bool>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
     commands: Option<OwnedTexts>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
     arguments: Option<OwnedTexts>,
     patterns: Option<Patterns>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
     without: Option<OwnedTexts>,
     unless: Option<Patterns>,
+    #[serde(deserialize_with = "borrowed::some_text")]
     reason: Option<Text>,
     in_loop: Option<bool>,
 }
@@ -264,9 +269,20 @@ impl CompiledLayer {
             .iter()
             .map(|entry| CompiledRule::new(entry, text, &mut problems));
         let rules = rules.collect();
+        let mut names = BTreeSet::new();
+        for entry in &file.rules {
+            let name = entry.name.get_ref();
+            if !names.insert(name) {
+                let message = format!("two rules are called `{name}`; rename one of them");
+                problems.push(Problem::at(
+                    position(text, entry.name.span().start),
+                    message,
+                ));
+            }
+        }
         let off = file.off.into_iter().map(|name| {
             let position = position(text, name.span().start);
-            (Text::Owned(name.into_inner()), position)
+            (name.into_inner(), position)
         });
         let off = off.collect();
         (Self { rules, off }, problems)

@@ -1,6 +1,7 @@
 //! Policy: what runs long, and what the user allows.
 
 mod automaton;
+mod borrowed;
 mod findings;
 mod layers;
 mod marker;

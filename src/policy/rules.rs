@@ -9,9 +9,9 @@ use std::sync::Arc;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::automaton;
 pub use super::rules_file::Action;
 use super::view::{Line, View, Views};
+use super::{automaton, borrowed};
 
 /// Where a rule comes from. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,9 +70,12 @@ pub struct Rule {
 
 /// A regular expression, as an automaton that is there before any text is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Pattern {
+    #[serde(deserialize_with = "borrowed::text")]
     pub(super) source: Text,
     /// See [`Automaton`](super::automaton::Automaton).
+    #[serde(deserialize_with = "borrowed::texts")]
     pub(super) literals: Texts,
     pub(super) anchored: bool,
     pub(super) automaton: Bytes,

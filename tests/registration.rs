@@ -1,0 +1,385 @@
+//! `install` and `uninstall` on settings files as people have them: nothing of theirs is lost, whatever happens.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use proptest::prelude::*;
+use serde_json::Value;
+use support::claude::{is_there, skip};
+use support::sandbox::{BG_RUN, Sandbox, read};
+
+const SETTINGS: &str = "home/.claude/settings.json";
+
+fn succeeds(sandbox: &Sandbox, arguments: &[&str]) {
+    let output = sandbox.bg_run(arguments);
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn registrations(text: &str) -> usize {
+    text.matches("bg-run\",").count()
+}
+
+/// As in people's homes, or as an editor on another system leaves them.
+const FILES: &[&str] = &[
+    "",
+    "{}",
+    "{}\n",
+    "{ }\n",
+    "{\"model\": \"opus\"}",
+    "{\n\t\"model\": \"opus\",\n\t\"env\": {\"A\": \"1\"}\n}\n",
+    "{\r\n  \"model\": \"opus\",\r\n  \"hooks\": {\r\n  }\r\n}\r\n",
+    "\u{feff}{\n  \"model\": \"opus\"\n}\n",
+    "// mine\n{\n  // about hooks\n  \"hooks\": {\n    // about this one\n    \"PreToolUse\": [\n      { \"matcher\": \"Bash\", \"hooks\": [{ \"type\": \"command\", \"command\": \"my-gate\" }] } // last\n    ], /* end */\n  },\n}\n// bye",
+    "{\"hooks\":{\"PreToolUse\":[],\"PostToolUse\":[{\"matcher\":\"*\",\"hooks\":[{\"type\":\"command\",\"command\":\"x\",\"args\":[]}]}]}}",
+    "{\n    \"permissions\": {\n        \"allow\": [\"Bash(npm run build:*)\"]\n    },\n    \"hooks\": {\n        \"Stop\": [\n            {\"hooks\": [{\"type\": \"command\", \"command\": \"say done\"}]}\n        ]\n    }\n}\n",
+];
+
+#[test]
+fn uninstall_gives_back_the_very_file() {
+    for file in FILES {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, file);
+        succeeds(&sandbox, &["install"]);
+        let installed = read(&path);
+        assert_eq!(registrations(&installed), 2, "{installed}");
+        succeeds(&sandbox, &["install"]);
+        assert_eq!(read(&path), installed, "a second install changed it");
+        if file.contains("\r\n") {
+            assert_eq!(
+                installed.matches('\n').count(),
+                installed.matches("\r\n").count(),
+                "{installed:?}"
+            );
+        }
+        for part in [
+            "// mine",
+            "// about this one",
+            "// bye",
+            "my-gate",
+            "say done",
+            "\u{feff}",
+        ] {
+            assert_eq!(
+                file.contains(part),
+                installed.contains(part),
+                "{part}: {installed}"
+            );
+        }
+        succeeds(&sandbox, &["uninstall"]);
+        assert_eq!(read(&path), *file);
+        assert!(!sandbox.state().exists(), "the state folder is left");
+    }
+}
+
+#[test]
+fn without_a_file_nothing_is_left_behind() {
+    let sandbox = Sandbox::new();
+    fs::remove_dir(sandbox.home().join(".claude")).unwrap();
+    succeeds(&sandbox, &["install"]);
+    assert_eq!(registrations(&read(&sandbox.path(SETTINGS))), 2);
+    succeeds(&sandbox, &["uninstall"]);
+    assert!(!sandbox.home().join(".claude").exists());
+    succeeds(&sandbox, &["uninstall"]);
+    assert!(!sandbox.home().join(".claude").exists());
+}
+
+#[test]
+fn what_others_added_in_between_stays() {
+    for file in FILES.iter().skip(4) {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, file);
+        succeeds(&sandbox, &["install"]);
+        let added = read(&path).replacen("\"hooks\"", "\"theirs\": 1, // new\n\"hooks\"", 1);
+        fs::write(&path, &added).unwrap();
+        succeeds(&sandbox, &["uninstall"]);
+        let left = read(&path);
+        assert!(
+            left.contains("\"theirs\": 1") || !added.contains("theirs"),
+            "{left}"
+        );
+        assert!(!left.contains("bg-run"), "{left}");
+        for part in [
+            "// mine",
+            "// about this one",
+            "my-gate",
+            "say done",
+            "npm run build",
+        ] {
+            assert_eq!(file.contains(part), left.contains(part), "{part}: {left}");
+        }
+    }
+}
+
+#[test]
+fn an_older_registration_is_updated_not_doubled() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write(SETTINGS, "{\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"/old/bg-run hook\"}, {\"type\": \"command\", \"command\": \"theirs\"}]}]}}");
+    succeeds(&sandbox, &["install"]);
+    let text = read(&path);
+    assert!(!text.contains("/old/") && text.contains("theirs"), "{text}");
+    assert_eq!(registrations(&text), 2, "{text}");
+}
+
+#[test]
+fn a_dry_run_shows_the_change_and_writes_nothing() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write(SETTINGS, "{\n  \"model\": \"opus\"\n}\n");
+    let output = sandbox.bg_run(&["install", "--dry-run"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("+    \"PreToolUse\": ["), "{shown}");
+    assert_eq!(read(&path), "{\n  \"model\": \"opus\"\n}\n");
+    assert!(!sandbox.state().exists());
+}
+
+#[test]
+fn a_file_of_another_shape_is_refused_untouched() {
+    for (file, said) in [
+        ("[]", "settings.json:1:1: the file is not an object"),
+        (
+            "{\n  \"hooks\": []\n}",
+            "settings.json:2:12: `hooks` is not an object",
+        ),
+        (
+            "{\"hooks\": {\n \"PreToolUse\": {}}}",
+            "settings.json:2:16: `hooks.PreToolUse` is not an array",
+        ),
+        ("{\"hooks\": {}, \"hooks\": {}}", "`hooks` is there twice"),
+        ("{\"a\": }", "line 1 column"),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, file);
+        let output = sandbox.bg_run(&["install"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(
+            error.contains(said) && error.contains("nothing was changed"),
+            "{error}"
+        );
+        assert_eq!(read(&path), file);
+    }
+}
+
+#[test]
+fn links_and_modes_stay() {
+    let sandbox = Sandbox::new();
+    let real = sandbox.write("dotfiles/claude.json", "{}\n");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink(&real, sandbox.path(SETTINGS)).unwrap();
+    succeeds(&sandbox, &["install"]);
+    assert!(
+        fs::symlink_metadata(sandbox.path(SETTINGS))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(registrations(&read(&real)), 2);
+    assert_eq!(
+        fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn scopes_and_the_client_s_own_folder_are_honoured() {
+    let sandbox = Sandbox::new();
+    succeeds(&sandbox, &["install", "--scope", "project"]);
+    succeeds(&sandbox, &["install", "--scope", "local"]);
+    for file in ["settings.json", "settings.local.json"] {
+        assert_eq!(
+            registrations(&read(&sandbox.project().join(".claude").join(file))),
+            2
+        );
+    }
+    let elsewhere = sandbox.path("elsewhere");
+    let output = sandbox
+        .command(BG_RUN)
+        .arg("install")
+        .env("CLAUDE_CONFIG_DIR", &elsewhere)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(registrations(&read(&elsewhere.join("settings.json"))), 2);
+    assert!(!sandbox.path(SETTINGS).exists());
+}
+
+#[test]
+fn many_at_once_lose_nothing() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write(SETTINGS, "{\n  \"model\": \"opus\"\n}\n");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| succeeds(&sandbox, &["install"]));
+        }
+    });
+    let text = read(&path);
+    assert_eq!(registrations(&text), 2, "{text}");
+    succeeds(&sandbox, &["uninstall"]);
+    assert_eq!(read(&path), "{\n  \"model\": \"opus\"\n}\n");
+}
+
+/// The system calls of an `install`, each with how often it is made.
+fn system_calls(sandbox: &Sandbox) -> BTreeMap<String, usize> {
+    let trace = sandbox.path("trace");
+    let output = sandbox
+        .command("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&trace)
+        .args([BG_RUN, "install"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut calls = BTreeMap::new();
+    for line in read(&trace).lines() {
+        let name = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|call| call.split_once('('));
+        if let Some((name, _)) = name {
+            *calls.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_kill_at_any_system_call_leaves_a_whole_file() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
+    let before = "{\n  \"model\": \"opus\"\n}\n";
+    let sandbox = Sandbox::new();
+    let path = sandbox.write(SETTINGS, before);
+    let calls = system_calls(&sandbox);
+    let after = read(&path);
+    let (mut old, mut new) = (0, 0);
+    for (name, count) in calls {
+        for nth in 1..=count {
+            let sandbox = Sandbox::new();
+            let path = sandbox.write(SETTINGS, before);
+            let kill = format!("inject={name}:signal=SIGKILL:when={nth}");
+            let output = sandbox
+                .command("strace")
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &kill,
+                    BG_RUN,
+                    "install",
+                ])
+                .output()
+                .unwrap();
+            let text = read(&path);
+            if text == before {
+                old += 1;
+            } else {
+                assert_eq!(text, after, "killed at {name}, number {nth}");
+                new += 1;
+            }
+            assert!(
+                !output.status.success() || text == after,
+                "{name}, number {nth}: {output:?}"
+            );
+        }
+    }
+    println!(
+        "killed at {} system calls: {old} times the old file, {new} times the new one",
+        old + new
+    );
+    assert!(old > 50 && new > 3, "{old} {new}");
+}
+
+/// JSON with comments, odd blanks and trailing commas; always an object, its `hooks` as the client expects them.
+fn settings() -> impl Strategy<Value = String> {
+    let blank = prop::sample::select(vec![
+        "",
+        " ",
+        "\n",
+        "\n  ",
+        "\t",
+        "\r\n",
+        " // note\n",
+        " /* note */ ",
+    ]);
+    let value = prop_oneof![
+        Just("1".to_owned()),
+        Just("true".to_owned()),
+        "[a-z ü\\\\n]{0,6}".prop_map(|text| Value::from(text).to_string()),
+        Just("{\"a\": [1, 2]}".to_owned()),
+        Just("[\n  // empty\n]".to_owned()),
+    ];
+    let entry = prop::sample::select(vec![
+        "{\"matcher\": \"Bash\", \"hooks\": []}",
+        "{\"hooks\": [{\"type\": \"command\", \"command\": \"x\"}]}",
+        "{}",
+    ]);
+    let entries =
+        prop::collection::vec(entry, 0..3).prop_map(|entries| format!("[{}]", entries.join(", ")));
+    let hooks = prop::collection::btree_map(
+        prop::sample::select(vec!["PreToolUse", "PostToolUse", "Stop"]),
+        entries,
+        0..3,
+    );
+    let members = prop::collection::btree_map("[a-z]{1,5}", value, 0..4);
+    (
+        members,
+        prop::option::of(hooks),
+        prop::collection::vec(blank, 6),
+        any::<bool>(),
+    )
+        .prop_map(|(members, hooks, blanks, comma)| {
+            let mut written: Vec<String> = members
+                .into_iter()
+                .filter(|(key, _)| key != "hooks")
+                .map(|(key, value)| format!("\"{key}\":{}{value}", blanks[0]))
+                .collect();
+            if let Some(hooks) = hooks {
+                let events: Vec<String> = hooks
+                    .into_iter()
+                    .map(|(event, entries)| format!("{}\"{event}\": {entries}", blanks[1]))
+                    .collect();
+                written.insert(
+                    written.len() / 2,
+                    format!(
+                        "\"hooks\":{}{{{}{}}}",
+                        blanks[2],
+                        events.join(","),
+                        blanks[3]
+                    ),
+                );
+            }
+            let comma = if comma && !written.is_empty() {
+                ","
+            } else {
+                ""
+            };
+            format!(
+                "{{{}{}{comma}{}}}{}",
+                blanks[4],
+                written.join(&format!(",{}", blanks[3])),
+                blanks[5],
+                blanks[1]
+            )
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn install_then_uninstall_is_nothing(file in settings()) {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, &file);
+        succeeds(&sandbox, &["install"]);
+        let installed = read(&path);
+        prop_assert_eq!(registrations(&installed), 2, "{}", installed);
+        succeeds(&sandbox, &["uninstall"]);
+        prop_assert_eq!(read(&path), file);
+    }
+}
