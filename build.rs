@@ -78,7 +78,7 @@ impl Code {
         let unless = self.patterns(rule.unless.as_ref())?;
         writeln!(
             self.rules,
-            "Rule {{ name: {}, layer: Layer::BuiltIn, action: Action::{action}, enabled: {}, commands: {commands}, \
+            "Rule {{ name: {}, layer: Layer::BuiltIn, over: Vec::new(), action: Action::{action}, enabled: {}, commands: {commands}, \
              arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, reason: {} }},",
             text(rule.name.get_ref()),
             rule.enabled.unwrap_or(true),

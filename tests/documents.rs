@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use support::sandbox::{BG_RUN, Sandbox, read};
 
@@ -45,4 +47,75 @@ fn the_readme_shows_what_explain_says() {
     let (expected, _) = rest.split_once("```").unwrap();
     let said = sandbox.bg_run(&["explain", command]).stdout;
     assert_eq!(String::from_utf8(said).unwrap(), expected);
+}
+
+/// The keys that a type knows, from what it says of one that it doesn't.
+fn known_keys(error: &str) -> BTreeSet<String> {
+    let (_, list) = error.split_once("expected").unwrap();
+    list.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn properties(schema: &Value) -> BTreeSet<String> {
+    schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn the_schemas_know_what_the_program_knows() {
+    let sandbox = Sandbox::new();
+    let refused = |name: &str, text: &str| {
+        let file = sandbox.write(name, text);
+        let said = sandbox.bg_run(&["rules", "check", file.to_str().unwrap()]);
+        String::from_utf8(said.stderr).unwrap()
+    };
+    let rules = json(include_str!("../docs/rules.schema.json"));
+    assert_eq!(
+        properties(&rules),
+        known_keys(&refused("a.toml", "nope = 1"))
+    );
+    let rule = &rules["properties"]["rule"]["items"];
+    assert_eq!(
+        properties(rule),
+        known_keys(&refused("b.toml", "[[rule]]\nname = 'a'\nnope = 1"))
+    );
+    let action = refused("c.toml", "[[rule]]\nname = 'a'\naction = 'nope'");
+    let actions: BTreeSet<String> =
+        serde_json::from_value(rule["properties"]["action"]["enum"].clone()).unwrap();
+    assert_eq!(actions, known_keys(&action));
+
+    let config = json(include_str!("../docs/config.schema.json"));
+    let explain = |text: &str| {
+        sandbox.write("home/.config/bg-run/config.toml", text);
+        String::from_utf8(sandbox.bg_run(&["explain", "ls"]).stderr).unwrap()
+    };
+    assert_eq!(properties(&config), known_keys(&explain("nope = 1")));
+    for key in ["headless", "subagents", "open"] {
+        let values: BTreeSet<String> =
+            serde_json::from_value(config["properties"][key]["enum"].clone()).unwrap();
+        assert_eq!(
+            values,
+            known_keys(&explain(&format!("{key} = 'nope'"))),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn the_starter_file_names_its_schema() {
+    let sandbox = Sandbox::new();
+    assert!(sandbox.bg_run(&["rules", "init"]).status.success());
+    let folder = sandbox.home().join(".config/bg-run");
+    assert!(read(&folder.join("rules.toml")).starts_with("#:schema ./rules.schema.json\n"));
+    assert_eq!(
+        read(&folder.join("rules.schema.json")),
+        include_str!("../docs/rules.schema.json")
+    );
 }

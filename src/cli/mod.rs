@@ -98,6 +98,12 @@ enum RulesCommand {
     Path,
     /// Write a commented rules file to start from
     Init,
+    /// Say which rule decides each command of COMMAND
+    Test {
+        /// The command, best in single quotes
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
     /// Look for faults in a rules file; without FILE, in yours and the project's
     Check {
         /// The file

@@ -10,9 +10,22 @@ use anyhow::{Context as _, Result, bail};
 use super::RulesCommand;
 use crate::configuration::Configuration;
 use crate::folders;
-use crate::policy::{Action, Layer, Rule, Rules};
+use crate::policy::{Action, Layer, Rule, Rules, Views};
+use crate::shell;
 
 const STARTER: &str = include_str!("starter_rules.toml");
+
+/// Beside the files that they describe, so that editors complete these.
+const SCHEMAS: &[(&str, &str)] = &[
+    (
+        "rules.schema.json",
+        include_str!("../../docs/rules.schema.json"),
+    ),
+    (
+        "config.schema.json",
+        include_str!("../../docs/config.schema.json"),
+    ),
+];
 
 /// Runs one of the subcommands.
 pub(super) fn run(command: RulesCommand) -> Result<ExitCode> {
@@ -23,6 +36,7 @@ pub(super) fn run(command: RulesCommand) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         RulesCommand::Init => init(),
+        RulesCommand::Test { command } => test(&command.join(" ")),
         RulesCommand::Check { file } => check(file),
     }
 }
@@ -46,14 +60,54 @@ fn list() -> Result<ExitCode> {
         .map(|rule| rule.name.len())
         .max()
         .unwrap_or_default();
-    for rule in rules {
+    let layers: Vec<String> = rules.iter().map(layers).collect();
+    let layers_width = layers.iter().map(String::len).max().unwrap_or_default();
+    for (rule, layers) in rules.iter().zip(layers) {
         println!(
-            "{:width$}  {:10}  {:8}  {}",
+            "{:width$}  {:10}  {layers:layers_width$}  {}",
             rule.name,
             state(rule),
-            layer(&rule.layer),
             rule.reason
         );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where a rule comes from, and what it was laid over: `user, over built-in`.
+fn layers(rule: &Rule) -> String {
+    let earlier = rule
+        .over
+        .iter()
+        .rev()
+        .map(|earlier| format!(", over {}", layer(earlier)));
+    format!("{}{}", layer(&rule.layer), earlier.collect::<String>())
+}
+
+/// Each simple command with its rule, the ones inside `$(…)` too.
+fn test(command: &str) -> Result<ExitCode> {
+    let configuration = Configuration::load(&here()?);
+    for problem in &configuration.problems {
+        eprintln!("bg-run: {problem}");
+    }
+    let script = shell::parse(command).context("nothing was looked at")?;
+    for simple in script
+        .simple_commands
+        .iter()
+        .filter(|simple| !simple.words.is_empty())
+    {
+        let words: Vec<&str> = simple.words.iter().map(|word| word.raw.as_str()).collect();
+        let views = Views::of(simple);
+        let said = match configuration.rules.winner(&views) {
+            None => "no rule".to_owned(),
+            Some((rule, view)) => format!(
+                "{}, by {} ({}), which matches `{}`",
+                state(rule),
+                rule.name,
+                layers(rule),
+                view.full.text
+            ),
+        };
+        println!("{}: {said}", words.join(" "));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,15 +131,17 @@ fn layer(layer: &Layer) -> &'static str {
 fn init() -> Result<ExitCode> {
     let path = user_file()?;
     let why = || format!("{} can't be written", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(why)?;
-    }
+    let folder = path.parent().with_context(why)?;
+    fs::create_dir_all(folder).with_context(why)?;
     match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(mut file) => file.write_all(STARTER.as_bytes()).with_context(why)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!("{} is there already; it is left as it is", path.display())
         }
         Err(error) => return Err(error).with_context(why),
+    }
+    for (name, schema) in SCHEMAS {
+        fs::write(folder.join(name), schema).with_context(why)?;
     }
     println!("Wrote {}", path.display());
     Ok(ExitCode::SUCCESS)

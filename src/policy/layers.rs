@@ -125,7 +125,7 @@ impl Rules {
         for (name, position) in compiled.off {
             if let Some(rule) = next.rules.iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
-                rule.layer = layer.clone();
+                rule.lay_over(layer);
             } else {
                 let message = format!(
                     "`off` names `{name}`, but there is no such rule; `bg-run rules` lists them"
@@ -151,13 +151,14 @@ impl Rules {
         let name = entry.name.clone();
         let known = self.rules.iter_mut().find(|rule| rule.name == name);
         if let Some(rule) = known {
-            rule.layer = layer.clone();
+            rule.lay_over(layer);
             rule.change(entry);
             return Ok(());
         }
         let mut rule = Rule {
             name: name.clone(),
             layer: layer.clone(),
+            over: Vec::new(),
             action: Action::Background,
             enabled: true,
             commands: OwnedTexts::default(),
@@ -180,6 +181,13 @@ impl Rules {
 }
 
 impl Rule {
+    fn lay_over(&mut self, layer: &Layer) {
+        if self.layer != *layer {
+            self.over
+                .push(std::mem::replace(&mut self.layer, layer.clone()));
+        }
+    }
+
     /// Takes over what `entry` says and keeps the rest.
     fn change(&mut self, entry: CompiledRule) {
         fn set<T>(field: &mut T, said: Option<T>) {

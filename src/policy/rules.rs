@@ -48,6 +48,8 @@ pub struct Rule {
     pub name: Text,
     /// The last layer that had a say in it.
     pub layer: Layer,
+    /// The layers that it was laid over, the earliest first.
+    pub over: Vec<Layer>,
     /// What it asks for.
     pub action: Action,
     /// `false` where a layer switched it off.
