@@ -81,8 +81,11 @@ impl Configuration {
     }
 
     /// Reads the settings and the rules of all layers, for a call in `cwd`.
-    pub fn load(cwd: &Path) -> Self {
+    ///
+    /// In a dry run nothing is stored.
+    pub fn load(cwd: &Path, dry_run: bool) -> Self {
         let mut configuration = Self::settings();
+        configuration.config.dry_run |= dry_run;
         configuration.rules = Rules::built_in();
         if let Some(path) = folders::user_rules_file() {
             configuration.add_layer(&Layer::User(path));

@@ -80,24 +80,47 @@ fn uninstall(path: &Path) -> Result<Change> {
             after: None,
         });
     };
-    if let Some(journal) = Journal::load(&path)
-        && journal.after == *given
-    {
+    let journal = Journal::load(&path);
+    if let Some(journal) = journal.as_ref().filter(|journal| journal.after == *given) {
         return Ok(Change {
             path,
-            after: journal.before,
+            after: journal.before.clone(),
             before,
         });
     }
     let (mark, text) = split_mark(given);
     let root = parse(&path, text)?;
     take_out(&root);
-    let after = Some(format!("{mark}{root}"));
+    let taken_out = format!("{mark}{root}");
+    let undone = journal.and_then(|journal| journal.undo(given));
+    let after = undone
+        .filter(|undone| says_the_same(undone, &taken_out))
+        .unwrap_or(taken_out);
     Ok(Change {
         path,
         before,
-        after,
+        after: Some(after),
     })
+}
+
+/// Whether two settings files differ in layout, comments and empty hooks at most.
+fn says_the_same(one: &str, other: &str) -> bool {
+    let value = |text: &str| {
+        let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()?;
+        let mut value = root.to_serde_value()?;
+        let settings = value.as_object_mut()?;
+        if let Some(hooks) = settings
+            .get_mut("hooks")
+            .and_then(serde_json::Value::as_object_mut)
+        {
+            hooks.retain(|_, entries| entries.as_array().is_none_or(|entries| !entries.is_empty()));
+            if hooks.is_empty() {
+                settings.remove("hooks");
+            }
+        }
+        Some(value)
+    };
+    value(one).is_some_and(|one| Some(one) == value(other))
 }
 
 /// A byte order mark, and the rest.
@@ -249,6 +272,29 @@ impl Journal {
 
     fn load(settings: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(Self::path(settings)?).ok()?).ok()
+    }
+
+    /// The text without what the registration put in, where that stands in it just as it was put in: what others
+    /// changed around it stays to the letter.
+    fn undo(&self, text: &str) -> Option<String> {
+        let before = self.before.as_deref()?;
+        let same = |(one, other): &(char, char)| one == other;
+        let head: usize = before
+            .chars()
+            .zip(self.after.chars())
+            .take_while(same)
+            .map(|(c, _)| c.len_utf8())
+            .sum();
+        let (old, new) = (before.get(head..)?, self.after.get(head..)?);
+        let tail: usize = old
+            .chars()
+            .rev()
+            .zip(new.chars().rev())
+            .take_while(same)
+            .map(|(c, _)| c.len_utf8())
+            .sum();
+        let (old, new) = (old.get(..old.len() - tail)?, new.get(..new.len() - tail)?);
+        (text.matches(new).count() == 1).then(|| text.replacen(new, old, 1))
     }
 
     /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.

@@ -160,6 +160,12 @@ fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
     expect(pre(&sandbox, &input, &[]));
     let (event, _) = launched(&sandbox, "b1");
     assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+    sandbox.write(
+        "home/.config/bg-run/rules.toml",
+        "[[rule]]\nname = 'mine'\nmatch = 'x'\n",
+    );
+    expect(pre(&sandbox, &input, &[]));
+    assert!(!sandbox.state().exists(), "a dry run stored something");
 }
 
 #[test]

@@ -116,6 +116,31 @@ fn what_others_added_in_between_stays() {
 }
 
 #[test]
+fn around_what_others_added_every_byte_stays() {
+    for (file, find, added) in [
+        (
+            "{\n  \"model\":  \"opus\",\n  \"hooks\": {}\n}\n",
+            "{\n  \"model\"",
+            "{\n  \"theirs\": 1,\n  \"model\"",
+        ),
+        (
+            "{\n  \"model\": \"opus\",\n  \"hooks\": {\n    \"PreToolUse\": [ ]\n  }\n}",
+            "\"opus\"",
+            "\"sonnet\" /* now */",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, file);
+        succeeds(&sandbox, &["install"]);
+        let changed = read(&path).replacen(find, added, 1);
+        assert_ne!(changed, read(&path));
+        fs::write(&path, changed).unwrap();
+        succeeds(&sandbox, &["uninstall"]);
+        assert_eq!(read(&path), file.replacen(find, added, 1));
+    }
+}
+
+#[test]
 fn an_older_registration_is_updated_not_doubled() {
     let sandbox = Sandbox::new();
     let path = sandbox.write(SETTINGS, "{\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"/old/bg-run hook\"}, {\"type\": \"command\", \"command\": \"theirs\"}]}]}}");

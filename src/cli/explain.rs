@@ -20,7 +20,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         }
         None => std::env::current_dir().context("the current folder is gone")?,
     };
-    let configuration = Configuration::load(&cwd);
+    let configuration = Configuration::load(&cwd, false);
     let call = Call {
         command,
         run_in_background: false,

@@ -50,7 +50,7 @@ fn here() -> Result<PathBuf> {
 }
 
 fn list() -> Result<ExitCode> {
-    let configuration = Configuration::load(&here()?);
+    let configuration = Configuration::load(&here()?, false);
     for problem in &configuration.problems {
         eprintln!("bg-run: {problem}");
     }
@@ -85,7 +85,7 @@ fn layers(rule: &Rule) -> String {
 
 /// Each simple command with its rule, the ones inside `$(…)` too.
 fn test(command: &str) -> Result<ExitCode> {
-    let configuration = Configuration::load(&here()?);
+    let configuration = Configuration::load(&here()?, false);
     for problem in &configuration.problems {
         eprintln!("bg-run: {problem}");
     }

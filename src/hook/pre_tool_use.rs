@@ -23,7 +23,7 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
         run_in_background: input.run_in_background(),
     };
     // The process ends with this answer: taking hundreds of rules apart would be for nothing.
-    let configuration = ManuallyDrop::new(Configuration::load(&input.cwd));
+    let configuration = ManuallyDrop::new(Configuration::load(&input.cwd, dry_run));
     let session = Session::around(input.agent_id.is_some());
     let decision = session.decide(call, &input.cwd, &configuration);
     for problem in &configuration.problems {
@@ -32,7 +32,7 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
     if !decision.changes(call) {
         return None;
     }
-    if dry_run || configuration.config.dry_run {
+    if configuration.config.dry_run {
         return Some(would_do(&decision));
     }
     // The rewrite itself is the same whoever gives it; what is said is said once.
