@@ -493,23 +493,29 @@ fn a_state_folder_that_cannot_be_written_stops_nothing() {
 }
 
 #[test]
-fn an_old_client_that_drops_the_arguments_is_answered_too() {
-    use std::io::Write;
+fn the_dry_run_can_be_registered() {
     let sandbox = Sandbox::new();
-    let mut child = sandbox
-        .command(support::sandbox::BG_RUN)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(event.to_string().as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
+    let event = sandbox
+        .event("PreToolUse", &json!({"command": "pytest"}))
+        .to_string();
+    let output = sandbox.hook_with(&["hook", "--dry-run"], event.as_bytes(), &[]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        answer["systemMessage"]
+            .as_str()
+            .unwrap()
+            .contains("would run in the background")
+    );
+    assert_eq!(answer["hookSpecificOutput"], Value::Null);
+}
+
+#[test]
+fn an_old_client_that_drops_the_arguments_is_answered_too() {
+    let sandbox = Sandbox::new();
+    let event = sandbox
+        .event("PreToolUse", &json!({"command": "pytest"}))
+        .to_string();
+    let output = sandbox.hook_with(&[], event.as_bytes(), &[]);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(command_of(&answer).is_some());
 }

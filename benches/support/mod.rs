@@ -13,6 +13,7 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,10 +52,13 @@ impl Bench {
             .into_iter()
             .find(|path| path.extension().is_none_or(|end| end != "sha256"))
             .unwrap();
-        for dir in ["home", "empty", "hundred", "state", "tmp"] {
+        for dir in ["home", "empty", "hundred", "state", "tmp", "bin"] {
             fs::create_dir(folder.path().join(dir)).unwrap();
         }
         let bench = Self { folder, bg_run };
+        let editor = bench.path("bin/code");
+        fs::write(&editor, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(bench.path("hundred/rules.toml"), hundred_rules()).unwrap();
         bench
     }
@@ -113,7 +117,14 @@ impl Bench {
         let at = |name: &str| self.path(name).display().to_string();
         vec![
             ("HOME".to_owned(), at("home")),
-            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            (
+                "PATH".to_owned(),
+                format!(
+                    "{}:{}",
+                    at("bin"),
+                    std::env::var("PATH").unwrap_or_default()
+                ),
+            ),
             ("BG_RUN_CONFIG_DIR".to_owned(), at(config)),
             ("BG_RUN_STATE_DIR".to_owned(), at("state")),
             ("CLAUDE_CODE_TMPDIR".to_owned(), at("tmp")),
@@ -131,7 +142,7 @@ impl Bench {
             "tool_name": "Bash",
             "tool_input": {"command": command, "description": "Do it", "timeout": 120_000},
             "tool_response": response,
-            "tool_use_id": "toolu_0123456789",
+            "tool_use_id": CALL_ID,
         })
     }
 }
@@ -144,6 +155,13 @@ pub struct Case {
 }
 
 impl Case {
+    /// The input of one run: every call has an id of its own.
+    pub fn input(&self, run: usize) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&self.stdin);
+        text.replace(CALL_ID, &format!("toolu_{run:010}"))
+            .into_bytes()
+    }
+
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
         command
@@ -153,6 +171,9 @@ impl Case {
         command
     }
 }
+
+/// Stands for an id that each run has of its own.
+const CALL_ID: &str = "toolu_0123456789";
 
 pub const NOT_OURS: &str = "ls -la";
 pub const REWRITTEN: &str = "cd src && pytest -x tests/ 2>&1 | tail -20";

@@ -114,9 +114,19 @@ impl Sandbox {
 
     /// Runs the hook on these bytes, with these variables more.
     pub fn hook(&self, input: &[u8], variables: &[(&str, &str)]) -> Output {
+        self.hook_with(&["hook"], input, variables)
+    }
+
+    /// The same with other arguments.
+    pub fn hook_with(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        variables: &[(&str, &str)],
+    ) -> Output {
         use std::io::Write;
         let mut command = self.command(BG_RUN);
-        command.arg("hook").envs(variables.iter().copied());
+        command.args(arguments).envs(variables.iter().copied());
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
