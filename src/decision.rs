@@ -33,6 +33,19 @@ pub struct Context<'a> {
     pub permissions: &'a dyn Fn() -> PermissionRules,
 }
 
+impl<'a> Context<'a> {
+    /// An interactive session in which nothing is left alone.
+    pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
+        Self {
+            leave_headless: false,
+            leave_subagent: false,
+            no_background_tasks: false,
+            switched_off: false,
+            permissions,
+        }
+    }
+}
+
 /// Where a call runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -188,16 +201,6 @@ fn judge(
 mod tests {
     use super::*;
 
-    fn context(permissions: &dyn Fn() -> PermissionRules) -> Context<'_> {
-        Context {
-            leave_headless: false,
-            leave_subagent: false,
-            no_background_tasks: false,
-            switched_off: false,
-            permissions,
-        }
-    }
-
     fn decided(command: &str) -> Decision {
         let call = Call {
             command,
@@ -206,7 +209,7 @@ mod tests {
         decide(
             call,
             &Rules::built_in(),
-            &context(&PermissionRules::default),
+            &Context::ordinary(&PermissionRules::default),
         )
     }
 
@@ -288,7 +291,7 @@ mod tests {
     fn circumstances_hold_the_rules_back() {
         let permissions = PermissionRules::default;
         let run = |change: fn(&mut Context<'_>), command: &str| {
-            let mut context = context(&permissions);
+            let mut context = Context::ordinary(&permissions);
             change(&mut context);
             let call = Call {
                 command,
@@ -317,7 +320,7 @@ mod tests {
             command: "ls -la",
             run_in_background: false,
         };
-        let context = context(&|| panic!("read for a call that isn't ours"));
+        let context = Context::ordinary(&|| panic!("read for a call that isn't ours"));
         assert_eq!(
             decide(call, &Rules::built_in(), &context).outcome,
             Outcome::Pass
@@ -334,7 +337,7 @@ mod tests {
             let decision = decide(
                 call,
                 &Rules::built_in(),
-                &context(&PermissionRules::default),
+                &Context::ordinary(&PermissionRules::default),
             );
             (decision.rewrite.command.clone(), decision.changes(call))
         };

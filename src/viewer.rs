@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::configuration::{Config, Open};
-use crate::{environment, task};
+use crate::environment;
 
 /// An editor's command line, and its name for people. `{file}` and `{line}` stand for what they say.
 ///
@@ -166,7 +166,7 @@ pub fn open(command: &[String], file: &Path) -> Result<()> {
 
 fn wait_for(file: &Path) -> Result<()> {
     let end = Instant::now() + FILE_WAIT;
-    while !task::is_own_file(file) && !fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) {
+    while !file.is_file() {
         if Instant::now() > end {
             bail!("{} is no file", file.display());
         }

@@ -25,13 +25,7 @@ const RECALL: f64 = 0.95;
 #[test]
 fn most_calls_are_decided_right() {
     let rules = Rules::built_in();
-    let context = Context {
-        leave_headless: false,
-        leave_subagent: false,
-        no_background_tasks: false,
-        switched_off: false,
-        permissions: &PermissionRules::default,
-    };
+    let context = Context::ordinary(&PermissionRules::default);
     let (mut hits, mut false_alarms, mut misses) = (0_u32, 0_u32, 0_u32);
     let mut wrong = Vec::new();
     for line in include_str!("corpus/labelled.jsonl").lines() {

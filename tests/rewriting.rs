@@ -5,13 +5,7 @@ use bg_run::policy::{PermissionRules, Rules};
 use proptest::prelude::*;
 
 fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {
-    let context = Context {
-        leave_headless: false,
-        leave_subagent: false,
-        no_background_tasks: false,
-        switched_off: false,
-        permissions: &PermissionRules::default,
-    };
+    let context = Context::ordinary(&PermissionRules::default);
     let call = Call {
         command,
         run_in_background: false,
