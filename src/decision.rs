@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::{Findings, Markers, PermissionRules, Rules, Wish};
-use crate::rewrite::{self, Rewrite, Subject};
+use crate::rewrite::{self, Rewrite, Subject, Surroundings, Tools};
 use crate::shell::{self, Script};
 
 /// A Bash call, as far as the decision needs it.
@@ -31,10 +31,12 @@ pub struct Context<'a> {
     pub switched_off: bool,
     /// Gives the user's permission rules; called only for a call that is rewritten.
     pub permissions: &'a dyn Fn() -> PermissionRules,
+    /// Gives the text tools of the machine; called only where one of them stands behind a pipe.
+    pub tools: &'a dyn Fn() -> Tools,
 }
 
 impl<'a> Context<'a> {
-    /// An interactive session in which nothing is left alone.
+    /// An interactive session in which nothing is left alone, on a machine with the GNU tools.
     pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
         Self {
             leave_headless: false,
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             no_background_tasks: false,
             switched_off: false,
             permissions,
+            tools: &|| Tools::GNU,
         }
     }
 }
@@ -99,7 +102,11 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
     };
     let verdict = judge(call, rules, context, &script, &markers);
     let rewrite = if verdict.outcome == Outcome::Background {
-        rewrite::rewrite(subject, &verdict.targets, &(context.permissions)())
+        let surroundings = Surroundings {
+            permissions: &(context.permissions)(),
+            tools: context.tools,
+        };
+        rewrite::rewrite(subject, &verdict.targets, surroundings)
     } else {
         rewrite::without_markers(subject)
     };

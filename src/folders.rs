@@ -55,3 +55,12 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
 pub fn project_rules_file(project: &Path) -> PathBuf {
     project.join(".claude").join("bg-run.toml")
 }
+
+/// `path` as the shell would take it in `cwd`: absolute, with a leading `~/`, or from there.
+pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
+    let home = path.strip_prefix("~/").zip(BaseDirs::new());
+    match home {
+        Some((rest, dirs)) => dirs.home_dir().join(rest),
+        None => cwd.join(path),
+    }
+}

@@ -12,6 +12,7 @@ pub mod hook;
 pub mod log;
 pub mod once;
 pub mod policy;
+pub mod programs;
 pub mod registration;
 pub mod rewrite;
 pub mod rules_cache;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::configuration::{Config, Configuration, Treatment};
 use crate::decision::{self, Call, Context, Decision};
-use crate::{environment, folders, settings};
+use crate::{environment, folders, programs, settings};
 
 /// The client's kind of session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,17 +13,23 @@ pub struct Session {
     pub headless: bool,
     /// The call comes from a subagent.
     pub subagent: bool,
+    /// Its permission mode asks nobody.
+    pub bypasses_permissions: bool,
 }
 
 impl Session {
-    /// The session that this process was started in.
-    pub fn around(subagent: bool) -> Self {
+    /// The session that this process was started in. `permission_mode` is the hook input's.
+    pub fn around(subagent: bool, permission_mode: &str) -> Self {
         let headless = match environment::session_attended() {
             Some(attended) => !attended,
             None => environment::claude_entrypoint()
                 .is_some_and(|entrypoint| entrypoint.starts_with("sdk")),
         };
-        Self { headless, subagent }
+        Self {
+            headless,
+            subagent,
+            bypasses_permissions: permission_mode == "bypassPermissions",
+        }
     }
 
     /// Whether the settings say to leave its headless calls alone.
@@ -38,13 +44,20 @@ impl Session {
 
     /// Decides about a call made in `cwd`. The hook, its dry run and `explain` all ask here.
     pub fn decide(self, call: Call<'_>, cwd: &Path, configuration: &Configuration) -> Decision {
-        let permissions = || settings::permission_rules(&folders::project_dir(cwd));
+        let permissions = || {
+            let mut rules = settings::permission_rules(&folders::project_dir(cwd));
+            if self.bypasses_permissions {
+                rules.bypass();
+            }
+            rules
+        };
         let context = Context {
             leave_headless: self.leave_headless(&configuration.config),
             leave_subagent: self.leave_subagent(&configuration.config),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions: &permissions,
+            tools: &programs::text_tools,
         };
         decision::decide(call, &configuration.rules, &context)
     }

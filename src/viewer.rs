@@ -1,14 +1,14 @@
 //! Showing a task's output: which editor, and opening the file there.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::configuration::{Config, Open};
-use crate::environment;
+use crate::programs;
 
 /// An editor's command line, and its name for people. `{file}` and `{line}` stand for what they say.
 ///
@@ -66,7 +66,7 @@ impl Viewer {
         let installed = EDITORS.iter().find(|(_, command)| {
             command
                 .first()
-                .is_some_and(|program| on_search_path(program).is_some())
+                .is_some_and(|program| programs::find(program).is_some())
         });
         match installed {
             Some((name, command)) => Self::Editor {
@@ -83,19 +83,6 @@ impl Viewer {
 fn base_name(program: &str) -> String {
     let name = Path::new(program).file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
-}
-
-/// The first executable file called `program` on the `PATH`.
-fn on_search_path(program: &str) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let is_executable = |path: &PathBuf| {
-        fs::metadata(path)
-            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    };
-    environment::search_path()
-        .into_iter()
-        .map(|dir| dir.join(program))
-        .find(is_executable)
 }
 
 /// Starts a process of its own that opens `file`, and doesn't wait for it.

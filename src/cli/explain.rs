@@ -1,7 +1,7 @@
 //! `bg-run explain`: the decision about a command, for people and as JSON.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::configuration::Configuration;
 use crate::decision::{Call, Decision, Outcome};
+use crate::folders;
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::session::Session;
 
@@ -25,17 +26,17 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         command,
         run_in_background: false,
     };
-    let decision = Session::around(false).decide(call, &cwd, &configuration);
+    let decision = Session::around(false, "").decide(call, &cwd, &configuration);
     for problem in &configuration.problems {
         eprintln!("bg-run: {problem}");
     }
     if json {
         println!(
             "{}",
-            serde_json::to_string_pretty(&as_json(command, &decision))?
+            serde_json::to_string_pretty(&as_json(command, &decision, &cwd))?
         );
     } else {
-        print!("{}", as_text(command, &decision));
+        print!("{}", as_text(command, &decision, &cwd));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -48,6 +49,8 @@ struct Explanation<'a> {
     command: &'a str,
     edits: Vec<ExplainedEdit<'a>>,
     left_out: &'a [LeftOut],
+    /// The logs that the command writes itself.
+    logs: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +63,7 @@ struct ExplainedEdit<'a> {
     insert: &'a str,
 }
 
-fn as_json<'a>(source: &'a str, decision: &'a Decision) -> Explanation<'a> {
+fn as_json<'a>(source: &'a str, decision: &'a Decision, cwd: &Path) -> Explanation<'a> {
     let edits = decision.rewrite.edits.iter().map(|planned| ExplainedEdit {
         kind: planned.kind,
         start: planned.edit.span.start,
@@ -75,7 +78,13 @@ fn as_json<'a>(source: &'a str, decision: &'a Decision) -> Explanation<'a> {
         command: &decision.rewrite.command,
         edits: edits.collect(),
         left_out: &decision.rewrite.left_out,
+        logs: logs(decision, cwd).collect(),
     }
+}
+
+fn logs(decision: &Decision, cwd: &Path) -> impl Iterator<Item = PathBuf> {
+    let logs = decision.rewrite.own_logs.iter();
+    logs.map(|log| folders::resolve(cwd, log))
 }
 
 fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
@@ -83,7 +92,7 @@ fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
     source.get(span.start..span.end).unwrap_or_default()
 }
 
-fn as_text(source: &str, decision: &Decision) -> String {
+fn as_text(source: &str, decision: &Decision, cwd: &Path) -> String {
     let headline = match decision.outcome {
         Outcome::Background => "Runs in the background",
         Outcome::Foreground => "Stays in the foreground",
@@ -120,6 +129,13 @@ fn as_text(source: &str, decision: &Decision) -> String {
         .iter()
         .map(|left| (left.kind.name().to_owned(), left.why.clone()));
     text.push_str(&section("Edits left out", &left_out.collect::<Vec<_>>()));
+    for log in logs(decision, cwd) {
+        let _ = writeln!(
+            text,
+            "\nThe command writes its own log, so that is opened: {}",
+            log.display()
+        );
+    }
     if decision.outcome == Outcome::Background {
         text.push_str("\nTo keep one call in the foreground, put BG_RUN=off in front of it.\n");
     }

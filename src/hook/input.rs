@@ -17,6 +17,8 @@ pub(super) struct Input {
     #[serde(default)]
     pub(super) cwd: PathBuf,
     #[serde(default)]
+    pub(super) permission_mode: String,
+    #[serde(default)]
     pub(super) tool_name: String,
     #[serde(default)]
     pub(super) tool_use_id: String,

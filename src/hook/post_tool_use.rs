@@ -1,13 +1,16 @@
 //! `PostToolUse`: the output of a call that went to the background is opened, and both the user and the model
 //! are told where it is.
 
-use std::path::Path;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::answer::{Answer, ForModel};
 use super::input::Input;
 use crate::configuration::Configuration;
+use crate::decision::Call;
+use crate::folders;
 use crate::log;
 use crate::once;
 use crate::session::Session;
@@ -22,28 +25,32 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
         log::line(&format!("PostToolUse: {id} is no task id"));
         return None;
     };
-    let configuration = Configuration::settings();
+    let configuration = ManuallyDrop::new(Configuration::load(&input.cwd, dry_run));
     let config = &configuration.config;
-    if dry_run || config.dry_run || crate::environment::switched_off() {
+    if config.dry_run || crate::environment::switched_off() {
         return None;
     }
-    let session = Session::around(input.agent_id.is_some());
+    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     if session.leave_headless(config) || session.leave_subagent(config) {
         return None;
     }
     if !once::is_first("PostToolUse", &input.tool_use_id) {
         return None;
     }
-    let session = ClientSession::new(&input.session_id, &input.transcript_path);
-    let Some(output) = session.output_of(&task) else {
+    let client = ClientSession::new(&input.session_id, &input.transcript_path);
+    let output = client.output_of(&task);
+    if output.is_none() {
         log::line(&format!(
             "PostToolUse: no output file of task {} was found",
             task.as_str()
         ));
+    }
+    let own_log = own_log(input, session, &configuration);
+    let Some(file) = own_log.as_ref().or(output.as_ref()) else {
         return Some(without_file(input, &task));
     };
     let shown = match Viewer::find(config) {
-        Viewer::Editor { name, .. } => match viewer::open_detached(&output) {
+        Viewer::Editor { name, .. } => match viewer::open_detached(file) {
             Ok(()) => Shown::In(name),
             Err(error) => {
                 log::line(&format!("PostToolUse: {error:#}"));
@@ -52,7 +59,30 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
         },
         Viewer::Nothing { why } => Shown::Not(why.to_owned()),
     };
-    Some(told(input, &task, &output, &shown))
+    let files = Files {
+        shown: file,
+        rest: own_log.as_ref().and(output.as_deref()),
+    };
+    Some(told(input, &task, &files, &shown))
+}
+
+/// The first log that the command writes itself.
+fn own_log(input: &Input, session: Session, configuration: &Configuration) -> Option<PathBuf> {
+    let call = Call {
+        command: input.bash_command()?,
+        run_in_background: true,
+    };
+    let decision = session.decide(call, &input.cwd, configuration);
+    let log = decision.rewrite.own_logs.first()?;
+    Some(folders::resolve(&input.cwd, log))
+}
+
+/// Where a task writes.
+struct Files<'a> {
+    /// What is worth looking at.
+    shown: &'a Path,
+    /// The task's output, where the command writes a log of its own.
+    rest: Option<&'a Path>,
 }
 
 enum Shown {
@@ -62,16 +92,27 @@ enum Shown {
     Not(String),
 }
 
-fn told(input: &Input, task: &TaskId, output: &Path, shown: &Shown) -> Answer {
+fn told(input: &Input, task: &TaskId, files: &Files<'_>, shown: &Shown) -> Answer {
     let id = task.as_str();
-    let file = output.display();
+    let file = files.shown.display();
+    let what = if files.rest.is_some() {
+        "log"
+    } else {
+        "output"
+    };
+    let rest = files.rest.map_or_else(String::new, |rest| {
+        format!(
+            " What the command doesn't write there goes to {}.",
+            rest.display()
+        )
+    });
     let (for_user, for_model) = match shown {
         Shown::In(editor) => (
-            format!("opening its output in {editor}: {file}"),
+            format!("opening its {what} in {editor}: {file}"),
             format!("and is being opened in the user's {editor}"),
         ),
         Shown::Not(why) => (
-            format!("output: {file} (not opened: {why}; follow it with `tail -F`)"),
+            format!("{what}: {file} (not opened: {why}; follow it with `tail -F`)"),
             "which the user can follow".to_owned(),
         ),
     };
@@ -81,7 +122,7 @@ fn told(input: &Input, task: &TaskId, output: &Path, shown: &Shown) -> Answer {
             cause(&input.tool_response)
         ),
         format!(
-            "Task {id} runs in the background. Its output goes to {file}, {for_model}. You will be notified \
+            "Task {id} runs in the background. Its output goes to {file}, {for_model}.{rest} You will be notified \
              when it ends: do not poll and do not sleep. Go on with other work or end your turn; read that file \
              when you need to see how far it is. Tell the user the task id and the file."
         ),

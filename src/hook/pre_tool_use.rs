@@ -24,7 +24,7 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
     };
     // The process ends with this answer: taking hundreds of rules apart would be for nothing.
     let configuration = ManuallyDrop::new(Configuration::load(&input.cwd, dry_run));
-    let session = Session::around(input.agent_id.is_some());
+    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, &input.cwd, &configuration);
     for problem in &configuration.problems {
         crate::log::line(&format!("settings: {problem}"));

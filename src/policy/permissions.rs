@@ -7,10 +7,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The `Bash(…)` rules of all settings files, whichever list they stand in.
+/// The `Bash(…)` rules of all settings files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PermissionRules {
+    /// Of all three lists.
     specifiers: BTreeSet<String>,
+    /// Of the list `allow`.
+    allowed: BTreeSet<String>,
+    /// The session asks nobody (`bypassPermissions`).
+    bypassed: bool,
 }
 
 impl PermissionRules {
@@ -22,22 +27,32 @@ impl PermissionRules {
                 .and_then(|p| p.get(list))
                 .and_then(Value::as_array);
             for rule in rules.into_iter().flatten().filter_map(Value::as_str) {
-                if let Some(specifier) = rule
-                    .trim()
-                    .strip_prefix("Bash(")
-                    .and_then(|r| r.strip_suffix(')'))
-                {
-                    self.specifiers.insert(specifier.to_owned());
+                let Some(specifier) = specifier(rule.trim()) else {
+                    continue;
+                };
+                if list == "allow" {
+                    self.allowed.insert(specifier.to_owned());
                 }
+                self.specifiers.insert(specifier.to_owned());
             }
         }
     }
 
-    /// Whether a rule spells out `text`, so that inserting it could make that rule match.
-    pub fn mention(&self, text: &str) -> bool {
-        self.specifiers
-            .iter()
-            .any(|specifier| specifier.contains(text))
+    /// Notes that the session runs in the mode `bypassPermissions`, in which only ask and deny rules count.
+    pub fn bypass(&mut self) {
+        self.bypassed = true;
+    }
+
+    /// Whether a rule matches one of `after` that doesn't match `before` in the same reading. All are simple
+    /// commands; the client is known to see through what was inserted, unless a rule spells it out.
+    pub fn gain(&self, before: &str, after: &[String]) -> bool {
+        self.specifiers.iter().any(|specifier| {
+            let had = readings(specifier, before);
+            after.iter().any(|text| {
+                let has = readings(specifier, text);
+                had.iter().zip(has).any(|(had, has)| has && !had)
+            })
+        })
     }
 
     /// Whether the same rules match both texts, each a simple command, in every reading of a rule that a client
@@ -48,13 +63,54 @@ impl PermissionRules {
             .all(|specifier| readings(specifier, before) == readings(specifier, after))
     }
 
+    /// Whether a rule may have been written for this command of several parts: the client compares such a rule with
+    /// the whole text (measured: exact ones, allow and deny, 2.1.20 to 2.1.330).
+    pub fn name_whole(&self, source: &str) -> bool {
+        let has_operator = |text: &str| text.contains(['&', '|', ';', '\n', '(', '{']);
+        let source = source.trim();
+        self.specifiers.iter().any(|specifier| {
+            let core = specifier.trim_end_matches(":*").trim_matches(['*', ' ']);
+            specifier == source
+                || (has_operator(core)
+                    && (source.contains(core) || readings(specifier, source).contains(&true)))
+        })
+    }
+
     /// Whether a rule matches `text` other than by matching everything.
     pub fn single_out(&self, text: &str) -> bool {
         self.specifiers
             .iter()
-            .filter(|specifier| !matches!(specifier.as_str(), "" | "*" | ":*"))
+            .filter(|specifier| !is_everything(specifier))
             .any(|specifier| readings(specifier, text).contains(&true))
     }
+
+    /// Whether the simple command `text` runs unasked in every client version, unless an ask or a deny rule matches.
+    pub fn surely_allow(&self, text: &str) -> bool {
+        self.bypassed
+            || self.allowed.iter().any(|specifier| {
+                let [word_prefix, _, _, exact] = readings(specifier, text);
+                is_everything(specifier) || word_prefix || exact
+            })
+    }
+
+    /// Whether a rule matches the simple command `text` in any reading.
+    pub fn match_any(&self, text: &str) -> bool {
+        self.specifiers
+            .iter()
+            .any(|specifier| is_everything(specifier) || readings(specifier, text).contains(&true))
+    }
+}
+
+/// What stands between the parentheses of a rule for Bash; `*` where there are none.
+fn specifier(rule: &str) -> Option<&str> {
+    match rule.strip_prefix("Bash")? {
+        "" => Some("*"),
+        rest => rest.strip_prefix('(')?.strip_suffix(')'),
+    }
+}
+
+fn is_everything(specifier: &str) -> bool {
+    matches!(specifier, "" | "*" | ":*")
 }
 
 /// As a prefix up to a word's end, as a prefix of any kind, as a pattern with `*`, and as the very text.
@@ -107,7 +163,7 @@ mod tests {
             json!(null),
             json!([]),
             json!({"permissions": 3}),
-            json!({"permissions": {"deny": [1, "Read(x)", "Bash"]}}),
+            json!({"permissions": {"deny": [1, "Read(x)", "BashOutput", "bash(x)"]}}),
         ] {
             rules.add_settings(&settings);
         }

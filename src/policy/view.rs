@@ -42,6 +42,10 @@ pub struct Views {
     pub in_loop: bool,
     /// The index of the Python interpreter among the command's words, where one is called.
     pub interpreter: Option<usize>,
+    /// The first wrapper that keeps the environment from the program inside.
+    pub environment_ends: Option<&'static str>,
+    /// The innermost program is the Python interpreter, or written in Python.
+    pub is_python: bool,
 }
 
 impl View {
@@ -102,7 +106,11 @@ impl Views {
             return;
         }
         self.views.push(View::new(words));
+        self.is_python |= wrappers::is_python(words);
         if let Some((wrapper, named)) = wrappers::find(words) {
+            self.environment_ends = self
+                .environment_ends
+                .or_else(|| wrappers::ends_environment(wrapper, words.get(named..)?));
             if wrapper.name == "python" && !words.iter().take(1).any(|word| word.contains('$')) {
                 self.interpreter = self.interpreter.or(at);
             }

@@ -229,6 +229,76 @@ const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("rails", ""),
 ];
 
+/// When the environment of a wrapper doesn't get to the program inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Always,
+    /// With one of these options, one space between.
+    With(&'static str),
+    /// Without all of these options.
+    Without(&'static str),
+}
+
+#[rustfmt::skip]
+const ENVIRONMENT_ENDS: &[(&str, Ends)] = &[
+    ("env", Ends::With("-i - --ignore-environment")),
+    ("sudo", Ends::Without("-E --preserve-env")),
+    ("doas", Ends::Always),
+    ("docker compose run", Ends::Always),
+    ("docker compose exec", Ends::Always),
+    ("docker-compose run", Ends::Always),
+    ("docker-compose exec", Ends::Always),
+    ("docker exec", Ends::Always),
+    ("docker run", Ends::Always),
+    ("podman exec", Ends::Always),
+    ("podman run", Ends::Always),
+    ("kubectl exec", Ends::Always),
+    ("kubectl run", Ends::Always),
+    ("oc exec", Ends::Always),
+    ("ssh", Ends::Always),
+    ("wsl", Ends::Always),
+    ("systemd-run", Ends::Always),
+    ("nix develop", Ends::With("-i --ignore-environment")),
+    ("nix-shell", Ends::With("--pure")),
+    ("python", Ends::With("-E -I")),
+];
+
+/// The wrapper's name, where the environment ends at it. `rest`: the words after its name.
+pub(super) fn ends_environment(wrapper: &Wrapper, rest: &[String]) -> Option<&'static str> {
+    let (name, ends) = ENVIRONMENT_ENDS
+        .iter()
+        .find(|(name, _)| *name == wrapper.name)?;
+    let options = rest.iter().take_while(|word| word.starts_with('-'));
+    let mut options = options.map(|word| word.split('=').next().unwrap_or(word));
+    let ended = match ends {
+        Ends::Always => true,
+        Ends::With(list) => options.any(|option| has_word(list, option)),
+        Ends::Without(list) => !options.any(|option| has_word(list, option)),
+    };
+    ended.then_some(name)
+}
+
+/// Programs written in Python that run long, besides the interpreter itself.
+const PYTHON_PROGRAMS: &[&str] = &[
+    "pytest",
+    "py.test",
+    "torchrun",
+    "accelerate",
+    "tox",
+    "nox",
+    "celery",
+    "deepspeed",
+];
+
+/// Whether `words` call the Python interpreter, or a program written in Python.
+pub(super) fn is_python(words: &[String]) -> bool {
+    let Some(first) = words.first() else {
+        return false;
+    };
+    let program = interpreter_name(crate::shell::word::base_name(first));
+    program == "python" || PYTHON_PROGRAMS.contains(&program)
+}
+
 fn has_word(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split(' ').any(|entry| entry == word)
 }

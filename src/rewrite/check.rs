@@ -1,7 +1,7 @@
 //! The edited text parsed again, held against what the edits were to do.
 
-use super::{EditKind, PlannedEdit, Subject, VARIABLE};
-use crate::shell::{self, Script, SimpleCommand};
+use super::{EditKind, PlannedEdit, Subject};
+use crate::shell::{self, Script, SimpleCommand, Word};
 
 /// Whether `text` parses to the same commands as before, but for the planned edits.
 pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &str) -> bool {
@@ -11,72 +11,72 @@ pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &
     let Ok(after) = shell::parse(text) else {
         return false;
     };
-    let dropped = edits
-        .iter()
-        .filter(|planned| planned.kind == EditKind::DropTail);
-    let expected: Vec<Shape> = shapes(subject.script)
-        .enumerate()
-        .filter(|(index, _)| {
-            let command = subject.script.simple_commands.get(*index);
-            let start = command.and_then(SimpleCommand::start).unwrap_or_default();
-            !dropped
-                .clone()
-                .any(|planned| planned.edit.span.start <= start && start < planned.edit.span.end)
+    let kept = subject.script.simple_commands.iter().filter(|command| {
+        let start = command.start().unwrap_or_default();
+        !edits.iter().any(|planned| {
+            planned.kind == EditKind::DropTail
+                && (planned.edit.span.start..planned.edit.span.end).contains(&start)
         })
-        .map(|(_, shape)| shape)
+    });
+    let expected: Vec<Shape> = kept
+        .map(|command| Shape::expected(command, edits))
         .collect();
-    let found: Vec<Shape> = shapes(&after).collect();
-    let planned = edits
-        .iter()
-        .filter(|planned| planned.kind == EditKind::JoinStderr);
-    expected == found && joins(&after) == joins(subject.script) + planned.count()
+    expected == Shape::all(&after)
 }
 
-/// What no edit may change of a simple command.
-#[derive(PartialEq, Eq)]
+/// A simple command without the places of its parts.
+#[derive(Debug, PartialEq, Eq)]
 struct Shape {
-    assignments: Vec<String>,
+    /// Assignments and words.
     words: Vec<String>,
+    /// In alphabetical order: their order among themselves isn't touched.
     redirections: Vec<String>,
 }
 
-fn shapes(script: &Script) -> impl Iterator<Item = Shape> {
-    script.simple_commands.iter().map(|command| {
-        let assignments = command
-            .assignments
+impl Shape {
+    fn all(script: &Script) -> Vec<Self> {
+        let of = |command| Self::expected(command, &[]);
+        script.simple_commands.iter().map(of).collect()
+    }
+
+    /// The shape that `command` has after the edits.
+    fn expected(command: &SimpleCommand, edits: &[PlannedEdit]) -> Self {
+        let edits = if command.place.editable { edits } else { &[] };
+        let mut words = Vec::new();
+        let mut redirections: Vec<String> = command
+            .redirections
             .iter()
-            .filter(|word| {
-                let name = word.as_assignment().map(|(name, _)| name);
-                name != Some(VARIABLE) && name != Some(crate::policy::MARKER)
-            })
-            .map(|word| word.raw.clone());
-        let mut words: Vec<String> = command.words.iter().map(|word| word.raw.clone()).collect();
-        if let Some(interpreter) = crate::policy::Views::of(command).interpreter
-            && words.get(interpreter + 1).is_some_and(|word| word == "-u")
-        {
-            words.remove(interpreter + 1);
+            .map(|redirection| redirection.shape.clone())
+            .collect();
+        let mut insert = |at: usize, words: &mut Vec<String>| {
+            for planned in edits.iter().filter(|planned| planned.edit.span.start == at) {
+                match planned.kind {
+                    EditKind::TakeOutMarker | EditKind::DropTail => {}
+                    EditKind::JoinStderr => redirections.push(JOINED.to_owned()),
+                    _ => words.extend(planned.edit.insert.split_whitespace().map(str::to_owned)),
+                }
+            }
+        };
+        for word in command.assignments.iter().chain(&command.words) {
+            insert(word.span.start, &mut words);
+            if !is_taken_out(word, edits) {
+                words.push(word.raw.clone());
+            }
+            insert(word.span.end, &mut words);
         }
-        Shape {
-            assignments: assignments.collect(),
+        redirections.sort();
+        Self {
             words,
-            redirections: command
-                .redirections
-                .iter()
-                .filter(|redirection| redirection.shape != JOINED)
-                .map(|redirection| redirection.shape.clone())
-                .collect(),
+            redirections,
         }
+    }
+}
+
+fn is_taken_out(word: &Word, edits: &[PlannedEdit]) -> bool {
+    edits.iter().any(|planned| {
+        planned.kind == EditKind::TakeOutMarker && planned.edit.span.start == word.span.start
     })
 }
 
 /// The shape of `2>&1`.
 const JOINED: &str = "2>&1";
-
-fn joins(script: &Script) -> usize {
-    let all = script
-        .simple_commands
-        .iter()
-        .flat_map(|command| &command.redirections);
-    all.filter(|redirection| redirection.shape == JOINED)
-        .count()
-}

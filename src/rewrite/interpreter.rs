@@ -3,14 +3,38 @@
 use crate::policy::Views;
 use crate::shell::SimpleCommand;
 
-/// The index of the interpreter's word, where `-u` can follow it and doesn't yet.
-pub(super) fn find(command: &SimpleCommand) -> Option<usize> {
-    let interpreter = Views::of(command).interpreter?;
-    let arguments = command.words.get(interpreter + 1..)?;
+/// Where `-u` can go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Behind the word with this index.
+    At(usize),
+    /// Nowhere, and the environment doesn't get past this wrapper.
+    OutOfReach {
+        /// Its name.
+        wrapper: &'static str,
+    },
+    /// Nowhere, and it isn't needed.
+    Nothing,
+}
+
+/// Looks for the interpreter of `command`.
+pub(super) fn find(command: &SimpleCommand) -> Found {
+    let views = Views::of(command);
+    let Some(interpreter) = views.interpreter else {
+        return match views.environment_ends {
+            Some(wrapper) if views.is_python => Found::OutOfReach { wrapper },
+            _ => Found::Nothing,
+        };
+    };
+    let arguments = command.words.get(interpreter + 1..).unwrap_or_default();
     let unbuffered = arguments
         .iter()
         .map(crate::shell::Word::text)
         .take_while(|text| text.starts_with('-'))
         .any(|text| !text.starts_with("--") && text.contains('u'));
-    (!unbuffered && !arguments.is_empty()).then_some(interpreter)
+    if unbuffered || arguments.is_empty() {
+        Found::Nothing
+    } else {
+        Found::At(interpreter)
+    }
 }

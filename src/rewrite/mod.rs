@@ -4,12 +4,17 @@
 
 mod check;
 mod interpreter;
+mod own_log;
 mod plan;
+mod streaming;
 mod tail;
+
+pub use own_log::own_logs;
+pub use plan::Surroundings;
+pub use streaming::{Awk, Sed, Tools};
 
 use serde::Serialize;
 
-use crate::policy::PermissionRules;
 use crate::shell::{self, Edit, Script};
 
 /// The variable that makes Python print at once.
@@ -25,6 +30,10 @@ pub enum EditKind {
     UnbufferedVariable,
     /// Puts `-u` after the Python interpreter.
     UnbufferedOption,
+    /// Puts the option in by which a filter prints line by line.
+    LineBuffered,
+    /// Puts `stdbuf -oL` in front of a filter that has no such option.
+    Stdbuf,
     /// Puts `2>&1` behind.
     JoinStderr,
     /// Takes a final `| tail` out.
@@ -38,6 +47,8 @@ impl EditKind {
             Self::TakeOutMarker => "BG_RUN=…",
             Self::UnbufferedVariable => "PYTHONUNBUFFERED=1",
             Self::UnbufferedOption => "-u",
+            Self::LineBuffered => "line by line",
+            Self::Stdbuf => "stdbuf -oL",
             Self::JoinStderr => "2>&1",
             Self::DropTail => "| tail",
         }
@@ -48,6 +59,7 @@ impl EditKind {
         match self {
             Self::TakeOutMarker => "a word to bg-run, not to the shell",
             Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
+            Self::LineBuffered | Self::Stdbuf => "it prints line by line",
             Self::JoinStderr => "errors go to the same file",
             Self::DropTail => {
                 "it would hold all output back until the end; read the end of the file instead"
@@ -85,6 +97,8 @@ pub struct Rewrite {
     pub left_out: Vec<LeftOut>,
     /// The `| tail …` that was taken out.
     pub dropped_tail: Option<String>,
+    /// The logs that the command writes itself; see [`own_logs`].
+    pub own_logs: Vec<String>,
 }
 
 /// What is to be rewritten.
@@ -108,10 +122,13 @@ pub fn without_markers(subject: Subject<'_>) -> Rewrite {
 }
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
-pub fn rewrite(subject: Subject<'_>, targets: &[usize], permissions: &PermissionRules) -> Rewrite {
-    let (mut edits, left_out) = plan::plan(subject, targets, permissions);
+pub fn rewrite(subject: Subject<'_>, targets: &[usize], surroundings: Surroundings<'_>) -> Rewrite {
+    let (mut edits, left_out) = plan::plan(subject, targets, surroundings);
     edits.extend(without_markers(subject).edits);
-    finish(subject, edits, left_out)
+    Rewrite {
+        own_logs: own_logs(subject.script, targets),
+        ..finish(subject, edits, left_out)
+    }
 }
 
 /// Applies the edits and holds the result against what was expected of it.
@@ -159,12 +176,14 @@ fn finish(
         edits,
         left_out,
         dropped_tail,
+        own_logs: Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::PermissionRules;
     use serde_json::json;
 
     /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.
@@ -190,7 +209,11 @@ mod tests {
             script: &script,
             markers: &[],
         };
-        rewrite(subject, &targets, &permissions)
+        let surroundings = Surroundings {
+            permissions: &permissions,
+            tools: &|| Tools::GNU,
+        };
+        rewrite(subject, &targets, surroundings)
     }
 
     #[test]
@@ -274,7 +297,7 @@ mod tests {
             ),
             (
                 "pytest | grep -v x | tail -5",
-                "PYTHONUNBUFFERED=1 pytest | grep -v x",
+                "PYTHONUNBUFFERED=1 pytest | grep --line-buffered -v x",
             ),
             (
                 "pytest | tail -20 && deploy",
@@ -351,6 +374,173 @@ mod tests {
                 expected,
                 "{source} with {allow}"
             );
+        }
+    }
+
+    #[test]
+    fn rules_for_a_whole_command_hold_every_edit_back() {
+        for (source, rule, kept) in [
+            ("cd a && pytest -x", "cd a && pytest -x", true),
+            ("cd a && pytest -x", "pytest -x", false),
+            ("cd a && pytest -x", "cd a && *", true),
+            ("cd a && pytest -x", "cd b && *", false),
+            ("pytest -x | grep E", "pytest -x | grep E", true),
+            ("pytest -x", "pytest -x", false),
+            ("make; cd a && pytest -x", "cd a && pytest:*", true),
+        ] {
+            let same = rewritten_with(source, &[rule]).command == source;
+            assert_eq!(same, kept, "{source} with {rule}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_is_piped_into_prints_line_by_line() {
+        const ALL: &[&str] = &["*"];
+        for (source, allow, expected) in [
+            (
+                "pytest | grep E",
+                &[][..],
+                "pytest | grep --line-buffered E",
+            ),
+            (
+                "pytest | grep E | grep -v x",
+                &[],
+                "pytest | grep --line-buffered E | grep --line-buffered -v x",
+            ),
+            (
+                "pytest | LC_ALL=C grep E",
+                &[],
+                "pytest | LC_ALL=C grep --line-buffered E",
+            ),
+            (
+                "pytest | grep E > log",
+                &[],
+                "pytest | grep --line-buffered E > log",
+            ),
+            (
+                "pytest | tee log | grep E",
+                &[],
+                "pytest | tee log | grep --line-buffered E",
+            ),
+            (
+                "(cd a; pytest) | grep E",
+                &[],
+                "(cd a; pytest) | grep --line-buffered E",
+            ),
+            ("pytest | grep E | sort", &[], "pytest | grep E | sort"),
+            (
+                "pytest | grep E | head -3",
+                &[],
+                "pytest | grep E | head -3",
+            ),
+            (
+                "pytest | grep E | (cat)",
+                &[],
+                "pytest | grep --line-buffered E | (cat)",
+            ),
+            ("pytest | grep E", &["grep E"], "pytest | grep E"),
+            (
+                "pytest | grep E",
+                &["grep:*"],
+                "pytest | grep --line-buffered E",
+            ),
+            ("pytest | sed s/a/b/", &[], "pytest | sed s/a/b/"),
+            ("pytest | sed s/a/b/", &["sed:*"], "pytest | sed -u s/a/b/"),
+            (
+                "pytest | sed s/a/b/ | cut -c1-9",
+                ALL,
+                "pytest | sed -u s/a/b/ | stdbuf -oL cut -c1-9",
+            ),
+            ("pytest | cut -c1-9", &["cut:*"], "pytest | cut -c1-9"),
+            (
+                "pytest | LC_ALL=C cut -c1-9",
+                ALL,
+                "pytest | LC_ALL=C stdbuf -oL cut -c1-9",
+            ),
+            (
+                "pytest | jq .a && b",
+                &[],
+                "pytest | jq --unbuffered .a && b",
+            ),
+            ("x=$(pytest | grep E)", &[], "x=$(pytest | grep E)"),
+        ] {
+            let rewrite = rewritten_with(source, allow).command;
+            assert_eq!(
+                rewrite.replace("PYTHONUNBUFFERED=1 ", ""),
+                expected,
+                "{source} with {allow:?}"
+            );
+        }
+        let left = rewritten_with("pytest | sort", &[]).left_out;
+        assert!(
+            left.iter()
+                .any(|left| left.why == "`sort` shows nothing before its input ends"),
+            "{left:?}"
+        );
+    }
+
+    #[test]
+    fn an_option_goes_where_the_environment_does_not() {
+        for (source, expected, left) in [
+            ("python -E x.py", "python -u -E x.py 2>&1", None),
+            ("python -I x.py", "python -u -I x.py 2>&1", None),
+            ("sudo python x.py", "sudo python -u x.py 2>&1", None),
+            (
+                "env -i A=1 python x.py",
+                "env -i A=1 python -u x.py 2>&1",
+                None,
+            ),
+            (
+                "docker exec -it c python x.py",
+                "docker exec -it c python -u x.py 2>&1",
+                None,
+            ),
+            (
+                "docker run --rm i python x.py",
+                "docker run --rm i python -u x.py 2>&1",
+                None,
+            ),
+            (
+                "docker compose exec web python x.py",
+                "docker compose exec web python -u x.py 2>&1",
+                None,
+            ),
+            (
+                "ssh host python x.py",
+                "ssh host python x.py 2>&1",
+                Some("ssh"),
+            ),
+            (
+                "ssh host 'cd a && python x.py'; pytest",
+                "ssh host 'cd a && python x.py'; pytest 2>&1",
+                None,
+            ),
+            ("sudo pytest", "sudo pytest 2>&1", Some("sudo")),
+            ("sudo -E pytest", "sudo -E pytest 2>&1", None),
+            (
+                "docker exec c pytest",
+                "docker exec c pytest 2>&1",
+                Some("docker exec"),
+            ),
+            (
+                "conda run -n a python x.py",
+                "conda run --no-capture-output -n a python -u x.py 2>&1",
+                None,
+            ),
+        ] {
+            let rewrite = rewritten_with(source, &[]);
+            let command = rewrite.command.replace("PYTHONUNBUFFERED=1 ", "");
+            assert_eq!(command, expected, "{source}");
+            let why = left.map(|wrapper: &str| {
+                format!(
+                    "PYTHONUNBUFFERED doesn't get through `{wrapper}`, and no option can be put in"
+                )
+            });
+            let found = rewrite
+                .left_out
+                .iter()
+                .find(|left| left.kind == EditKind::UnbufferedOption);
+            assert_eq!(found.map(|left| left.why.clone()), why, "{source}");
         }
     }
 

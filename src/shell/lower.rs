@@ -2,7 +2,8 @@
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
-use super::syntax::{Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
+use super::directory::{self, Move};
+use super::syntax::{OutputFile, Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
 use super::{ParseError, redirection};
 
 /// Lowers the nodes that the parser made of `source`.
@@ -10,7 +11,11 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     let mut lowering = Lowering {
         source,
         byte_of: (!source.is_ascii()).then(|| byte_offsets(source)),
-        script: Script::default(),
+        script: Script {
+            directories: vec![String::new()],
+            ..Script::default()
+        },
+        directory: Some(0),
         failed: false,
     };
     let outermost = Scope {
@@ -21,6 +26,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
             in_loop: false,
             function: None,
             status_used: false,
+            directory: Some(0),
             stdout: Sink::Stdout,
             stderr: Sink::Stderr,
         },
@@ -84,12 +90,10 @@ impl Scope {
         scope
     }
 
-    fn redirected(self, redirects: &[Node]) -> Self {
-        self.with(|place| {
-            for redirect in redirects {
-                redirection::apply(place, redirect);
-            }
-        })
+    fn with_directory(self, directory: Option<usize>) -> Self {
+        let mut scope = self;
+        scope.place.directory = directory;
+        scope
     }
 }
 
@@ -97,10 +101,46 @@ struct Lowering<'a> {
     source: &'a str,
     byte_of: Option<Vec<usize>>,
     script: Script,
+    /// Where the shell stands at this point of the text; see [`Place::directory`].
+    directory: Option<usize>,
     failed: bool,
 }
 
 impl Lowering<'_> {
+    /// The scope inside a compound command with these redirections.
+    fn redirected(&mut self, scope: Scope, redirects: &[Node]) -> Scope {
+        let mut scope = scope.with(|_| {});
+        self.redirect(&mut scope.place, redirects);
+        scope
+    }
+
+    fn redirect(&mut self, place: &mut Place, redirects: &[Node]) {
+        let (files, directory) = (&mut self.script.output_files, self.directory);
+        for redirect in redirects {
+            redirection::apply(place, redirect, &mut |raw| {
+                let raw = raw.to_owned();
+                files.push(OutputFile { raw, directory });
+                Sink::File(files.len() - 1)
+            });
+        }
+    }
+
+    /// What runs in a shell of its own: its `cd` moves nothing outside.
+    fn in_a_subshell(&mut self, run: impl FnOnce(&mut Self)) {
+        let directory = self.directory;
+        run(self);
+        self.directory = directory;
+    }
+
+    /// What may run or not, once or more often: after its `cd` nobody knows where the shell stands.
+    fn perhaps(&mut self, run: impl FnOnce(&mut Self)) {
+        let directory = self.directory;
+        run(self);
+        if self.directory != directory {
+            self.directory = None;
+        }
+    }
+
     fn node(&mut self, node: &Node, scope: Scope) {
         match &node.kind {
             NodeKind::Command {
@@ -123,7 +163,9 @@ impl Lowering<'_> {
                 let index = self.script.functions.len();
                 self.script.functions.push(name.clone());
                 let outer = scope.place.function.unwrap_or(index);
+                let directory = self.directory.take();
                 self.node(body, scope.with(|place| in_function(place, outer)));
+                self.directory = directory;
             }
             NodeKind::Coproc { command, .. } => {
                 let held = Scope {
@@ -133,9 +175,17 @@ impl Lowering<'_> {
                         in_substitution(place);
                     })
                 };
-                self.node(command, held);
+                self.in_a_subshell(|this| this.node(command, held));
             }
-            _ => self.compound(node, scope),
+            NodeKind::Subshell { body, redirects } => {
+                let inner = self.redirected(scope, redirects);
+                self.in_a_subshell(|this| this.node(body, inner));
+            }
+            NodeKind::BraceGroup { body, redirects } => {
+                let inner = self.redirected(scope, redirects);
+                self.node(body, inner);
+            }
+            _ => self.perhaps(|this| this.compound(node, scope)),
         }
     }
 
@@ -143,16 +193,13 @@ impl Lowering<'_> {
         let used = |scope: Scope| scope.with(|place| place.status_used = true);
         let looped = |scope: Scope| scope.with(|place| place.in_loop = true);
         match &node.kind {
-            NodeKind::Subshell { body, redirects } | NodeKind::BraceGroup { body, redirects } => {
-                self.node(body, scope.redirected(redirects));
-            }
             NodeKind::If {
                 condition,
                 then_body,
                 else_body,
                 redirects,
             } => {
-                let scope = scope.redirected(redirects);
+                let scope = self.redirected(scope, redirects);
                 self.node(condition, used(scope));
                 self.node(then_body, scope);
                 if let Some(body) = else_body {
@@ -169,7 +216,7 @@ impl Lowering<'_> {
                 body,
                 redirects,
             } => {
-                let scope = looped(scope.redirected(redirects));
+                let scope = looped(self.redirected(scope, redirects));
                 self.node(condition, used(scope));
                 self.node(body, scope);
             }
@@ -185,7 +232,7 @@ impl Lowering<'_> {
                 redirects,
                 ..
             } => {
-                let scope = scope.redirected(redirects);
+                let scope = self.redirected(scope, redirects);
                 for word in words.iter().flatten() {
                     self.substitutions(word, self.span(node), scope);
                 }
@@ -193,13 +240,16 @@ impl Lowering<'_> {
             }
             NodeKind::ForArith {
                 body, redirects, ..
-            } => self.node(body, looped(scope.redirected(redirects))),
+            } => {
+                let scope = looped(self.redirected(scope, redirects));
+                self.node(body, scope);
+            }
             NodeKind::Case {
                 word,
                 patterns,
                 redirects,
             } => {
-                let scope = scope.redirected(redirects);
+                let scope = self.redirected(scope, redirects);
                 self.substitutions(word, self.span(node), scope);
                 for body in patterns.iter().filter_map(|pattern| pattern.body.as_ref()) {
                     self.node(body, scope.with(|_| {}));
@@ -221,7 +271,17 @@ impl Lowering<'_> {
                 Some(ListOperator::Semi) | None if index < last => place.status_used = false,
                 Some(ListOperator::Semi) | None => {}
             });
-            self.node(&item.command, scope);
+            let before = index.checked_sub(1).and_then(|at| items.get(at));
+            match (
+                before.and_then(|item| item.operator.as_ref()),
+                &item.operator,
+            ) {
+                (_, Some(ListOperator::Background)) => {
+                    self.in_a_subshell(|this| this.node(&item.command, scope));
+                }
+                (Some(ListOperator::Or), _) => self.perhaps(|this| this.node(&item.command, scope)),
+                _ => self.node(&item.command, scope),
+            }
         }
     }
 
@@ -249,7 +309,7 @@ impl Lowering<'_> {
                 }
             });
             let before = self.script.simple_commands.len();
-            self.node(command, stage_scope);
+            self.in_a_subshell(|this| this.node(command, stage_scope));
             stages.push(Stage {
                 span: self.span(command),
                 simple_command: matches!(command.kind, NodeKind::Command { .. }).then_some(before),
@@ -268,12 +328,18 @@ impl Lowering<'_> {
         redirects: &[Node],
         scope: Scope,
     ) {
+        let scope = scope.with_directory(self.directory);
+        let mut redirected = scope.place;
+        self.redirect(&mut redirected, redirects);
         let command = SimpleCommand {
             assignments: self.words(assignments, scope),
             words: self.words(words, scope),
             redirections: redirects.iter().filter_map(redirection::lower).collect(),
             place: scope.place,
+            stdout: redirected.stdout,
         };
+        let target = command.words.get(1).map(Word::text);
+        let moved = directory::move_of(&command, target.as_deref());
         self.script.simple_commands.push(command);
         for word in assignments.iter().chain(words) {
             self.substitutions(word, self.span(word), scope);
@@ -283,6 +349,26 @@ impl Lowering<'_> {
                 self.substitutions(target, self.span(redirect), scope);
             }
         }
+        self.follow(moved);
+    }
+
+    fn follow(&mut self, moved: Move<'_>) {
+        self.directory = match moved {
+            Move::No => self.directory,
+            Move::Unknown => None,
+            Move::To(path) => {
+                let from = self
+                    .directory
+                    .and_then(|at| self.script.directories.get(at));
+                let from = from
+                    .map(String::as_str)
+                    .or(path.starts_with(['/', '~']).then_some(""));
+                from.map(|from| directory::join(from, path)).map(|to| {
+                    self.script.directories.push(to);
+                    self.script.directories.len() - 1
+                })
+            }
+        };
     }
 
     fn words(&mut self, nodes: &[Node], scope: Scope) -> Vec<Word> {
@@ -332,7 +418,7 @@ impl Lowering<'_> {
                     holder,
                     ..scope.with(in_substitution)
                 };
-                self.node(command, inner);
+                self.in_a_subshell(|this| this.node(command, inner));
             }
         }
     }
@@ -391,7 +477,7 @@ mod tests {
 
     #[test]
     fn sinks_follow_pipes_and_redirections() {
-        use Sink::{Elsewhere, Stderr, Stdout};
+        use Sink::{Elsewhere, File, Stderr, Stdout};
         const PIPE: Sink = Sink::Pipe {
             pipeline: 0,
             stage: 0,
@@ -402,9 +488,11 @@ mod tests {
             ("pytest |& tee log", PIPE, PIPE),
             ("a | pytest", Stdout, Stderr),
             ("(pytest) 2>&1", Stdout, Stdout),
-            ("{ pytest; } >f", Elsewhere, Stderr),
-            ("{ pytest; } >f 2>&1", Elsewhere, Elsewhere),
-            ("{ pytest; } &>f", Elsewhere, Elsewhere),
+            ("{ pytest; } >f", File(0), Stderr),
+            ("{ pytest; } >f 2>&1", File(0), File(0)),
+            ("{ pytest; } &>f", File(0), File(0)),
+            ("{ pytest; } >f 2>e", File(0), File(1)),
+            ("{ pytest; } >&-", Elsewhere, Stderr),
             ("for i in 1; do pytest; done 2>&1 | tee x", PIPE, PIPE),
             ("x=$(pytest)", Elsewhere, Elsewhere),
             ("f() { pytest; }", Elsewhere, Elsewhere),
@@ -413,6 +501,39 @@ mod tests {
         ] {
             let place = place_of(source, "pytest");
             assert_eq!((place.stdout, place.stderr), (stdout, stderr), "{source}");
+        }
+    }
+
+    #[test]
+    fn the_folder_is_followed_as_far_as_the_text_tells() {
+        for (source, directory) in [
+            ("pytest", Some("")),
+            ("cd a && pytest", Some("a")),
+            ("cd a; cd 'b c' && pytest", Some("a/b c")),
+            ("cd a && cd /b/ && cd c && pytest", Some("/b/c")),
+            ("cd ~/a && pytest", Some("~/a")),
+            ("cd a || exit 1; pytest", Some("a")),
+            ("(cd a && make); pytest", Some("")),
+            ("(cd a && pytest)", Some("a")),
+            ("cd a | b; pytest", Some("")),
+            ("x=$(cd a && pwd); pytest", Some("")),
+            ("cd a & pytest", Some("")),
+            ("{ cd a; }; pytest", Some("a")),
+            ("a || cd b; pytest", None),
+            ("if a; then cd b; fi; pytest", None),
+            ("if cd b; then pytest; fi", Some("b")),
+            ("for d in a b; do cd $d; pytest; done", None),
+            ("cd $A; pytest", None),
+            ("cd $A; cd /b; pytest", Some("/b")),
+            ("cd; pytest", None),
+            ("cd -; pytest", None),
+            ("pushd a; popd; pytest", None),
+            ("f() { pytest; }", None),
+        ] {
+            let script = parse(source).expect(source);
+            let found = place_of(source, "pytest").directory;
+            let found = found.map(|at| script.directories[at].as_str());
+            assert_eq!(found, directory, "{source}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The shell: from text to simple commands with byte spans, and edits back into text.
 
+pub(crate) mod directory;
 mod edit;
 mod guard;
 mod lower;
@@ -8,7 +9,9 @@ mod syntax;
 pub(crate) mod word;
 
 pub use edit::{Edit, apply};
-pub use syntax::{Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word};
+pub use syntax::{
+    OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
+};
 
 /// Why a text wasn't parsed. It is then left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

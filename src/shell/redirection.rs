@@ -4,8 +4,8 @@ use rable::{Node, NodeKind};
 
 use super::syntax::{Place, Redirection, Sink};
 
-/// Moves the sinks of a compound command as its redirections say (POSIX XCU 2.7).
-pub(super) fn apply(place: &mut Place, node: &Node) {
+/// Moves the sinks as a redirection says (POSIX XCU 2.7). `file` gives the sink for a target.
+pub(super) fn apply(place: &mut Place, node: &Node, file: &mut impl FnMut(&str) -> Sink) {
     let NodeKind::Redirect {
         op,
         target,
@@ -22,16 +22,22 @@ pub(super) fn apply(place: &mut Place, node: &Node) {
         NodeKind::Word { value, .. } => value.as_str(),
         _ => "",
     };
-    match (op.as_str(), *fd, value) {
-        ("<" | "<<<" | "<>" | "<&", -1 | 0, _) => {}
-        (">&", 2, "1") => place.stderr = place.stdout,
-        (">&", -1 | 1, "2") => place.stdout = place.stderr,
-        (_, 2, _) => place.stderr = Sink::Elsewhere,
-        (">&" | "&>" | "&>>", ..) => {
-            place.stdout = Sink::Elsewhere;
-            place.stderr = Sink::Elsewhere;
+    let is_descriptor = value == "-" || value.bytes().all(|b| b.is_ascii_digit());
+    match (op.as_str(), *fd) {
+        ("<" | "<<<" | "<>" | "<&", -1 | 0) => {}
+        (">&", 2) if value == "1" => place.stderr = place.stdout,
+        (">&", -1 | 1) if value == "2" => place.stdout = place.stderr,
+        (">&", 2) if is_descriptor => place.stderr = Sink::Elsewhere,
+        (">&", -1 | 1) if is_descriptor => place.stdout = Sink::Elsewhere,
+        (">&", -1 | 1) | ("&>" | "&>>", _) => {
+            let sink = file(value);
+            place.stdout = sink;
+            place.stderr = sink;
         }
-        (_, -1 | 1, _) => place.stdout = Sink::Elsewhere,
+        (">" | ">>" | ">|", 2) => place.stderr = file(value),
+        (">" | ">>" | ">|", -1 | 1) => place.stdout = file(value),
+        (_, 2) => place.stderr = Sink::Elsewhere,
+        (_, -1 | 1) => place.stdout = Sink::Elsewhere,
         _ => {}
     }
 }

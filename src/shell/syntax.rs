@@ -22,6 +22,20 @@ pub struct Script {
     pub pipelines: Vec<Pipeline>,
     /// The names of the functions that it defines.
     pub functions: Vec<String>,
+    /// The files that redirections write to.
+    pub output_files: Vec<OutputFile>,
+    /// The folders that its commands run in, as `cd` names them: absolute, or from where the script starts. The
+    /// first is where it starts.
+    pub directories: Vec<String>,
+}
+
+/// The target of a redirection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// As it is written.
+    pub raw: String,
+    /// See [`Place::directory`].
+    pub directory: Option<usize>,
 }
 
 /// Assignments, words and redirections that the shell runs as one program, builtin or function.
@@ -35,6 +49,8 @@ pub struct SimpleCommand {
     pub redirections: Vec<Redirection>,
     /// Where it stands.
     pub place: Place,
+    /// Where descriptor 1 goes after its own redirections.
+    pub stdout: Sink,
 }
 
 /// One shell word as it is written.
@@ -69,7 +85,9 @@ pub enum Sink {
         /// Index of the stage that writes.
         stage: usize,
     },
-    /// A file, a substitution, a closed or an unknown descriptor.
+    /// The file with this index in [`Script::output_files`].
+    File(usize),
+    /// A substitution, a closed or an unknown descriptor.
     Elsewhere,
 }
 
@@ -92,6 +110,8 @@ pub struct Place {
     pub function: Option<usize>,
     /// `&&`, `||`, `!`, `if`, `while` or a substitution reads its exit status.
     pub status_used: bool,
+    /// The index in [`Script::directories`] of the folder it runs in, where the text tells.
+    pub directory: Option<usize>,
     /// Where descriptor 1 goes before the command's own redirections.
     pub stdout: Sink,
     /// Where descriptor 2 goes before the command's own redirections.

@@ -1,0 +1,47 @@
+//! The folder that the shell stands in, as far as the text of a script tells.
+
+use super::SimpleCommand;
+
+/// Where a `cd` leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Move<'a> {
+    /// It isn't one.
+    No,
+    /// To a folder that the text names.
+    To(&'a str),
+    /// To one that only the run will tell: `cd "$DIR"`, `cd -`, `popd`.
+    Unknown,
+}
+
+/// What `command` does to the folder. `text` is its second word without quotes.
+pub(super) fn move_of<'a>(command: &SimpleCommand, text: Option<&'a str>) -> Move<'a> {
+    let Some(program) = command.words.first().map(super::Word::text) else {
+        return Move::No;
+    };
+    match (program.as_str(), command.words.len()) {
+        ("cd" | "pushd", 2) => match text {
+            Some(text) if is_plain(text) => Move::To(text),
+            _ => Move::Unknown,
+        },
+        ("cd" | "pushd" | "popd", _) => Move::Unknown,
+        _ => Move::No,
+    }
+}
+
+/// Whether a word without its quotes is the very path: no expansion, no pattern, no option. A leading `~/` is one
+/// that the reader of the path resolves.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let rest = text.strip_prefix("~/").unwrap_or(text);
+    !text.is_empty()
+        && !text.starts_with('-')
+        && !rest.contains(['$', '`', '*', '?', '[', '{', '~', '\n', '<', '>', '\\'])
+}
+
+/// `path` seen from `from`.
+pub(crate) fn join(from: &str, path: &str) -> String {
+    if from.is_empty() || path.starts_with(['/', '~']) {
+        path.to_owned()
+    } else {
+        format!("{}/{path}", from.trim_end_matches('/'))
+    }
+}
