@@ -119,3 +119,41 @@ fn the_starter_file_names_its_schema() {
         include_str!("../docs/rules.schema.json")
     );
 }
+
+/// A block with `-` and `+` lines, or lines that stay; `@@ LIST: RULE @@` gives a permission rule.
+#[test]
+fn the_rewriting_page_shows_what_happens() {
+    let mut pairs = 0;
+    for block in include_str!("../docs/rewriting.md")
+        .split("```diff\n")
+        .skip(1)
+    {
+        let (block, _) = block.split_once("```").unwrap();
+        let lines = |sign: &str| -> String {
+            let kept: Vec<&str> = block
+                .lines()
+                .filter_map(|line| line.strip_prefix(sign))
+                .collect();
+            kept.join("\n")
+        };
+        let stays = lines("  ");
+        let (before, after) = match stays.as_str() {
+            "" => (lines("- "), lines("+ ")),
+            same => (same.to_owned(), same.to_owned()),
+        };
+        let sandbox = Sandbox::new();
+        if let Some(rule) = block.strip_prefix("@@ ") {
+            let (rule, _) = rule.split_once(" @@").unwrap();
+            let (list, rule) = rule.split_once(": ").unwrap();
+            sandbox.write_settings(
+                &serde_json::json!({"permissions": {list: [format!("Bash({rule})")]}}),
+            );
+        }
+        let said = sandbox.bg_run(&["explain", "--json", "--", &before]).stdout;
+        let said = json(std::str::from_utf8(&said).unwrap());
+        assert_eq!(said["decision"], "background", "{before}");
+        assert_eq!(said["command"], after, "{before}");
+        pairs += 1;
+    }
+    assert!(pairs > 15, "{pairs}");
+}

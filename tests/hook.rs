@@ -306,6 +306,35 @@ fn the_output_of_a_background_call_is_opened_and_told() {
 }
 
 #[test]
+fn a_log_that_the_command_writes_itself_is_what_is_opened() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fake_editor();
+    let (mut event, output) = launched(&sandbox, "b7");
+    let log = sandbox.write("project/runs/a.log", "");
+    event["tool_input"]["command"] =
+        "cd runs && PYTHONUNBUFFERED=1 python train.py > a.log 2>&1".into();
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    assert_eq!(
+        answer["systemMessage"],
+        format!(
+            "bg-run: task b7 runs in the background; opening its log in VS Code: {}",
+            log.display()
+        )
+    );
+    let told = answer["hookSpecificOutput"]["additionalContext"]
+        .as_str()
+        .unwrap();
+    for part in [log.to_str().unwrap(), output.to_str().unwrap()] {
+        assert!(told.contains(part), "{told}");
+    }
+    let words = wait_until("code is called", || {
+        Some(read(&said)).filter(|said| !said.is_empty())
+    });
+    assert!(words.contains(log.to_str().unwrap()), "{words}");
+}
+
+#[test]
 fn registered_twice_it_speaks_and_opens_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();

@@ -5,10 +5,15 @@ use bg_run::policy::{PermissionRules, Rules};
 use proptest::prelude::*;
 
 fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {
-    let context = Context::ordinary(&PermissionRules::default);
+    let permissions = || {
+        let mut permissions = PermissionRules::default();
+        permissions.add_settings(&serde_json::json!({"permissions": {"allow": ["Bash"]}}));
+        permissions
+    };
+    let context = Context::ordinary(&permissions);
     let call = Call {
         command,
-        run_in_background: false,
+        run_in_background: command.len() % 2 == 0,
     };
     let decision = decide(call, rules, &context);
     (decision.outcome, decision.rewrite.command)
@@ -61,6 +66,8 @@ fn script() -> impl Strategy<Value = String> {
             ("(", "\n) 2>&1"),
             ("case a in a) ", "\n;; esac"),
             ("(", "\n) | tail -3"),
+            ("(", "\n) | grep x | cut -c1"),
+            ("{ ", "\n} | sed s/a/b/ | tail -3"),
         ]);
         prop_oneof![
             (inner.clone(), joints, inner.clone())
@@ -75,6 +82,8 @@ fn without_insertions(text: &str) -> String {
     text.replace("PYTHONUNBUFFERED=1 ", "")
         .replace(" -u", "")
         .replace(" 2>&1", "")
+        .replace(" --line-buffered", "")
+        .replace("stdbuf -oL ", "")
 }
 
 proptest! {

@@ -79,9 +79,11 @@ fn for_model(decision: &Decision, call: Call<'_>) -> Option<String> {
             None => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
     }
-    if let Some(tail) = &decision.rewrite.dropped_tail {
+    let tails = &decision.rewrite.dropped_tails;
+    if !tails.is_empty() {
+        let tails = tails.join("` and `");
         said.push(format!(
-            "bg-run left `{tail}` out, because it shows nothing before the end: all output is in the task's \
+            "bg-run left `{tails}` out, because it shows nothing before the end: all output is in the task's \
              file, so read the last lines there. The exit status is now that of the command before the pipe."
         ));
     }

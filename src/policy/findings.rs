@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rules::{Action, Rule, Rules};
 use super::view::{View, Views};
-use crate::shell::{Script, SimpleCommand};
+use crate::shell::{Script, SimpleCommand, Word, word::base_name};
 
 /// A call that ends within this time may stay in the foreground.
 const SHORT: Duration = Duration::from_secs(30);
@@ -100,11 +100,20 @@ impl Findings {
     /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
     pub fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
         let is_quick = |index: &usize| {
-            let program = script
-                .simple_commands
-                .get(*index)
-                .and_then(SimpleCommand::program);
-            program.is_none_or(|program| QUICK.contains(&program.as_str()))
+            let command = script.simple_commands.get(*index);
+            let program = command.and_then(SimpleCommand::program);
+            match program.as_deref() {
+                None => true,
+                // A rewrite puts it in front of quick programs.
+                Some("stdbuf") => command.is_some_and(|command| {
+                    let inner = command.words.iter().skip(1).map(Word::text);
+                    let mut inner = inner.filter(|word| !word.starts_with('-'));
+                    inner
+                        .next()
+                        .is_none_or(|word| QUICK.contains(&base_name(&word)))
+                }),
+                Some(program) => QUICK.contains(&program),
+            }
         };
         let named = self.long.iter().chain(marked).copied();
         let mut targets: BTreeSet<usize> = named.filter(|index| !is_quick(index)).collect();

@@ -14,6 +14,8 @@ pub struct PermissionRules {
     specifiers: BTreeSet<String>,
     /// Of the list `allow`.
     allowed: BTreeSet<String>,
+    /// Of the lists `ask` and `deny`.
+    restricted: BTreeSet<String>,
     /// The session asks nobody (`bypassPermissions`).
     bypassed: bool,
 }
@@ -30,9 +32,11 @@ impl PermissionRules {
                 let Some(specifier) = specifier(rule.trim()) else {
                     continue;
                 };
-                if list == "allow" {
-                    self.allowed.insert(specifier.to_owned());
-                }
+                let of_list = match list {
+                    "allow" => &mut self.allowed,
+                    _ => &mut self.restricted,
+                };
+                of_list.insert(specifier.to_owned());
                 self.specifiers.insert(specifier.to_owned());
             }
         }
@@ -84,6 +88,16 @@ impl PermissionRules {
             .any(|specifier| readings(specifier, text).contains(&true))
     }
 
+    /// Whether an allow rule matches the simple command `text` in some reading.
+    pub fn may_allow(&self, text: &str) -> bool {
+        any_matches(&self.allowed, text)
+    }
+
+    /// Whether an ask or a deny rule matches the simple command `text` in some reading.
+    pub fn may_restrict(&self, text: &str) -> bool {
+        any_matches(&self.restricted, text)
+    }
+
     /// Whether the simple command `text` runs unasked in every client version, unless an ask or a deny rule matches.
     pub fn surely_allow(&self, text: &str) -> bool {
         self.bypassed
@@ -91,13 +105,6 @@ impl PermissionRules {
                 let [word_prefix, _, _, exact] = readings(specifier, text);
                 is_everything(specifier) || word_prefix || exact
             })
-    }
-
-    /// Whether a rule matches the simple command `text` in any reading.
-    pub fn match_any(&self, text: &str) -> bool {
-        self.specifiers
-            .iter()
-            .any(|specifier| is_everything(specifier) || readings(specifier, text).contains(&true))
     }
 }
 
@@ -107,6 +114,12 @@ fn specifier(rule: &str) -> Option<&str> {
         "" => Some("*"),
         rest => rest.strip_prefix('(')?.strip_suffix(')'),
     }
+}
+
+fn any_matches(specifiers: &BTreeSet<String>, text: &str) -> bool {
+    specifiers
+        .iter()
+        .any(|specifier| is_everything(specifier) || readings(specifier, text).contains(&true))
 }
 
 fn is_everything(specifier: &str) -> bool {

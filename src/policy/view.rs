@@ -134,6 +134,10 @@ impl Views {
                 let at = value_after(rest.words, &["--"]);
                 self.add_from(rest, at.unwrap_or(rest.words.len()));
             }
+            Inner::AfterCommand => {
+                let at = value_after(rest.words, &["-c", "--command"]);
+                self.add_from(rest, at.unwrap_or(rest.words.len()));
+            }
             Inner::Exec => self.exec(rest.words),
             Inner::Script => self.script(wrapper, rest),
             Inner::ShellText => {
@@ -269,7 +273,7 @@ fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
     at
 }
 
-/// `script -c 'text'`, `nix develop -c words`: the text after `-c` of the wrappers that have it.
+/// `script -c 'text'`: the text after `-c` of the wrappers that have it.
 fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
     let takes_text = matches!(wrapper.name, "script" | "npx" | "npm exec" | "doppler run");
     let at = value_after(rest, &["-c", "--call", "--command"])?;
@@ -360,6 +364,33 @@ mod tests {
             ("git commit -m 'fix  pytest'", "git commit -m fix␣␣pytest"),
             ("\"$PYTHON\" -m pytest", "pytest"),
             ("npx --yes -- vitest run", "vitest run"),
+            ("stdbuf -oL -e 0 exec pytest", "pytest"),
+            (
+                "/usr/bin/time -f %e xvfb-run -a -s '-screen 0' caffeinate -i pytest",
+                "pytest",
+            ),
+            (
+                "pipenv run pdm run -p x hatch run -e ci rye run pixi run -e dev pytest",
+                "pytest",
+            ),
+            ("micromamba run -n x pytest", "pytest"),
+            ("pnpm exec jest", "jest"),
+            ("pnpm dlx jest", "jest"),
+            ("yarn exec jest", "jest"),
+            ("yarn dlx jest", "jest"),
+            ("bunx --bun vitest", "vitest"),
+            ("docker compose exec -T -e A=1 web pytest", "pytest"),
+            ("dotenv -f .env.test run pytest", "pytest"),
+            ("dotenv -f .env.test pytest", "pytest"),
+            ("dotenv run -- pytest", "pytest"),
+            ("nix develop .#ci -c pytest", "pytest"),
+            ("nix develop --command bash -c 'pytest -x'", "pytest -x"),
+            ("parallel -j 4 pytest ::: a b", "pytest ::: a b"),
+            ("watch -n 5 pytest", "pytest"),
+            ("git -C x bisect run pytest", "pytest"),
+            ("npm --prefix web run build", "npm run build"),
+            ("go -C x test ./...", "go test ./..."),
+            ("cargo +nightly test", "cargo test"),
         ] {
             assert_eq!(innermost(source), inner, "{source}");
         }

@@ -2,7 +2,7 @@
 //!
 //! A table: a new wrapper is a line. What isn't in it is taken as a program of its own.
 
-use Inner::{AfterDashes, Assignments, Exec, Script, ShellText, Words};
+use Inner::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
 
 /// Where a wrapper's inner command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Inner {
     Assignments,
     /// The words after `--`, wherever it stands.
     AfterDashes,
+    /// The words after `-c` or `--command`, wherever it stands.
+    AfterCommand,
     /// The words after `-exec` or a sibling, up to `;` or `+`.
     Exec,
     /// A script file and its arguments; after `-m` a module, after `-c` a program text.
@@ -91,7 +93,8 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("mise x", "-C", 0, AfterDashes),
     wrapper("asdf exec", "", 0, Words),
     wrapper("devbox run", "-c --config -e --env", 0, Words),
-    wrapper("nix develop", "", 0, Words),
+    wrapper("nix develop", "", 0, AfterCommand),
+    wrapper("nix shell", "", 0, AfterCommand),
     wrapper("nix-shell", "-p -A -E --packages", 0, Words),
     wrapper("script", "-c --command", 0, Words),
     // Python.
@@ -150,6 +153,8 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes),
     wrapper("apptainer exec", "-B --bind --env --pwd", 1, Words),
     wrapper("singularity exec", "-B --bind --env --pwd", 1, Words),
+    wrapper("git bisect run", "", 0, Words),
+    wrapper("watch", "-n --interval", 0, ShellText),
     wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText),
     wrapper("salloc", "-N -n -t -p -c -G -A -J --nodes --ntasks --time --partition --gres --account", 0, Words),
     wrapper("wsl", "-d --distribution -u --user", 0, Words),
@@ -227,6 +232,7 @@ const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("conda", ""),
     ("gsutil", "-o -h"),
     ("rails", ""),
+    ("dotenv", "-f --file -q -e --export"),
 ];
 
 /// When the environment of a wrapper doesn't get to the program inside.

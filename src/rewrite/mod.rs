@@ -95,8 +95,8 @@ pub struct Rewrite {
     pub edits: Vec<PlannedEdit>,
     /// Edits that were thought of and not made.
     pub left_out: Vec<LeftOut>,
-    /// The `| tail …` that was taken out.
-    pub dropped_tail: Option<String>,
+    /// Each `| tail …` that was taken out.
+    pub dropped_tails: Vec<String>,
     /// The logs that the command writes itself; see [`own_logs`].
     pub own_logs: Vec<String>,
 }
@@ -162,20 +162,21 @@ fn finish(
             ..Rewrite::default()
         };
     };
-    let dropped_tail = edits
+    let dropped_tails = edits
         .iter()
-        .find(|planned| planned.kind == EditKind::DropTail)
-        .and_then(|planned| {
+        .filter(|planned| planned.kind == EditKind::DropTail)
+        .filter_map(|planned| {
             subject
                 .source
                 .get(planned.edit.span.start..planned.edit.span.end)
         })
-        .map(|text| text.trim().to_owned());
+        .map(|text| text.trim().to_owned())
+        .collect();
     Rewrite {
         command,
         edits,
         left_out,
-        dropped_tail,
+        dropped_tails,
         own_logs: Vec::new(),
     }
 }

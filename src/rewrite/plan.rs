@@ -1,11 +1,13 @@
 //! Which edits to make, and why others are left out.
 
+mod streams;
+
 use std::collections::BTreeSet;
 
 use super::{EditKind, LeftOut, PlannedEdit, Subject, Tools, VARIABLE};
-use super::{interpreter, streaming, tail};
+use super::{interpreter, tail};
 use crate::policy::PermissionRules;
-use crate::shell::{Edit, SimpleCommand, Sink};
+use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
 const PREFIX: &str = "PYTHONUNBUFFERED=1 ";
 const JOIN: &str = " 2>&1";
@@ -31,10 +33,10 @@ pub(super) fn plan(
         surroundings,
         edits: Vec::new(),
         left_out: Vec::new(),
-        dropped: None,
+        dropped: Vec::new(),
     };
     let rules = surroundings.permissions;
-    if subject.script.simple_commands.len() > 1 && rules.name_whole(subject.source) {
+    if plan.has_several_parts() && rules.name_whole(subject.source) {
         for kind in [EditKind::UnbufferedVariable, EditKind::JoinStderr] {
             plan.leave(kind, "a permission rule names the whole command");
         }
@@ -56,8 +58,8 @@ struct Plan<'a> {
     surroundings: Surroundings<'a>,
     edits: Vec<PlannedEdit>,
     left_out: Vec<LeftOut>,
-    /// The pipeline whose last stage is taken out, and the stage before it.
-    dropped: Option<(usize, usize)>,
+    /// The pipelines whose last stages are taken out, and the stage before those.
+    dropped: Vec<(usize, usize)>,
 }
 
 impl<'a> Plan<'a> {
@@ -76,6 +78,14 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether the source is more than one simple command and its redirections.
+    fn has_several_parts(&self) -> bool {
+        match self.subject.script.simple_commands.as_slice() {
+            [command] => !self.subject.source.trim().starts_with(self.text(command)),
+            _ => true,
+        }
+    }
+
     /// The command from its first assignment or word to its last word, as it stands in the source.
     fn text(&self, command: &SimpleCommand) -> &'a str {
         let span = self.start_without_markers(command).zip(command.words_end());
@@ -91,17 +101,46 @@ impl<'a> Plan<'a> {
 
     fn drop_tail(&mut self, targets: &[usize]) {
         let kind = EditKind::DropTail;
-        match tail::find(self.subject, targets) {
-            None => {}
-            Some(Err(why)) => self.leave(kind, why),
-            Some(Ok(found)) if self.surroundings.permissions.single_out(&found.text) => {
-                self.leave(kind, format!("a permission rule names `{}`", found.text));
+        for found in tail::find(self.subject, targets) {
+            let found = match found {
+                Ok(found) => found,
+                Err(why) => {
+                    self.leave(kind, why);
+                    continue;
+                }
+            };
+            let rules = self.surroundings.permissions;
+            if let Some(text) = found.texts.iter().find(|text| rules.single_out(text)) {
+                self.leave(kind, format!("a permission rule names `{text}`"));
+                continue;
             }
-            Some(Ok(found)) => {
-                self.dropped = Some((found.pipeline, found.stage_before));
-                self.add(kind, Edit::deletion(found.span));
+            let before = self.pipeline_commands(found.pipeline);
+            if before
+                .iter()
+                .any(|command| rules.may_restrict(self.text(command)))
+            {
+                // 2.1.90 heeds such a rule only where the command stands alone.
+                self.leave(kind, "an ask or a deny rule names what stands before it");
+                continue;
             }
+            self.dropped.push((found.pipeline, found.stage_before));
+            self.add(kind, Edit::deletion(found.span));
         }
+    }
+
+    fn pipeline_commands(&self, pipeline: usize) -> Vec<&'a SimpleCommand> {
+        let script = self.subject.script;
+        let stages = script
+            .pipelines
+            .get(pipeline)
+            .map(|pipeline| pipeline.stages.as_slice());
+        let simple = stages
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|stage| stage.simple_command);
+        simple
+            .filter_map(|at| script.simple_commands.get(at))
+            .collect()
     }
 
     fn unbuffer(&mut self, command: &SimpleCommand) {
@@ -198,94 +237,6 @@ impl<'a> Plan<'a> {
         format!("{}{insert}{}", self.slice(start, at), self.slice(at, end))
     }
 
-    /// The command and what it is piped into, made to print line by line: all of them, or none where one of them
-    /// can't.
-    fn stream(&mut self, target: usize) {
-        let kind = EditKind::LineBuffered;
-        let mut wanted = Vec::new();
-        for index in self.chain(target) {
-            let Some(command) = self.subject.script.simple_commands.get(index) else {
-                continue;
-            };
-            let program = command.program().unwrap_or_default();
-            if self.subject.script.functions.contains(&program) {
-                return;
-            }
-            match streaming::of(command, self.surroundings.tools) {
-                None => {}
-                Some(Ok(streaming)) => wanted.push((command, streaming)),
-                Some(Err(why)) => return self.leave(kind, why.to_string()),
-            }
-        }
-        for (command, streaming) in wanted {
-            self.stream_one(command, streaming);
-        }
-    }
-
-    fn stream_one(&mut self, command: &SimpleCommand, streaming: streaming::Streaming) {
-        let words = streaming.words;
-        let (kind, at, insert) = match streaming.behind {
-            Some(at) => (EditKind::LineBuffered, at, format!(" {words}")),
-            None => (EditKind::Stdbuf, 0, format!("{words} ")),
-        };
-        let (Some(word), Some(end)) = (command.words.get(at), command.words_end()) else {
-            return;
-        };
-        let span = word.span;
-        let position = if streaming.behind.is_some() {
-            span.end
-        } else {
-            span.start
-        };
-        let program = command.program().unwrap_or_default();
-        if !self.same_rules(command, at, position, &insert) {
-            return self.leave(
-                kind,
-                format!("`{program}`: a permission rule would no longer match"),
-            );
-        }
-        let start = self.start_without_markers(command).unwrap_or(span.start);
-        let after = self.slice_with(start, position, &insert, end);
-        if streaming.needs_permission && !self.surroundings.permissions.surely_allow(&after) {
-            return self.leave(
-                kind,
-                format!("the client may ask about `{program}` with `{words}`"),
-            );
-        }
-        self.add(kind, Edit::insertion(position, insert));
-    }
-
-    /// The simple commands that the output of `target` goes through, itself first, as far as they are known.
-    fn chain(&self, target: usize) -> Vec<usize> {
-        let script = self.subject.script;
-        let mut chain = Vec::new();
-        let Some(command) = script
-            .simple_commands
-            .get(target)
-            .filter(|c| c.place.editable)
-        else {
-            return chain;
-        };
-        chain.push(target);
-        let mut sink = command.stdout;
-        while let Sink::Pipe { pipeline, stage } = sink {
-            if self.dropped == Some((pipeline, stage)) {
-                break;
-            }
-            let stages = script
-                .pipelines
-                .get(pipeline)
-                .map(|line| line.stages.as_slice());
-            let next = stages.and_then(|stages| stages.get(stage + 1)?.simple_command);
-            let Some(command) = next.and_then(|next| script.simple_commands.get(next)) else {
-                break;
-            };
-            chain.extend(next);
-            sink = command.stdout;
-        }
-        chain
-    }
-
     fn join_stderr(&mut self, command: &SimpleCommand) {
         let kind = EditKind::JoinStderr;
         let place = command.place;
@@ -303,7 +254,7 @@ impl<'a> Plan<'a> {
             return self.leave(kind, "the command redirects its output itself");
         }
         let stdout = match place.stdout {
-            Sink::Pipe { pipeline, stage } if self.dropped == Some((pipeline, stage)) => {
+            Sink::Pipe { pipeline, stage } if self.dropped.contains(&(pipeline, stage)) => {
                 self.outer_stdout(pipeline)
             }
             sink => sink,
@@ -319,6 +270,14 @@ impl<'a> Plan<'a> {
         if comment_follows(self.subject.source, end) {
             return self.leave(kind, "the client asks about `2>&1` before a comment");
         }
+        if command
+            .redirections
+            .iter()
+            .any(Redirection::is_here_document)
+            && self.may_run(command)
+        {
+            return self.leave(kind, "the client may ask about `2>&1` with a here-document");
+        }
         let text = self.text(command);
         let mut after = vec![format!("{text}{JOIN}")];
         if self.edits.iter().any(|planned| {
@@ -331,6 +290,19 @@ impl<'a> Plan<'a> {
             return self.leave(kind, RULE_CHANGES);
         }
         self.add(kind, Edit::insertion(end, JOIN));
+    }
+
+    /// Whether an allow rule may let the command run, with some wrappers taken off.
+    fn may_run(&self, command: &SimpleCommand) -> bool {
+        let Some(end) = command.words_end() else {
+            return false;
+        };
+        let starts = command.words.iter().map(|word| word.span.start);
+        let rules = self.surroundings.permissions;
+        self.start_without_markers(command)
+            .into_iter()
+            .chain(starts)
+            .any(|start| rules.may_allow(self.slice(start, end)))
     }
 
     fn outer_stdout(&self, pipeline: usize) -> Sink {

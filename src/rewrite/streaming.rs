@@ -31,7 +31,7 @@ pub enum Awk {
 /// The kinds of `sed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sed {
-    /// GNU and BusyBox: `-u`.
+    /// GNU and busybox: `-u`.
     Gnu,
     /// BSD and macOS: `-l`.
     Bsd,

@@ -1,68 +1,77 @@
 //! A final `| tail -n N`, which shows nothing until everything before it has ended.
 
+use std::collections::BTreeSet;
+
 use super::Subject;
 use crate::shell::{Pipeline, SimpleCommand, Sink, Span};
 
-/// A `tail` that can go.
+/// One or more `tail` at the end of a pipeline that can go.
 pub(super) struct FinalTail {
     /// Index into [`crate::shell::Script::pipelines`].
     pub(super) pipeline: usize,
     /// Index of the stage that writes into it.
     pub(super) stage_before: usize,
-    /// From the end of the stage before it to its own end.
+    /// From the end of the stage before it to the end of the pipeline.
     pub(super) span: Span,
-    /// The simple command.
-    pub(super) text: String,
+    /// The simple commands.
+    pub(super) texts: Vec<String>,
 }
 
-/// Looks for a pipeline of one of `targets` that ends in `tail`. `Err` says why it has to stay.
+/// Looks for pipelines of `targets` that end in `tail`. `Err` says why one has to stay.
 pub(super) fn find(
     subject: Subject<'_>,
     targets: &[usize],
-) -> Option<Result<FinalTail, &'static str>> {
-    subject
-        .script
-        .pipelines
+) -> Vec<Result<FinalTail, &'static str>> {
+    let commands = targets
         .iter()
-        .enumerate()
-        .find_map(|(index, pipeline)| {
-            let holds_target = pipeline.stages.iter().any(|stage| {
-                stage
-                    .simple_command
-                    .is_some_and(|simple| targets.contains(&simple))
-            });
-            let (_, tail) = last_stage(subject, pipeline).filter(|_| holds_target)?;
-            if tail.program().as_deref() != Some("tail") {
-                return None;
-            }
-            Some(may_go(subject, pipeline, tail).and_then(|()| {
-                found(subject, index, pipeline).ok_or("its place in the command isn't known")
-            }))
+        .filter_map(|&at| subject.script.simple_commands.get(at));
+    let written: BTreeSet<usize> = commands
+        .filter_map(|command| match command.place.stdout {
+            Sink::Pipe { pipeline, .. } => Some(pipeline),
+            _ => None,
         })
+        .collect();
+    let pipelines = subject.script.pipelines.iter().enumerate();
+    let held = pipelines.filter(|(index, _)| written.contains(index));
+    held.filter_map(|(index, pipeline)| final_tail(subject, index, pipeline))
+        .collect()
 }
 
-fn last_stage<'a>(subject: Subject<'a>, pipeline: &Pipeline) -> Option<(usize, &'a SimpleCommand)> {
-    let index = pipeline.stages.last()?.simple_command?;
-    Some((index, subject.script.simple_commands.get(index)?))
-}
-
-fn found(subject: Subject<'_>, index: usize, pipeline: &Pipeline) -> Option<FinalTail> {
-    let [.., before, last] = pipeline.stages.as_slice() else {
-        return None;
-    };
-    let span = Span {
-        start: before.span.end,
-        end: last.span.end,
-    };
-    Some(FinalTail {
+fn final_tail(
+    subject: Subject<'_>,
+    index: usize,
+    pipeline: &Pipeline,
+) -> Option<Result<FinalTail, &'static str>> {
+    let tails = pipeline.stages.iter().rev().map_while(|stage| {
+        let command = subject.script.simple_commands.get(stage.simple_command?)?;
+        (command.program().as_deref() == Some("tail")).then_some((stage, command))
+    });
+    let tails: Vec<_> = tails
+        .take(pipeline.stages.len().saturating_sub(1))
+        .collect();
+    let (last, command) = tails.first()?;
+    if let Err(why) = may_go(subject, pipeline, command) {
+        return Some(Err(why));
+    }
+    let gone: Vec<_> = tails
+        .iter()
+        .take_while(|(_, command)| only_counts_lines(command))
+        .collect();
+    let stage_before = pipeline.stages.len().checked_sub(gone.len() + 1)?;
+    let start = pipeline.stages.get(stage_before)?.span.end;
+    let text = |span: Span| subject.source.get(span.start..span.end).map(str::to_owned);
+    Some(Ok(FinalTail {
         pipeline: index,
-        stage_before: pipeline.stages.len().saturating_sub(2),
-        span,
-        text: subject
-            .source
-            .get(last.span.start..last.span.end)?
-            .to_owned(),
-    })
+        stage_before,
+        span: Span {
+            start,
+            end: last.span.end,
+        },
+        texts: gone
+            .iter()
+            .filter_map(|(stage, _)| text(stage.span))
+            .collect(),
+    }))
 }
 
 fn may_go(

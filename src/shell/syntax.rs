@@ -138,6 +138,13 @@ pub struct Stage {
     pub joins_stderr: bool,
 }
 
+impl Redirection {
+    /// `<<` or `<<<` on standard input.
+    pub fn is_here_document(&self) -> bool {
+        self.feeds_stdin && self.shape.contains("<<")
+    }
+}
+
 impl SimpleCommand {
     /// The first byte of the first assignment or word.
     pub fn start(&self) -> Option<usize> {

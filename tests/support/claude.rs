@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -81,12 +81,43 @@ impl Client {
         api: &MessagesApi,
         variables: &[(&str, &str)],
     ) -> Output {
+        self.headless(sandbox, api, variables).output().unwrap()
+    }
+
+    /// The same until the model has had `results`; the client is ended then, because 2.1.20 hangs now and then when
+    /// several tasks ended just before.
+    pub fn run_headless_until(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        variables: &[(&str, &str)],
+        results: usize,
+    ) {
+        let mut command = self.headless(sandbox, api, variables);
+        let mut client = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        super::wait_until("the model has all results", || {
+            (api.results_so_far() >= results || client.try_wait().unwrap().is_some()).then_some(())
+        });
+        client.kill().unwrap();
+        client.wait().unwrap();
+    }
+
+    fn headless(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        variables: &[(&str, &str)],
+    ) -> Command {
         let mut command = sandbox.command(&self.words[0]);
         command.args(&self.words[1..]).args(["-p", "go"]);
         command
             .envs(Self::environment(sandbox, api))
             .envs(variables.iter().copied());
-        command.output().unwrap()
+        command
     }
 
     /// `claude` with these arguments: `plugin …`.

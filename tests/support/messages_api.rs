@@ -69,6 +69,14 @@ impl MessagesApi {
             .unwrap_or_default()
     }
 
+    /// How many tool results the newest request of the main conversation holds.
+    pub fn results_so_far(&self) -> usize {
+        let requests = self.requests.lock().unwrap();
+        requests
+            .last()
+            .map_or(0, |request| tool_results(request).len())
+    }
+
     /// All text that the model was given, in one string.
     pub fn model_was_told(&self) -> String {
         let requests = self.requests();

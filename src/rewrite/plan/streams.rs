@@ -1,0 +1,96 @@
+//! Filters behind a pipe, made to print line by line.
+
+use super::Plan;
+use crate::rewrite::EditKind;
+use crate::rewrite::streaming::{self, Streaming};
+use crate::shell::{Edit, SimpleCommand, Sink};
+
+impl Plan<'_> {
+    /// The command and what it is piped into, made to print line by line: all of them, or none where one of them
+    /// can't.
+    pub(super) fn stream(&mut self, target: usize) {
+        let kind = EditKind::LineBuffered;
+        let mut wanted = Vec::new();
+        for index in self.chain(target) {
+            let Some(command) = self.subject.script.simple_commands.get(index) else {
+                continue;
+            };
+            let program = command.program().unwrap_or_default();
+            if self.subject.script.functions.contains(&program) {
+                return;
+            }
+            match streaming::of(command, self.surroundings.tools) {
+                None => {}
+                Some(Ok(streaming)) => wanted.push((command, streaming)),
+                Some(Err(why)) => return self.leave(kind, why.to_string()),
+            }
+        }
+        for (command, streaming) in wanted {
+            self.stream_one(command, streaming);
+        }
+    }
+
+    fn stream_one(&mut self, command: &SimpleCommand, streaming: Streaming) {
+        let words = streaming.words;
+        let (kind, at, insert) = match streaming.behind {
+            Some(at) => (EditKind::LineBuffered, at, format!(" {words}")),
+            None => (EditKind::Stdbuf, 0, format!("{words} ")),
+        };
+        let (Some(word), Some(end)) = (command.words.get(at), command.words_end()) else {
+            return;
+        };
+        let span = word.span;
+        let position = if streaming.behind.is_some() {
+            span.end
+        } else {
+            span.start
+        };
+        let program = command.program().unwrap_or_default();
+        if !self.same_rules(command, at, position, &insert) {
+            return self.leave(
+                kind,
+                format!("`{program}`: a permission rule would no longer match"),
+            );
+        }
+        let start = self.start_without_markers(command).unwrap_or(span.start);
+        let after = self.slice_with(start, position, &insert, end);
+        if streaming.needs_permission && !self.surroundings.permissions.surely_allow(&after) {
+            return self.leave(
+                kind,
+                format!("the client may ask about `{program}` with `{words}`"),
+            );
+        }
+        self.add(kind, Edit::insertion(position, insert));
+    }
+
+    /// The simple commands that the output of `target` goes through, itself first, as far as they are known.
+    fn chain(&self, target: usize) -> Vec<usize> {
+        let script = self.subject.script;
+        let mut chain = Vec::new();
+        let Some(command) = script
+            .simple_commands
+            .get(target)
+            .filter(|c| c.place.editable)
+        else {
+            return chain;
+        };
+        chain.push(target);
+        let mut sink = command.stdout;
+        while let Sink::Pipe { pipeline, stage } = sink {
+            if self.dropped.contains(&(pipeline, stage)) {
+                break;
+            }
+            let stages = script
+                .pipelines
+                .get(pipeline)
+                .map(|line| line.stages.as_slice());
+            let next = stages.and_then(|stages| stages.get(stage + 1)?.simple_command);
+            let Some(command) = next.and_then(|next| script.simple_commands.get(next)) else {
+                break;
+            };
+            chain.extend(next);
+            sink = command.stdout;
+        }
+        chain
+    }
+}

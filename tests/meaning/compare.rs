@@ -1,0 +1,133 @@
+//! What may differ between a command and its rewrite, by the kinds of its edits, and nothing else.
+
+use std::collections::BTreeSet;
+
+use bg_run::rewrite::{EditKind, PlannedEdit};
+
+use crate::run::Run;
+use crate::stub::{Noted, OPTIONS};
+
+pub(crate) enum Verdict {
+    /// Nothing to compare.
+    NotEdited,
+    Same,
+    /// No shell for bash, endless, or different from run to run.
+    NotComparable,
+    /// How, with both commands.
+    Different(String),
+}
+
+/// Lines that show the text of the command or the time: `set -x`, `time -p`, `set` with the shell's own variables.
+pub(crate) fn is_noise(line: &str) -> bool {
+    const STARTS: &[&str] = &["+", "real ", "user ", "sys ", "BASH_", "_="];
+    STARTS.iter().any(|start| line.starts_with(start))
+}
+
+/// bash counts lines otherwise where it leaves a fork out.
+pub(crate) fn without_line_number(line: &str) -> String {
+    match line
+        .strip_prefix("sh: line ")
+        .and_then(|rest| rest.split_once(':'))
+    {
+        Some((_, rest)) => format!("sh:{rest}"),
+        None => line.to_owned(),
+    }
+}
+
+/// What the edits allow to differ.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each kind of difference"
+)]
+struct Allowed {
+    variable: bool,
+    marker: bool,
+    options: bool,
+    tail: bool,
+}
+
+impl Allowed {
+    fn by(edits: &[PlannedEdit]) -> Self {
+        let has = |kind| edits.iter().any(|planned| planned.kind == kind);
+        Self {
+            variable: has(EditKind::UnbufferedVariable),
+            marker: has(EditKind::TakeOutMarker),
+            options: has(EditKind::UnbufferedOption) || has(EditKind::LineBuffered),
+            tail: has(EditKind::DropTail),
+        }
+    }
+
+    /// A call without what may differ.
+    fn plain(&self, noted: &Noted) -> Noted {
+        let mut noted = noted.clone();
+        if self.variable {
+            noted.environment.remove("PYTHONUNBUFFERED");
+        }
+        if self.marker {
+            noted.environment.remove("BG_RUN");
+        }
+        if self.options {
+            noted.argv.retain(|word| !OPTIONS.contains(&word.as_str()));
+        }
+        noted
+    }
+}
+
+/// How the runs differ in what may not; `None` where they don't.
+pub(crate) fn difference(original: &Run, edited: &Run, edits: &[PlannedEdit]) -> Option<String> {
+    let allowed = Allowed::by(edits);
+    let calls = |run: &Run| -> Vec<Noted> {
+        let mut calls: Vec<Noted> = run.noted.iter().map(|noted| allowed.plain(noted)).collect();
+        calls.sort();
+        calls
+    };
+    let (mut before, after) = (calls(original), calls(edited));
+    if allowed.tail {
+        let is_tail = |call: &Noted| call.argv[0].rsplit('/').next() == Some("tail");
+        let kept = after.iter().filter(|call| is_tail(call)).count();
+        let all = before.iter().filter(|call| is_tail(call)).count();
+        if kept < all {
+            // The calls of another `tail` are among those that are left.
+            before.retain(|call| !is_tail(call) || after.contains(call));
+        }
+    }
+    if before != after {
+        let only = |these: &[Noted], those: &[Noted]| -> Vec<Noted> {
+            these
+                .iter()
+                .filter(|call| !those.contains(call))
+                .cloned()
+                .collect()
+        };
+        return Some(format!(
+            "calls differ\n  only before: {:?}\n  only after: {:?}",
+            only(&before, &after),
+            only(&after, &before)
+        ));
+    }
+    if original.files != edited.files {
+        return Some(format!(
+            "files differ\n  {:?}\n  {:?}",
+            original.files, edited.files
+        ));
+    }
+    if original.status != edited.status && !allowed.tail {
+        return Some(format!(
+            "exit status {:?} became {:?}",
+            original.status, edited.status
+        ));
+    }
+    let differs = if allowed.tail {
+        let own = |line: &&String| !line.starts_with("tail ");
+        let before: BTreeSet<&String> = original.lines.iter().filter(own).collect();
+        !before.is_subset(&edited.lines.iter().collect())
+    } else {
+        original.lines != edited.lines
+    };
+    differs.then(|| {
+        format!(
+            "output differs\n  {:?}\n  {:?}",
+            original.lines, edited.lines
+        )
+    })
+}

@@ -1,0 +1,158 @@
+//! The commands of `../shared/corpus`, where that folder is. They name absolute paths and would write there, so they
+//! run in a root folder of their own, with no network.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use bg_run::policy::Rules;
+
+use crate::compare::Verdict;
+use crate::decided;
+use crate::run::Sandbox;
+
+/// The argument that makes a worker of the test's own binary.
+pub(crate) const WORKER: &str = "--corpus";
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/commands.jsonl")
+}
+
+/// Runs the worker with mounts and a network of its own.
+pub(crate) fn run() {
+    if !corpus().is_file() {
+        return println!("meaning: no corpus here");
+    }
+    if !rustix::process::geteuid().is_root() {
+        return println!("meaning: the corpus needs root, for `chroot`");
+    }
+    let root = tempfile::Builder::new().prefix("bgc").tempdir().unwrap();
+    lay_out(root.path());
+    let mut worker = Command::new("unshare");
+    worker.args(["--mount", "--net", "sh", "-c"]);
+    worker.arg("mount -t proc proc \"$1/proc\" -o ro && exec \"$2\" \"$3\" \"$1\"");
+    worker
+        .arg("sh")
+        .arg(root.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg(WORKER);
+    assert!(worker.status().unwrap().success());
+}
+
+/// bash, the stub, their libraries, and the devices that commands name.
+fn lay_out(root: &Path) {
+    for dir in ["bin", "dev", "proc", "tmp"] {
+        fs::create_dir(root.join(dir)).unwrap();
+    }
+    let copy = |file: &str, to: &Path| {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file, to).unwrap();
+    };
+    let binary = std::env::current_exe().unwrap();
+    copy(binary.to_str().unwrap(), &root.join("bin/stub"));
+    let bash = bg_run::programs::find("bash").unwrap();
+    copy(bash.to_str().unwrap(), &root.join("bin/bash"));
+    for program in [&binary, &bash] {
+        let libraries = Command::new("ldd").arg(program).output().unwrap();
+        for path in String::from_utf8_lossy(&libraries.stdout)
+            .split_whitespace()
+            .filter(|word| word.starts_with('/'))
+        {
+            copy(path, &root.join(path.trim_start_matches('/')));
+        }
+    }
+    let null = Command::new("mknod")
+        .arg("-m666")
+        .arg(root.join("dev/null"))
+        .args(["c", "1", "3"])
+        .status();
+    assert!(null.unwrap().success());
+    for (link, to) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ] {
+        std::os::unix::fs::symlink(to, root.join("dev").join(link)).unwrap();
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    commands: usize,
+    edited: usize,
+    not_comparable: usize,
+    different: Vec<String>,
+}
+
+/// Compares every command.
+pub(crate) fn work(arguments: &[String]) {
+    let root = Path::new(&arguments[0]);
+    let text = fs::read_to_string(corpus()).unwrap();
+    let commands: Vec<String> = text
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["command"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let counts = Mutex::new(Counts::default());
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let (commands, counts) = (&commands, &counts);
+            scope.spawn(move || {
+                let rules = Rules::built_in();
+                for command in commands.iter().skip(thread).step_by(2) {
+                    let sandbox = Sandbox::in_chroot(root);
+                    add_programs(&sandbox, command);
+                    let verdict = sandbox.compare(command, &decided(command, &rules));
+                    let mut counts = counts.lock().unwrap();
+                    counts.commands += 1;
+                    match verdict {
+                        Verdict::NotEdited => {}
+                        Verdict::Same => counts.edited += 1,
+                        Verdict::NotComparable => counts.not_comparable += 1,
+                        Verdict::Different(how) => counts.different.push(how),
+                    }
+                }
+            });
+        }
+    });
+    let counts = counts.into_inner().unwrap();
+    println!(
+        "meaning: {} commands of the corpus, {} of them edited and the same, {} differences, {} not comparable",
+        counts.commands,
+        counts.edited,
+        counts.different.len(),
+        counts.not_comparable
+    );
+    assert!(
+        counts.different.is_empty(),
+        "{}",
+        counts.different.join("\n\n")
+    );
+    assert!(
+        counts.not_comparable < counts.edited / 20,
+        "too many can't be compared"
+    );
+}
+
+/// A stub for each program that `command` names.
+fn add_programs(sandbox: &Sandbox, command: &str) {
+    let script = bg_run::shell::parse(command).unwrap_or_default();
+    let mut names: BTreeSet<String> = script
+        .simple_commands
+        .iter()
+        .filter_map(bg_run::shell::SimpleCommand::program)
+        .collect();
+    names.extend(["pytest", "stdbuf"].map(str::to_owned));
+    for name in names.iter().filter(|name| {
+        name.len() < 200 && !name.contains(['/', '\0']) && !matches!(name.as_str(), "" | "." | "..")
+    }) {
+        let _ = std::os::unix::fs::symlink("/bin/stub", sandbox.path("bin").join(name));
+    }
+}

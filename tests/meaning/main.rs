@@ -1,0 +1,121 @@
+//! Whether a rewritten command means what the original meant, found out by running both under real bash. Every
+//! program is a stub that notes its arguments, its environment and what it reads, and ends by a rule.
+//!
+//! 1,000 generated commands; with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test"
+)]
+
+mod compare;
+mod corpus;
+mod generator;
+mod run;
+mod stub;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bg_run::decision::{Call, Context, Decision, decide};
+use bg_run::policy::{PermissionRules, Rules};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::json;
+
+use compare::Verdict;
+use run::Sandbox;
+
+/// How many commands are generated; the second where everything has to run.
+const CASES: [usize; 2] = [1_000, 20_000];
+const THREADS: u8 = 2;
+
+fn main() {
+    if std::env::var_os(stub::LOG).is_some() {
+        stub::run();
+    }
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        // What test runners ask of a test that has no harness.
+        Some("--list") => return println!("meaning: test"),
+        Some(corpus::WORKER) => return corpus::work(&arguments.collect::<Vec<_>>()),
+        _ => {}
+    }
+    let required = std::env::var("BG_RUN_E2E").is_ok_and(|value| value == "require");
+    generated(CASES[usize::from(required)]);
+    if required {
+        corpus::run();
+    }
+}
+
+/// Decides as for a call that asks for the background, so that as much as possible is edited.
+fn decided(command: &str, rules: &Rules) -> Decision {
+    let permissions = || {
+        let mut permissions = PermissionRules::default();
+        permissions.add_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+        permissions
+    };
+    let call = Call {
+        command,
+        run_in_background: true,
+    };
+    decide(call, rules, &Context::ordinary(&permissions))
+}
+
+fn generated(cases: usize) {
+    let (edited, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (edited, skipped) = (&edited, &skipped);
+            scope.spawn(move || generate(thread, cases / usize::from(THREADS), edited, skipped));
+        }
+    });
+    println!(
+        "meaning: {cases} generated commands, {} of them edited, 0 differences, {} not comparable",
+        edited.load(Ordering::Relaxed),
+        skipped.load(Ordering::Relaxed)
+    );
+    assert!(edited.into_inner() > cases / 2, "too few were edited");
+    assert!(
+        skipped.into_inner() < cases / 50,
+        "too many can't be compared"
+    );
+}
+
+fn generate(thread: u8, cases: usize, edited: &AtomicUsize, skipped: &AtomicUsize) {
+    let rules = Rules::built_in();
+    let sandbox = Sandbox::new();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[thread; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = generator::script();
+    for _ in 0..cases {
+        let mut tree = strategy.new_tree(&mut runner).unwrap();
+        let check = |command: &str| sandbox.compare(command, &decided(command, &rules));
+        match check(&tree.current()) {
+            Verdict::NotEdited => {}
+            Verdict::Same => {
+                edited.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::NotComparable => {
+                skipped.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::Different(_) => {
+                let mut smallest = tree.current();
+                let mut more = tree.simplify();
+                while more {
+                    if matches!(check(&tree.current()), Verdict::Different(_)) {
+                        smallest = tree.current();
+                        more = tree.simplify();
+                    } else {
+                        more = tree.complicate();
+                    }
+                }
+                match check(&smallest) {
+                    Verdict::Different(how) => panic!("{how}"),
+                    _ => skipped.fetch_add(1, Ordering::Relaxed),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A folder in which commands run with nothing but stubs on their `PATH`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bg_run::decision::Decision;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
+
+use crate::compare::{self, Verdict};
+use crate::stub::{self, Noted};
+
+/// How long a command may run before it isn't comparable.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// Read by bash first: `kill` as a builtin would reach out of the sandbox, and what isn't there is a stub too.
+const PRELUDE: &str = "cd \"$BG_RUN_WORK\" || exit 99\nenable -n kill\ncommand_not_found_handle() { exec -a \"$1\" -- \"$BG_RUN_STUB\" \"${@:2}\"; }\n";
+
+/// Programs that the generator names.
+const PROGRAMS: &[&str] = &[
+    "awk", "bash", "cargo", "cat", "conda", "cut", "date", "docker", "env", "grep", "head", "jq",
+    "ls", "make", "nice", "npm", "pytest", "python", "python3", "rg", "sed", "sort", "stdbuf",
+    "sudo", "tail", "tee", "timeout", "tr", "uniq", "uv", "wc",
+];
+
+pub(crate) struct Sandbox {
+    root: tempfile::TempDir,
+    /// `bash` and its leading arguments.
+    shell: Vec<String>,
+    /// The folder as the shell sees it.
+    seen_as: PathBuf,
+}
+
+/// Looked up on the test's own `PATH`, not on that of the stubs.
+fn program(name: &str) -> String {
+    bg_run::programs::find(name).unwrap().display().to_string()
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) noted: Vec<Noted>,
+    /// Each with its lines in order: concurrent writers come in any.
+    pub(crate) files: BTreeMap<PathBuf, Vec<String>>,
+    pub(crate) status: Option<i32>,
+    /// Of both streams.
+    pub(crate) lines: BTreeSet<String>,
+    /// It was ended from outside.
+    pub(crate) ended: bool,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        adopt_orphans();
+        let root = tempfile::Builder::new().prefix("bgm").tempdir().unwrap();
+        let seen_as = root.path().to_owned();
+        let sandbox = Self {
+            root,
+            shell: vec![program("bash")],
+            seen_as,
+        };
+        let binary = std::env::current_exe().unwrap();
+        fs::create_dir(sandbox.path("bin")).unwrap();
+        for program in PROGRAMS {
+            std::os::unix::fs::symlink(&binary, sandbox.path("bin").join(program)).unwrap();
+        }
+        fs::write(sandbox.path("prelude"), PRELUDE).unwrap();
+        sandbox
+    }
+
+    /// In a folder that `chroot` makes the root.
+    pub(crate) fn in_chroot(root: &Path) -> Self {
+        adopt_orphans();
+        let inside = tempfile::Builder::new()
+            .prefix("s")
+            .tempdir_in(root.join("tmp"))
+            .unwrap();
+        fs::create_dir(inside.path().join("bin")).unwrap();
+        fs::write(inside.path().join("prelude"), PRELUDE).unwrap();
+        let seen_as = Path::new("/").join(inside.path().strip_prefix(root).unwrap());
+        let shell = vec![
+            program("chroot"),
+            root.display().to_string(),
+            "/bin/bash".to_owned(),
+        ];
+        Self {
+            root: inside,
+            shell,
+            seen_as,
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Runs `command` before and after its edits.
+    pub(crate) fn compare(&self, command: &str, decision: &Decision) -> Verdict {
+        let after = &decision.rewrite.command;
+        if after == command {
+            return Verdict::NotEdited;
+        }
+        if !Self::parses(command) {
+            return Verdict::NotComparable;
+        }
+        if !Self::parses(after) {
+            return Verdict::Different(format!("no shell any more:\n{command}\n---\n{after}"));
+        }
+        let original = self.run(command);
+        let edited = self.run(after);
+        if original.ended && edited.ended {
+            return Verdict::NotComparable;
+        }
+        let Some(how) = compare::difference(&original, &edited, &decision.rewrite.edits) else {
+            return Verdict::Same;
+        };
+        // What differs from run to run says nothing.
+        for _ in 0..3 {
+            let again = self.run(command);
+            if again != original || self.run(after) != edited {
+                return Verdict::NotComparable;
+            }
+        }
+        Verdict::Different(format!("{how}\n{command}\n---\n{after}"))
+    }
+
+    fn parses(command: &str) -> bool {
+        let mut bash = Command::new("bash");
+        bash.args(["-n", "-c", command])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        bash.status().unwrap().success()
+    }
+
+    fn run(&self, command: &str) -> Run {
+        let work = self.path("work");
+        let _ = fs::remove_dir_all(&work);
+        fs::create_dir_all(work.join("sub")).unwrap();
+        fs::write(work.join("in"), "one\ntwo\n").unwrap();
+        std::os::unix::fs::symlink(self.seen_as.join("bin/pytest"), work.join("run.sh")).unwrap();
+        let log = self.path("log");
+        let _ = fs::remove_file(&log);
+        let seen = |name: &str| self.seen_as.join(name);
+        let (output, writer) = std::io::pipe().unwrap();
+        let mut shell = Command::new(&self.shell[0]);
+        shell
+            .args(&self.shell[1..])
+            .args(["--norc", "--noprofile", "-c", command, "sh"])
+            .env_clear()
+            .env("PATH", seen("bin"))
+            .env("HOME", seen("work"))
+            .env("TIMEFORMAT", "")
+            .env("BASH_ENV", seen("prelude"))
+            .env("BG_RUN_WORK", seen("work"))
+            .env("BG_RUN_STUB", seen("bin/pytest"))
+            .env(stub::LOG, seen("log"))
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .process_group(0);
+        let (ended, status, said) = finish(shell, output);
+        Run {
+            noted: noted(&log),
+            files: files(&work),
+            status,
+            lines: said
+                .lines()
+                .filter(|line| !compare::is_noise(line))
+                .map(compare::without_line_number)
+                .collect(),
+            ended,
+        }
+    }
+}
+
+fn adopt_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+}
+
+/// Waits until the last process of the group is gone.
+fn finish(mut shell: Command, mut output: std::io::PipeReader) -> (bool, Option<i32>, String) {
+    let mut child = shell.spawn().unwrap();
+    // Its copy of the pipe's end would keep the reader waiting.
+    drop(shell);
+    let group = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let watched = std::sync::Arc::clone(&over);
+    let watch = std::thread::spawn(move || {
+        let end = Instant::now() + LIMIT;
+        while !watched.load(std::sync::atomic::Ordering::Relaxed) {
+            if Instant::now() > end {
+                let _ = kill_process_group(group, Signal::KILL);
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(200));
+        }
+        false
+    });
+    let mut said = Vec::new();
+    let _ = output.read_to_end(&mut said);
+    let status = child.wait().unwrap();
+    // What `&` started is this process's child now.
+    while waitpgid(group, WaitOptions::empty()).is_ok() {}
+    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    watch.thread().unpark();
+    let ended = watch.join().unwrap() || status.code().is_none();
+    (
+        ended,
+        status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+fn noted(log: &Path) -> Vec<Noted> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let mut noted: Vec<Noted> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    noted.sort();
+    noted
+}
+
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<String>> {
+    let mut found = BTreeMap::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                dirs.push(path);
+            } else if entry.file_type().unwrap().is_file() {
+                let bytes = fs::read(&path).unwrap_or_default();
+                let text = String::from_utf8_lossy(&bytes);
+                let mut lines: Vec<String> = text
+                    .lines()
+                    .filter(|line| !compare::is_noise(line))
+                    .map(str::to_owned)
+                    .collect();
+                lines.sort();
+                found.insert(path, lines);
+            }
+        }
+    }
+    found
+}
