@@ -27,13 +27,15 @@ pub enum Treatment {
 pub enum Open {
     /// Never; the path is told.
     Never,
+    /// For the first task of a session.
+    First,
     /// Whenever a task starts.
     #[default]
     Always,
 }
 
 /// `config.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Say what would be done, and do nothing.
@@ -44,8 +46,36 @@ pub struct Config {
     pub subagents: Treatment,
     /// When to open outputs.
     pub open: Open,
-    /// The editor's command, a word an element; `{file}` and `{line}` are put in.
-    pub editor: Option<Vec<String>>,
+    /// The editor, instead of the one around or on the `PATH`.
+    pub editor: Option<EditorChoice>,
+    /// How many outputs of a session are opened.
+    pub max_tabs: usize,
+    /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or `WezTerm`.
+    pub pane: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            headless: Treatment::default(),
+            subagents: Treatment::default(),
+            open: Open::default(),
+            editor: None,
+            max_tabs: 5,
+            pane: false,
+        }
+    }
+}
+
+/// An editor as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum EditorChoice {
+    /// One that is known: `cursor`.
+    Name(String),
+    /// Any, by its command, a word an element; `{file}` and `{line}` are put in.
+    Command(Vec<String>),
 }
 
 /// Everything that was set, and what was wrong with it.
@@ -155,7 +185,7 @@ fn parse_config(text: &str) -> Result<Config, Problem> {
         message: message.to_owned(),
     };
     let config: Config = toml::from_str(text).map_err(|error| Problem::from_toml(text, &error))?;
-    if let Some(editor) = &config.editor
+    if let Some(EditorChoice::Command(editor)) = &config.editor
         && !editor.iter().any(|word| word.contains("{file}"))
     {
         let mend = "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]";
@@ -174,6 +204,8 @@ mod tests {
             parse_config("dry-run = true\nheadless = 'background'\neditor = ['vi', '{file}']\n")
                 .unwrap();
         assert!(config.dry_run);
+        assert_eq!(config.max_tabs, 5);
+        assert!(parse_config("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),

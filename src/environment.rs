@@ -103,3 +103,49 @@ pub fn search_path() -> Vec<PathBuf> {
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default()
 }
+
+/// `VSCODE_IPC_HOOK_CLI`: the socket of the window around, in a remote window and in code-server.
+pub fn vscode_socket() -> Option<PathBuf> {
+    path("VSCODE_IPC_HOOK_CLI")
+}
+
+/// `VSCODE_GIT_ASKPASS_MAIN`: a file of the editor whose terminal this is.
+pub fn vscode_askpass() -> Option<PathBuf> {
+    path("VSCODE_GIT_ASKPASS_MAIN")
+}
+
+/// What the variables of an editor's terminal say of it, in one text (measured and read in VS Code 1.139; the forks
+/// from memory). All forks set `TERM_PROGRAM=vscode`.
+pub fn editor_marks() -> String {
+    let cursor = variable("CURSOR_TRACE_ID").map(|_| "cursor".to_owned());
+    let names = [
+        "VSCODE_GIT_ASKPASS_MAIN",
+        "__CFBundleIdentifier",
+        "TERM_PROGRAM",
+    ]
+    .map(text);
+    let version = text("TERM_PROGRAM_VERSION").filter(|version| version.ends_with("-insider"));
+    let marks = [cursor, version].into_iter().chain(names).flatten();
+    marks.collect::<Vec<_>>().join("\n")
+}
+
+/// The folders in which VS Code makes its sockets: `XDG_RUNTIME_DIR`, `TMPDIR`, `/tmp`.
+pub fn socket_dirs() -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    let all = [
+        path("XDG_RUNTIME_DIR"),
+        path("TMPDIR"),
+        Some(PathBuf::from("/tmp")),
+    ];
+    for dir in all.into_iter().flatten() {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    dirs
+}
+
+/// Whether a variable of this name is set: the marks of terminal multiplexers.
+pub fn is_set(name: &str) -> bool {
+    variable(name).is_some()
+}

@@ -20,4 +20,5 @@ pub mod session;
 pub mod settings;
 pub mod shell;
 pub mod task;
+pub mod task_notes;
 pub mod viewer;

@@ -116,6 +116,27 @@ pub fn is_own_file(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.uid() == user_id())
 }
 
+/// The line by which the client ends a task's output (measured, 2.1.90 to 2.1.330).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footer {
+    /// `[exited with code N]`
+    Exited(i32),
+    /// `[killed]`
+    Killed,
+}
+
+impl Footer {
+    /// The footer at the end of `text`.
+    pub fn of(text: &str) -> Option<Self> {
+        let line = text.trim_end_matches('\n').rsplit('\n').next()?;
+        if line.ends_with("[killed]") {
+            return Some(Self::Killed);
+        }
+        let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
+        code.parse().ok().map(Self::Exited)
+    }
+}
+
 /// A task output on this machine.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -156,6 +177,27 @@ pub fn outputs() -> Vec<Output> {
     outputs
 }
 
+/// The output of the task whose id is `id` or starts with it, the newest of several; a whole id wins.
+pub fn find(id: &TaskId) -> Option<Output> {
+    let named = |output: &Output, whole: bool| {
+        let stem = output
+            .path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        if whole {
+            stem == id.as_str()
+        } else {
+            stem.starts_with(id.as_str())
+        }
+    };
+    let outputs = outputs();
+    let whole = outputs.iter().find(|output| named(output, true));
+    whole
+        .or_else(|| outputs.iter().find(|output| named(output, false)))
+        .cloned()
+}
+
 fn folders_at(root: &Path, depth: usize) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     for _ in 0..depth {
@@ -183,6 +225,23 @@ mod tests {
             slug: "-home-u-proj".to_owned(),
             tmp: tmp.to_owned(),
             notes: None,
+        }
+    }
+
+    #[test]
+    fn the_last_line_tells_the_end() {
+        for (text, footer) in [
+            ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
+            (
+                "no newline[exited with code 130]",
+                Some(Footer::Exited(130)),
+            ),
+            ("[killed]\n", Some(Footer::Killed)),
+            ("[exited with code 0]\nmore\n", None),
+            ("[exited with code x]", None),
+            ("", None),
+        ] {
+            assert_eq!(Footer::of(text), footer, "{text}");
         }
     }
 

@@ -264,36 +264,28 @@ fn launched(sandbox: &Sandbox, id: &str) -> (Value, std::path::PathBuf) {
 fn the_output_of_a_background_call_is_opened_and_told() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let (mut event, output) = launched(&sandbox, "bxatg1f4y");
     let tmp = sandbox.path("tmp").display().to_string();
-    for (key, words) in [
-        (None, ""),
-        (Some("backgroundedByUser"), " (moved there by you)"),
+    for (id, key, words) in [
+        ("bxatg1f4y", None, ""),
+        ("b2", Some("backgroundedByUser"), " (moved there by you)"),
     ] {
+        let (mut event, output) = launched(&sandbox, id);
         if let Some(key) = key {
             event["tool_response"][key] = true.into();
         }
-        event["tool_use_id"] = format!("toolu_{words}")
-            .replace([' ', '(', ')'], "_")
-            .into();
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
         let line = answer["systemMessage"].as_str().unwrap();
         assert_eq!(
             line,
             format!(
-                "bg-run: task bxatg1f4y runs in the background{words}; opening its output in VS Code: {}",
+                "bg-run: task {id} runs in the background{words}; opening its output in VS Code: {}",
                 output.display()
             )
         );
         let told = answer["hookSpecificOutput"]["additionalContext"]
             .as_str()
             .unwrap();
-        for part in [
-            "bxatg1f4y",
-            output.to_str().unwrap(),
-            "do not poll",
-            "notified",
-        ] {
+        for part in [id, output.to_str().unwrap(), "do not poll", "notified"] {
             assert!(told.contains(part), "{told}");
         }
         assert_eq!(answer["hookSpecificOutput"]["updatedInput"], Value::Null);
@@ -332,6 +324,32 @@ fn a_log_that_the_command_writes_itself_is_what_is_opened() {
         Some(read(&said)).filter(|said| !said.is_empty())
     });
     assert!(words.contains(log.to_str().unwrap()), "{words}");
+}
+
+#[test]
+fn a_session_gets_no_file_twice_and_only_so_many() {
+    let sandbox = Sandbox::new();
+    sandbox.fake_editor();
+    let tmp = sandbox.path("tmp").display().to_string();
+    let told = |id: &str| {
+        let (event, _) = launched(&sandbox, id);
+        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+        answer["systemMessage"].as_str().unwrap().to_owned()
+    };
+    sandbox.write("home/.config/bg-run/config.toml", "max-tabs = 2\n");
+    for (id, part) in [
+        ("b1", "opening its output in VS Code"),
+        ("b1", "open in VS Code already"),
+        ("b2", "opening its output in VS Code"),
+        ("b3", "not opened: 2 outputs of this session are open"),
+        ("b2", "open in VS Code already"),
+    ] {
+        let line = told(id);
+        assert!(line.contains(part), "{line}");
+    }
+    sandbox.write("home/.config/bg-run/config.toml", "open = 'first'\n");
+    let line = told("b4");
+    assert!(line.contains("not opened: only the first output"), "{line}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {
     let context = Context::ordinary(&permissions);
     let call = Call {
         command,
-        run_in_background: command.len() % 2 == 0,
+        run_in_background: command.len().is_multiple_of(2),
     };
     let decision = decide(call, rules, &context);
     (decision.outcome, decision.rewrite.command)

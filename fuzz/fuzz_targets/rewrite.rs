@@ -41,7 +41,9 @@ fuzz_target!(|bytes: &[u8]| {
         };
         assert!(as_planned, "{planned:?} isn't what its kind says, in {source:?}");
     }
-    assert_eq!(decided(after).rewrite.command, *after, "a second rewrite changes {source:?}");
+    // Without `BG_RUN=on`, a second call is another question.
+    let marked = edits.iter().any(|planned| planned.kind == EditKind::TakeOutMarker);
+    assert!(marked || decided(after).rewrite.command == *after, "a second rewrite changes {source:?}");
     assert!(!is_shell(&source) || is_shell(after), "{source:?} became {after:?}, which is no shell");
 });
 

@@ -24,7 +24,11 @@ done
 echo 'the model is saved' >&2
 ";
 const COMMAND: &str = "sh ./train.sh --epochs 5 | tail -3";
-const SESSION: &str = "5e551014-demo";
+/// Another for each demo: only so many outputs of a session are opened.
+fn session() -> String {
+    format!("demo-{}", std::process::id())
+}
+
 const TASK: &str = "demo1";
 
 /// Shows the three steps and waits for the task.
@@ -62,12 +66,10 @@ pub(super) fn run() -> Result<ExitCode> {
     println!("   {line}\n");
 
     let viewer = Viewer::find(&Configuration::settings().config);
-    let shown_in_editor = matches!(viewer, Viewer::Editor { .. });
+    let shown_in_editor = viewer.is_ok();
     match viewer {
-        Viewer::Editor { name, .. } => println!("3. Watch it grow in {name}, and here:\n"),
-        Viewer::Nothing { .. } => {
-            println!("3. There is no editor to open it in, so here it is as it grows:\n");
-        }
+        Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),
+        Err(_) => println!("3. There is no editor to open it in, so here it is as it grows:\n"),
     }
     let status = follow(&mut task, &output)?;
     if shown_in_editor {
@@ -85,8 +87,8 @@ pub(super) fn run() -> Result<ExitCode> {
 fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Value {
     json!({
         "hook_event_name": name,
-        "session_id": SESSION,
-        "transcript_path": project.join("projects/demo").join(format!("{SESSION}.jsonl")),
+        "session_id": session(),
+        "transcript_path": project.join("projects/demo").join(format!("{}.jsonl", session())),
         "cwd": project,
         "tool_name": "Bash",
         "tool_input": tool_input,
@@ -116,7 +118,7 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
 /// Starts the command in the background, its output where the client's newest layout has it.
 fn launch(project: &Path, command: &str) -> Result<(Child, std::path::PathBuf)> {
     let uid = rustix::process::geteuid().as_raw();
-    let tasks = project.join(format!("claude-{uid}/demo/{SESSION}/tasks"));
+    let tasks = project.join(format!("claude-{uid}/demo/{}/tasks", session()));
     fs::create_dir_all(&tasks)?;
     let path = tasks.join(format!("{TASK}.output"));
     let output = File::create(&path)?;

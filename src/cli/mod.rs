@@ -5,6 +5,8 @@ mod explain;
 mod install;
 mod open;
 mod rules;
+mod tail;
+mod tasks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,12 +66,30 @@ enum Command {
     },
     /// Open the output of a background task; without an argument, of the newest
     Open {
-        /// A task's id, or a file
+        /// A task's id or the start of it, or a file
+        #[arg(value_name = "TASK|PATH")]
+        target: Vec<String>,
+        /// Started by the hook: log instead of printing
+        #[arg(long, hide = true, requires = "project")]
+        detached: bool,
+        /// Where the user works
+        #[arg(long, hide = true)]
+        project: Option<PathBuf>,
+    },
+    /// Follow the output of a background task here, and end with its exit status
+    Tail {
+        /// A task's id or the start of it, or a file; without it, the newest
         #[arg(value_name = "TASK|PATH")]
         target: Option<String>,
-        /// Started by the hook: log instead of printing
+        /// In a pane of its own: wait for a key at the end
         #[arg(long, hide = true)]
-        detached: bool,
+        pane: bool,
+    },
+    /// List the background tasks, the newest first
+    Tasks {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// See it work: a long command goes to the background and its output opens, without Claude Code
     Demo,
@@ -130,7 +150,14 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Install { target } => install::install(target.scope, target.dry_run),
         Command::Uninstall { target } => install::uninstall(target.scope, target.dry_run),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
-        Command::Open { target, detached } => open::run(target.as_deref(), detached),
+        Command::Open {
+            target,
+            detached: true,
+            project,
+        } => Ok(open::run_detached(&target, &project.unwrap_or_default())),
+        Command::Open { target, .. } => open::run(target.first().map(String::as_str)),
+        Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
+        Command::Tasks { json } => tasks::run(json),
         Command::Demo => demo::run(),
         Command::Completions { shell } => {
             let mut cli = Cli::command();

@@ -8,14 +8,15 @@ use serde_json::Value;
 
 use super::answer::{Answer, ForModel};
 use super::input::Input;
-use crate::configuration::Configuration;
+use crate::configuration::{Config, Configuration};
 use crate::decision::Call;
 use crate::folders;
 use crate::log;
 use crate::once;
 use crate::session::Session;
 use crate::task::{ClientSession, TaskId};
-use crate::viewer::{self, Viewer};
+use crate::task_notes::Note;
+use crate::viewer::{self, Allowance, Underway, Viewer};
 
 /// The answer to a call; `None` where it didn't go to the background.
 pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
@@ -46,24 +47,57 @@ pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
         ));
     }
     let own_log = own_log(input, session, &configuration);
-    let Some(file) = own_log.as_ref().or(output.as_ref()) else {
+    note(input, &task, own_log.clone());
+    let files: Vec<&Path> = [&own_log, &output]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    let Some(first) = files.first() else {
         return Some(without_file(input, &task));
     };
-    let shown = match Viewer::find(config) {
-        Viewer::Editor { name, .. } => match viewer::open_detached(file) {
-            Ok(()) => Shown::In(name),
-            Err(error) => {
-                log::line(&format!("PostToolUse: {error:#}"));
-                Shown::Not(error.to_string())
-            }
-        },
-        Viewer::Nothing { why } => Shown::Not(why.to_owned()),
-    };
-    let files = Files {
-        shown: file,
+    let shown = show(input, config, &files);
+    let told_files = Files {
+        shown: first,
         rest: own_log.as_ref().and(output.as_deref()),
     };
-    Some(told(input, &task, &files, &shown))
+    Some(told(input, &task, &told_files, &shown))
+}
+
+/// Starts the opener for the first of `files` that is there, where the session may have one more.
+fn show(input: &Input, config: &Config, files: &[&Path]) -> Shown {
+    let viewer = match Viewer::find(config) {
+        Ok(viewer) => viewer,
+        Err(why) => return Shown::Not(why),
+    };
+    let first = files.first().copied().unwrap_or(Path::new(""));
+    match viewer::allow(&input.session_id, first, config) {
+        Allowance::Granted => {}
+        Allowance::OpenAlready => return Shown::Already(viewer.name),
+        Allowance::Refused(why) => return Shown::Not(why),
+    }
+    match viewer::show_detached(&viewer, files, &folders::project_dir(&input.cwd)) {
+        Ok(Underway::In(name)) => Shown::In(name),
+        Ok(Underway::Not(why)) => Shown::Not(why),
+        Err(error) => {
+            log::line(&format!("PostToolUse: {error:#}"));
+            Shown::Not(error.to_string())
+        }
+    }
+}
+
+/// For `bg-run tasks`.
+fn note(input: &Input, task: &TaskId, log: Option<PathBuf>) {
+    let note = Note {
+        id: task.as_str().to_owned(),
+        command: input.bash_command().unwrap_or_default().to_owned(),
+        cwd: input.cwd.clone(),
+        started: jiff::Timestamp::now().to_string(),
+        log,
+    };
+    if let Err(error) = note.write() {
+        log::line(&format!("PostToolUse: {error:#}"));
+    }
 }
 
 /// The first log that the command writes itself.
@@ -86,6 +120,8 @@ struct Files<'a> {
 }
 
 enum Shown {
+    /// Open in this editor since an earlier task.
+    Already(String),
     /// Being opened in this editor.
     In(String),
     /// Not opened, for this reason.
@@ -111,8 +147,12 @@ fn told(input: &Input, task: &TaskId, files: &Files<'_>, shown: &Shown) -> Answe
             format!("opening its {what} in {editor}: {file}"),
             format!("and is being opened in the user's {editor}"),
         ),
+        Shown::Already(editor) => (
+            format!("its {what} is open in {editor} already: {file}"),
+            format!("and is open in the user's {editor} already"),
+        ),
         Shown::Not(why) => (
-            format!("{what}: {file} (not opened: {why}; follow it with `tail -F`)"),
+            format!("{what}: {file} (not opened: {why}; follow it with `bg-run tail {id}`)"),
             "which the user can follow".to_owned(),
         ),
     };

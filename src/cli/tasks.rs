@@ -1,0 +1,190 @@
+//! `bg-run tasks`: the background tasks of this machine's sessions.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::task::{self, Footer, TaskId};
+use crate::task_notes::Note;
+
+/// How much of a command a line shows, in characters.
+const SHOWN: usize = 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Its output is held open by a process, or nobody can tell.
+    Running,
+    /// It ended by itself.
+    Exited,
+    /// It was ended.
+    Killed,
+    /// No footer, and no process holds its output open: its session is gone.
+    Lost,
+}
+
+#[derive(Debug, Serialize)]
+struct Task {
+    id: String,
+    state: State,
+    /// Since it was started, else since it last wrote.
+    age_seconds: u64,
+    command: Option<String>,
+    /// Of the output, in bytes.
+    size: u64,
+    exit: Option<i32>,
+    file: PathBuf,
+    log: Option<PathBuf>,
+}
+
+/// Lists them, the newest first.
+pub(super) fn run(json: bool) -> Result<ExitCode> {
+    let open = open_files();
+    let tasks: Vec<Task> = task::outputs()
+        .into_iter()
+        .map(|output| task_of(output, open.as_deref()))
+        .collect();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&tasks)?);
+    } else if tasks.is_empty() {
+        println!("No task has written any output yet.");
+    } else {
+        print!("{}", table(&tasks));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
+    let id = output
+        .path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let note = TaskId::new(&id).and_then(|id| Note::of(&id));
+    let footer = footer(&output.path);
+    let held = open.is_none_or(|open| open.contains(&output.path));
+    let started = note
+        .as_ref()
+        .and_then(|note| note.started.parse::<jiff::Timestamp>().ok());
+    let since = started.map_or(output.modified, SystemTime::from);
+    Task {
+        state: match footer {
+            Some(Footer::Exited(_)) => State::Exited,
+            Some(Footer::Killed) => State::Killed,
+            None if held => State::Running,
+            None => State::Lost,
+        },
+        exit: match footer {
+            Some(Footer::Exited(code)) => Some(code),
+            _ => None,
+        },
+        age_seconds: since.elapsed().unwrap_or_default().as_secs(),
+        size: output.path.metadata().map_or(0, |metadata| metadata.len()),
+        command: note.as_ref().map(|note| note.command.clone()),
+        log: note.and_then(|note| note.log),
+        file: output.path,
+        id,
+    }
+}
+
+fn footer(path: &Path) -> Option<Footer> {
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(200)))
+        .ok()?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end).ok()?;
+    Footer::of(&String::from_utf8_lossy(&end))
+}
+
+/// The files that this user's processes hold open; `None` where the system doesn't tell (it does on Linux).
+fn open_files() -> Option<Vec<PathBuf>> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    let descriptors = processes
+        .flatten()
+        .filter_map(|entry| std::fs::read_dir(entry.path().join("fd")).ok());
+    let files = descriptors.flat_map(|fds| {
+        fds.flatten()
+            .filter_map(|fd| std::fs::read_link(fd.path()).ok())
+    });
+    Some(
+        files
+            .filter(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == "output")
+            })
+            .collect(),
+    )
+}
+
+fn table(tasks: &[Task]) -> String {
+    let rows = tasks.iter().map(|task| {
+        let state = match (task.state, task.exit) {
+            (State::Exited, Some(code)) => format!("exit {code}"),
+            (State::Killed, _) => "killed".to_owned(),
+            (State::Lost, _) => "lost".to_owned(),
+            _ => "running".to_owned(),
+        };
+        let command = task.command.as_deref().unwrap_or("-").replace('\n', "␤");
+        let clipped: String = command.chars().take(SHOWN).collect();
+        let command = if clipped == command {
+            clipped
+        } else {
+            clipped + "…"
+        };
+        let file = task
+            .log
+            .as_ref()
+            .unwrap_or(&task.file)
+            .display()
+            .to_string();
+        [
+            task.id.clone(),
+            state,
+            age(task.age_seconds),
+            size(task.size),
+            command,
+            file,
+        ]
+    });
+    let header = ["TASK", "STATE", "AGE", "SIZE", "COMMAND", "FILE"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let line = |row: &[String; 6]| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+fn age(seconds: u64) -> String {
+    let age = Duration::from_secs(seconds);
+    match age.as_secs() {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7200 => format!("{} min", s / 60),
+        s @ ..172_800 => format!("{} h", s / 3600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..=999 => format!("{bytes} B"),
+        1000..=999_999 => format!("{} kB", bytes / 1000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}

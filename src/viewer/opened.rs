@@ -1,0 +1,69 @@
+//! Which files were opened for a session: none twice, and only so many.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::configuration::{Config, Open};
+use crate::folders;
+
+/// After this a session's list is forgotten.
+const KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// Whether a file may be opened now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowance {
+    /// It may, and is noted as opened.
+    Granted,
+    /// It is open already.
+    OpenAlready,
+    /// The settings allow no more.
+    Refused(String),
+}
+
+/// Asks for `file` in the session with this id, which comes from outside.
+pub fn allow(session: &str, file: &Path, config: &Config) -> Allowance {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let named = (1..=64).contains(&session.len()) && session.bytes().all(plain);
+    let Some(all) = folders::state_dir()
+        .map(|dir| dir.join("opened"))
+        .filter(|_| named)
+    else {
+        return Allowance::Granted;
+    };
+    forget_old(&all);
+    let folder = all.join(session);
+    if fs::create_dir_all(&folder).is_err() {
+        return Allowance::Granted;
+    }
+    let mut hasher = DefaultHasher::new();
+    file.hash(&mut hasher);
+    let note = folder.join(format!("{:016x}", hasher.finish()));
+    if note.exists() {
+        return Allowance::OpenAlready;
+    }
+    let so_many = fs::read_dir(&folder).map_or(0, Iterator::count);
+    if config.open == Open::First && so_many > 0 {
+        return Allowance::Refused("only the first output of a session is".to_owned());
+    }
+    if so_many >= config.max_tabs {
+        return Allowance::Refused(format!("{so_many} outputs of this session are open"));
+    }
+    match File::create_new(&note) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Allowance::OpenAlready,
+        _ => Allowance::Granted,
+    }
+}
+
+fn forget_old(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) {
+            // Another process may have been faster.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A pane beside this one, in a terminal that can split, with the output followed in it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::environment;
+
+/// A terminal that splits: the variable that it sets, and the command that opens a pane and keeps the focus where it
+/// is, as far as it can.
+struct Splitter {
+    name: &'static str,
+    variable: &'static str,
+    command: &'static [&'static str],
+}
+
+#[rustfmt::skip]
+const SPLITTERS: &[Splitter] = &[
+    Splitter { name: "tmux", variable: "TMUX", command: &["tmux", "split-window", "-d", "-h"] },
+    Splitter { name: "zellij", variable: "ZELLIJ", command: &["zellij", "run", "--direction", "right", "--"] },
+    Splitter { name: "kitty", variable: "KITTY_WINDOW_ID", command: &["kitten", "@", "launch", "--type=window", "--keep-focus"] },
+    Splitter { name: "WezTerm", variable: "WEZTERM_PANE", command: &["wezterm", "cli", "split-pane", "--right", "--"] },
+];
+
+/// Follows `file` in a pane; gives the terminal's name.
+///
+/// # Errors
+///
+/// When this is no terminal that splits, or it doesn't.
+pub(super) fn open(file: &Path) -> Result<&'static str> {
+    let Some(splitter) = SPLITTERS
+        .iter()
+        .find(|splitter| environment::is_set(splitter.variable))
+    else {
+        bail!("this is no tmux, zellij, kitty or WezTerm");
+    };
+    let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
+    let (first, rest) = splitter.command.split_first().context("no command")?;
+    let mut words: Vec<std::ffi::OsString> = rest.iter().map(Into::into).collect();
+    words.extend([
+        program.into(),
+        "tail".into(),
+        "--pane".into(),
+        "--".into(),
+        file.into(),
+    ]);
+    let output = duct::cmd(*first, words)
+        .stdin_null()
+        .stdout_null()
+        .stderr_capture()
+        .unchecked()
+        .run()
+        .with_context(|| format!("`{first}` can't be started"))?;
+    if !output.status.success() {
+        bail!(
+            "{} opens no pane: {}",
+            splitter.name,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(splitter.name)
+}

@@ -1,0 +1,252 @@
+//! The sockets of VS Code's remote windows, which the `code` command speaks to as well.
+//!
+//! They speak HTTP: `POST /` with a JSON body. Of each window there is one, and one of each of its terminals; dead
+//! ones stay behind, and some of the same name never answer (measured, VS Code 1.139).
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::environment;
+
+/// How long a window may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
+
+/// Only so many sockets are asked: each is a connection, and dead ones pile up.
+const MAX_ASKED: usize = 64;
+
+/// The socket of a window that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) path: PathBuf,
+    /// The process behind it: the same for all sockets of a window.
+    process: u64,
+}
+
+/// Asks the socket for its window.
+///
+/// # Errors
+///
+/// When nobody answers there, or not within two seconds.
+pub(super) fn probe(path: &Path) -> Result<Live> {
+    let process = post(path, &json!({"type": "status"}))?;
+    Ok(Live {
+        path: path.to_owned(),
+        process,
+    })
+}
+
+/// Has the window open `file`, at its end.
+///
+/// # Errors
+///
+/// When the window doesn't say that it does.
+pub(super) fn open(live: &Live, file: &Path) -> Result<()> {
+    let request = json!({
+        "type": "open",
+        "fileURIs": [format!("{}:{}", file_uri(file), super::LAST_LINE)],
+        "folderURIs": [],
+        "gotoLineMode": true,
+        "forceReuseWindow": true,
+    });
+    post(&live.path, &request).map(|_| ())
+}
+
+/// RFC 8089, with the bytes that RFC 3986 reserves percent-encoded.
+fn file_uri(file: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut uri = "file://".to_owned();
+    for &byte in file.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
+/// Sends a request and hands back the process that answered.
+fn post(path: &Path, body: &Value) -> Result<u64> {
+    let shown = path.display();
+    let mut stream = UnixStream::connect(path).with_context(|| format!("{shown} is dead"))?;
+    stream.set_read_timeout(Some(ANSWER_WAIT))?;
+    stream.set_write_timeout(Some(ANSWER_WAIT))?;
+    let process = owner(path, &stream)?;
+    let body = body.to_string();
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    let mut part = [0; 512];
+    while !answer.contains(&b'\n') {
+        match stream.read(&mut part) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(part.get(..read).unwrap_or_default()),
+            Err(_) => bail!("{shown} doesn't answer: no window is connected to it"),
+        }
+    }
+    let line = String::from_utf8_lossy(&answer);
+    let line = line.lines().next().unwrap_or_default();
+    if line.split(' ').nth(1) != Some("200") {
+        bail!("{shown} answers `{line}`");
+    }
+    Ok(process)
+}
+
+/// The process behind the socket, which has to be this user's.
+#[cfg(target_os = "linux")]
+fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    if peer.uid != rustix::process::geteuid() {
+        bail!("{} is another user's", path.display());
+    }
+    Ok(u64::from(peer.pid.as_raw_nonzero().get().unsigned_abs()))
+}
+
+/// The socket's own number stands for its process.
+#[cfg(not(target_os = "linux"))]
+fn owner(path: &Path, _: &UnixStream) -> Result<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = fs::metadata(path)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        bail!("{} is another user's", path.display());
+    }
+    Ok(metadata.ino())
+}
+
+/// The window to open a file of `project` in: the one of `VSCODE_IPC_HOOK_CLI`, else the only one of this user's, else
+/// the one with a terminal in a folder that holds the project.
+///
+/// # Errors
+///
+/// When there is none, or more than one that it could be.
+pub(super) fn window_for(project: &Path) -> Result<Live> {
+    let own = environment::vscode_socket().map(|path| probe(&path));
+    let why = match own {
+        Some(Ok(live)) => return Ok(live),
+        Some(Err(error)) => format!("{error:#}"),
+        None => "VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
+    };
+    let live = live_sockets();
+    let mut windows: Vec<&Live> = Vec::new();
+    for socket in &live {
+        if !windows
+            .iter()
+            .any(|window| window.process == socket.process)
+        {
+            windows.push(socket);
+        }
+    }
+    match windows.as_slice() {
+        [] => bail!("{why}, and no other VS Code window answers"),
+        [only] => Ok((*only).clone()),
+        several => {
+            let holding = holding(&live, project);
+            let mut held = several
+                .iter()
+                .filter(|window| holding.contains(&window.process));
+            match (held.next(), held.next()) {
+                (Some(one), None) => Ok((*one).clone()),
+                _ => bail!(
+                    "{why}, and of {} other VS Code windows none is known to hold {}",
+                    several.len(),
+                    project.display()
+                ),
+            }
+        }
+    }
+}
+
+/// Whether a socket lies where VS Code makes them. Cheap: nothing is asked.
+pub(super) fn is_any_there() -> bool {
+    !candidates().is_empty()
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let is_socket = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        name.starts_with("vscode-ipc-") && name.strip_suffix(".sock").is_some()
+    };
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = environment::socket_dirs()
+        .iter()
+        .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .filter(is_socket)
+        .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
+        .collect();
+    found.sort_by(|a, b| b.cmp(a));
+    found
+        .into_iter()
+        .map(|(_, path)| path)
+        .take(MAX_ASKED)
+        .collect()
+}
+
+/// All at once, because a silent one takes its two seconds.
+fn live_sockets() -> Vec<Live> {
+    let candidates = candidates();
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = candidates
+            .iter()
+            .map(|path| scope.spawn(|| probe(path)))
+            .collect();
+        asked
+            .into_iter()
+            .filter_map(|asked| asked.join().ok()?.ok())
+            .collect()
+    })
+}
+
+/// The processes whose windows have a terminal that started in a folder around `project`; those of the innermost
+/// folder. Known on Linux, from the environment of the terminals' shells.
+fn holding(live: &[Live], project: &Path) -> Vec<u64> {
+    let mut found: Vec<(usize, u64)> = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(variables) = fs::read(entry.path().join("environ")) else {
+            continue;
+        };
+        let variables = String::from_utf8_lossy(&variables);
+        let value = |name: &str| {
+            let mut variables = variables.split('\0');
+            variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
+        };
+        let (Some(socket), Some(folder)) = (value("VSCODE_IPC_HOOK_CLI"), value("PWD")) else {
+            continue;
+        };
+        if let Some(live) = live.iter().find(|live| live.path == Path::new(socket))
+            && project.starts_with(folder)
+        {
+            found.push((folder.len(), live.process));
+        }
+    }
+    let innermost = found.iter().map(|(length, _)| *length).max();
+    found.retain(|(length, _)| Some(*length) == innermost);
+    found.into_iter().map(|(_, process)| process).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_holds_nothing_that_it_reserves() {
+        assert_eq!(
+            file_uri(Path::new("/tmp/a b/é#?:%.output")),
+            "file:///tmp/a%20b/%C3%A9%23%3F%3A%25.output"
+        );
+    }
+}

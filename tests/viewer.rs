@@ -1,0 +1,352 @@
+//! Which editor, how it is reached, and that what opened nothing counts as a failure. The windows here are sockets of
+//! the test's own; `tests/editor/` has the real VS Code.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use support::sandbox::{BG_RUN, Sandbox, read};
+
+/// A live window's socket: what it is asked to open comes out of the channel.
+fn window(sandbox: &Sandbox, name: &str) -> (PathBuf, Receiver<Value>) {
+    let path = sandbox.path("tmp").join(format!("vscode-ipc-{name}.sock"));
+    let listener = UnixListener::bind(&path).unwrap();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut text = String::new();
+            let mut part = [0; 4096];
+            while !text.ends_with('}') {
+                let read = stream.read(&mut part).unwrap();
+                text.push_str(std::str::from_utf8(&part[..read]).unwrap());
+            }
+            let (_, body) = text.split_once("\r\n\r\n").unwrap();
+            let body: Value = serde_json::from_str(body).unwrap();
+            if body["type"] == "open" {
+                sender.send(body).unwrap();
+            }
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                .unwrap();
+        }
+    });
+    (path, receiver)
+}
+
+fn opens(sandbox: &Sandbox, file: &Path, variables: &[(&str, &str)]) -> Output {
+    let mut command = sandbox.command(BG_RUN);
+    command
+        .arg("open")
+        .arg(file)
+        .env("XDG_RUNTIME_DIR", sandbox.path("tmp"));
+    command.env("TMPDIR", sandbox.path("tmp"));
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn a_live_window_is_asked_directly() {
+    let sandbox = Sandbox::new();
+    let code = sandbox.fake_editor();
+    let file = sandbox.write("project/a b#é.log", "x\n");
+    let (socket, asked) = window(&sandbox, "own");
+    let output = opens(
+        &sandbox,
+        &file,
+        &[
+            ("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap()),
+            ("TERM_PROGRAM", "vscode"),
+        ],
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    let body = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    let folder = sandbox.project().display().to_string();
+    assert_eq!(
+        body["fileURIs"][0],
+        format!("file://{folder}/a%20b%23%C3%A9.log:999999")
+    );
+    assert_eq!(body["gotoLineMode"], true);
+    assert_eq!(body["forceReuseWindow"], true);
+    assert_eq!(read(&code), "", "the command isn't needed");
+}
+
+#[test]
+fn where_the_own_window_is_gone_the_only_other_one_is_asked() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let stale = sandbox.path("tmp/vscode-ipc-gone.sock");
+    drop(UnixListener::bind(&stale).unwrap());
+    let (_, asked) = window(&sandbox, "other");
+    for own in [stale.to_str().unwrap(), "/nowhere/vscode-ipc-x.sock"] {
+        let output = opens(&sandbox, &file, &[("VSCODE_IPC_HOOK_CLI", own)]);
+        assert!(output.status.success(), "{}", said(&output));
+        asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    }
+    // Without the variable, and without any command, as in a tmux that was started outside.
+    let output = opens(&sandbox, &file, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    asked.recv_timeout(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn what_opened_nothing_counts_as_a_failure() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let silent = sandbox.path("tmp/vscode-ipc-silent.sock");
+    let _listening = UnixListener::bind(&silent).unwrap();
+    let output = opens(
+        &sandbox,
+        &file,
+        &[("VSCODE_IPC_HOOK_CLI", silent.to_str().unwrap())],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("doesn't answer"),
+        "{}",
+        said(&output)
+    );
+
+    sandbox.program(
+        "code",
+        "echo 'Command is only available in WSL or inside a Visual Studio Code terminal.'",
+    );
+    let output = opens(&sandbox, &file, &[("VSCODE_IPC_HOOK_CLI", "/nowhere")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("opened nothing"),
+        "{}",
+        said(&output)
+    );
+
+    sandbox.program("code", "echo 'Unable to connect' >&2; exit 1");
+    let output = opens(&sandbox, &file, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("Unable to connect"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_hook_says_at_once_that_no_window_is_left() {
+    let sandbox = Sandbox::new();
+    let uid = rustix::process::geteuid().as_raw();
+    let output = sandbox.write(&format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"), "");
+    let mut event = sandbox.event(
+        "PostToolUse",
+        &serde_json::json!({"command": "pytest", "run_in_background": true}),
+    );
+    event["tool_response"] = serde_json::json!({"backgroundTaskId": "b1"});
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(
+        &event,
+        &[
+            ("CLAUDE_CODE_TMPDIR", &tmp),
+            ("VSCODE_IPC_HOOK_CLI", "/nowhere/x.sock"),
+            ("XDG_RUNTIME_DIR", &tmp),
+            ("TMPDIR", &tmp),
+        ],
+    );
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(
+        line.contains("not opened: /nowhere/x.sock is dead"),
+        "{line}"
+    );
+    assert!(line.contains(output.to_str().unwrap()), "{line}");
+}
+
+#[test]
+fn a_file_above_the_editors_limit_is_not_opened() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/big.log", "");
+    std::fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(11 * 1024 * 1024)
+        .unwrap();
+    let (socket, _asked) = window(&sandbox, "own");
+    let output = opens(
+        &sandbox,
+        &file,
+        &[("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("larger than the editor opens unasked (10 MB)"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_editor_around_is_recognised() {
+    for (program, name, variables) in [
+        ("code", "VS Code", &[("TERM_PROGRAM", "vscode")][..]),
+        ("code", "VS Code", &[]),
+        (
+            "code-insiders",
+            "VS Code Insiders",
+            &[
+                ("TERM_PROGRAM", "vscode"),
+                ("TERM_PROGRAM_VERSION", "1.140.0-insider"),
+            ],
+        ),
+        (
+            "codium",
+            "VSCodium",
+            &[
+                ("TERM_PROGRAM", "vscode"),
+                (
+                    "VSCODE_GIT_ASKPASS_MAIN",
+                    "/usr/share/codium/resources/app/extensions/git/dist/askpass-main.js",
+                ),
+            ],
+        ),
+        (
+            "cursor",
+            "Cursor",
+            &[("TERM_PROGRAM", "vscode"), ("CURSOR_TRACE_ID", "x")],
+        ),
+        (
+            "windsurf",
+            "Windsurf",
+            &[
+                ("TERM_PROGRAM", "vscode"),
+                (
+                    "VSCODE_GIT_ASKPASS_MAIN",
+                    "/opt/Windsurf/resources/app/extensions/git/dist/askpass-main.js",
+                ),
+            ],
+        ),
+        (
+            "antigravity",
+            "Antigravity",
+            &[
+                ("TERM_PROGRAM", "vscode"),
+                (
+                    "VSCODE_GIT_ASKPASS_MAIN",
+                    "/opt/antigravity/resources/app/extensions/x.js",
+                ),
+            ],
+        ),
+        (
+            "code-server",
+            "code-server",
+            &[(
+                "VSCODE_GIT_ASKPASS_MAIN",
+                "/usr/lib/code-server/lib/vscode/extensions/git/dist/askpass-main.js",
+            )],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        for other in ["code", "cursor"] {
+            sandbox.program(other, "exit 9");
+        }
+        sandbox.program(program, "exit 0");
+        let file = sandbox.write("project/a.log", "x\n");
+        let output = opens(&sandbox, &file, variables);
+        assert!(
+            said(&output).contains(&format!("in {name}\n")),
+            "{program}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn an_editor_can_be_named_in_the_settings() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let said_by = sandbox.path("said");
+    for (name, words) in [("zed", "FILE:999999"), ("idea", "--line 999999 FILE")] {
+        sandbox.program(name, &format!("echo \"$@\" >{}", said_by.display()));
+        sandbox.write(
+            "home/.config/bg-run/config.toml",
+            &format!("editor = '{name}'\n"),
+        );
+        let output = opens(&sandbox, &file, &[]);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(
+            read(&said_by).trim(),
+            words.replace("FILE", file.to_str().unwrap())
+        );
+    }
+    sandbox.write("home/.config/bg-run/config.toml", "editor = 'notepad'\n");
+    let output = opens(&sandbox, &file, &[]);
+    assert!(
+        said(&output).contains("known are cursor, windsurf"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_command_is_found_beside_the_editors_files() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let app = sandbox.path("app/Resources/app");
+    std::fs::create_dir_all(app.join("bin")).unwrap();
+    let code = sandbox.program("code", "exit 0");
+    std::fs::rename(code, app.join("bin/code")).unwrap();
+    let askpass = app
+        .join("extensions/git/dist/askpass-main.js")
+        .display()
+        .to_string();
+    let output = opens(
+        &sandbox,
+        &file,
+        &[
+            ("TERM_PROGRAM", "vscode"),
+            ("VSCODE_GIT_ASKPASS_MAIN", &askpass),
+        ],
+    );
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn a_pane_stands_in_where_no_editor_opens_the_file() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let called = sandbox.path("called");
+    sandbox.program(
+        "tmux",
+        &format!("printf '%s\\n' \"$@\" >{}", called.display()),
+    );
+    let in_tmux = [("TMUX", "/tmp/x,1,0")];
+    let output = opens(&sandbox, &file, &in_tmux);
+    assert_eq!(output.status.code(), Some(1), "off by default");
+    sandbox.write("home/.config/bg-run/config.toml", "pane = true\n");
+    let output = opens(&sandbox, &file, &in_tmux);
+    assert!(
+        said(&output).contains("in a pane of tmux"),
+        "{}",
+        said(&output)
+    );
+    let words = read(&called);
+    let words: Vec<&str> = words.lines().collect();
+    assert_eq!(&words[..3], ["split-window", "-d", "-h"]);
+    assert_eq!(
+        &words[4..],
+        ["tail", "--pane", "--", file.to_str().unwrap()]
+    );
+    let output = opens(&sandbox, &file, &[]);
+    assert!(
+        said(&output).contains("no tmux, zellij, kitty or WezTerm"),
+        "{}",
+        said(&output)
+    );
+}
