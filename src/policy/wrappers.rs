@@ -377,6 +377,9 @@ fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize 
 /// `npm run build`.
 pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
     let program = crate::shell::word::base_name(words.first()?);
+    if interpreter_name(program) == "python" {
+        return without_interpreter_options(program, words);
+    }
     let mut kept = vec![program.to_owned()];
     let mut said = program.to_owned();
     let mut at = 1;
@@ -395,6 +398,26 @@ pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
     }
     kept.extend(words.get(at..).unwrap_or_default().iter().cloned());
     skipped.then_some(kept)
+}
+
+/// `python -m x` for `python -u -X dev -m x`.
+fn without_interpreter_options(program: &str, words: &[String]) -> Option<Vec<String>> {
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let changes_nothing = word.strip_prefix('-').is_some_and(|letters| {
+            !letters.is_empty()
+                && letters
+                    .bytes()
+                    .all(|letter| b"bBdEIiOPqRsSuvx".contains(&letter))
+        });
+        match word.as_str() {
+            "-W" | "-X" => at += 2,
+            _ if changes_nothing || word.starts_with("-W") || word.starts_with("-X") => at += 1,
+            _ => break,
+        }
+    }
+    let rest = words.get(at..).unwrap_or_default().iter().cloned();
+    (at > 1).then(|| std::iter::once(program.to_owned()).chain(rest).collect())
 }
 
 #[cfg(test)]
@@ -426,6 +449,13 @@ mod tests {
                 Some("docker compose up"),
             ),
             ("go -C x test ./...", Some("go test ./...")),
+            (
+                "python -u -W ignore -X dev -m a.cli train",
+                Some("python -m a.cli train"),
+            ),
+            ("/usr/bin/python3 -uB x.py", Some("python3 x.py")),
+            ("python -c x", None),
+            ("python -m x", None),
             ("cargo test", None),
             ("pytest -x", None),
         ] {

@@ -224,6 +224,10 @@ fn holding(live: &[Live], project: &Path) -> Vec<u64> {
             let mut variables = variables.split('\0');
             variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
         };
+        // The window's own helpers have the socket too, with a folder that means nothing.
+        if value("TERM_PROGRAM") != Some("vscode") {
+            continue;
+        }
         let (Some(socket), Some(folder)) = (value("VSCODE_IPC_HOOK_CLI"), value("PWD")) else {
             continue;
         };

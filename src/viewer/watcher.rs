@@ -13,32 +13,44 @@ const AFTER_OPENING: &[Duration] = &[
     Duration::from_millis(700),
     Duration::from_secs(2),
     Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
 ];
+
+/// The same, after the task's last line.
+const AFTER_THE_END: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 
 /// How long to look for the end of the task, and how often.
 const UNTIL: Duration = Duration::from_mins(10);
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_millis(500);
 
 /// Makes the editor read `file` again, after it was opened and when its task ends: its modification time is set, its
 /// content stays. Only where something was written meanwhile.
 pub fn heal(file: &Path) {
-    let opened = SystemTime::now();
-    let start = Instant::now();
-    for &pause in AFTER_OPENING {
-        std::thread::sleep(pause.saturating_sub(start.elapsed()));
-        touch(file, opened);
-    }
+    let (opened, start) = (SystemTime::now(), Instant::now());
     let is_output = file
         .extension()
         .is_some_and(|extension| extension == "output");
-    while is_output && start.elapsed() < UNTIL {
-        if has_ended(file) {
-            std::thread::sleep(EVERY);
-            return touch(file, opened);
-        }
+    let mut due = AFTER_OPENING.iter();
+    let mut next = due.next();
+    while start.elapsed() < UNTIL && (is_output || next.is_some()) {
         std::thread::sleep(EVERY);
+        if is_output && has_ended(file) {
+            for &pause in AFTER_THE_END {
+                std::thread::sleep(pause);
+                touch(file, opened);
+            }
+            return;
+        }
+        if next.is_some_and(|&next| start.elapsed() >= next) {
+            touch(file, opened);
+            next = due.next();
+        }
     }
 }
+
+/// Clocks of files are coarse.
+const SLACK: Duration = Duration::from_secs(2);
 
 fn touch(file: &Path, opened: SystemTime) {
     let Ok(opened_file) = File::options().append(true).open(file) else {
@@ -47,7 +59,7 @@ fn touch(file: &Path, opened: SystemTime) {
     let written = opened_file
         .metadata()
         .and_then(|metadata| metadata.modified());
-    if written.is_ok_and(|written| written + EVERY >= opened) {
+    if written.is_ok_and(|written| written + SLACK >= opened) {
         // A file that can't be touched is shown all the same, with the next change.
         let _ = opened_file.set_modified(SystemTime::now());
     }

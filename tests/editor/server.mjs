@@ -107,14 +107,14 @@ export class Server {
       executablePath: process.env.BG_RUN_CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     });
-    server.context = await server.browser.newContext({ viewport: { width: 1280, height: 720 } });
     return server;
   }
 
-  /** A window on a folder. */
+  /** A window on a folder, in a browser profile of its own: a page behind another is slowed down. */
   async window(folder) {
     const before = new Set(this.sockets());
-    const page = await this.context.newPage();
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 720 } });
+    const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}`, { waitUntil: 'domcontentloaded' });
     await page.waitForSelector('.monaco-workbench .part.editor', { timeout: 60_000 });
     const socket = await until('a socket of the window answers', async () => {

