@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod configuration;
 pub mod decision;
+pub mod editor_settings;
 pub mod environment;
 pub mod folders;
 pub mod hook;

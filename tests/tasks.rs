@@ -1,7 +1,5 @@
 //! `bg-run tasks` and `bg-run tail`: what runs, how it ended, and its output as it grows.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::fs::File;

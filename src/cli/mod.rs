@@ -1,6 +1,7 @@
 //! The command line.
 
 mod demo;
+mod doctor;
 mod explain;
 mod install;
 mod open;
@@ -25,6 +26,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::option_option,
+    reason = "an option with an optional value, as clap has it"
+)]
 enum Command {
     /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
     Hook {
@@ -53,6 +58,18 @@ enum Command {
     Install {
         #[command(flatten)]
         target: Target,
+        /// Instead: make task outputs read-only and coloured in an editor's settings.json
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        editor_settings: Option<Option<PathBuf>>,
+        /// Instead: install the extension that follows task outputs in the editor
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "editor_settings")]
+        editor_extension: Option<Option<PathBuf>>,
+    },
+    /// Say what works here and what doesn't, each with its mend
+    Doctor {
+        /// Only what has to do with the editor (all there is so far)
+        #[arg(long)]
+        editor: bool,
     },
     /// Take the hooks out of a settings.json again
     Uninstall {
@@ -147,7 +164,18 @@ fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Hook { dry_run } => Ok(crate::hook::run(dry_run)),
         Command::Explain { json, cwd, command } => explain::run(&command.join(" "), cwd, json),
-        Command::Install { target } => install::install(target.scope, target.dry_run),
+        Command::Install {
+            target,
+            editor_settings: Some(file),
+            ..
+        } => install::editor_settings(file.as_deref(), target.dry_run),
+        Command::Install {
+            target,
+            editor_extension: Some(file),
+            ..
+        } => install::editor_extension(file.as_deref(), target.dry_run),
+        Command::Install { target, .. } => install::install(target.scope, target.dry_run),
+        Command::Doctor { .. } => doctor::run(),
         Command::Uninstall { target } => install::uninstall(target.scope, target.dry_run),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
         Command::Open {

@@ -19,17 +19,25 @@ pub struct Editor {
     pub program: &'static str,
     /// What that command is called with.
     pub arguments: &'static [&'static str],
+    /// Its folder among the user's settings; `None` where that isn't known.
+    pub settings_folder: Option<&'static str>,
     /// What stands, in small letters, in the variables that its terminal sets.
     mark: &'static str,
     /// Taken without being configured or recognised, where its command is on the `PATH`.
     found_by_path: bool,
 }
 
-const fn like_code(name: &'static str, program: &'static str, mark: &'static str) -> Editor {
+const fn like_code(
+    name: &'static str,
+    program: &'static str,
+    settings_folder: &'static str,
+    mark: &'static str,
+) -> Editor {
     Editor {
         name,
         program,
         arguments: LIKE_CODE,
+        settings_folder: Some(settings_folder),
         mark,
         found_by_path: true,
     }
@@ -45,6 +53,7 @@ const fn other(
         name,
         program,
         arguments,
+        settings_folder: None,
         mark: "",
         found_by_path: false,
     }
@@ -53,13 +62,13 @@ const fn other(
 /// Those with a narrower mark first: all forks of VS Code call themselves `vscode` too.
 #[rustfmt::skip]
 const EDITORS: &[Editor] = &[
-    like_code("Cursor", "cursor", "cursor"),
-    like_code("Windsurf", "windsurf", "windsurf"),
-    like_code("Antigravity", "antigravity", "antigravity"),
-    like_code("VSCodium", "codium", "codium"),
-    like_code("VS Code Insiders", "code-insiders", "insider"),
-    like_code("code-server", "code-server", "code-server"),
-    like_code("VS Code", "code", "vscode"),
+    like_code("Cursor", "cursor", "Cursor", "cursor"),
+    like_code("Windsurf", "windsurf", "Windsurf", "windsurf"),
+    like_code("Antigravity", "antigravity", "Antigravity", "antigravity"),
+    like_code("VSCodium", "codium", "VSCodium", "codium"),
+    like_code("VS Code Insiders", "code-insiders", "Code - Insiders", "insider"),
+    like_code("code-server", "code-server", "code-server", "code-server"),
+    like_code("VS Code", "code", "Code", "vscode"),
     other("Zed", "zed", &["{file}:{line}"]),
     other("IntelliJ IDEA", "idea", &["--line", "{line}", "{file}"]),
     other("PyCharm", "pycharm", &["--line", "{line}", "{file}"]),

@@ -151,11 +151,48 @@ impl Viewer {
         Err(anyhow!(reasons.join("; ")))
     }
 
+    /// Whether each way could be taken now. Nothing is opened.
+    pub fn check(&self, project: &Path) -> Vec<Check> {
+        let check = |way: &Way| match way {
+            Way::Window => Check {
+                what: "A window answers on its socket".to_owned(),
+                fault: socket::window_for(project)
+                    .err()
+                    .map(|error| format!("{error:#}")),
+            },
+            Way::Command(words) => {
+                let program = words.first().map(String::as_str).unwrap_or_default();
+                let is_there =
+                    Path::new(program).is_file() || crate::programs::find(program).is_some();
+                Check {
+                    what: format!("The command {program}"),
+                    fault: (!is_there).then(|| "isn't there".to_owned()),
+                }
+            }
+            Way::Pane => Check {
+                what: "A pane of the terminal".to_owned(),
+                fault: pane::terminal()
+                    .is_none()
+                    .then(|| "this is no tmux, zellij, kitty or WezTerm".to_owned()),
+            },
+        };
+        self.ways.iter().map(check).collect()
+    }
+
     /// Through a remote window's command the smaller limit counts.
     fn command_limit(&self) -> u64 {
         let remote = environment::vscode_socket().is_some() || self.name == "code-server";
         if remote { REMOTE_LIMIT } else { DESKTOP_LIMIT }
     }
+}
+
+/// Whether one way could be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// For people.
+    pub what: String,
+    /// Why not.
+    pub fault: Option<String>,
 }
 
 fn check_size(size: u64, limit: u64) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,9 +52,14 @@ pub fn allow(session: &str, file: &Path, config: &Config) -> Allowance {
         return Allowance::Refused(format!("{so_many} outputs of this session are open"));
     }
     match File::create_new(&note) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Allowance::OpenAlready,
-        _ => Allowance::Granted,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Allowance::OpenAlready,
+        Ok(mut note) => {
+            // The editor's extension follows the files that are noted; one that isn't is only not followed.
+            let _ = note.write_all(file.as_os_str().as_encoded_bytes());
+        }
+        Err(_) => {}
     }
+    Allowance::Granted
 }
 
 fn forget_old(all: &Path) {

@@ -22,16 +22,24 @@ const SPLITTERS: &[Splitter] = &[
     Splitter { name: "WezTerm", variable: "WEZTERM_PANE", command: &["wezterm", "cli", "split-pane", "--right", "--"] },
 ];
 
+fn splitter() -> Option<&'static Splitter> {
+    SPLITTERS
+        .iter()
+        .find(|splitter| environment::is_set(splitter.variable))
+}
+
+/// The name of the terminal around, where it splits.
+pub(super) fn terminal() -> Option<&'static str> {
+    splitter().map(|splitter| splitter.name)
+}
+
 /// Follows `file` in a pane; gives the terminal's name.
 ///
 /// # Errors
 ///
 /// When this is no terminal that splits, or it doesn't.
 pub(super) fn open(file: &Path) -> Result<&'static str> {
-    let Some(splitter) = SPLITTERS
-        .iter()
-        .find(|splitter| environment::is_set(splitter.variable))
-    else {
+    let Some(splitter) = splitter() else {
         bail!("this is no tmux, zellij, kitty or WezTerm");
     };
     let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;

@@ -62,7 +62,7 @@ const status = (url) =>
   });
 
 export class Server {
-  static async start({ extensions = [] } = {}) {
+  static async start() {
     // Socket paths have at most 107 bytes.
     const root = realpathSync(mkdtempSync('/tmp/bge-'));
     const dir = (name) => {
@@ -80,17 +80,11 @@ export class Server {
       TMPDIR: dirs.tmp,
       XDG_RUNTIME_DIR: dirs.run,
     };
-    const shared = ['--user-data-dir', dirs.data, '--extensions-dir', dirs.extensions];
-    for (const file of extensions) {
-      const install = spawn(NODE, [ENTRY, ...shared, '--install-extension', file], { env, stdio: 'ignore' });
-      const code = await new Promise((done) => install.on('close', done));
-      if (code !== 0) throw new Error(`${file} isn't installed: exit ${code}`);
-    }
     const port = await freePort();
     const log = openSync(join(root, 'server.log'), 'a');
     const child = spawn(
       NODE,
-      [ENTRY, ...shared, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override'],
+      [ENTRY, '--user-data-dir', dirs.data, '--extensions-dir', dirs.extensions, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override'],
       { env, cwd: root, stdio: ['ignore', log, log], detached: true },
     );
     closeSync(log);

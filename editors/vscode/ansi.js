@@ -1,0 +1,46 @@
+// ANSI escape sequences (ECMA-48, SGR) in a line: where they are, and which part of the text has which colour.
+
+const SEQUENCE = /\u001b(?:\[([0-9;]*)([A-Za-z])|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
+const NAMES = ['Black', 'Red', 'Green', 'Yellow', 'Blue', 'Magenta', 'Cyan', 'White'];
+
+/** The theme colour of an SGR parameter, or null. */
+function colour(parameter) {
+  if (parameter >= 30 && parameter <= 37) return `terminal.ansi${NAMES[parameter - 30]}`;
+  if (parameter >= 90 && parameter <= 97) return `terminal.ansiBright${NAMES[parameter - 90]}`;
+  return null;
+}
+
+/**
+ * @param {string} text one line
+ * @returns {{hidden: [number, number][], coloured: {start: number, end: number, colour: string | null, bold: boolean}[]}}
+ */
+function parse(text) {
+  const hidden = [];
+  const coloured = [];
+  let style = { colour: null, bold: false };
+  let start = 0;
+  const close = (end) => {
+    if (end > start && (style.colour || style.bold)) coloured.push({ start, end, ...style });
+  };
+  for (const match of text.matchAll(SEQUENCE)) {
+    close(match.index);
+    hidden.push([match.index, match.index + match[0].length]);
+    start = match.index + match[0].length;
+    if (match[2] !== 'm') continue;
+    const parameters = (match[1] || '0').split(';').map(Number);
+    for (let at = 0; at < parameters.length; at++) {
+      const parameter = parameters[at];
+      if (parameter === 0) style = { colour: null, bold: false };
+      else if (parameter === 1) style = { ...style, bold: true };
+      else if (parameter === 22) style = { ...style, bold: false };
+      else if (parameter === 39) style = { ...style, colour: null };
+      // A colour of a larger palette: its parameters are no colours of their own.
+      else if (parameter === 38 || parameter === 48) at += parameters[at + 1] === 5 ? 2 : 4;
+      else if (colour(parameter)) style = { ...style, colour: colour(parameter) };
+    }
+  }
+  close(text.length);
+  return { hidden, coloured };
+}
+
+module.exports = { parse };

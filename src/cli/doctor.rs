@@ -1,0 +1,62 @@
+//! `bg-run doctor`: whether outputs can be shown here, and what to do where they can't.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::configuration::Configuration;
+use crate::editor_settings;
+use crate::viewer::{Check, Viewer};
+
+/// Looks at the editor; nothing is opened.
+#[expect(clippy::unnecessary_wraps, reason = "as all subcommands")]
+pub(super) fn run() -> Result<ExitCode> {
+    let configuration = Configuration::settings();
+    for problem in &configuration.problems {
+        println!("✗ {problem}");
+    }
+    let viewer = match Viewer::find(&configuration.config) {
+        Ok(viewer) => viewer,
+        Err(why) => {
+            println!("✗ No editor: {why}");
+            println!(
+                "  Set `editor` in config.toml, or put its command on the PATH; `bg-run tail` works without."
+            );
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    println!("✓ Editor: {}", viewer.name);
+    let project = std::env::current_dir().unwrap_or_default();
+    let mut works = false;
+    for Check { what, fault } in viewer.check(&project) {
+        match fault {
+            // One way is enough; those before it are tried first.
+            None => {
+                works = true;
+                println!("✓ {what}");
+            }
+            Some(fault) => println!("✗ {what}: {fault}"),
+        }
+    }
+    if !works {
+        println!(
+            "  Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`."
+        );
+    }
+    match editor_settings::path() {
+        Some(path)
+            if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("tasks/*.output")) =>
+        {
+            println!("✓ Outputs are read-only by {}", path.display());
+        }
+        Some(_) => println!(
+            "- A stray key in an output stops it from refreshing; `bg-run install --editor-settings` prevents that."
+        ),
+        None => {}
+    }
+    Ok(if works {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

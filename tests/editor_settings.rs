@@ -1,0 +1,91 @@
+//! `install --editor-settings`: what is added to an editor's settings.json, and that `uninstall` gives the file back.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use serde_json::Value;
+use support::sandbox::{Sandbox, read};
+
+const USERS: &str = "{\n    // mine\n    \"editor.fontSize\": 13, // small\n}\n";
+
+#[test]
+fn the_settings_go_in_and_the_very_file_comes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.fake_editor();
+    let file = sandbox.write("home/.config/Code/User/settings.json", USERS);
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    let planned = sandbox.bg_run(&["install", "--editor-settings", "--dry-run"]);
+    assert!(
+        String::from_utf8(planned.stdout).unwrap().contains("+"),
+        "a diff"
+    );
+    assert_eq!(read(&file), USERS);
+    for _ in 0..2 {
+        let done = sandbox.bg_run(&["install", "--editor-settings"]);
+        assert!(done.status.success(), "{done:?}");
+    }
+    let text = read(&file);
+    assert!(
+        text.contains("// mine") && text.contains("// small"),
+        "{text}"
+    );
+    let settings: Value =
+        jsonc_parser::parse_to_serde_value(&text, &jsonc_parser::ParseOptions::default()).unwrap();
+    assert_eq!(settings["files.readonlyInclude"]["**/tasks/*.output"], true);
+    assert_eq!(settings["files.associations"]["**/tasks/*.output"], "log");
+    assert!(sandbox.bg_run(&["uninstall"]).status.success());
+    assert_eq!(read(&file), USERS);
+    assert!(!sandbox.state().exists());
+}
+
+#[test]
+fn what_others_changed_since_stays() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("elsewhere/settings.json", USERS);
+    let named = format!("--editor-settings={}", file.display());
+    assert!(sandbox.bg_run(&["install", &named]).status.success());
+    let text = read(&file).replace("13", "14");
+    sandbox.write("elsewhere/settings.json", &text);
+    assert!(sandbox.bg_run(&["uninstall"]).status.success());
+    let after = read(&file);
+    assert!(
+        after.contains("\"editor.fontSize\": 14, // small") && !after.contains("output"),
+        "{after}"
+    );
+}
+
+#[test]
+fn a_file_of_another_shape_is_left_and_named() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("elsewhere/settings.json", "{\"files.associations\": []}");
+    let named = format!("--editor-settings={}", file.display());
+    let said = sandbox.bg_run(&["install", &named]);
+    assert_eq!(said.status.code(), Some(1));
+    let error = String::from_utf8(said.stderr).unwrap();
+    assert!(
+        error.contains("files.associations") && error.contains(file.to_str().unwrap()),
+        "{error}"
+    );
+    assert_eq!(read(&file), "{\"files.associations\": []}");
+}
+
+#[test]
+fn the_doctor_names_what_is_missing_and_its_mend() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.bg_run(&["doctor", "--editor"]);
+    assert_eq!(said.status.code(), Some(1));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        text.contains("no `code` command") && text.contains("Set `editor`"),
+        "{text}"
+    );
+    sandbox.fake_editor();
+    let said = sandbox.bg_run(&["doctor", "--editor"]);
+    assert_eq!(said.status.code(), Some(0));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        text.contains("✓ Editor: VS Code") && text.contains("--editor-settings"),
+        "{text}"
+    );
+}
