@@ -1,7 +1,7 @@
 //! The real VS Code (code-server in Chromium), which `.ci/install-editor` puts into a cache folder; the tests are in
 //! `tests/editor/`.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
 mod support;
 

@@ -1,7 +1,5 @@
 //! `install --editor-settings`: what is added to an editor's settings.json, and that `uninstall` gives the file back.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use serde_json::Value;
@@ -17,7 +15,7 @@ fn the_settings_go_in_and_the_very_file_comes_back() {
     assert!(sandbox.bg_run(&["install"]).status.success());
     let planned = sandbox.bg_run(&["install", "--editor-settings", "--dry-run"]);
     assert!(
-        String::from_utf8(planned.stdout).unwrap().contains("+"),
+        String::from_utf8(planned.stdout).unwrap().contains('+'),
         "a diff"
     );
     assert_eq!(read(&file), USERS);
