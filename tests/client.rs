@@ -277,7 +277,7 @@ fn the_interactive_client_shows_the_task_and_our_line() {
         let words = client.interactive(&sandbox, &api);
         let terminal = Terminal::start(&format!("line-{version}"), &words, &sandbox.project());
         terminal.wait_for("? for shortcuts");
-        terminal.submit("run the tests");
+        terminal.submit("run the tests", || !api.requests().is_empty());
         terminal.wait_for("The tests run in the background.");
         terminal.wait_for("bg-run: task");
         let screen = terminal.wait_for("in VS Code");
@@ -323,7 +323,7 @@ fn an_unallowed_command_still_asks_on_the_screen() {
         &sandbox.project(),
     );
     terminal.wait_for("? for shortcuts");
-    terminal.submit("build");
+    terminal.submit("build", || !api.requests().is_empty());
     let screen = terminal.wait_for("Do you want to proceed?");
     assert!(
         screen.contains("PYTHONUNBUFFERED=1 make all 2>&1"),

@@ -12,7 +12,7 @@ mod tasks;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::Scope;
@@ -183,7 +183,11 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             detached: true,
             project,
         } => Ok(open::run_detached(&target, &project.unwrap_or_default())),
-        Command::Open { target, .. } => open::run(target.first().map(String::as_str)),
+        Command::Open { target, .. } => match target.as_slice() {
+            [] => open::run(None),
+            [target] => open::run(Some(target)),
+            [_, second, ..] => bail!("one file at a time: {second} is too much"),
+        },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
         Command::Tasks { json } => tasks::run(json),
         Command::Demo => demo::run(),

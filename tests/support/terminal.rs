@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use super::wait_until;
 
@@ -48,11 +49,22 @@ impl Terminal {
         assert!(self.tmux(&arguments).status.success());
     }
 
-    /// Types a line and sends it once it shows: what comes in one piece is taken for a paste.
-    pub fn submit(&self, line: &str) {
-        self.keys(&[line]);
-        self.wait_for(line);
-        self.keys(&["Enter"]);
+    /// Types a line and sends it once it shows: what comes in one piece is taken for a paste. A client that is still
+    /// starting can lose it, so this goes on until `is_sent`.
+    pub fn submit(&self, line: &str, is_sent: impl Fn() -> bool) {
+        for _ in 0..5 {
+            self.keys(&[line]);
+            self.wait_for(line);
+            self.keys(&["Enter"]);
+            let end = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < end {
+                if is_sent() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        panic!("`{line}` isn't sent:\n{}", self.screen());
     }
 
     /// The screen's text.
