@@ -1,6 +1,8 @@
 //! Where bg-run's own files and the client's are.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use directories::{BaseDirs, ProjectDirs};
 
@@ -62,5 +64,26 @@ pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
     match home {
         Some((rest, dirs)) => dirs.home_dir().join(rest),
         None => cwd.join(path),
+    }
+}
+
+/// Removes what lies in `folder` and hasn't changed for `age`.
+pub fn forget_older(folder: &Path, age: Duration) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let unchanged = metadata
+            .modified()
+            .ok()
+            .and_then(|modified| modified.elapsed().ok());
+        if unchanged.is_some_and(|unchanged| unchanged > age) {
+            // Another process may have been faster.
+            let _ = if metadata.is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
+        }
     }
 }

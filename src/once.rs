@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::folders;
@@ -22,29 +21,12 @@ pub fn is_first(event: &str, tool_use_id: &str) -> bool {
     let Some(folder) = folders::state_dir().map(|dir| dir.join("calls")) else {
         return true;
     };
-    forget_old(&folder);
+    folders::forget_older(&folder, KEPT);
     if fs::create_dir_all(&folder).is_err() {
         return true;
     }
     match File::create_new(folder.join(format!("{tool_use_id}.{event}"))) {
         Err(error) => error.kind() != ErrorKind::AlreadyExists,
         Ok(_) => true,
-    }
-}
-
-fn forget_old(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let modified = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok();
-        let age = modified.and_then(|modified| modified.elapsed().ok());
-        if age.is_some_and(|age| age > KEPT) {
-            // Another process may have been faster.
-            let _ = fs::remove_file(entry.path());
-        }
     }
 }

@@ -44,23 +44,34 @@ fn install(path: &Path, program: &Path) -> Result<Change> {
             program.display()
         )
     })?;
+    edited(path, |path, text, root| {
+        let hooks = hooks_of(path, text, root)?;
+        for (event, matcher) in EVENTS {
+            let entries = hooks
+                .array_value_or_create(event)
+                .with_context(|| wrong_shape(path, text, &["hooks", event], "an array"))?;
+            if is_registered(&entries, matcher, program) {
+                continue;
+            }
+            remove_ours(&entries);
+            entries.ensure_multiline();
+            entries.append(entry(matcher, program));
+        }
+        Ok(())
+    })
+}
+
+/// The file at `path`, or an empty one, after `edit`, which gets the path, the text and the tree. Nothing is written.
+fn edited(
+    path: &Path,
+    edit: impl FnOnce(&Path, &str, &CstRootNode) -> Result<()>,
+) -> Result<Change> {
     let (path, before) = read(path)?;
     let given = before.as_deref().unwrap_or_default();
     let (mark, text) = split_mark(given);
     let text = if text.trim().is_empty() { "{}\n" } else { text };
     let root = parse(&path, text)?;
-    let hooks = hooks_of(&path, text, &root)?;
-    for (event, matcher) in EVENTS {
-        let entries = hooks
-            .array_value_or_create(event)
-            .with_context(|| wrong_shape(&path, text, &["hooks", event], "an array"))?;
-        if is_registered(&entries, matcher, program) {
-            continue;
-        }
-        remove_ours(&entries);
-        entries.ensure_multiline();
-        entries.append(entry(matcher, program));
-    }
+    edit(&path, text, &root)?;
     let after = Some(format!("{mark}{root}"));
     Ok(Change {
         path,
@@ -105,22 +116,13 @@ fn uninstall(path: &Path) -> Result<Change> {
 
 /// The settings for task outputs in the editor's file at `path`. Nothing is written.
 fn add_to_editor(path: &Path) -> Result<Change> {
-    let (path, before) = read(path)?;
-    let given = before.as_deref().unwrap_or_default();
-    let (mark, text) = split_mark(given);
-    let text = if text.trim().is_empty() { "{}\n" } else { text };
-    let root = parse(&path, text)?;
-    editor_settings::add(&root).map_err(|what| {
-        anyhow!(
-            "{}: {what} is not an object; nothing was changed, mend it and try again",
-            path.display()
-        )
-    })?;
-    let after = Some(format!("{mark}{root}"));
-    Ok(Change {
-        path,
-        before,
-        after,
+    edited(path, |path, _, root| {
+        editor_settings::add(root).map_err(|what| {
+            anyhow!(
+                "{}: {what} is not an object; nothing was changed, mend it and try again",
+                path.display()
+            )
+        })
     })
 }
 

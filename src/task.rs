@@ -1,6 +1,7 @@
 //! Background tasks of the client: their ids, and where their output lies.
 
 use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,7 +23,8 @@ impl TaskId {
     }
 }
 
-fn is_plain(text: &str) -> bool {
+/// Whether `text`, which comes from outside, can be part of a path: 1 to 64 of `A-Z a-z 0-9 _ -`.
+pub(crate) fn is_plain(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -125,6 +127,9 @@ pub enum Footer {
     Killed,
 }
 
+/// A footer is shorter than this, in bytes.
+pub const FOOTER_WITHIN: usize = 200;
+
 impl Footer {
     /// The footer at the end of `text`.
     pub fn of(text: &str) -> Option<Self> {
@@ -134,6 +139,20 @@ impl Footer {
         }
         let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
         code.parse().ok().map(Self::Exited)
+    }
+
+    /// The footer of the output at `path`; only the end of the file is read.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read.
+    pub fn of_file(path: &Path) -> io::Result<Option<Self>> {
+        let mut file = fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        Ok(Self::of(&String::from_utf8_lossy(&end)))
     }
 }
 

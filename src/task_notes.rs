@@ -1,7 +1,7 @@
 //! What is noted of a task when it starts, in the state folder: its output file says nothing of its command.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -42,7 +42,7 @@ impl Note {
         let folder = folder().context("there is no home folder")?;
         let cannot = || format!("{} can't be written", folder.display());
         fs::create_dir_all(&folder).with_context(cannot)?;
-        forget_old(&folder);
+        folders::forget_older(&folder, KEPT);
         let text = serde_json::to_string(self)?;
         fs::write(folder.join(format!("{}.json", self.id)), text).with_context(cannot)
     }
@@ -51,16 +51,5 @@ impl Note {
     pub fn of(task: &TaskId) -> Option<Self> {
         let text = fs::read_to_string(folder()?.join(format!("{}.json", task.as_str()))).ok()?;
         serde_json::from_str(&text).ok()
-    }
-}
-
-fn forget_old(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if age.is_some_and(|age| age > KEPT) {
-            // Another process may have been faster.
-            let _ = fs::remove_file(entry.path());
-        }
     }
 }

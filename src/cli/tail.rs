@@ -9,16 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::task::Footer;
+use crate::task::{FOOTER_WITHIN, Footer};
 
 /// How often the file is looked at: nothing tells of its growth on every system.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How long a footer has to stay the last line: a program could print such a line too.
 const SETTLED: Duration = Duration::from_millis(500);
-
-/// How much is kept to find the footer in.
-const END: usize = 200;
 
 /// Follows `target`, like `tail -F`, until the task's footer; the exit status is the task's.
 pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
@@ -50,7 +47,7 @@ fn follow(path: &Path) -> Result<Footer> {
             output.write_all(new)?;
             output.flush()?;
             end.extend_from_slice(new);
-            end.drain(..end.len().saturating_sub(END));
+            end.drain(..end.len().saturating_sub(FOOTER_WITHIN));
             grown = Instant::now();
             continue;
         }

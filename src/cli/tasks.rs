@@ -1,7 +1,6 @@
 //! `bg-run tasks`: the background tasks of this machine's sessions.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -66,7 +65,7 @@ fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
         .to_string_lossy()
         .into_owned();
     let note = TaskId::new(&id).and_then(|id| Note::of(&id));
-    let footer = footer(&output.path);
+    let footer = Footer::of_file(&output.path).ok().flatten();
     let held = open.is_none_or(|open| open.contains(&output.path));
     let started = note
         .as_ref()
@@ -90,16 +89,6 @@ fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
         file: output.path,
         id,
     }
-}
-
-fn footer(path: &Path) -> Option<Footer> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(200)))
-        .ok()?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end).ok()?;
-    Footer::of(&String::from_utf8_lossy(&end))
 }
 
 /// The files that this user's processes hold open; `None` where the system doesn't tell (it does on Linux).

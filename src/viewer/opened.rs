@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::configuration::{Config, Open};
 use crate::folders;
+use crate::task::is_plain;
 
 /// After this a session's list is forgotten.
 const KEPT: Duration = Duration::from_hours(7 * 24);
@@ -25,15 +26,13 @@ pub enum Allowance {
 
 /// Asks for `file` in the session with this id, which comes from outside.
 pub fn allow(session: &str, file: &Path, config: &Config) -> Allowance {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let named = (1..=64).contains(&session.len()) && session.bytes().all(plain);
     let Some(all) = folders::state_dir()
         .map(|dir| dir.join("opened"))
-        .filter(|_| named)
+        .filter(|_| is_plain(session))
     else {
         return Allowance::Granted;
     };
-    forget_old(&all);
+    folders::forget_older(&all, KEPT);
     let folder = all.join(session);
     if fs::create_dir_all(&folder).is_err() {
         return Allowance::Granted;
@@ -60,15 +59,4 @@ pub fn allow(session: &str, file: &Path, config: &Config) -> Allowance {
         Err(_) => {}
     }
     Allowance::Granted
-}
-
-fn forget_old(all: &Path) {
-    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if age.is_some_and(|age| age > KEPT) {
-            // Another process may have been faster.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! What VS Code's file watcher can miss.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -65,14 +64,7 @@ fn touch(file: &Path, opened: SystemTime) {
     }
 }
 
+/// What can't be read any more is over, too.
 fn has_ended(file: &Path) -> bool {
-    let Ok(mut file) = File::open(file) else {
-        return true;
-    };
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut end = Vec::new();
-    let read = file
-        .seek(SeekFrom::Start(length.saturating_sub(200)))
-        .and_then(|_| file.read_to_end(&mut end));
-    read.is_err() || Footer::of(&String::from_utf8_lossy(&end)).is_some()
+    Footer::of_file(file).map_or(true, |footer| footer.is_some())
 }
