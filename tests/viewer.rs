@@ -350,3 +350,28 @@ fn a_pane_stands_in_where_no_editor_opens_the_file() {
         said(&output)
     );
 }
+
+#[test]
+fn the_opener_has_the_file_read_again_and_leaves_its_content() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/tasks/b1.output", "x\n");
+    let written = || std::fs::metadata(&file).unwrap().modified().unwrap();
+    let (socket, _asked) = window(&sandbox, "own");
+    let mut command = sandbox.command(BG_RUN);
+    command
+        .args(["open", "--detached", "--project", "/", "--"])
+        .arg(&file);
+    command.env("VSCODE_IPC_HOOK_CLI", socket);
+    let first = written();
+    let mut opener = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    support::wait_until("the file is touched", || (written() > first).then_some(()));
+    assert_eq!(read(&file), "x\n");
+    let text = "x\n[exited with code 0]\n";
+    std::fs::write(&file, text).unwrap();
+    let ended = written();
+    support::wait_until("the file is touched after the end", || {
+        (written() > ended).then_some(())
+    });
+    assert!(opener.wait().unwrap().success());
+    assert_eq!(read(&file), text);
+}
