@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub switched_off: bool,
     /// Gives the user's permission rules; called only for a call that is rewritten.
     pub permissions: &'a dyn Fn() -> PermissionRules,
+    /// `PYTHONUNBUFFERED` is in the environment of every command.
+    pub python_unbuffered: bool,
     /// Gives the text tools of the machine; called only where one of them stands behind a pipe.
     pub tools: &'a dyn Fn() -> Tools,
 }
@@ -44,6 +46,7 @@ impl<'a> Context<'a> {
             no_background_tasks: false,
             switched_off: false,
             permissions,
+            python_unbuffered: false,
             tools: &|| Tools::GNU,
         }
     }
@@ -104,6 +107,7 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
     let rewrite = if verdict.outcome == Outcome::Background {
         let surroundings = Surroundings {
             permissions: &(context.permissions)(),
+            python_unbuffered: context.python_unbuffered,
             tools: context.tools,
         };
         rewrite::rewrite(subject, &verdict.targets, surroundings)

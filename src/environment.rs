@@ -63,6 +63,16 @@ pub fn claude_entrypoint() -> Option<String> {
     text("CLAUDE_CODE_ENTRYPOINT")
 }
 
+/// `CLAUDE_PID`: the client's process (measured, 2.1.260 and 2.1.331).
+pub fn claude_pid() -> Option<u32> {
+    text("CLAUDE_PID")?.parse().ok()
+}
+
+/// `PYTHONUNBUFFERED` is in the environment, and so in that of every command. Any text switches it on.
+pub fn python_unbuffered() -> bool {
+    is_set("PYTHONUNBUFFERED")
+}
+
 /// `CLAUDE_CODE_SESSION_ATTENDED`: whether somebody watches the session (measured, 2.1.330).
 pub fn session_attended() -> Option<bool> {
     match text("CLAUDE_CODE_SESSION_ATTENDED")?.as_str() {

@@ -3,6 +3,7 @@
 //! A call's way: [`hook`] reads it, [`shell`] parses it, [`policy`] finds what runs long, [`decision`] decides,
 //! [`rewrite`] edits; after the launch [`task`] finds the output and [`viewer`] opens it.
 
+pub mod claude;
 pub mod cli;
 pub mod configuration;
 pub mod decision;

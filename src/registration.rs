@@ -101,8 +101,15 @@ fn uninstall(path: &Path) -> Result<Change> {
     }
     let (mark, text) = split_mark(given);
     let root = parse(&path, text)?;
-    take_out(&root);
-    let taken_out = format!("{mark}{root}");
+    let earlier = journal.as_ref().and_then(|journal| journal.before.clone());
+    take_out(&root, &own_empties(earlier.as_deref()));
+    let mut taken_out = format!("{mark}{root}");
+    if journal
+        .as_ref()
+        .is_some_and(|journal| journal.laid_out(given))
+    {
+        taken_out = on_one_line(&taken_out);
+    }
     let undone = journal.and_then(|journal| journal.undo(given));
     let after = undone
         .filter(|undone| says_the_same(undone, &taken_out))
@@ -178,8 +185,63 @@ fn split_mark(text: &str) -> (&str, &str) {
         .map_or(("", text), |rest| ("\u{feff}", rest))
 }
 
-/// Takes our hooks out, and what they leave empty.
-fn take_out(root: &CstRootNode) {
+/// What the user had of `hooks` before the registration, whatever it held: `hooks` itself, and the names in it.
+#[derive(Debug, Default)]
+struct OwnHooks {
+    is_there: bool,
+    events: Vec<String>,
+}
+
+fn own_empties(before: Option<&str>) -> OwnHooks {
+    let root = before
+        .and_then(|before| CstRootNode::parse(split_mark(before).1, &ParseOptions::default()).ok());
+    let hooks = root
+        .and_then(|root| root.object_value())
+        .and_then(|settings| settings.get("hooks"));
+    let Some(hooks) = hooks else {
+        return OwnHooks::default();
+    };
+    let events = hooks
+        .object_value()
+        .map(|hooks| hooks.properties())
+        .unwrap_or_default();
+    OwnHooks {
+        is_there: true,
+        events: events
+            .iter()
+            .filter_map(jsonc_parser::cst::CstObjectProp::decoded_name)
+            .collect(),
+    }
+}
+
+/// The text on one line, but for a newline at its end: other white space outside strings becomes one blank at most.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let (mut in_string, mut escaped, mut pending) = (false, false, false);
+    for c in text.trim_end().chars() {
+        if !in_string && c.is_whitespace() {
+            pending = true;
+            continue;
+        }
+        let opened = line.ends_with(['{', '[']) || line.is_empty();
+        if std::mem::take(&mut pending) && !in_string && !opened && !matches!(c, '}' | ']' | ',') {
+            line.push(' ');
+        }
+        line.push(c);
+        match c {
+            '"' if !escaped => in_string = !in_string,
+            _ => {}
+        }
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    if text.ends_with('\n') {
+        line.push('\n');
+    }
+    line
+}
+
+/// Takes our hooks out, and what they leave empty, but for what was there before.
+fn take_out(root: &CstRootNode, own: &OwnHooks) {
     let property = root
         .object_value()
         .and_then(|settings| settings.get("hooks"));
@@ -193,12 +255,15 @@ fn take_out(root: &CstRootNode) {
             && remove_ours(&entries)
         {
             removed = true;
-            if entries.elements().is_empty() {
+            let is_own = event
+                .decoded_name()
+                .is_some_and(|name| own.events.contains(&name));
+            if entries.elements().is_empty() && !is_own {
                 event.remove();
             }
         }
     }
-    if removed && hooks.properties().is_empty() {
+    if removed && !own.is_there && hooks.properties().is_empty() {
         property.remove();
     }
 }
@@ -370,6 +435,18 @@ impl Journal {
             .sum();
         let (old, new) = (old.get(..old.len() - tail)?, new.get(..new.len() - tail)?);
         (text.matches(new).count() == 1).then(|| text.replacen(new, old, 1))
+    }
+
+    /// Whether the file was on one line before, and `text` still has the lines that the registration made of it: others
+    /// who write the file anew lay it out in their own way. A comment can't be put on one line with others.
+    fn laid_out(&self, text: &str) -> bool {
+        let was_one_line = self
+            .before
+            .as_ref()
+            .is_some_and(|before| !before.trim_end().contains('\n'));
+        let mut ours = self.after.lines().filter(|line| line.contains("\"args\""));
+        let has_comments = text.contains("//") || text.contains("/*");
+        was_one_line && !has_comments && ours.all(|line| text.lines().any(|other| other == line))
     }
 
     /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::claude::arguments::CommandLine;
 use crate::configuration::{Config, Configuration, Treatment};
 use crate::decision::{self, Call, Context, Decision};
+use crate::policy::PermissionRules;
 use crate::{environment, folders, programs, settings};
 
 /// The client's kind of session.
@@ -42,21 +44,25 @@ impl Session {
         self.subagent && config.subagents == Treatment::Leave
     }
 
+    /// The permission rules for a call made in `cwd`.
+    pub fn permissions(self, cwd: &Path, command_line: &CommandLine) -> PermissionRules {
+        let mut rules = settings::permission_rules(&folders::project_dir(cwd), command_line);
+        if self.bypasses_permissions {
+            rules.bypass();
+        }
+        rules
+    }
+
     /// Decides about a call made in `cwd`. The hook, its dry run and `explain` all ask here.
     pub fn decide(self, call: Call<'_>, cwd: &Path, configuration: &Configuration) -> Decision {
-        let permissions = || {
-            let mut rules = settings::permission_rules(&folders::project_dir(cwd));
-            if self.bypasses_permissions {
-                rules.bypass();
-            }
-            rules
-        };
+        let permissions = || self.permissions(cwd, &CommandLine::around());
         let context = Context {
             leave_headless: self.leave_headless(&configuration.config),
             leave_subagent: self.leave_subagent(&configuration.config),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions: &permissions,
+            python_unbuffered: environment::python_unbuffered(),
             tools: &programs::text_tools,
         };
         decision::decide(call, &configuration.rules, &context)

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::claude::arguments::CommandLine;
 use crate::folders;
 use crate::policy::PermissionRules;
 
-/// The file of an administrator, which wins over all others.
+/// The folder of an administrator's files, which win over all others.
 const MANAGED: &str = if cfg!(target_os = "macos") {
-    "/Library/Application Support/ClaudeCode/managed-settings.json"
+    "/Library/Application Support/ClaudeCode"
 } else {
-    "/etc/claude-code/managed-settings.json"
+    "/etc/claude-code"
 };
 
 /// A settings file that a user may edit.
@@ -35,20 +36,65 @@ pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     }
 }
 
-/// The permission rules of all layers. A file that is missing or no JSON adds none, as in the client.
-pub fn permission_rules(project: &Path) -> PermissionRules {
-    let mut rules = PermissionRules::default();
+/// An administrator's files in `folder`: `managed-settings.json` and its drop-ins.
+fn managed(folder: &Path) -> Vec<PathBuf> {
+    let drop_ins = fs::read_dir(folder.join("managed-settings.d"));
+    let drop_ins = drop_ins.into_iter().flatten().flatten();
+    let drop_ins = drop_ins
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "json"));
+    [folder.join("managed-settings.json")]
+        .into_iter()
+        .chain(drop_ins)
+        .collect()
+}
+
+/// The settings in the file at `path`; `None` where it is missing or no JSON.
+pub fn read(path: &Path) -> Option<Value> {
+    let text = fs::read_to_string(path).ok()?;
+    jsonc_parser::parse_to_serde_value::<Option<Value>>(
+        &text,
+        &jsonc_parser::ParseOptions::default(),
+    )
+    .ok()?
+}
+
+/// The permission rules of all layers and of the client's command line. A file that is missing or no JSON adds none,
+/// as in the client.
+pub fn permission_rules(project: &Path, command_line: &CommandLine) -> PermissionRules {
     let scopes = [Scope::User, Scope::Project, Scope::Local];
-    let paths = scopes.into_iter().filter_map(|scope| path(scope, project));
-    for path in paths.chain([PathBuf::from(MANAGED)]) {
-        if let Ok(text) = fs::read_to_string(&path)
-            && let Ok(Some(settings)) = jsonc_parser::parse_to_serde_value::<Option<Value>>(
-                &text,
-                &jsonc_parser::ParseOptions::default(),
-            )
-        {
-            rules.add_settings(&settings);
-        }
+    let files = scopes.into_iter().filter_map(|scope| path(scope, project));
+    let mut rules = rules_in(files.chain(managed(Path::new(MANAGED))));
+    command_line.add_to(&mut rules);
+    rules
+}
+
+fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
+    let mut rules = PermissionRules::default();
+    for settings in files.filter_map(|file| read(&file)) {
+        rules.add_settings(&settings);
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_administrator_s_drop_ins_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, rule: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = format!(r#"{{"permissions": {{"deny": ["Bash({rule})"]}}}}"#);
+            fs::write(path, text).unwrap();
+        };
+        write("managed-settings.json", "a");
+        write("managed-settings.d/10-team.json", "b");
+        write("managed-settings.d/notes.txt", "c");
+        let rules = rules_in(managed(folder.path()).into_iter());
+        let restricted = ["a", "b", "c"].map(|text| rules.may_restrict(text));
+        assert_eq!(restricted, [true, true, false]);
+    }
 }

@@ -23,6 +23,8 @@ fn the_command_line_says_what_it_said() {
     );
     for variable in [
         "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_PID",
+        "PYTHONUNBUFFERED",
         "CLAUDE_CODE_SESSION_ATTENDED",
         "BG_RUN",
         "BG_RUN_DRY_RUN",

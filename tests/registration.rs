@@ -140,6 +140,71 @@ fn around_what_others_added_every_byte_stays() {
     }
 }
 
+/// What another program makes of the file.
+type Others<'a> = &'a dyn Fn(&str) -> String;
+
+#[test]
+fn the_user_s_own_empty_hooks_and_one_line_files_come_back_whatever_others_did() {
+    let anew = |text: &str| -> String {
+        let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+        value["b"] = 3.into();
+        serde_json::to_string_pretty(&value).unwrap()
+    };
+    let changed = |text: &str| text.replace("\"a\": 1", "\"a\": 2");
+    let added = |text: &str| {
+        text.replace(
+            "\"PreToolUse\": [",
+            "\"PreToolUse\": [{\"matcher\": \"X\"},",
+        )
+        .replace("\"a\": 1", "\"a\": 2")
+    };
+    let cases: [(&str, Others<'_>, &str); 6] = [
+        ("{\"a\": 1}", &changed, "{\"a\": 2}"),
+        (
+            "{\"a\": 1, \"u\": \"x  y\"}\n",
+            &changed,
+            "{\"a\": 2, \"u\": \"x  y\"}\n",
+        ),
+        (
+            "{\"a\": 1, \"hooks\": {}}",
+            &changed,
+            "{\"a\": 2, \"hooks\": {}}",
+        ),
+        (
+            "{\"a\": 1, \"hooks\": {}}",
+            &anew,
+            "{\n  \"a\": 1,\n  \"hooks\": {},\n  \"b\": 3\n}",
+        ),
+        (
+            "{\"a\": 1, \"hooks\": {\"PreToolUse\": []}}",
+            &anew,
+            "{\n  \"a\": 1,\n  \"hooks\": {\n    \"PreToolUse\": []\n  },\n  \"b\": 3\n}",
+        ),
+        (
+            "{\n  \"a\": 1,\n  \"hooks\": {\n    \"PreToolUse\": [],\n    \"PostToolUse\": []\n  }\n}\n",
+            &added,
+            "{\n  \"a\": 2,\n  \"hooks\": {\n    \"PreToolUse\": [{\"matcher\": \"X\"}],\n    \"PostToolUse\": []\n  }\n}\n",
+        ),
+    ];
+    for (before, others, after) in cases {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write("home/.claude/settings.json", before);
+        succeeds(&sandbox, &["install"]);
+        fs::write(&path, others(&read(&path))).unwrap();
+        succeeds(&sandbox, &["uninstall"]);
+        let left = read(&path);
+        let (left_value, after_value): (Value, Value) = (
+            jsonc_parser::parse_to_serde_value(&left, &jsonc_parser::ParseOptions::default())
+                .unwrap(),
+            serde_json::from_str(after).unwrap(),
+        );
+        assert_eq!(left_value, after_value, "{before}: {left}");
+        if !after.contains('X') {
+            assert_eq!(left, after, "{before}");
+        }
+    }
+}
+
 #[test]
 fn an_older_registration_is_updated_not_doubled() {
     let sandbox = Sandbox::new();

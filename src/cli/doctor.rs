@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::claude::arguments::CommandLine;
 use crate::configuration::Configuration;
 use crate::editor_settings;
+use crate::session::Session;
 use crate::viewer::{Check, Viewer};
 
 /// Looks at the editor; nothing is opened.
@@ -15,6 +17,18 @@ pub(super) fn run() -> Result<ExitCode> {
     for problem in &configuration.problems {
         println!("✗ {problem}");
     }
+    let project = std::env::current_dir().unwrap_or_default();
+    let command_line = CommandLine::around();
+    let rules = Session::around(false, "").permissions(&project, &command_line);
+    let sign = if rules.unknown().is_none() {
+        '✓'
+    } else {
+        '-'
+    };
+    println!(
+        "{sign} Permission rules: {} in the settings files; {command_line}",
+        rules.count()
+    );
     let viewer = match Viewer::find(&configuration.config) {
         Ok(viewer) => viewer,
         Err(why) => {
@@ -26,7 +40,6 @@ pub(super) fn run() -> Result<ExitCode> {
         }
     };
     println!("✓ Editor: {}", viewer.name);
-    let project = std::env::current_dir().unwrap_or_default();
     let mut works = false;
     for Check { what, fault } in viewer.check(&project) {
         match fault {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::claude::arguments::CommandLine;
 use crate::configuration::Configuration;
 use crate::decision::{Call, Decision, Outcome};
 use crate::folders;
@@ -26,17 +27,19 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         command,
         run_in_background: false,
     };
-    let decision = Session::around(false, "").decide(call, &cwd, &configuration);
+    let session = Session::around(false, "");
+    let decision = session.decide(call, &cwd, &configuration);
+    let rules = PermissionSources::around(session, &cwd);
     for problem in &configuration.problems {
         eprintln!("bg-run: {problem}");
     }
     if json {
         println!(
             "{}",
-            serde_json::to_string_pretty(&as_json(command, &decision, &cwd))?
+            serde_json::to_string_pretty(&as_json(command, &decision, &cwd, rules))?
         );
     } else {
-        print!("{}", as_text(command, &decision, &cwd));
+        print!("{}", as_text(command, &decision, &cwd, &rules));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -51,6 +54,28 @@ struct Explanation<'a> {
     left_out: &'a [LeftOut],
     /// The logs that the command writes itself.
     logs: Vec<PathBuf>,
+    permission_rules: PermissionSources,
+}
+
+/// Which permission rules an edit was held against.
+#[derive(Serialize)]
+struct PermissionSources {
+    count: usize,
+    /// The client has no others.
+    all_known: bool,
+    command_line: String,
+}
+
+impl PermissionSources {
+    fn around(session: Session, cwd: &Path) -> Self {
+        let command_line = CommandLine::around();
+        let rules = session.permissions(cwd, &command_line);
+        Self {
+            count: rules.count(),
+            all_known: rules.unknown().is_none(),
+            command_line: command_line.to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -63,7 +88,12 @@ struct ExplainedEdit<'a> {
     insert: &'a str,
 }
 
-fn as_json<'a>(source: &'a str, decision: &'a Decision, cwd: &Path) -> Explanation<'a> {
+fn as_json<'a>(
+    source: &'a str,
+    decision: &'a Decision,
+    cwd: &Path,
+    permission_rules: PermissionSources,
+) -> Explanation<'a> {
     let edits = decision.rewrite.edits.iter().map(|planned| ExplainedEdit {
         kind: planned.kind,
         start: planned.edit.span.start,
@@ -79,6 +109,7 @@ fn as_json<'a>(source: &'a str, decision: &'a Decision, cwd: &Path) -> Explanati
         edits: edits.collect(),
         left_out: &decision.rewrite.left_out,
         logs: logs(decision, cwd).collect(),
+        permission_rules,
     }
 }
 
@@ -92,7 +123,7 @@ fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
     source.get(span.start..span.end).unwrap_or_default()
 }
 
-fn as_text(source: &str, decision: &Decision, cwd: &Path) -> String {
+fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSources) -> String {
     let headline = match decision.outcome {
         Outcome::Background => "Runs in the background",
         Outcome::Foreground => "Stays in the foreground",
@@ -137,7 +168,12 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path) -> String {
         );
     }
     if decision.outcome == Outcome::Background {
-        text.push_str("\nTo keep one call in the foreground, put BG_RUN=off in front of it.\n");
+        let _ = writeln!(
+            text,
+            "\nYour permission rules: {} in the settings files; {}.",
+            rules.count, rules.command_line
+        );
+        text.push_str("To keep one call in the foreground, put BG_RUN=off in front of it.\n");
     }
     text
 }

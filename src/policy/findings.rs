@@ -23,6 +23,24 @@ const QUICK: &[&str] = &[
     "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
 ];
 
+/// What the shell runs itself, in bash or in zsh.
+#[rustfmt::skip]
+const BUILTINS: &[&str] = &[
+    "-", ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
+    "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disable", "disown", "echo", "emulate",
+    "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "float", "foreach", "functions", "getopts", "hash",
+    "help", "history", "integer", "jobs", "kill", "let", "limit", "local", "logout", "mapfile", "nocorrect", "noglob",
+    "popd", "print", "printf", "pushd", "pwd", "read", "readarray", "readonly", "rehash", "repeat", "return", "sched",
+    "set", "setopt", "shift", "shopt", "source", "suspend", "test", "times", "trap", "true", "type", "typeset",
+    "ulimit", "umask", "unalias", "unfunction", "unhash", "unlimit", "unset", "unsetopt", "vared", "wait", "whence",
+    "where", "which", "zle", "zmodload", "zparseopts", "zstyle",
+];
+
+/// Whether the shell runs `program` itself, or may: an expansion can name anything.
+pub(crate) fn is_builtin(program: &str) -> bool {
+    BUILTINS.contains(&program) || program.contains(['$', '`'])
+}
+
 /// What the rules say of each simple command.
 #[derive(Debug, Default)]
 pub struct Findings {

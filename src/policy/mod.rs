@@ -11,9 +11,11 @@ mod rules_file;
 mod view;
 mod wrappers;
 
+pub(crate) use findings::is_builtin;
 pub use findings::{Findings, Found};
 pub use layers::{CompiledLayer, DEFAULT_RULES, Problem};
 pub use marker::{MARKER, Markers, Wish};
-pub use permissions::PermissionRules;
+pub use permissions::{List, PermissionRules, UNBUFFERED};
 pub use rules::{Action, Layer, Pattern, Patterns, Rule, Rules, Text, Texts};
 pub use view::{View, Views};
+pub(crate) use wrappers::is_seen_through;

@@ -46,6 +46,8 @@ pub struct Views {
     pub environment_ends: Option<&'static str>,
     /// The innermost program is the Python interpreter, or written in Python.
     pub is_python: bool,
+    /// Python can run in one of the innermost programs.
+    pub can_run_python: bool,
 }
 
 impl View {
@@ -118,8 +120,13 @@ impl Views {
                 words: words.get(named..).unwrap_or_default(),
                 at: at.map(|at| at + named),
             };
+            let before = self.views.len();
             self.unwrap(wrapper, rest);
+            if self.views.len() > before {
+                return;
+            }
         }
+        self.can_run_python |= wrappers::can_run_python(words);
     }
 
     fn add_from(&mut self, rest: Rest<'_>, skip: usize) {

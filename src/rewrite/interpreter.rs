@@ -7,7 +7,12 @@ use crate::shell::SimpleCommand;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// Behind the word with this index.
-    At(usize),
+    At {
+        /// Of the interpreter.
+        index: usize,
+        /// The environment doesn't get there.
+        needed: bool,
+    },
     /// Nowhere, and the environment doesn't get past this wrapper.
     OutOfReach {
         /// Its name.
@@ -35,6 +40,9 @@ pub(super) fn find(command: &SimpleCommand) -> Found {
     if unbuffered || arguments.is_empty() {
         Found::Nothing
     } else {
-        Found::At(interpreter)
+        Found::At {
+            index: interpreter,
+            needed: views.environment_ends.is_some(),
+        }
     }
 }

@@ -17,9 +17,6 @@ use serde::Serialize;
 
 use crate::shell::{self, Edit, Script};
 
-/// The variable that makes Python print at once.
-const VARIABLE: &str = "PYTHONUNBUFFERED";
-
 /// The kinds of edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,6 +96,12 @@ pub struct Rewrite {
     pub dropped_tails: Vec<String>,
     /// The logs that the command writes itself; see [`own_logs`].
     pub own_logs: Vec<String>,
+}
+
+/// Whether a comment is the next thing on the line: 2.1.200 to 2.1.331 ask about a redirection right before one.
+fn comment_follows(source: &str, end: usize) -> bool {
+    let rest = source.get(end..).unwrap_or_default();
+    rest.trim_start_matches([' ', '\t']).starts_with('#')
 }
 
 /// What is to be rewritten.
@@ -197,9 +200,12 @@ mod tests {
         let targets: Vec<usize> = (0..script.simple_commands.len())
             .filter(|&index| {
                 let words = &script.simple_commands[index].words;
-                words
-                    .iter()
-                    .any(|word| matches!(word.text().as_str(), "pytest" | "python"))
+                words.iter().any(|word| {
+                    matches!(
+                        word.text().as_str(),
+                        "pytest" | "./pytest" | "python" | "make"
+                    )
+                })
             })
             .collect();
         let mut permissions = PermissionRules::default();
@@ -212,6 +218,7 @@ mod tests {
         };
         let surroundings = Surroundings {
             permissions: &permissions,
+            python_unbuffered: false,
             tools: &|| Tools::GNU,
         };
         rewrite(subject, &targets, surroundings)
@@ -282,72 +289,173 @@ mod tests {
         }
     }
 
+    const TAILS: &[(&str, &str)] = &[
+        ("pytest | tail -20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+        ("pytest 2>&1 | tail -n 20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+        (
+            "cd a && pytest -x 2>&1 | tail -20",
+            "cd a && PYTHONUNBUFFERED=1 pytest -x 2>&1",
+        ),
+        ("pytest | tail", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+        (
+            "pytest | tail -20; echo done",
+            "PYTHONUNBUFFERED=1 pytest | tail -20; echo done",
+        ),
+        (
+            "pytest | grep -v x | tail -5",
+            "PYTHONUNBUFFERED=1 pytest | grep -v x | tail -5",
+        ),
+        (
+            "echo a; cd b || exit; pytest -x | tail -5",
+            "echo a; cd b || exit; PYTHONUNBUFFERED=1 pytest -x 2>&1",
+        ),
+        (
+            "pytest 2>&1 | tee log | tail -5",
+            "PYTHONUNBUFFERED=1 pytest 2>&1 | tee log",
+        ),
+        (
+            "pytest 2>&1 | tail -5 || true",
+            "PYTHONUNBUFFERED=1 pytest 2>&1 || true",
+        ),
+        (
+            "pytest | tail -5 || :",
+            "PYTHONUNBUFFERED=1 pytest 2>&1 || :",
+        ),
+        (
+            "pytest | tail -5 || x",
+            "PYTHONUNBUFFERED=1 pytest | tail -5 || x",
+        ),
+        (
+            "pytest | tail -5 &",
+            "PYTHONUNBUFFERED=1 pytest | tail -5 &",
+        ),
+        (
+            "pytest <<'E' 2>&1 | tail -5\nx\nE",
+            "PYTHONUNBUFFERED=1 pytest <<'E' 2>&1\nx\nE",
+        ),
+        // A shell of its own stays one.
+        (
+            "(cd a && pytest) 2>&1 | tail -5; touch m",
+            "(cd a && PYTHONUNBUFFERED=1 pytest) 2>&1; touch m",
+        ),
+        (
+            "(cd a && pytest) 2>&1 | tail -5; echo $status",
+            "(cd a && PYTHONUNBUFFERED=1 pytest) 2>&1 | tail -5; echo $status",
+        ),
+        // What would otherwise run in the shell itself.
+        (
+            "{ cd a; pytest; } | tail -5",
+            "{ cd a; PYTHONUNBUFFERED=1 pytest; } | tail -5",
+        ),
+        (
+            "for d in a b; do cd $d; pytest; done | tail -5",
+            "for d in a b; do cd $d; PYTHONUNBUFFERED=1 pytest; done | tail -5",
+        ),
+        (
+            "for d in a b; do pytest | tail -5; done",
+            "for d in a b; do PYTHONUNBUFFERED=1 pytest | tail -5; done",
+        ),
+        (
+            "if a; then pytest | tail -5; fi",
+            "if a; then PYTHONUNBUFFERED=1 pytest | tail -5; fi",
+        ),
+        (
+            "pytest() { x; }; pytest | tail -5",
+            "pytest() { x; }; PYTHONUNBUFFERED=1 pytest | tail -5",
+        ),
+        (
+            "command pytest | tail -5",
+            "PYTHONUNBUFFERED=1 command pytest | tail -5",
+        ),
+        // zsh writes to the file and to the pipe.
+        (
+            "pytest > log 2>&1 | tail -5",
+            "PYTHONUNBUFFERED=1 pytest > log 2>&1 | tail -5",
+        ),
+        (
+            "pytest 2>&1 >/dev/null | tail -2",
+            "PYTHONUNBUFFERED=1 pytest 2>&1 >/dev/null | tail -2",
+        ),
+        // No redirection may come to stand before a comment.
+        (
+            "pytest -x | tail -5 # last",
+            "PYTHONUNBUFFERED=1 pytest -x # last",
+        ),
+        (
+            "pytest -x 2>&1 | tail -5 # last",
+            "PYTHONUNBUFFERED=1 pytest -x 2>&1 | tail -5 # last",
+        ),
+        (
+            "pytest | tail -20 && deploy",
+            "PYTHONUNBUFFERED=1 pytest | tail -20 && deploy",
+        ),
+        (
+            "pytest | tail -20; echo $?",
+            "PYTHONUNBUFFERED=1 pytest | tail -20; echo $?",
+        ),
+        (
+            "set -e; pytest | tail -20",
+            "set -e; PYTHONUNBUFFERED=1 pytest | tail -20",
+        ),
+        (
+            "pytest | tail -20 > log",
+            "PYTHONUNBUFFERED=1 pytest | tail -20 > log",
+        ),
+        ("pytest | tail -f", "PYTHONUNBUFFERED=1 pytest | tail -f"),
+        (
+            "pytest | tail -n +5",
+            "PYTHONUNBUFFERED=1 pytest | tail -n +5",
+        ),
+        (
+            "pytest | tail -5 file",
+            "PYTHONUNBUFFERED=1 pytest | tail -5 file",
+        ),
+        ("pytest | head -20", "PYTHONUNBUFFERED=1 pytest | head -20"),
+        ("x=$(pytest | tail -1)", "x=$(pytest | tail -1)"),
+        (
+            "(pytest | tail -5) | wc",
+            "(PYTHONUNBUFFERED=1 pytest | tail -5) | wc",
+        ),
+        (
+            "if pytest | tail -5; then a; fi",
+            "if PYTHONUNBUFFERED=1 pytest | tail -5; then a; fi",
+        ),
+        (
+            "pytest |& tail -20",
+            "PYTHONUNBUFFERED=1 pytest |& tail -20",
+        ),
+    ];
+
     #[test]
     fn a_final_tail_is_dropped_when_nothing_depends_on_it() {
-        for (source, expected) in [
-            ("pytest | tail -20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
-            ("pytest 2>&1 | tail -n 20", "PYTHONUNBUFFERED=1 pytest 2>&1"),
-            (
-                "cd a && pytest -x 2>&1 | tail -20",
-                "cd a && PYTHONUNBUFFERED=1 pytest -x 2>&1",
-            ),
-            ("pytest | tail", "PYTHONUNBUFFERED=1 pytest 2>&1"),
-            (
-                "pytest | tail -20; echo done",
-                "PYTHONUNBUFFERED=1 pytest 2>&1; echo done",
-            ),
-            (
-                "pytest | grep -v x | tail -5",
-                "PYTHONUNBUFFERED=1 pytest | grep --line-buffered -v x",
-            ),
-            (
-                "pytest | tail -20 && deploy",
-                "PYTHONUNBUFFERED=1 pytest | tail -20 && deploy",
-            ),
-            (
-                "pytest | tail -20; echo $?",
-                "PYTHONUNBUFFERED=1 pytest | tail -20; echo $?",
-            ),
-            (
-                "set -e; pytest | tail -20",
-                "set -e; PYTHONUNBUFFERED=1 pytest | tail -20",
-            ),
-            (
-                "pytest | tail -20 > log",
-                "PYTHONUNBUFFERED=1 pytest | tail -20 > log",
-            ),
-            ("pytest | tail -f", "PYTHONUNBUFFERED=1 pytest | tail -f"),
-            (
-                "pytest | tail -n +5",
-                "PYTHONUNBUFFERED=1 pytest | tail -n +5",
-            ),
-            (
-                "pytest | tail -5 file",
-                "PYTHONUNBUFFERED=1 pytest | tail -5 file",
-            ),
-            ("pytest | head -20", "PYTHONUNBUFFERED=1 pytest | head -20"),
-            ("x=$(pytest | tail -1)", "x=$(pytest | tail -1)"),
-            (
-                "(pytest | tail -5) | wc",
-                "(PYTHONUNBUFFERED=1 pytest | tail -5) | wc",
-            ),
-            (
-                "if pytest | tail -5; then a; fi",
-                "if PYTHONUNBUFFERED=1 pytest | tail -5; then a; fi",
-            ),
-            (
-                "pytest |& tail -20",
-                "PYTHONUNBUFFERED=1 pytest |& tail -20",
-            ),
-        ] {
-            assert_eq!(rewritten(source), expected, "{source}");
+        for (source, expected) in TAILS {
+            assert_eq!(rewritten(source), *expected, "{source}");
         }
     }
 
     #[test]
     fn permission_rules_that_name_the_text_hold_an_edit_back() {
         for (source, allow, expected) in [
-            ("pytest", "PYTHONUNBUFFERED=1 pytest:*", "pytest 2>&1"),
+            // Saved from a prompt that showed the edited command.
+            (
+                "pytest",
+                "PYTHONUNBUFFERED=1 pytest:*",
+                "PYTHONUNBUFFERED=1 pytest 2>&1",
+            ),
+            ("pytest", "*=1 pytest*", "pytest 2>&1"),
+            ("NODE_ENV=x make", "NODE_ENV=x *", "NODE_ENV=x make 2>&1"),
+            ("timeout 9 pytest", "timeout:*", "timeout 9 pytest 2>&1"),
+            (
+                "timeout 9 pytest",
+                "pytest:*",
+                "PYTHONUNBUFFERED=1 timeout 9 pytest 2>&1",
+            ),
+            ("\"./pytest\" -x", "\"./pytest\" -x", "\"./pytest\" -x 2>&1"),
+            (
+                "pytest -k \"f(x)\"",
+                "pytest -k \"f\\(x\\)\"",
+                "PYTHONUNBUFFERED=1 pytest -k \"f(x)\" 2>&1",
+            ),
             ("pytest", "pytest 2>&1", "PYTHONUNBUFFERED=1 pytest"),
             (
                 "python -m a",
@@ -379,18 +487,55 @@ mod tests {
     }
 
     #[test]
-    fn rules_for_a_whole_command_hold_every_edit_back() {
-        for (source, rule, kept) in [
-            ("cd a && pytest -x", "cd a && pytest -x", true),
-            ("cd a && pytest -x", "pytest -x", false),
-            ("cd a && pytest -x", "cd a && *", true),
-            ("cd a && pytest -x", "cd b && *", false),
-            ("pytest -x | grep E", "pytest -x | grep E", true),
-            ("pytest -x", "pytest -x", false),
-            ("make; cd a && pytest -x", "cd a && pytest:*", true),
+    fn rules_for_a_whole_command_hold_back_what_they_would_miss() {
+        const BOTH: &str = "cd a && PYTHONUNBUFFERED=1 pytest -x 2>&1";
+        for (source, rule, expected) in [
+            (
+                "cd a && pytest -x",
+                "cd a && pytest -x",
+                "cd a && pytest -x",
+            ),
+            ("cd a && pytest -x", "pytest -x", BOTH),
+            ("cd a && pytest -x", "cd a && *", BOTH),
+            ("cd a && pytest -x", "cd b && *", BOTH),
+            (
+                "cd a && pytest -x",
+                "cd a && pytest:*",
+                "cd a && pytest -x 2>&1",
+            ),
+            (
+                "cd a && pytest -k '(q)'",
+                "cd a && pytest -k '\\(q\\)'",
+                "cd a && pytest -k '(q)'",
+            ),
+            (
+                "cd a && pytest -x <<'E'\nx\nE",
+                "cd a && pytest -x",
+                "cd a && pytest -x 2>&1 <<'E'\nx\nE",
+            ),
+            (
+                "pytest -x | grep E",
+                "pytest -x | grep E",
+                "PYTHONUNBUFFERED=1 pytest -x | grep E",
+            ),
+            (
+                "pytest -x | tail -5",
+                "* | *",
+                "PYTHONUNBUFFERED=1 pytest -x | tail -5",
+            ),
+            (
+                "pytest -x",
+                "pytest -x",
+                "PYTHONUNBUFFERED=1 pytest -x 2>&1",
+            ),
+            (
+                "make; cd a && pytest -x",
+                "cd a && pytest:*",
+                "PYTHONUNBUFFERED=1 make 2>&1; cd a && pytest -x 2>&1",
+            ),
         ] {
-            let same = rewritten_with(source, &[rule]).command == source;
-            assert_eq!(same, kept, "{source} with {rule}");
+            let rewrite = rewritten_with(source, &[rule]);
+            assert_eq!(rewrite.command, expected, "{source} with {rule}");
         }
     }
 

@@ -4,20 +4,24 @@ mod streams;
 
 use std::collections::BTreeSet;
 
-use super::{EditKind, LeftOut, PlannedEdit, Subject, Tools, VARIABLE};
+use super::{EditKind, LeftOut, PlannedEdit, Subject, Tools};
 use super::{interpreter, tail};
-use crate::policy::PermissionRules;
-use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
+use crate::policy::{PermissionRules, UNBUFFERED, Views, is_seen_through};
+use crate::shell::{self, Edit, Redirection, SimpleCommand, Sink, base_name};
 
-const PREFIX: &str = "PYTHONUNBUFFERED=1 ";
+/// The variable that makes Python print at once.
+const VARIABLE: &str = "PYTHONUNBUFFERED";
 const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
+const WHOLE_CHANGES: &str = "a permission rule names the whole command";
 
 /// What the plan has to know besides the command.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
+    /// `PYTHONUNBUFFERED` is in the environment already.
+    pub python_unbuffered: bool,
     /// Gives the text tools of this machine; called only where one stands behind a pipe.
     pub tools: &'a dyn Fn() -> Tools,
 }
@@ -31,22 +35,25 @@ pub(super) fn plan(
     let mut plan = Plan {
         subject,
         surroundings,
+        whole: String::new(),
         edits: Vec::new(),
         left_out: Vec::new(),
         dropped: Vec::new(),
     };
-    let rules = surroundings.permissions;
-    if plan.has_several_parts() && rules.name_whole(subject.source) {
-        for kind in [EditKind::UnbufferedVariable, EditKind::JoinStderr] {
-            plan.leave(kind, "a permission rule names the whole command");
-        }
-        return (plan.edits, plan.left_out);
+    plan.whole = plan.applied(None).unwrap_or_default();
+    let unknown = surroundings.permissions.unknown();
+    if let Some(why) = unknown {
+        plan.leave(EditKind::UnbufferedVariable, why);
+    } else {
+        plan.drop_tail(targets);
     }
-    plan.drop_tail(targets);
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
         if let Some(command) = subject.script.simple_commands.get(index) {
-            plan.unbuffer(command);
-            plan.stream(index);
+            if unknown.is_none() {
+                plan.unbuffer_by_option(command);
+                plan.stream(index);
+                plan.unbuffer(command);
+            }
             plan.join_stderr(command);
         }
     }
@@ -56,6 +63,8 @@ pub(super) fn plan(
 struct Plan<'a> {
     subject: Subject<'a>,
     surroundings: Surroundings<'a>,
+    /// The source without its markers: what the client would compare rules with.
+    whole: String,
     edits: Vec<PlannedEdit>,
     left_out: Vec<LeftOut>,
     /// The pipelines whose last stages are taken out, and the stage before those.
@@ -63,11 +72,18 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn add(&mut self, kind: EditKind, edit: Edit) {
+    /// Takes the edit into the plan, or says why not: the same rules must match the whole text.
+    fn add(&mut self, kind: EditKind, edit: Edit) -> bool {
         let planned = PlannedEdit { kind, edit };
-        if !self.edits.contains(&planned) {
-            self.edits.push(planned);
+        if self.edits.contains(&planned) {
+            return true;
         }
+        if self.changes_the_whole(&planned.edit) {
+            self.leave(kind, WHOLE_CHANGES);
+            return false;
+        }
+        self.edits.push(planned);
+        true
     }
 
     fn leave(&mut self, kind: EditKind, why: impl Into<String>) {
@@ -78,6 +94,32 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The source without markers, after the edits so far and `more`.
+    fn applied(&self, more: Option<&Edit>) -> Option<String> {
+        let markers = self.subject.markers.iter().copied().map(Edit::deletion);
+        let planned = self.edits.iter().map(|planned| planned.edit.clone());
+        let edits: Vec<Edit> = markers.chain(planned).chain(more.cloned()).collect();
+        Some(shell::apply(self.subject.source, &edits)?.trim().to_owned())
+    }
+
+    /// Whether other rules would match the text as a whole: the client compares it, too, where it has several parts
+    /// (measured: exact ones, allow and deny, 2.1.20 to 2.1.331).
+    fn changes_the_whole(&self, more: &Edit) -> bool {
+        let rules = self.surroundings.permissions;
+        if rules.count() == 0 || !self.has_several_parts() {
+            return false;
+        }
+        let Some(after) = self.applied(Some(more)) else {
+            return true;
+        };
+        let first = self.subject.script.simple_commands.first();
+        let seen = match after.strip_prefix(UNBUFFERED) {
+            Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
+            _ => &after,
+        };
+        rules.gain(&self.whole, &after) || !rules.same_for_whole(&self.whole, seen)
+    }
+
     /// Whether the source is more than one simple command and its redirections.
     fn has_several_parts(&self) -> bool {
         match self.subject.script.simple_commands.as_slice() {
@@ -86,17 +128,65 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether the client finds the command's own text behind a prefix of ours: nothing stands in front of its
+    /// program that the client would see through as well. Of what it sees through it compares all or nothing.
+    fn is_bare(&self, command: &SimpleCommand) -> bool {
+        let first = command.words.first();
+        let is_plain = |raw: &str| {
+            raw.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_./+-".contains(&byte))
+        };
+        first.is_some_and(|first| {
+            self.start_without_markers(command) == Some(first.span.start)
+                && is_plain(&first.raw)
+                && !is_seen_through(base_name(&first.raw))
+        })
+    }
+
     /// The command from its first assignment or word to its last word, as it stands in the source.
     fn text(&self, command: &SimpleCommand) -> &'a str {
         let span = self.start_without_markers(command).zip(command.words_end());
-        span.and_then(|(start, end)| self.subject.source.get(start..end))
+        span.map(|(start, end)| self.slice(start, end))
             .unwrap_or_default()
     }
 
-    /// Whether a rule would match one of `after` that doesn't match the command.
-    fn gains(&self, command: &SimpleCommand, after: &[String]) -> bool {
+    /// The text from `start` to `end`, inside one command, with the options put in so far and `more`.
+    fn edited(&self, start: usize, end: usize, more: Option<&Edit>) -> Option<String> {
+        let inside = |edit: &&Edit| edit.span.start >= start && edit.span.end <= end;
+        let planned = self.edits.iter().filter(|planned| {
+            use EditKind::{LineBuffered, Stdbuf, UnbufferedOption};
+            matches!(planned.kind, UnbufferedOption | LineBuffered | Stdbuf)
+        });
+        let edits: Vec<Edit> = planned
+            .map(|planned| &planned.edit)
+            .chain(more)
+            .filter(inside)
+            .map(|edit| edit.moved_back(start))
+            .collect();
+        shell::apply(self.slice(start, end), &edits)
+    }
+
+    /// Whether the client would decide about the command as before with `prefix` and `suffix` around it.
+    fn same_around(&self, command: &SimpleCommand, prefix: &str, suffix: &str) -> bool {
         let rules = self.surroundings.permissions;
-        rules.gain(self.text(command), after)
+        let (Some(start), Some(end)) = (self.start_without_markers(command), command.words_end())
+        else {
+            return false;
+        };
+        let Some(edited) = self.edited(start, end, None) else {
+            return false;
+        };
+        let before = self.slice(start, end);
+        let after = format!("{prefix}{edited}");
+        let seen_through = self.is_bare(command);
+        let texts = [
+            format!("{edited}{suffix}"),
+            format!("{after}{suffix}"),
+            after,
+        ];
+        let gained = texts.iter().any(|text| rules.gain(before, text));
+        let [.., after] = texts;
+        !gained && (prefix.is_empty() || seen_through || rules.same_for(before, &after))
     }
 
     fn drop_tail(&mut self, targets: &[usize]) {
@@ -123,8 +213,9 @@ impl<'a> Plan<'a> {
                 self.leave(kind, "an ask or a deny rule names what stands before it");
                 continue;
             }
-            self.dropped.push((found.pipeline, found.stage_before));
-            self.add(kind, Edit::deletion(found.span));
+            if self.add(kind, Edit::deletion(found.span)) {
+                self.dropped.push((found.pipeline, found.stage_before));
+            }
         }
     }
 
@@ -144,13 +235,18 @@ impl<'a> Plan<'a> {
     }
 
     fn unbuffer(&mut self, command: &SimpleCommand) {
-        self.unbuffer_by_option(command);
         let kind = EditKind::UnbufferedVariable;
+        if self.surroundings.python_unbuffered {
+            return self.leave(kind, "PYTHONUNBUFFERED is in the environment already");
+        }
         if self.subject.source.contains(VARIABLE) {
             return self.leave(kind, "the command speaks of PYTHONUNBUFFERED itself");
         }
         if !command.place.editable {
             return self.leave(kind, "the command stands inside a substitution");
+        }
+        if !Views::of(command).can_run_python {
+            return;
         }
         if command.place.timed {
             return self.leave(
@@ -158,12 +254,11 @@ impl<'a> Plan<'a> {
                 "after `time` the client can't check the command, and asks",
             );
         }
-        if self.gains(command, &[format!("{PREFIX}{}", self.text(command))]) {
+        if !self.same_around(command, UNBUFFERED, "") {
             return self.leave(kind, RULE_CHANGES);
         }
-        match self.start_without_markers(command) {
-            Some(start) => self.add(kind, Edit::insertion(start, PREFIX)),
-            None => self.leave(kind, "the command has no words"),
+        if let Some(start) = self.start_without_markers(command) {
+            self.add(kind, Edit::insertion(start, UNBUFFERED));
         }
     }
 
@@ -190,7 +285,12 @@ impl<'a> Plan<'a> {
                     format!("PYTHONUNBUFFERED doesn't get through `{wrapper}`, and no option can be put in"),
                 );
             }
-            interpreter::Found::At(index) => index,
+            interpreter::Found::At { index, needed } => {
+                if self.surroundings.python_unbuffered && !needed {
+                    return;
+                }
+                index
+            }
         };
         let Some(word) = command
             .words
@@ -199,16 +299,16 @@ impl<'a> Plan<'a> {
         else {
             return;
         };
-        let (at, insert) = (word.span.end, " -u");
-        if !self.same_rules(command, interpreter, at, insert) {
+        let edit = Edit::insertion(word.span.end, " -u");
+        if !self.same_rules(command, interpreter, &edit) {
             return self.leave(kind, "a permission rule would no longer match");
         }
-        self.add(kind, Edit::insertion(at, insert));
+        self.add(kind, edit);
     }
 
-    /// Whether the same rules match with `insert` at the byte `at`, behind the word `last` or in front of it. The
-    /// client looks at a command with some wrappers taken off, and which ones differs by version.
-    fn same_rules(&self, command: &SimpleCommand, last: usize, at: usize, insert: &str) -> bool {
+    /// Whether the same rules match with `edit` behind the word `last` or in front of it. The client looks at a command
+    /// with some wrappers taken off, and which ones differs by version.
+    fn same_rules(&self, command: &SimpleCommand, last: usize, edit: &Edit) -> bool {
         let Some(end) = command.words_end() else {
             return false;
         };
@@ -221,20 +321,15 @@ impl<'a> Plan<'a> {
             .into_iter()
             .chain(starts)
             .all(|start| {
-                let (before, after) = (
-                    self.slice(start, end),
-                    self.slice_with(start, at, insert, end),
-                );
-                self.surroundings.permissions.same_for(before, &after)
+                self.edited(start, end, Some(edit)).is_some_and(|after| {
+                    let before = self.slice(start, end);
+                    self.surroundings.permissions.same_for(before, &after)
+                })
             })
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {
         self.subject.source.get(start..end).unwrap_or_default()
-    }
-
-    fn slice_with(&self, start: usize, at: usize, insert: &str, end: usize) -> String {
-        format!("{}{insert}{}", self.slice(start, at), self.slice(at, end))
     }
 
     fn join_stderr(&mut self, command: &SimpleCommand) {
@@ -267,7 +362,7 @@ impl<'a> Plan<'a> {
             (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
             _ => return self.leave(kind, "the output goes elsewhere"),
         }
-        if comment_follows(self.subject.source, end) {
+        if super::comment_follows(self.subject.source, self.behind(end)) {
             return self.leave(kind, "the client asks about `2>&1` before a comment");
         }
         if command
@@ -278,18 +373,24 @@ impl<'a> Plan<'a> {
         {
             return self.leave(kind, "the client may ask about `2>&1` with a here-document");
         }
-        let text = self.text(command);
-        let mut after = vec![format!("{text}{JOIN}")];
-        if self.edits.iter().any(|planned| {
-            planned.kind == EditKind::UnbufferedVariable
-                && Some(planned.edit.span.start) == self.start_without_markers(command)
-        }) {
-            after.push(format!("{PREFIX}{text}{JOIN}"));
-        }
-        if self.gains(command, &after) {
+        let start = self.start_without_markers(command);
+        let prefixed = self.edits.iter().any(|planned| {
+            planned.kind == EditKind::UnbufferedVariable && Some(planned.edit.span.start) == start
+        });
+        let prefix = if prefixed { UNBUFFERED } else { "" };
+        if !self.same_around(command, prefix, JOIN) {
             return self.leave(kind, RULE_CHANGES);
         }
         self.add(kind, Edit::insertion(end, JOIN));
+    }
+
+    /// What comes next behind `end`, once the dropped stages are gone.
+    fn behind(&self, end: usize) -> usize {
+        let dropped = self
+            .edits
+            .iter()
+            .find(|planned| planned.kind == EditKind::DropTail && planned.edit.span.start == end);
+        dropped.map_or(end, |planned| planned.edit.span.end)
     }
 
     /// Whether an allow rule may let the command run, with some wrappers taken off.
@@ -309,10 +410,4 @@ impl<'a> Plan<'a> {
         let outer = self.subject.script.pipelines.get(pipeline);
         outer.map_or(Sink::Elsewhere, |pipeline| pipeline.place.stdout)
     }
-}
-
-/// Whether a comment is the next thing on the line: 2.1.200 and 2.1.330 ask about `2>&1 # …`.
-fn comment_follows(source: &str, end: usize) -> bool {
-    let rest = source.get(end..).unwrap_or_default();
-    rest.trim_start_matches([' ', '\t']).starts_with('#')
 }

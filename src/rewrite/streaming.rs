@@ -121,6 +121,7 @@ const FILTERS: &[Filter] = &[
     filter("expand", Means::Stdbuf, Unasked::OnlyPlain, ""),
     filter("sort", Means::Not(AT_THE_END), Unasked::Same, ""),
     filter("wc", Means::Not(AT_THE_END), Unasked::Same, ""),
+    filter("tail", Means::Not(AT_THE_END), Unasked::Same, "-f -F --follow --retry"),
     filter("tac", Means::Not(AT_THE_END), Unasked::Same, ""),
     filter("column", Means::Not(AT_THE_END), Unasked::Same, ""),
     filter("shuf", Means::Not(AT_THE_END), Unasked::Same, ""),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Subject;
-use crate::shell::{Pipeline, SimpleCommand, Sink, Span};
+use crate::policy::is_builtin;
+use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
 /// One or more `tail` at the end of a pipeline that can go.
 pub(super) struct FinalTail {
@@ -50,23 +51,27 @@ fn final_tail(
         .take(pipeline.stages.len().saturating_sub(1))
         .collect();
     let (last, command) = tails.first()?;
-    if let Err(why) = may_go(subject, pipeline, command) {
-        return Some(Err(why));
+    if !only_counts_lines(command) {
+        return Some(Err("this `tail` does more than cut the output"));
     }
     let gone: Vec<_> = tails
         .iter()
         .take_while(|(_, command)| only_counts_lines(command))
         .collect();
     let stage_before = pipeline.stages.len().checked_sub(gone.len() + 1)?;
-    let start = pipeline.stages.get(stage_before)?.span.end;
+    let kept = pipeline.stages.get(..=stage_before)?;
+    let span = Span {
+        start: kept.last()?.span.end,
+        end: last.span.end,
+    };
+    if let Err(why) = may_go(subject, pipeline, kept).and_then(|()| may_end(subject, kept, span)) {
+        return Some(Err(why));
+    }
     let text = |span: Span| subject.source.get(span.start..span.end).map(str::to_owned);
     Some(Ok(FinalTail {
         pipeline: index,
         stage_before,
-        span: Span {
-            start,
-            end: last.span.end,
-        },
+        span,
         texts: gone
             .iter()
             .filter_map(|(stage, _)| text(stage.span))
@@ -74,15 +79,10 @@ fn final_tail(
     }))
 }
 
-fn may_go(
-    subject: Subject<'_>,
-    pipeline: &Pipeline,
-    tail: &SimpleCommand,
-) -> Result<(), &'static str> {
+/// Without the pipe, what stands before it runs in the shell itself, its status is seen, and zsh treats its
+/// redirections otherwise. So only what none of this can touch may lose its `tail`.
+fn may_go(subject: Subject<'_>, pipeline: &Pipeline, kept: &[Stage]) -> Result<(), &'static str> {
     let place = pipeline.place;
-    if !only_counts_lines(tail) {
-        return Err("this `tail` does more than cut the output");
-    }
     if !place.editable || place.function.is_some() || place.stdout != Sink::Stdout {
         return Err("the pipeline's output is used by the command");
     }
@@ -91,6 +91,50 @@ fn may_go(
     }
     if pipeline.stages.iter().any(|stage| stage.joins_stderr) {
         return Err("`|&` joins errors to it");
+    }
+    let command = |stage: &Stage| subject.script.simple_commands.get(stage.simple_command?);
+    match kept {
+        // A shell of its own already, with the pipe and without; in no loop and no branch.
+        [only] if only.is_subshell && pipeline.is_on_top && !subject.source.contains("status") => {
+            return Ok(());
+        }
+        [only] if command(only).is_some_and(|command| is_external(subject, command)) => {}
+        [first, tee]
+            if command(first).is_some_and(|command| is_external(subject, command))
+                && command(tee).is_some_and(is_tee) => {}
+        _ => return Err("more than one program is left without it"),
+    }
+    if pipeline.is_last {
+        Ok(())
+    } else {
+        Err("the command goes on after it")
+    }
+}
+
+/// A program of its own that redirects nothing but its errors into its output.
+fn is_external(subject: Subject<'_>, command: &SimpleCommand) -> bool {
+    let program = command.program().unwrap_or_default();
+    let only_joins =
+        |redirection: &Redirection| redirection.feeds_stdin || redirection.joins_stderr();
+    !command.words.is_empty()
+        && !is_builtin(&program)
+        && !subject.script.functions.contains(&program)
+        && command.redirections.iter().all(only_joins)
+}
+
+fn is_tee(command: &SimpleCommand) -> bool {
+    command.program().as_deref() == Some("tee") && command.redirections.is_empty()
+}
+
+/// What is left must not end in a redirection right before a comment: the client asks about that.
+fn may_end(subject: Subject<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
+    let command = kept.last().and_then(|stage| stage.simple_command);
+    let command = command.and_then(|at| subject.script.simple_commands.get(at));
+    let redirects = command
+        .and_then(SimpleCommand::words_end)
+        .is_none_or(|end| end < span.start);
+    if redirects && super::comment_follows(subject.source, span.end) {
+        return Err("the client asks about a redirection before a comment");
     }
     Ok(())
 }
@@ -118,9 +162,16 @@ fn only_counts_lines(tail: &SimpleCommand) -> bool {
 }
 
 fn reads_status(subject: Subject<'_>) -> bool {
-    ["$?", "PIPESTATUS", "pipestatus", "pipefail", "errexit"]
-        .iter()
-        .any(|text| subject.source.contains(text))
+    [
+        "$?",
+        "${?",
+        "PIPESTATUS",
+        "pipestatus",
+        "pipefail",
+        "errexit",
+    ]
+    .iter()
+    .any(|text| subject.source.contains(text))
         || subject.script.simple_commands.iter().any(|command| {
             matches!(
                 command.program().as_deref(),

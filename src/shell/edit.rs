@@ -20,6 +20,19 @@ impl Edit {
         }
     }
 
+    /// The same edit of a text that starts at the byte `start` of this one.
+    #[must_use]
+    pub fn moved_back(&self, start: usize) -> Self {
+        let at = |byte: usize| byte.saturating_sub(start);
+        Self {
+            span: Span {
+                start: at(self.span.start),
+                end: at(self.span.end),
+            },
+            insert: self.insert.clone(),
+        }
+    }
+
     /// Takes the bytes of `span` out.
     pub fn deletion(span: Span) -> Self {
         Self {

@@ -31,9 +31,18 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
             stderr: Sink::Stderr,
         },
         holder: Span { start: 0, end: 0 },
+        is_last: false,
+        is_on_top: true,
     };
-    for node in nodes {
-        lowering.node(node, outermost);
+    for (index, node) in nodes.iter().enumerate() {
+        let is_last = index + 1 == nodes.len();
+        lowering.node(
+            node,
+            Scope {
+                is_last,
+                ..outermost
+            },
+        );
     }
     if lowering.failed {
         return Err(ParseError::Span);
@@ -80,12 +89,18 @@ struct Scope {
     place: Place,
     /// The word that holds the substitution we are in.
     holder: Span,
+    /// See [`Pipeline::is_last`].
+    is_last: bool,
+    /// See [`Pipeline::is_on_top`].
+    is_on_top: bool,
 }
 
 impl Scope {
     fn with(self, change: impl FnOnce(&mut Place)) -> Self {
         let mut scope = self;
         scope.place.timed = false;
+        scope.is_last = false;
+        scope.is_on_top = false;
         change(&mut scope.place);
         scope
     }
@@ -157,7 +172,12 @@ impl Lowering<'_> {
                 self.node(pipeline, scope.with(|place| place.status_used = true));
             }
             NodeKind::Time { pipeline, .. } => {
-                self.node(pipeline, scope.with(|place| place.timed = true));
+                let timed = Scope {
+                    is_last: scope.is_last,
+                    is_on_top: scope.is_on_top,
+                    ..scope.with(|place| place.timed = true)
+                };
+                self.node(pipeline, timed);
             }
             NodeKind::Function { name, body } => {
                 let index = self.script.functions.len();
@@ -261,8 +281,15 @@ impl Lowering<'_> {
 
     fn list(&mut self, items: &[ListItem], scope: Scope) {
         let last = items.len().saturating_sub(1);
+        let succeeds_anyway = items.last().is_some_and(|item| is_true(&item.command));
         for (index, item) in items.iter().enumerate() {
-            let scope = scope.with(|place| match item.operator {
+            let is_or_true = succeeds_anyway
+                && index + 1 == last
+                && matches!(item.operator, Some(ListOperator::Or));
+            let is_last = scope.is_last && (index == last && !asynchronous(item) || is_or_true);
+            let is_on_top = scope.is_on_top && !asynchronous(item);
+            let mut scope = scope.with(|place| match item.operator {
+                Some(ListOperator::Or) if is_or_true => {}
                 Some(ListOperator::And | ListOperator::Or) => place.status_used = true,
                 Some(ListOperator::Background) => {
                     place.asynchronous = true;
@@ -271,6 +298,8 @@ impl Lowering<'_> {
                 Some(ListOperator::Semi) | None if index < last => place.status_used = false,
                 Some(ListOperator::Semi) | None => {}
             });
+            scope.is_last = is_last;
+            scope.is_on_top = is_on_top;
             let before = index.checked_sub(1).and_then(|at| items.get(at));
             match (
                 before.and_then(|item| item.operator.as_ref()),
@@ -290,6 +319,8 @@ impl Lowering<'_> {
         self.script.pipelines.push(Pipeline {
             stages: Vec::new(),
             place: scope.place,
+            is_last: scope.is_last,
+            is_on_top: scope.is_on_top,
         });
         let last = commands.len().saturating_sub(1);
         let mut stages = Vec::with_capacity(commands.len());
@@ -314,6 +345,7 @@ impl Lowering<'_> {
                 span: self.span(command),
                 simple_command: matches!(command.kind, NodeKind::Command { .. }).then_some(before),
                 joins_stderr,
+                is_subshell: matches!(command.kind, NodeKind::Subshell { .. }),
             });
         }
         if let Some(pipeline) = self.script.pipelines.get_mut(index) {
@@ -433,6 +465,29 @@ impl Lowering<'_> {
             end: byte(node.span.end),
         }
     }
+}
+
+fn asynchronous(item: &ListItem) -> bool {
+    matches!(item.operator, Some(ListOperator::Background))
+}
+
+/// `true` or `:`, and nothing else.
+fn is_true(node: &Node) -> bool {
+    let NodeKind::Command {
+        assignments,
+        words,
+        redirects,
+    } = &node.kind
+    else {
+        return false;
+    };
+    let word = match words.as_slice() {
+        [word] => &word.kind,
+        _ => return false,
+    };
+    assignments.is_empty()
+        && redirects.is_empty()
+        && matches!(word, NodeKind::Word { value, .. } if value == "true" || value == ":")
 }
 
 fn in_function(place: &mut Place, index: usize) {

@@ -12,6 +12,7 @@ pub use edit::{Edit, apply};
 pub use syntax::{
     OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
 };
+pub(crate) use word::base_name;
 
 /// Why a text wasn't parsed. It is then left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

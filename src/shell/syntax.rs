@@ -125,6 +125,10 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// The place of the pipeline as a whole.
     pub place: Place,
+    /// It is the last thing that the script runs, but for a `|| true` that makes its status 0.
+    pub is_last: bool,
+    /// It is run once, in the order of the text: it stands in no loop, branch, group or function.
+    pub is_on_top: bool,
 }
 
 /// One command of a pipeline.
@@ -136,9 +140,16 @@ pub struct Stage {
     pub simple_command: Option<usize>,
     /// It hands its standard error over as well (`|&`).
     pub joins_stderr: bool,
+    /// It is a shell of its own, `( … )`.
+    pub is_subshell: bool,
 }
 
 impl Redirection {
+    /// `2>&1`, and nothing else.
+    pub fn joins_stderr(&self) -> bool {
+        self.shape == "2>&1"
+    }
+
     /// `<<` or `<<<` on standard input.
     pub fn is_here_document(&self) -> bool {
         self.feeds_stdin && self.shape.contains("<<")

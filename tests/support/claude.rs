@@ -11,8 +11,8 @@ use super::sandbox::Sandbox;
 
 /// Each has something that the next lacks: the first to apply a rewrite without a decision, the last one run by
 /// Node, the first native one, the newest.
-pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.330"];
-pub const NEWEST: &str = "2.1.330";
+pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.331"];
+pub const NEWEST: &str = "2.1.331";
 
 const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
 
@@ -62,6 +62,11 @@ impl Client {
         Some(Self { words })
     }
 
+    /// Whether it writes its title over its arguments, so that no hook can read them: those run by Node do.
+    pub fn hides_its_arguments(&self) -> bool {
+        self.words.len() > 1
+    }
+
     fn environment(sandbox: &Sandbox, api: &MessagesApi) -> Vec<(String, String)> {
         let mut environment = sandbox.environment();
         let more = [
@@ -81,7 +86,9 @@ impl Client {
         api: &MessagesApi,
         variables: &[(&str, &str)],
     ) -> Output {
-        self.headless(sandbox, api, variables).output().unwrap()
+        self.headless(sandbox, api, &[], variables)
+            .output()
+            .unwrap()
     }
 
     /// The same until the model has had `results`; the client is ended then, because 2.1.20 hangs now and then when
@@ -90,10 +97,11 @@ impl Client {
         &self,
         sandbox: &Sandbox,
         api: &MessagesApi,
+        arguments: &[&str],
         variables: &[(&str, &str)],
         results: usize,
     ) {
-        let mut command = self.headless(sandbox, api, variables);
+        let mut command = self.headless(sandbox, api, arguments, variables);
         let mut client = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -110,10 +118,14 @@ impl Client {
         &self,
         sandbox: &Sandbox,
         api: &MessagesApi,
+        arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Command {
         let mut command = sandbox.command(&self.words[0]);
-        command.args(&self.words[1..]).args(["-p", "go"]);
+        command
+            .args(&self.words[1..])
+            .args(["-p", "go"])
+            .args(arguments);
         command
             .envs(Self::environment(sandbox, api))
             .envs(variables.iter().copied());

@@ -67,6 +67,18 @@ impl Terminal {
         panic!("`{line}` isn't sent:\n{}", self.screen());
     }
 
+    /// Presses a key until the screen no longer shows `text`: a question that has just appeared can miss it.
+    pub fn press_until_gone(&self, key: &str, text: &str) {
+        wait_until(text, || {
+            if !self.screen().contains(text) {
+                return Some(());
+            }
+            self.keys(&[key]);
+            std::thread::sleep(Duration::from_millis(500));
+            None
+        });
+    }
+
     /// The screen's text.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()

@@ -32,35 +32,36 @@ impl Plan<'_> {
 
     fn stream_one(&mut self, command: &SimpleCommand, streaming: Streaming) {
         let words = streaming.words;
-        let (kind, at, insert) = match streaming.behind {
-            Some(at) => (EditKind::LineBuffered, at, format!(" {words}")),
-            None => (EditKind::Stdbuf, 0, format!("{words} ")),
+        let (kind, at) = match streaming.behind {
+            Some(at) => (EditKind::LineBuffered, at),
+            None => (EditKind::Stdbuf, 0),
         };
         let (Some(word), Some(end)) = (command.words.get(at), command.words_end()) else {
             return;
         };
-        let span = word.span;
-        let position = if streaming.behind.is_some() {
-            span.end
-        } else {
-            span.start
+        let edit = match streaming.behind {
+            Some(_) => Edit::insertion(word.span.end, format!(" {words}")),
+            None => Edit::insertion(word.span.start, format!("{words} ")),
         };
         let program = command.program().unwrap_or_default();
-        if !self.same_rules(command, at, position, &insert) {
+        if !self.same_rules(command, at, &edit) {
             return self.leave(
                 kind,
                 format!("`{program}`: a permission rule would no longer match"),
             );
         }
-        let start = self.start_without_markers(command).unwrap_or(span.start);
-        let after = self.slice_with(start, position, &insert, end);
-        if streaming.needs_permission && !self.surroundings.permissions.surely_allow(&after) {
+        let start = self
+            .start_without_markers(command)
+            .unwrap_or(word.span.start);
+        let rules = self.surroundings.permissions;
+        let after = self.edited(start, end, Some(&edit)).unwrap_or_default();
+        if streaming.needs_permission && !rules.surely_allow(&after) {
             return self.leave(
                 kind,
                 format!("the client may ask about `{program}` with `{words}`"),
             );
         }
-        self.add(kind, Edit::insertion(position, insert));
+        self.add(kind, edit);
     }
 
     /// The simple commands that the output of `target` goes through, itself first, as far as they are known.

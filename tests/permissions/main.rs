@@ -1,15 +1,25 @@
 //! The user's permission outcome (runs, asks, denied) with the real client, with and without bg-run.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod command_line;
+mod generated;
+
+mod prompt;
+mod real_rules;
+#[path = "../support/mod.rs"]
 mod support;
 
 use bg_run::policy::PermissionRules;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use support::claude::{Client, VERSIONS};
 use support::messages_api::{MessagesApi, ToolResult, Turn};
 use support::sandbox::Sandbox;
 
 /// What became of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Fate {
     Runs,
     /// In a headless session nobody answers the question, and the call is refused.
@@ -17,8 +27,11 @@ enum Fate {
     Denied,
 }
 
-/// Every program that the table names and the machine may not have.
-const PROGRAMS: &[&str] = &["pytest", "python", "npm", "make", "uv", "docker", "cargo"];
+/// Every program that the commands name and the machine may not have; none of them does anything.
+const PROGRAMS: &[&str] = &[
+    "cargo", "docker", "jest", "make", "npm", "npx", "pnpm", "pytest", "python", "python3", "uv",
+    "vite",
+];
 
 const COMMANDS: &[&str] = &[
     "pytest -x",
@@ -170,14 +183,15 @@ fn fate(result: &ToolResult) -> Fate {
     }
 }
 
-/// Plays the commands in one headless session under these rules.
-fn fates(client: &Client, rules: &Rules, with_bg_run: bool) -> Vec<Fate> {
+/// A sandbox with the programs, a project with folders, and these rules.
+fn sandbox(rules: &Rules) -> Sandbox {
     let sandbox = Sandbox::new();
     for program in PROGRAMS {
         sandbox.program(program, "exit 0");
     }
-    sandbox.write("project/sub/x", "");
-    sandbox.write("project/x", "");
+    for file in ["x", "sub/x", "app/x"] {
+        sandbox.write(&format!("project/{file}"), "");
+    }
     sandbox.write_settings(&json!({"permissions": rules.user}));
     for (name, rules) in [
         ("settings", &rules.project),
@@ -186,19 +200,32 @@ fn fates(client: &Client, rules: &Rules, with_bg_run: bool) -> Vec<Fate> {
         let text = json!({"permissions": rules}).to_string();
         sandbox.write(&format!("project/.claude/{name}.json"), &text);
     }
+    sandbox
+}
+
+/// Plays the commands in one headless session under these rules, with these arguments for the client.
+fn fates(
+    client: &Client,
+    rules: &Rules,
+    commands: &[&str],
+    arguments: &[&str],
+    with_bg_run: bool,
+) -> Vec<Fate> {
+    let sandbox = sandbox(rules);
     if with_bg_run {
         assert!(sandbox.bg_run(&["install"]).status.success());
     }
-    let turns = COMMANDS.iter().map(|command| Turn::bash(command));
+    let turns = commands.iter().map(|command| Turn::bash(command));
     let api = MessagesApi::start(turns.chain([Turn::Say("done".to_owned())]).collect());
     client.run_headless_until(
         &sandbox,
         &api,
+        arguments,
         &[("BG_RUN_HEADLESS", "background")],
-        COMMANDS.len(),
+        commands.len(),
     );
     let results = api.tool_results();
-    assert_eq!(results.len(), COMMANDS.len(), "{results:?}");
+    assert_eq!(results.len(), commands.len(), "{results:?}");
     if with_bg_run {
         let moved = results
             .iter()
@@ -254,8 +281,11 @@ fn the_outcome_is_the_same_with_and_without_bg_run() {
         };
         for rules in table() {
             let (ours, plain) = std::thread::scope(|scope| {
-                let plain = scope.spawn(|| fates(&client, &rules, false));
-                (fates(&client, &rules, true), plain.join().unwrap())
+                let plain = scope.spawn(|| fates(&client, &rules, COMMANDS, &[], false));
+                (
+                    fates(&client, &rules, COMMANDS, &[], true),
+                    plain.join().unwrap(),
+                )
             });
             for (command, (plain, ours)) in COMMANDS.iter().zip(plain.iter().zip(&ours)) {
                 pairs += 1;

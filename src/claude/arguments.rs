@@ -1,0 +1,390 @@
+//! The client's own command line: permission rules can stand there too.
+//!
+//! A hook is a child of the client, or of the shell that older clients start it with (measured, 2.1.20 to 2.1.331).
+//! The native client's arguments can be read. One run by Node overwrites them with its title (2.1.20, 2.1.90).
+
+use std::fmt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::environment;
+use crate::policy::{List, PermissionRules};
+use crate::shell::base_name;
+
+/// What is known of the client's command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandLine {
+    /// No client started this process: there is no such command line.
+    NoClient,
+    /// Its arguments, and the folder that paths among them are seen from.
+    Read {
+        /// Without the program's own words.
+        arguments: Vec<String>,
+        /// As a path; empty where it isn't known.
+        folder: std::path::PathBuf,
+    },
+    /// There is a client, and what it was given can't be known, for this reason.
+    Hidden(String),
+}
+
+/// Options with rules behind them, by their list. Their values go on to the next option.
+const RULES: &[(&str, List)] = &[
+    ("--allowedTools", List::Allow),
+    ("--allowed-tools", List::Allow),
+    ("--disallowedTools", List::Restrict),
+    ("--disallowed-tools", List::Restrict),
+];
+
+/// Names a settings file, or is its text.
+const SETTINGS: &str = "--settings";
+
+/// Options that hand the decision to a program, which may look at the text.
+const DECIDERS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
+
+/// Shells that a client may start a hook by.
+const SHELLS: &[&str] = &["sh", "bash", "zsh", "dash", "ash", "busybox"];
+
+/// How far up a client is looked for: the hook's parent, else the parent of a shell around it.
+const GENERATIONS: usize = 3;
+
+impl CommandLine {
+    /// Of the client that this process is a hook of.
+    pub fn around() -> Self {
+        let around = match environment::claude_pid() {
+            Some(pid) => {
+                Process::read(pid).map_or_else(|| Self::Hidden(UNREADABLE.to_owned()), Self::of)
+            }
+            None => Process::client_around().map_or(Self::NoClient, Self::of),
+        };
+        match environment::claude_entrypoint() {
+            // The program that drives the session can give rules, and answer for the user, at any time.
+            Some(entrypoint)
+                if entrypoint.starts_with("sdk-")
+                    && entrypoint != "sdk-cli"
+                    && around != Self::NoClient =>
+            {
+                Self::Hidden(
+                    "a program drives this session, and it may have rules of its own".to_owned(),
+                )
+            }
+            _ => around,
+        }
+    }
+
+    fn of(client: Process) -> Self {
+        let Some(arguments) = client.arguments() else {
+            return Self::Hidden(UNREADABLE.to_owned());
+        };
+        let attended = environment::claude_entrypoint().as_deref() == Some("claude-vscode");
+        if !attended && decides_elsewhere(&arguments) {
+            return Self::Hidden(
+                "a program answers this session's permission questions".to_owned(),
+            );
+        }
+        Self::Read {
+            arguments,
+            folder: client.folder,
+        }
+    }
+
+    /// Adds its rules, or says that there may be some.
+    pub fn add_to(&self, rules: &mut PermissionRules) {
+        match self {
+            Self::NoClient => {}
+            Self::Hidden(why) => rules.may_be_more(why.clone()),
+            Self::Read { arguments, folder } => {
+                for (list, rule) in rules_of(arguments) {
+                    rules.add(list, &rule);
+                }
+                for value in values_of(arguments, &[SETTINGS]) {
+                    match settings_of(&value, folder) {
+                        Some(settings) => rules.add_settings(&settings),
+                        None => rules.may_be_more(format!("what `{SETTINGS}` names can't be read")),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoClient => {
+                f.write_str("Claude Code didn't start this, so none from its command line")
+            }
+            Self::Read { .. } => {
+                f.write_str("those on Claude Code's command line are read as well")
+            }
+            Self::Hidden(why) => write!(
+                f,
+                "there may be more, because {why}: a call is moved, and nothing but ` 2>&1` added to it"
+            ),
+        }
+    }
+}
+
+const UNREADABLE: &str = "the client's command line can't be read";
+
+fn decides_elsewhere(arguments: &[String]) -> bool {
+    let joined = arguments
+        .windows(2)
+        .map(|pair| format!("{}={}", pair[0], pair[1]));
+    let all = arguments.iter().cloned().chain(joined);
+    all.into_iter().any(|argument| {
+        let name = argument.split('=').next().unwrap_or_default();
+        DECIDERS.contains(&argument.as_str()) || DECIDERS.contains(&name)
+    })
+}
+
+/// The words behind each of these options, up to the next one.
+fn values_of(arguments: &[String], options: &[&str]) -> Vec<String> {
+    let mut values = Vec::new();
+    let mut wanted = false;
+    for argument in arguments {
+        if let Some((name, value)) = argument
+            .split_once('=')
+            .filter(|_| argument.starts_with("--"))
+        {
+            wanted = options.contains(&name);
+            values.extend(wanted.then(|| value.to_owned()));
+        } else if argument.starts_with("--") {
+            wanted = options.contains(&argument.as_str());
+        } else if wanted {
+            values.push(argument.clone());
+        }
+    }
+    values
+}
+
+fn rules_of(arguments: &[String]) -> Vec<(List, String)> {
+    RULES
+        .iter()
+        .flat_map(|(option, list)| {
+            let values = values_of(arguments, &[option]);
+            let rules: Vec<String> = values.iter().flat_map(|value| split_tools(value)).collect();
+            rules.into_iter().map(|rule| (*list, rule))
+        })
+        .collect()
+}
+
+/// A list of tools, parted by commas or blanks outside parentheses; its whole text too, because clients differ in what
+/// they make of parentheses inside parentheses.
+fn split_tools(text: &str) -> Vec<String> {
+    let mut tools = vec![text.to_owned()];
+    let (mut tool, mut inside) = (String::new(), false);
+    for c in text.chars() {
+        match c {
+            '(' => inside = true,
+            ')' => inside = false,
+            ',' | ' ' if !inside => {
+                tools.push(std::mem::take(&mut tool));
+                continue;
+            }
+            _ => {}
+        }
+        tool.push(c);
+    }
+    tools.push(tool);
+    tools
+}
+
+fn settings_of(value: &str, folder: &Path) -> Option<Value> {
+    if value.trim_start().starts_with('{') {
+        return serde_json::from_str(value).ok();
+    }
+    crate::settings::read(&folder.join(value))
+}
+
+/// A process, as far as the system tells.
+struct Process {
+    parent: u32,
+    words: Vec<String>,
+    folder: std::path::PathBuf,
+}
+
+impl Process {
+    /// The nearest client above, where only shells stand between.
+    fn client_around() -> Option<Self> {
+        let mut pid = std::os::unix::process::parent_id();
+        for _ in 0..GENERATIONS {
+            let process = Self::read(pid)?;
+            if process.is_client() {
+                return Some(process);
+            }
+            let program = process.words.first().map(|word| base_name(word))?;
+            if !SHELLS.contains(&program.trim_start_matches('-')) {
+                return None;
+            }
+            pid = process.parent;
+        }
+        None
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read(pid: u32) -> Option<Self> {
+        let process = Path::new("/proc").join(pid.to_string());
+        let words = std::fs::read(process.join("cmdline")).ok()?;
+        let text = words.strip_suffix(&[0]).unwrap_or(&words);
+        let words = text
+            .split(|byte| *byte == 0)
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect();
+        let status = std::fs::read_to_string(process.join("status")).ok()?;
+        let parent = status
+            .lines()
+            .find_map(|line| line.strip_prefix("PPid:"))?
+            .trim();
+        Some(Self {
+            parent: parent.parse().ok()?,
+            words,
+            folder: std::fs::read_link(process.join("cwd")).unwrap_or_default(),
+        })
+    }
+
+    /// `ps` parts arguments by blanks only; see [`arguments`](Self::arguments).
+    #[cfg(not(target_os = "linux"))]
+    fn read(pid: u32) -> Option<Self> {
+        let said = duct::cmd!("ps", "-ww", "-o", "ppid=,args=", "-p", pid.to_string())
+            .stderr_null()
+            .read()
+            .ok()?;
+        let mut words = said.split_whitespace().map(str::to_owned);
+        Some(Self {
+            parent: words.next()?.parse().ok()?,
+            words: words.collect(),
+            folder: std::path::PathBuf::new(),
+        })
+    }
+
+    fn is_client(&self) -> bool {
+        let mut words = self.words.iter().take(2);
+        words.next().is_some_and(|word| {
+            matches!(base_name(word), "claude" | "claude.exe") || word.contains(PACKAGE)
+        }) || words.next().is_some_and(|word| {
+            word.contains(PACKAGE) || (base_name(word) == "claude" && !word.starts_with('-'))
+        })
+    }
+
+    /// What the client was given; `None` where that can't be told.
+    fn arguments(&self) -> Option<Vec<String>> {
+        // A title that was written over the arguments, with nothing behind it.
+        if self.words.len() > 1 && self.words.iter().skip(1).all(String::is_empty) {
+            return None;
+        }
+        let arguments: Vec<String> = self.words.iter().skip(1).cloned().collect();
+        let names_rules = |word: &String| {
+            let name = word.split('=').next().unwrap_or_default();
+            name == SETTINGS || RULES.iter().any(|(option, _)| *option == name)
+        };
+        let parted_by_blanks = cfg!(not(target_os = "linux"));
+        if parted_by_blanks && arguments.iter().any(names_rules) {
+            return None;
+        }
+        Some(arguments)
+    }
+}
+
+/// The client's npm package, as part of a path.
+const PACKAGE: &str = "claude-code";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &[&str]) -> Vec<String> {
+        text.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn rules_stand_behind_their_options() {
+        let arguments = words(&[
+            "-p",
+            "go",
+            "--allowedTools",
+            "Bash(npm run build:*)",
+            "Edit,Bash(a b),Bash(c(d))",
+            "--model",
+            "Bash(no)",
+            "--disallowed-tools=Bash(python -m pytest:*) Read",
+        ]);
+        let rules = rules_of(&arguments);
+        let texts = |wanted: List| -> Vec<&str> {
+            rules
+                .iter()
+                .filter(|(list, rule)| *list == wanted && rule.starts_with("Bash"))
+                .map(|(_, rule)| rule.as_str())
+                .collect()
+        };
+        for rule in ["Bash(npm run build:*)", "Bash(a b)", "Bash(c(d))"] {
+            assert!(texts(List::Allow).contains(&rule), "{rule}: {rules:?}");
+        }
+        assert!(texts(List::Restrict).contains(&"Bash(python -m pytest:*)"));
+        assert!(!rules.iter().any(|(_, rule)| rule == "Bash(no)"));
+    }
+
+    #[test]
+    fn settings_are_a_file_or_their_text() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("more.json"),
+            r#"{"permissions": {"deny": ["Bash(tail:*)"]}}"#,
+        )
+        .unwrap();
+        for (value, known, matches) in [
+            ("more.json", true, true),
+            (r#"{"permissions": {"deny": ["Bash(tail:*)"]}}"#, true, true),
+            ("{}", true, false),
+            ("missing.json", false, false),
+            ("{", false, false),
+        ] {
+            let mut rules = PermissionRules::default();
+            CommandLine::Read {
+                arguments: words(&["--settings", value]),
+                folder: folder.path().to_owned(),
+            }
+            .add_to(&mut rules);
+            assert_eq!(rules.unknown().is_none(), known, "{value}");
+            assert_eq!(rules.may_restrict("tail -5"), matches, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_name() {
+        let process = |text: &[&str]| Process {
+            parent: 1,
+            words: words(text),
+            folder: std::path::PathBuf::new(),
+        };
+        for (text, client) in [
+            (&["claude"][..], true),
+            (&["/home/x/.local/bin/claude", "-p", "go"], true),
+            (&["node", "/x/@anthropic-ai/claude-code/cli.js"], true),
+            (&["node", "/usr/local/bin/claude"], true),
+            (&["/x/claude-code-linux-x64/claude"], true),
+            (&["bash", "-c", "bg-run hook"], false),
+            (&["cargo", "test", "claude"], false),
+            (&["target/debug/deps/hook-1"], false),
+        ] {
+            assert_eq!(process(text).is_client(), client, "{text:?}");
+        }
+        assert_eq!(process(&["claude", "", ""]).arguments(), None);
+        assert_eq!(process(&["claude"]).arguments(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn who_decides_elsewhere() {
+        for (text, elsewhere) in [
+            (&["-p", "--permission-prompt-tool", "mcp__x__y"][..], true),
+            (&["--permission-prompt-tool=stdio"], true),
+            (&["--input-format", "stream-json"], true),
+            (&["--input-format=stream-json"], true),
+            (&["--output-format", "stream-json"], false),
+            (&["--input-format", "text"], false),
+            (&[], false),
+        ] {
+            assert_eq!(decides_elsewhere(&words(text)), elsewhere, "{text:?}");
+        }
+    }
+}

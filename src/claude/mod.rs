@@ -1,0 +1,3 @@
+//! What is known of Claude Code itself.
+
+pub mod arguments;
