@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
-#[path = "src/policy/automaton.rs"]
+#[path = "src/rules/automaton.rs"]
 #[expect(dead_code, reason = "the program searches, this script only builds")]
 mod automaton;
-#[path = "src/policy/rules_file.rs"]
+#[path = "src/rules/file.rs"]
 #[expect(unreachable_pub, reason = "public in the program")]
-mod rules_file;
+mod file;
 
-use rules_file::{Action, RuleEntry, RulesFile, Texts};
+use file::{Action, RuleEntry, RulesFile, Texts};
 
 #[expect(
     clippy::disallowed_methods,
@@ -22,12 +22,12 @@ fn variable(name: &str) -> Result<String> {
     env::var(name).map_err(|_| format!("cargo sets no {name}").into())
 }
 
-const RULES: &str = "src/policy/default_rules.toml";
+const RULES: &str = "src/rules/default_rules.toml";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
-    for file in [RULES, "src/policy/automaton.rs", "src/policy/rules_file.rs"] {
+    for file in [RULES, "src/rules/automaton.rs", "src/rules/file.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
     println!(
@@ -35,21 +35,21 @@ fn main() -> Result<()> {
         variable("TARGET")?
     );
     let out = PathBuf::from(variable("OUT_DIR")?);
-    let file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
-    if !file.off.is_empty() {
+    let rules_file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
+    if !rules_file.off.is_empty() {
         return Err("built-in rules are taken out, not switched off".into());
     }
     let mut code = Code {
         out: out.clone(),
         ..Code::default()
     };
-    for rule in &file.rules {
+    for rule in &rules_file.rules {
         code.rule(rule)?;
     }
     let text = format!(
         "{}pub(super) static RULES: [Rule; {}] = [\n{}];\n",
         code.items,
-        file.rules.len(),
+        rules_file.rules.len(),
         code.rules
     );
     fs::write(out.join("built_in_rules.rs"), text)?;

@@ -87,9 +87,21 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
-/// `CLAUDE_CODE_TMPDIR`: where the client keeps its temporary files instead of `/tmp`.
-pub fn claude_tmp_dir() -> Option<PathBuf> {
-    path("CLAUDE_CODE_TMPDIR")
+/// Where the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150
+/// to 2.1.331), `TMP` (2.1.331), `/tmp`.
+pub fn claude_tmp_dirs() -> Vec<PathBuf> {
+    let variables = ["CLAUDE_CODE_TMPDIR", "TMPDIR", "TMP"].map(path);
+    once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
+}
+
+fn once_each(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut kept = Vec::new();
+    for path in paths.filter(|path| path.is_absolute()) {
+        if !kept.contains(&path) {
+            kept.push(path);
+        }
+    }
+    kept
 }
 
 /// `CLAUDE_CODE_CHILD_NOTES_DIR`: a sibling of the folder with the task outputs (measured, 2.1.330).
@@ -124,35 +136,42 @@ pub fn vscode_askpass() -> Option<PathBuf> {
     path("VSCODE_GIT_ASKPASS_MAIN")
 }
 
-/// What the variables of an editor's terminal say of it, in one text (measured and read in VS Code 1.139; the forks
-/// from memory). All forks set `TERM_PROGRAM=vscode`.
-pub fn editor_marks() -> String {
-    let cursor = variable("CURSOR_TRACE_ID").map(|_| "cursor".to_owned());
-    let names = [
-        "VSCODE_GIT_ASKPASS_MAIN",
-        "__CFBundleIdentifier",
-        "TERM_PROGRAM",
-    ]
-    .map(text);
-    let version = text("TERM_PROGRAM_VERSION").filter(|version| version.ends_with("-insider"));
-    let marks = [cursor, version].into_iter().chain(names).flatten();
-    marks.collect::<Vec<_>>().join("\n")
+/// What a terminal says of the editor that it belongs to (measured and read in VS Code 1.139; the others from their
+/// documentation).
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
+pub struct EditorTerminal {
+    /// `TERM_PROGRAM=vscode`: VS Code and all its forks.
+    pub is_vscode: bool,
+    /// `CURSOR_TRACE_ID` is set.
+    pub is_cursor: bool,
+    /// `ZED_TERM` is set, or `TERM_PROGRAM=zed`.
+    pub is_zed: bool,
+    /// `TERMINAL_EMULATOR=JetBrains-JediTerm`.
+    pub is_jet_brains: bool,
+    /// `TERM_PROGRAM_VERSION`.
+    pub version: Option<String>,
+    /// `__CFBundleIdentifier` (macOS).
+    pub bundle: Option<String>,
+}
+
+/// The terminal around.
+pub fn editor_terminal() -> EditorTerminal {
+    let program = text("TERM_PROGRAM").unwrap_or_default();
+    EditorTerminal {
+        is_vscode: program == "vscode",
+        is_cursor: is_set("CURSOR_TRACE_ID"),
+        is_zed: program.eq_ignore_ascii_case("zed") || is_set("ZED_TERM"),
+        is_jet_brains: text("TERMINAL_EMULATOR").is_some_and(|name| name.contains("JetBrains")),
+        version: text("TERM_PROGRAM_VERSION"),
+        bundle: text("__CFBundleIdentifier"),
+    }
 }
 
 /// The folders in which VS Code makes its sockets: `XDG_RUNTIME_DIR`, `TMPDIR`, `/tmp`.
 pub fn socket_dirs() -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = Vec::new();
-    let all = [
-        path("XDG_RUNTIME_DIR"),
-        path("TMPDIR"),
-        Some(PathBuf::from("/tmp")),
-    ];
-    for dir in all.into_iter().flatten() {
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
-    dirs
+    let variables = ["XDG_RUNTIME_DIR", "TMPDIR"].map(path);
+    once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
 }
 
 /// Whether a variable of this name is set: the marks of terminal multiplexers.

@@ -1,28 +1,21 @@
 //! Where bg-run's own files and the client's are.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use directories::{BaseDirs, ProjectDirs};
+use rustix::fs::{Mode, OFlags};
 
 use crate::environment;
 
-fn project_dirs() -> Option<ProjectDirs> {
+pub(crate) fn project_dirs() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "bg-run")
 }
 
 /// The folder of `config.toml` and `rules.toml`; `None` where there is no home folder.
 pub fn config_dir() -> Option<PathBuf> {
     environment::config_dir().or_else(|| Some(project_dirs()?.config_dir().to_owned()))
-}
-
-/// The folder of the log; `None` where there is no home folder.
-pub fn state_dir() -> Option<PathBuf> {
-    environment::state_dir().or_else(|| {
-        let dirs = project_dirs()?;
-        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
-    })
 }
 
 /// The user's `config.toml`.
@@ -40,16 +33,41 @@ pub fn claude_dir() -> Option<PathBuf> {
     environment::claude_config_dir().or_else(|| Some(BaseDirs::new()?.home_dir().join(".claude")))
 }
 
-/// The project around `cwd`: the client's word, else the nearest folder up from `cwd` with a `.claude`, else
-/// `cwd` itself.
+/// Where a call is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSite {
+    /// The folder that the command starts in.
+    pub cwd: PathBuf,
+    /// The project around it.
+    pub project: PathBuf,
+}
+
+impl CallSite {
+    /// The one around `cwd`.
+    pub fn new(cwd: &Path) -> Self {
+        Self {
+            cwd: cwd.to_owned(),
+            project: project_dir(cwd),
+        }
+    }
+}
+
+/// The project around `cwd`: the client's word, else the nearest folder up from `cwd` with a `.claude`, else the one with
+/// a `.git`, else `cwd` itself.
 pub fn project_dir(cwd: &Path) -> PathBuf {
-    let nearest = || {
-        cwd.ancestors()
-            .find(|dir| dir.join(".claude").is_dir())
-            .map(Path::to_owned)
+    let own = claude_dir();
+    let nearest = |is_project: &dyn Fn(&Path) -> bool| {
+        let mut folders = cwd.ancestors();
+        folders.find(|dir| is_project(dir)).map(Path::to_owned)
+    };
+    // The home folder's `.claude` is the user's.
+    let has_settings = |dir: &Path| {
+        let settings = dir.join(".claude");
+        settings.is_dir() && Some(&settings) != own.as_ref()
     };
     environment::claude_project_dir()
-        .or_else(nearest)
+        .or_else(|| nearest(&has_settings))
+        .or_else(|| nearest(&|dir| dir.join(".git").exists()))
         .unwrap_or_else(|| cwd.to_owned())
 }
 
@@ -58,32 +76,53 @@ pub fn project_rules_file(project: &Path) -> PathBuf {
     project.join(".claude").join("bg-run.toml")
 }
 
+/// The text of a regular file of at most `limit` bytes. It is opened without waiting for anybody: a FIFO, a device or a
+/// terminal under that name is refused.
+///
+/// # Errors
+///
+/// When there is none, it is of another kind, larger, or not UTF-8.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<String> {
+    let too_large = || io::Error::other(format!("it is larger than {} KiB", limit / 1024));
+    let (file, metadata) = open_regular(path)?;
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut text = Vec::new();
+    // It may grow meanwhile.
+    file.take(limit + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(too_large());
+    }
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// A regular file, open to read, and what is known of it.
+///
+/// # Errors
+///
+/// When there is none, or it is of another kind.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let refuse = |metadata: &Metadata| {
+        let is_file = metadata.is_file();
+        is_file
+            .then_some(())
+            .ok_or_else(|| io::Error::other("it is not a regular file"))
+    };
+    // First by its name: opening a FIFO or a terminal already does something.
+    refuse(&fs::metadata(path)?)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    refuse(&metadata)?;
+    Ok((file, metadata))
+}
+
 /// `path` as the shell would take it in `cwd`: absolute, with a leading `~/`, or from there.
 pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
     let home = path.strip_prefix("~/").zip(BaseDirs::new());
     match home {
         Some((rest, dirs)) => dirs.home_dir().join(rest),
         None => cwd.join(path),
-    }
-}
-
-/// Removes what lies in `folder` and hasn't changed for `age`.
-pub fn forget_older(folder: &Path, age: Duration) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        let unchanged = metadata
-            .modified()
-            .ok()
-            .and_then(|modified| modified.elapsed().ok());
-        if unchanged.is_some_and(|unchanged| unchanged > age) {
-            // Another process may have been faster.
-            let _ = if metadata.is_dir() {
-                fs::remove_dir_all(entry.path())
-            } else {
-                fs::remove_file(entry.path())
-            };
-        }
     }
 }

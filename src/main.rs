@@ -3,13 +3,18 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use bg_run::config::Mode;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let first = arguments.next();
-    match (first, arguments.next()) {
-        (Some(first), None) if first == "hook" => bg_run::hook::run(false),
+    match arguments.next() {
+        // Whatever follows: a wrong use would end with 2, and the client would block every call.
+        Some(first) if first == "hook" => {
+            let dry = arguments.any(|argument| argument == "--dry-run");
+            bg_run::hook::run(if dry { Mode::Dry } else { Mode::Real })
+        }
         // Clients before the exec form (2.1.90 and older) leave out the arguments of a registered hook.
-        (None, _) if !std::io::stdin().is_terminal() => bg_run::hook::run(false),
+        None if !std::io::stdin().is_terminal() => bg_run::hook::run(Mode::Real),
         _ => bg_run::cli::run(),
     }
 }

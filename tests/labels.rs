@@ -1,7 +1,8 @@
 //! Precision and recall over labelled commands: `tests/corpus/labelled.jsonl`, each `long` or `short`.
 
+use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Outcome, decide};
-use bg_run::policy::{PermissionRules, Rules};
+use bg_run::rules::Rules;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -1,7 +1,8 @@
 //! What holds for every command, over generated scripts and the grammar's odd corners.
 
+use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Outcome, decide};
-use bg_run::policy::{PermissionRules, Rules};
+use bg_run::rules::Rules;
 use proptest::prelude::*;
 
 fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {

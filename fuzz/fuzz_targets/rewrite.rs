@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use bg_run::decision::{Call, Context, Decision, decide};
-use bg_run::policy::{PermissionRules, Rules};
+use bg_run::claude::permissions::PermissionRules;
+use bg_run::rules::Rules;
 use bg_run::rewrite::EditKind;
 use bg_run::shell;
 use libfuzzer_sys::fuzz_target;

@@ -8,8 +8,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::permissions::{List, PermissionRules};
+use super::settings;
 use crate::environment;
-use crate::policy::{List, PermissionRules};
+
 use crate::shell::base_name;
 
 /// What is known of the client's command line.
@@ -194,7 +196,7 @@ fn settings_of(value: &str, folder: &Path) -> Option<Value> {
     if value.trim_start().starts_with('{') {
         return serde_json::from_str(value).ok();
     }
-    crate::settings::read(&folder.join(value))
+    settings::read(&folder.join(value))
 }
 
 /// A process, as far as the system tells.

@@ -1,3 +1,10 @@
-//! What is known of Claude Code itself.
+//! What is known of Claude Code: what a version of it may change.
 
+pub mod answer;
 pub mod arguments;
+pub mod holders;
+pub mod input;
+pub mod permissions;
+pub mod session;
+pub mod settings;
+pub mod task;

@@ -12,7 +12,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::configuration::Configuration;
+use crate::claude::task::{ClientSession, TaskId};
+use crate::config::{Configuration, Mode};
+use crate::programs;
 use crate::viewer::Viewer;
 
 const SCRIPT: &str = "#!/bin/sh
@@ -65,7 +67,7 @@ pub(super) fn run() -> Result<ExitCode> {
         .unwrap_or("bg-run said nothing");
     println!("   {line}\n");
 
-    let viewer = Viewer::find(&Configuration::settings().config);
+    let viewer = Viewer::find(&Configuration::settings(Mode::Real).config);
     let shown_in_editor = viewer.is_ok();
     match viewer {
         Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),
@@ -98,7 +100,7 @@ fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Va
 
 /// Runs this program as the client would.
 fn hook(project: &Path, event: &Value) -> Result<Value> {
-    let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
+    let program = programs::own_path()?;
     let answer = duct::cmd!(program, "hook")
         .stdin_bytes(event.to_string())
         .env("CLAUDE_CODE_TMPDIR", project)
@@ -117,10 +119,15 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
 
 /// Starts the command in the background, its output where the client's newest layout has it.
 fn launch(project: &Path, command: &str) -> Result<(Child, std::path::PathBuf)> {
-    let uid = rustix::process::geteuid().as_raw();
-    let tasks = project.join(format!("claude-{uid}/demo/{}/tasks", session()));
-    fs::create_dir_all(&tasks)?;
-    let path = tasks.join(format!("{TASK}.output"));
+    let client = ClientSession {
+        id: session(),
+        slug: "demo".to_owned(),
+        tmp: vec![project.to_owned()],
+        notes: None,
+    };
+    let path = TaskId::new(TASK).and_then(|task| client.new_output(&task));
+    let path = path.context("the demo's own task has no place")?;
+    fs::create_dir_all(path.parent().context("a file has a folder")?)?;
     let output = File::create(&path)?;
     let child = Command::new("bash")
         .args(["-c", command])

@@ -4,20 +4,26 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::print;
 use crate::claude::arguments::CommandLine;
-use crate::configuration::Configuration;
-use crate::editor_settings;
-use crate::session::Session;
+use crate::claude::session::Session;
+use crate::claude::task::PATTERN;
+use crate::config::{Configuration, Mode};
+use crate::folders::{self, CallSite};
+use crate::install::editor;
 use crate::viewer::{Check, Viewer};
+
+/// In bytes.
+const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 
 /// Looks at the editor; nothing is opened.
 #[expect(clippy::unnecessary_wraps, reason = "as all subcommands")]
 pub(super) fn run() -> Result<ExitCode> {
-    let configuration = Configuration::settings();
+    let configuration = Configuration::settings(Mode::Real);
     for problem in &configuration.problems {
-        println!("✗ {problem}");
+        println!("✗ {}", print::outside(problem));
     }
-    let project = std::env::current_dir().unwrap_or_default();
+    let project = CallSite::new(&std::env::current_dir().unwrap_or_default()).project;
     let command_line = CommandLine::around();
     let rules = Session::around(false, "").permissions(&project, &command_line);
     let sign = if rules.unknown().is_none() {
@@ -48,7 +54,7 @@ pub(super) fn run() -> Result<ExitCode> {
                 works = true;
                 println!("✓ {what}");
             }
-            Some(fault) => println!("✗ {what}: {fault}"),
+            Some(fault) => println!("✗ {what}: {}", print::outside(fault)),
         }
     }
     if !works {
@@ -56,9 +62,10 @@ pub(super) fn run() -> Result<ExitCode> {
             "  Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`."
         );
     }
-    match editor_settings::path() {
+    match editor::path() {
         Some(path)
-            if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("tasks/*.output")) =>
+            if folders::read_regular(&path, MAX_SETTINGS)
+                .is_ok_and(|text| text.contains(PATTERN)) =>
         {
             println!("✓ Outputs are read-only by {}", path.display());
         }

@@ -7,32 +7,32 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::print;
 use crate::claude::arguments::CommandLine;
-use crate::configuration::Configuration;
+use crate::claude::session::Session;
+use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
-use crate::folders;
+use crate::folders::{self, CallSite};
 use crate::rewrite::{LeftOut, PlannedEdit};
-use crate::session::Session;
+use crate::text::lines;
 
 /// Explains `command` as if it were called in `cwd`.
 pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<ExitCode> {
     let cwd = match cwd {
-        Some(cwd) => {
-            std::path::absolute(&cwd).with_context(|| format!("{} is no folder", cwd.display()))?
-        }
+        Some(cwd) => std::path::absolute(&cwd)
+            .with_context(|| format!("{} is not a folder", cwd.display()))?,
         None => std::env::current_dir().context("the current folder is gone")?,
     };
-    let configuration = Configuration::load(&cwd, false);
+    let site = CallSite::new(&cwd);
+    let configuration = Configuration::load(&site, Mode::Real);
     let call = Call {
         command,
         run_in_background: false,
     };
     let session = Session::around(false, "");
-    let decision = session.decide(call, &cwd, &configuration);
-    let rules = PermissionSources::around(session, &cwd);
-    for problem in &configuration.problems {
-        eprintln!("bg-run: {problem}");
-    }
+    let decision = session.decide(call, &site, &configuration);
+    let rules = PermissionSources::around(session, &site);
+    print::problems(&configuration.problems);
     if json {
         println!(
             "{}",
@@ -67,9 +67,9 @@ struct PermissionSources {
 }
 
 impl PermissionSources {
-    fn around(session: Session, cwd: &Path) -> Self {
+    fn around(session: Session, site: &CallSite) -> Self {
         let command_line = CommandLine::around();
-        let rules = session.permissions(cwd, &command_line);
+        let rules = session.permissions(&site.project, &command_line);
         Self {
             count: rules.count(),
             all_known: rules.unknown().is_none(),
@@ -129,7 +129,7 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
         Outcome::Foreground => "Stays in the foreground",
         Outcome::Pass => "Left as it is",
     };
-    let mut text = format!("{headline}: {}\n", decision.reason);
+    let mut text = format!("{headline}: {}\n", print::outside(&decision.reason));
     let rewrite = &decision.rewrite;
     if rewrite.command != source {
         let diff = similar::TextDiff::from_lines(source, rewrite.command.as_str());
@@ -140,7 +140,7 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
                 text,
                 "  {} {}",
                 change.tag(),
-                change.value().trim_end_matches('\n')
+                lines(change.value().trim_end_matches('\n'))
             );
         }
     }

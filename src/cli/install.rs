@@ -1,47 +1,49 @@
 //! `bg-run install` and `bg-run uninstall`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::registration::{self, Act, Change};
-use crate::settings::{self, Scope};
+use crate::claude::settings::{self, Scope};
+use crate::config::Mode;
+use crate::folders::CallSite;
+use crate::install::{Act, Change, editor, editor_files};
+use crate::programs;
+use crate::state::{self, Folder, Kind};
 use crate::viewer::Editor;
-use crate::{editor_settings, folders};
 
 /// Registers the running binary.
-pub(super) fn install(scope: Scope, dry_run: bool) -> Result<ExitCode> {
-    let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
+pub(super) fn install(scope: Scope, mode: Mode) -> Result<ExitCode> {
+    let program = programs::own_path()?;
     warn_about(&program);
-    run(Act::Install(&program), scope, dry_run)
+    run(Act::Install(&program), scope, mode)
 }
 
 /// Takes the registration out, and what was added to editors.
-pub(super) fn uninstall(scope: Scope, dry_run: bool) -> Result<ExitCode> {
+pub(super) fn uninstall(scope: Scope, mode: Mode) -> Result<ExitCode> {
     if scope == Scope::User {
-        for file in registration::editor_files() {
-            apply(Act::TakeFromEditor, &file, dry_run)?;
+        for file in editor_files() {
+            apply(Act::TakeFromEditor, &file, mode)?;
         }
     }
-    run(Act::Uninstall, scope, dry_run)
+    run(Act::Uninstall(&programs::own_path()?), scope, mode)
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
-pub(super) fn editor_settings(file: Option<&Path>, dry_run: bool) -> Result<ExitCode> {
+pub(super) fn editor_settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let file = match file {
         Some(file) => std::path::absolute(file)?,
-        None => editor_settings::path().context(
+        None => editor::path().context(
             "which editor's settings isn't known; name the file: --editor-settings=FILE",
         )?,
     };
-    apply(Act::AddToEditor, &file, dry_run)
+    apply(Act::AddToEditor, &file, mode)
 }
 
 /// Hands the packed extension to the editor's own command.
-pub(super) fn editor_extension(file: Option<&Path>, dry_run: bool) -> Result<ExitCode> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("bg-run.vsix"));
+pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
+    let beside = || Some(programs::own_path().ok()?.parent()?.join("bg-run.vsix"));
     let file = file
         .map(Path::to_owned)
         .or_else(beside)
@@ -49,15 +51,14 @@ pub(super) fn editor_extension(file: Option<&Path>, dry_run: bool) -> Result<Exi
     let file = file.context(
         "there is no bg-run.vsix beside bg-run; `scripts/extension` makes one, then --editor-extension=FILE",
     )?;
-    let editor = Editor::around().or_else(Editor::installed);
-    let editor = editor.context("there is no editor's command on the PATH")?;
+    let editor = Editor::here().context("there is no editor's command on the PATH")?;
     let command = editor.command().with_context(|| {
         format!(
             "the command `{}` of {} isn't on the PATH",
             editor.program, editor.name
         )
     })?;
-    if dry_run {
+    if mode == Mode::Dry {
         println!(
             "{} --install-extension {}",
             command.display(),
@@ -84,16 +85,16 @@ pub(super) fn editor_extension(file: Option<&Path>, dry_run: bool) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(act: Act<'_>, scope: Scope, dry_run: bool) -> Result<ExitCode> {
-    let done = apply(act, &settings_path(scope)?, dry_run)?;
-    if matches!(act, Act::Uninstall) && !dry_run {
+fn run(act: Act<'_>, scope: Scope, mode: Mode) -> Result<ExitCode> {
+    let done = apply(act, &settings_path(scope)?, mode)?;
+    if matches!(act, Act::Uninstall(_)) && mode == Mode::Real {
         forget_state();
     }
     Ok(done)
 }
 
-fn apply(act: Act<'_>, path: &Path, dry_run: bool) -> Result<ExitCode> {
-    if dry_run {
+fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
+    if mode == Mode::Dry {
         print(&act.plan(path)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -101,8 +102,8 @@ fn apply(act: Act<'_>, path: &Path, dry_run: bool) -> Result<ExitCode> {
     let line = match (act, change.before == change.after) {
         (Act::Install(_), false) => "The hooks are registered in",
         (Act::Install(_), true) => "The hooks are registered already in",
-        (Act::Uninstall, false) => "The hooks are taken out of",
-        (Act::Uninstall, true) => "No hooks of bg-run are in",
+        (Act::Uninstall(_), false) => "The hooks are taken out of",
+        (Act::Uninstall(_), true) => "No hooks of bg-run are in",
         (Act::AddToEditor, false) => "Task outputs are read-only and coloured by",
         (Act::AddToEditor, true) => "Task outputs are read-only and coloured already by",
         (Act::TakeFromEditor, _) => "The settings for task outputs are taken out of",
@@ -111,24 +112,17 @@ fn apply(act: Act<'_>, path: &Path, dry_run: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes the log and the caches, once nothing is registered any more. What can't be removed does no harm.
+/// Removes the log and the caches, once nothing is registered any more.
 fn forget_state() {
-    let Some(state) = folders::state_dir().filter(|state| !state.join("registrations").exists())
-    else {
-        return;
-    };
-    for folder in ["calls", "rules", "opened", "tasks"] {
-        let _ = fs::remove_dir_all(state.join(folder));
+    let registered = Folder::open(Kind::Registrations);
+    if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {
+        state::forget_all();
     }
-    for file in ["bg-run.log", "bg-run.log.old"] {
-        let _ = fs::remove_file(state.join(file));
-    }
-    let _ = fs::remove_dir(state);
 }
 
 fn settings_path(scope: Scope) -> Result<PathBuf> {
-    let project = std::env::current_dir().context("the current folder is gone")?;
-    settings::path(scope, &project)
+    let cwd = std::env::current_dir().context("the current folder is gone")?;
+    settings::path(scope, &CallSite::new(&cwd).project)
         .context("there is no home folder; set HOME or CLAUDE_CONFIG_DIR")
 }
 

@@ -1,26 +1,24 @@
 //! `bg-run open`: a task's output in the editor.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
-use crate::configuration::Configuration;
-use crate::log;
-use crate::task::{self, TaskId};
-use crate::viewer::{self, Viewer};
+use super::print;
+use crate::claude::task::{self, TaskId};
+use crate::config::{Configuration, Mode};
+use crate::folders::CallSite;
+use crate::viewer::{self, Request, Viewer};
 
 /// Opens the output of a task (by id, else the newest), or a file.
 pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     let path = find(target)?;
-    let configuration = Configuration::settings();
-    for problem in &configuration.problems {
-        eprintln!("bg-run: {problem}");
-    }
-    let project = std::env::current_dir().unwrap_or_default();
+    let configuration = Configuration::settings(Mode::Real);
+    print::problems(&configuration.problems);
+    let project = CallSite::new(&std::env::current_dir().unwrap_or_default()).project;
     let shown = Viewer::find(&configuration.config)
-        .map_err(|why| anyhow!(why))
+        .map_err(anyhow::Error::from)
         .and_then(|viewer| viewer.show(&path, &project));
     match shown {
         Ok(place) => {
@@ -34,44 +32,10 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     }
 }
 
-/// For the hook: the first of `files` that is there, in a session of its own, so that the end of the client doesn't
-/// end it. What happens goes to the log, and in a word to the hook.
-pub(super) fn run_detached(files: &[String], project: &Path) -> ExitCode {
-    // It fails for a leader of a process group, which is on its own already.
-    let _ = rustix::process::setsid();
-    let viewer = match Viewer::find(&Configuration::settings().config) {
-        Ok(viewer) => viewer,
-        Err(why) => {
-            answer(&format!("not: {why}"));
-            return ExitCode::SUCCESS;
-        }
-    };
-    let mut why = String::from("no file was named");
-    for file in files.iter().map(Path::new) {
-        match viewer.show(file, project) {
-            Ok(place) => {
-                answer(&format!("in: {place}"));
-                log::line(&format!("open: {} is open in {place}", file.display()));
-                viewer::heal(file);
-                return ExitCode::SUCCESS;
-            }
-            Err(error) => {
-                why = format!("{error:#}");
-                log::line(&format!("open: {}: {why}", file.display()));
-            }
-        }
-    }
-    answer(&format!("not: {why}"));
+/// For the hook: the first of the files that is there, in a process of its own.
+pub(super) fn run_detached(request: &Request) -> ExitCode {
+    viewer::open_detached(&Configuration::settings(Mode::Real).config, request);
     ExitCode::SUCCESS
-}
-
-/// Tells the hook, which may be gone, and lets go of it.
-fn answer(line: &str) {
-    let mut output = std::io::stdout();
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
-    if let Ok(nothing) = std::fs::File::options().write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stdout(nothing);
-    }
 }
 
 /// The file that `target` names: a task's id or the start of one, a path, or nothing for the newest task.

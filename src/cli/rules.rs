@@ -7,11 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::RulesCommand;
-use crate::configuration::Configuration;
-use crate::folders;
-use crate::policy::{Action, Layer, Rule, Rules, Views};
+use super::args::RulesCommand;
+use super::print;
+use crate::config::{Configuration, Mode};
+use crate::folders::{self, CallSite};
+use crate::programs::Views;
+use crate::rules::{Action, Layer, Rule, Rules};
 use crate::shell;
+use crate::text::columns;
 
 const STARTER: &str = include_str!("starter_rules.toml");
 
@@ -45,31 +48,24 @@ fn user_file() -> Result<PathBuf> {
     folders::user_rules_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
 
-fn here() -> Result<PathBuf> {
-    std::env::current_dir().context("the current folder is gone")
+fn here() -> Result<CallSite> {
+    let cwd = std::env::current_dir().context("the current folder is gone")?;
+    Ok(CallSite::new(&cwd))
 }
 
 fn list() -> Result<ExitCode> {
-    let configuration = Configuration::load(&here()?, false);
-    for problem in &configuration.problems {
-        eprintln!("bg-run: {problem}");
-    }
-    let rules = &configuration.rules.rules;
-    let width = rules
+    let configuration = Configuration::load(&here()?, Mode::Real);
+    print::problems(&configuration.problems);
+    let rows: Vec<Vec<String>> = configuration
+        .rules
         .iter()
-        .map(|rule| rule.name.len())
-        .max()
-        .unwrap_or_default();
-    let layers: Vec<String> = rules.iter().map(layers).collect();
-    let layers_width = layers.iter().map(String::len).max().unwrap_or_default();
-    for (rule, layers) in rules.iter().zip(layers) {
-        println!(
-            "{:width$}  {:10}  {layers:layers_width$}  {}",
-            rule.name,
-            state(rule),
-            rule.reason
-        );
-    }
+        .map(|rule| {
+            let name = print::outside(&rule.name);
+            let reason = print::outside(&rule.reason);
+            vec![name, format!("{:10}", state(rule)), layers(rule), reason]
+        })
+        .collect();
+    print!("{}", columns(&rows));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,10 +81,8 @@ fn layers(rule: &Rule) -> String {
 
 /// Each simple command with its rule, the ones inside `$(…)` too.
 fn test(command: &str) -> Result<ExitCode> {
-    let configuration = Configuration::load(&here()?, false);
-    for problem in &configuration.problems {
-        eprintln!("bg-run: {problem}");
-    }
+    let configuration = Configuration::load(&here()?, Mode::Real);
+    print::problems(&configuration.problems);
     let script = shell::parse(command).context("nothing was looked at")?;
     for simple in script
         .simple_commands
@@ -107,7 +101,11 @@ fn test(command: &str) -> Result<ExitCode> {
                 view.full.text
             ),
         };
-        println!("{}: {said}", words.join(" "));
+        println!(
+            "{}: {}",
+            print::outside(words.join(" ")),
+            print::outside(said)
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -151,7 +149,7 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
     let files = if let Some(file) = file {
         vec![file]
     } else {
-        let project = folders::project_rules_file(&folders::project_dir(&here()?));
+        let project = folders::project_rules_file(&here()?.project);
         let mut files = vec![user_file()?, project];
         files.retain(|path| path.exists());
         files
@@ -171,9 +169,12 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
     })
 }
 
+/// In bytes.
+const MAX_SIZE: u64 = 1024 * 1024;
+
 fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
-    let text =
-        fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+    let text = folders::read_regular(file, MAX_SIZE)
+        .with_context(|| format!("{} can't be read", file.display()))?;
     match rules.add_layer(&text, &Layer::User(file.to_owned())) {
         Ok(()) => {
             println!("{}: no faults", file.display());
@@ -181,7 +182,7 @@ fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
         }
         Err(problems) => {
             for problem in &problems {
-                eprintln!("{problem}");
+                eprintln!("{}", print::outside(problem));
             }
             Ok(problems.len())
         }

@@ -7,11 +7,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::task::{self, Footer, TaskId};
-use crate::task_notes::Note;
-
-/// How much of a command a line shows, in characters.
-const SHOWN: usize = 60;
+use crate::claude::holders;
+use crate::claude::task::{self, Footer};
+use crate::state::notes::Note;
+use crate::text::{SHOWN, columns, one_line};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,7 +41,7 @@ struct Task {
 
 /// Lists them, the newest first.
 pub(super) fn run(json: bool) -> Result<ExitCode> {
-    let open = open_files();
+    let open = holders::open_outputs();
     let tasks: Vec<Task> = task::outputs()
         .into_iter()
         .map(|output| task_of(output, open.as_deref()))
@@ -58,14 +57,11 @@ pub(super) fn run(json: bool) -> Result<ExitCode> {
 }
 
 fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
-    let id = output
-        .path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let note = TaskId::new(&id).and_then(|id| Note::of(&id));
-    let footer = Footer::of_file(&output.path).ok().flatten();
+    let id = output.id().to_owned();
+    let note = Note::of(&id);
+    let file = task::open(&output.path).ok();
+    let footer = file.as_ref().and_then(|file| Footer::of_file(file).ok());
+    let footer = footer.flatten();
     let held = open.is_none_or(|open| open.contains(&output.path));
     let started = note
         .as_ref()
@@ -73,7 +69,7 @@ fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
     let since = started.map_or(output.modified, SystemTime::from);
     Task {
         state: match footer {
-            Some(Footer::Exited(_)) => State::Exited,
+            Some(Footer::Exited(_) | Footer::Unknown) => State::Exited,
             Some(Footer::Killed) => State::Killed,
             None if held => State::Running,
             None => State::Lost,
@@ -83,7 +79,9 @@ fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
             _ => None,
         },
         age_seconds: since.elapsed().unwrap_or_default().as_secs(),
-        size: output.path.metadata().map_or(0, |metadata| metadata.len()),
+        size: file.map_or(0, |file| {
+            file.metadata().map_or(0, |metadata| metadata.len())
+        }),
         command: note.as_ref().map(|note| note.command.clone()),
         log: note.and_then(|note| note.log),
         file: output.path,
@@ -91,73 +89,29 @@ fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
     }
 }
 
-/// The files that this user's processes hold open; `None` where the system doesn't tell (it does on Linux).
-fn open_files() -> Option<Vec<PathBuf>> {
-    let processes = std::fs::read_dir("/proc").ok()?;
-    let descriptors = processes
-        .flatten()
-        .filter_map(|entry| std::fs::read_dir(entry.path().join("fd")).ok());
-    let files = descriptors.flat_map(|fds| {
-        fds.flatten()
-            .filter_map(|fd| std::fs::read_link(fd.path()).ok())
-    });
-    Some(
-        files
-            .filter(|file| {
-                file.extension()
-                    .is_some_and(|extension| extension == "output")
-            })
-            .collect(),
-    )
-}
-
 fn table(tasks: &[Task]) -> String {
     let rows = tasks.iter().map(|task| {
         let state = match (task.state, task.exit) {
             (State::Exited, Some(code)) => format!("exit {code}"),
+            (State::Exited, None) => "exited".to_owned(),
             (State::Killed, _) => "killed".to_owned(),
             (State::Lost, _) => "lost".to_owned(),
             _ => "running".to_owned(),
         };
-        let command = task.command.as_deref().unwrap_or("-").replace('\n', "␤");
-        let clipped: String = command.chars().take(SHOWN).collect();
-        let command = if clipped == command {
-            clipped
-        } else {
-            clipped + "…"
-        };
-        let file = task
-            .log
-            .as_ref()
-            .unwrap_or(&task.file)
-            .display()
-            .to_string();
-        [
+        let command = task.command.as_deref().unwrap_or("-");
+        let file = task.log.as_ref().unwrap_or(&task.file).display();
+        vec![
             task.id.clone(),
             state,
             age(task.age_seconds),
             size(task.size),
-            command,
-            file,
+            one_line(command, SHOWN),
+            one_line(&file.to_string(), usize::MAX),
         ]
     });
     let header = ["TASK", "STATE", "AGE", "SIZE", "COMMAND", "FILE"].map(str::to_owned);
-    let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..6).map(width).collect();
-    let line = |row: &[String; 6]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    let rows: Vec<Vec<String>> = [header.to_vec()].into_iter().chain(rows).collect();
+    columns(&rows)
 }
 
 fn age(seconds: u64) -> String {

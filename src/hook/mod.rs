@@ -3,37 +3,45 @@
 //! It fails open. Whatever goes wrong here, the call goes on as it was, the exit status is 0, and the log says
 //! what happened.
 
-mod answer;
-mod input;
+mod messages;
 mod post_tool_use;
 mod pre_tool_use;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::log;
-use answer::Answer;
-use input::Input;
+use crate::claude::answer::Answer;
+use crate::claude::input::Input;
+use crate::config::Mode;
+use crate::state::log;
 
-/// More than this on stdin is no call.
-const MAX_INPUT: u64 = 8 * 1024 * 1024;
+/// More than this on stdin is no call, in bytes.
+const MAX_INPUT: usize = 8 * 1024 * 1024;
+
+/// What is larger is read on for so long, because the client goes on writing, and a broken pipe would trouble it.
+const MAX_DRAINED: usize = 64 * 1024 * 1024;
+
+/// The event has to be there by then: the client gives a hook up after ten seconds.
+const INPUT_WAIT: Duration = Duration::from_secs(8);
 
 /// Reads one event from stdin and answers it on stdout.
-pub fn run(dry_run: bool) -> ExitCode {
+pub fn run(mode: Mode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         log::line(&format!("hook: a fault in bg-run: {panic}"));
         std::process::exit(0);
     }));
-    if let Err(error) = try_run(dry_run) {
+    if let Err(error) = try_run(mode) {
         log::line(&format!("hook: the call is left as it was: {error:#}"));
     }
     ExitCode::SUCCESS
 }
 
-fn try_run(dry_run: bool) -> Result<()> {
-    let Some(answer) = respond(&read_input()?, dry_run)? else {
+fn try_run(mode: Mode) -> Result<()> {
+    let Some(answer) = respond(&read_input()?, mode)? else {
         return Ok(());
     };
     let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
@@ -43,27 +51,51 @@ fn try_run(dry_run: bool) -> Result<()> {
         .context("stdout can't be written")
 }
 
-fn read_input() -> Result<Vec<u8>> {
+/// The event, as soon as it is whole: a stdin that stays open is not waited for.
+fn read_input() -> Result<Input> {
+    let stdin = io::stdin().lock();
+    let end = Instant::now() + INPUT_WAIT;
     let mut text = Vec::new();
-    let mut stdin = io::stdin().lock();
-    stdin
-        .by_ref()
-        .take(MAX_INPUT + 1)
-        .read_to_end(&mut text)
-        .context("stdin can't be read")?;
-    if text.len() as u64 > MAX_INPUT {
-        // The client goes on writing: reading to the end spares it a broken pipe.
-        io::copy(&mut stdin, &mut io::sink()).context("stdin can't be read")?;
-        bail!("stdin holds more than {MAX_INPUT} bytes");
+    let mut part = vec![0; 64 * 1024];
+    let mut length = 0;
+    loop {
+        wait_for(&stdin, end)?;
+        let read = rustix::io::read(&stdin, &mut part).context("stdin can't be read")?;
+        length += read;
+        let new = part.get(..read).unwrap_or_default();
+        if length <= MAX_INPUT {
+            text.extend_from_slice(new);
+        } else if read == 0 || length > MAX_DRAINED {
+            bail!("stdin holds more than {MAX_INPUT} bytes");
+        }
+        if read == 0 {
+            return serde_json::from_slice(&text).context("stdin is no hook input");
+        }
+        let may_be_whole = read < part.len() && new.trim_ascii_end().ends_with(b"}");
+        if may_be_whole && length <= MAX_INPUT {
+            match serde_json::from_slice(&text) {
+                Ok(input) => return Ok(input),
+                Err(error) if error.is_eof() => {}
+                Err(error) => return Err(error).context("stdin is no hook input"),
+            }
+        }
     }
-    Ok(text)
 }
 
-fn respond(text: &[u8], dry_run: bool) -> Result<Option<Answer>> {
-    let input: Input = serde_json::from_slice(text).context("stdin is no hook input")?;
+fn wait_for(stdin: &io::StdinLock<'_>, end: Instant) -> Result<()> {
+    let left = end.saturating_duration_since(Instant::now());
+    let mut ready = [PollFd::new(stdin, PollFlags::IN)];
+    let timeout = Timespec::try_from(left).ok();
+    if poll(&mut ready, timeout.as_ref()).is_ok_and(|ready| ready == 0) {
+        bail!("no event came within {} s", INPUT_WAIT.as_secs());
+    }
+    Ok(())
+}
+
+fn respond(input: &Input, mode: Mode) -> Result<Option<Answer>> {
     match input.hook_event_name.as_str() {
-        "PreToolUse" => Ok(pre_tool_use::answer(&input, dry_run)),
-        "PostToolUse" => Ok(post_tool_use::answer(&input, dry_run)),
+        "PreToolUse" => Ok(pre_tool_use::answer(input, mode)),
+        "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         other => bail!("the event `{other}` is none that bg-run knows"),
     }
 }

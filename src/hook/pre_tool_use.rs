@@ -4,47 +4,54 @@ use std::mem::ManuallyDrop;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, ForModel};
-use super::input::Input;
-use crate::configuration::Configuration;
+use super::messages;
+use crate::claude::answer::{Answer, ForModel};
+use crate::claude::input::Input;
+use crate::claude::session::Session;
+use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
-use crate::once;
-use crate::session::Session;
+use crate::folders::CallSite;
+use crate::state::{log, once};
 
 /// The most that every client accepts, in milliseconds. A foreground time-out carried over would end the task
 /// (measured, 2.1.260 and later).
 const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 
 /// The answer to a call; `None` leaves it as it is.
-pub(super) fn answer(input: &Input, dry_run: bool) -> Option<Answer> {
+pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let command = input.bash_command()?;
     let call = Call {
         command,
         run_in_background: input.run_in_background(),
     };
+    let site = CallSite::new(&input.cwd);
     // The process ends with this answer: taking hundreds of rules apart would be for nothing.
-    let configuration = ManuallyDrop::new(Configuration::load(&input.cwd, dry_run));
+    let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
-    let decision = session.decide(call, &input.cwd, &configuration);
+    let decision = session.decide(call, &site, &configuration);
     for problem in &configuration.problems {
-        crate::log::line(&format!("settings: {problem}"));
+        log::line(&format!("settings: {problem}"));
     }
     if !decision.changes(call) {
         return None;
     }
+    let problem = configuration.problems.first();
     if configuration.config.dry_run {
-        return Some(would_do(&decision));
+        return Some(Answer {
+            system_message: Some(messages::would_do(&decision, problem)),
+            ..Answer::default()
+        });
     }
     // The rewrite itself is the same whoever gives it; what is said is said once.
-    let first = once::is_first("PreToolUse", &input.tool_use_id);
-    let said = first.then(|| for_model(&decision, call)).flatten();
+    let first = once::claim("PreToolUse", &input.tool_use_id);
+    let for_model = first.then(|| messages::moved(&decision, call)).flatten();
     Some(Answer {
         hook_specific_output: Some(ForModel {
             hook_event_name: "PreToolUse",
             updated_input: Some(updated_input(&input.tool_input, &decision)),
-            additional_context: said,
+            additional_context: for_model,
         }),
-        system_message: first.then(|| problems_line(&configuration)).flatten(),
+        system_message: problem.filter(|_| first).map(messages::faulty_file),
     })
 }
 
@@ -63,49 +70,4 @@ fn updated_input(tool_input: &Map<String, Value>, decision: &Decision) -> Map<St
         updated.insert("timeout".to_owned(), asked.max(BACKGROUND_TIMEOUT).into());
     }
     updated
-}
-
-fn for_model(decision: &Decision, call: Call<'_>) -> Option<String> {
-    if decision.outcome != Outcome::Background {
-        return None;
-    }
-    let mut said = Vec::new();
-    if !call.run_in_background {
-        said.push(match &decision.rule {
-            Some(rule) => format!(
-                "bg-run moved this call to the background: it is expected to run long (rule `{rule}`). \
-                 Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it."
-            ),
-            None => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
-        });
-    }
-    let tails = &decision.rewrite.dropped_tails;
-    if !tails.is_empty() {
-        let tails = tails.join("` and `");
-        said.push(format!(
-            "bg-run left `{tails}` out, because it shows nothing before the end: all output is in the task's \
-             file, so read the last lines there. The exit status is now that of the command before the pipe."
-        ));
-    }
-    (!said.is_empty()).then(|| said.join(" "))
-}
-
-fn would_do(decision: &Decision) -> Answer {
-    let what = match decision.outcome {
-        Outcome::Background => "would run in the background as",
-        Outcome::Foreground | Outcome::Pass => "would run as",
-    };
-    let line = format!(
-        "bg-run (dry run): {what} `{}` ({})",
-        decision.rewrite.command, decision.reason
-    );
-    Answer {
-        system_message: Some(line),
-        ..Answer::default()
-    }
-}
-
-fn problems_line(configuration: &Configuration) -> Option<String> {
-    let first = configuration.problems.first()?;
-    Some(format!("bg-run goes on without a faulty file: {first}"))
 }

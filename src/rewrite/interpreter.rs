@@ -1,6 +1,6 @@
 //! The Python interpreter among a simple command's words.
 
-use crate::policy::Views;
+use crate::programs::Views;
 use crate::shell::SimpleCommand;
 
 /// Where `-u` can go.

@@ -4,18 +4,14 @@
 
 mod check;
 mod interpreter;
-mod own_log;
 mod plan;
-mod streaming;
 mod tail;
 
-pub use own_log::own_logs;
 pub use plan::Surroundings;
-pub use streaming::{Awk, Sed, Tools};
 
 use serde::Serialize;
 
-use crate::shell::{self, Edit, Script};
+use crate::shell::{self, Edit, Script, own_logs};
 
 /// The kinds of edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -187,7 +183,8 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PermissionRules;
+    use crate::claude::permissions::PermissionRules;
+    use crate::programs::Tools;
     use serde_json::json;
 
     /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.

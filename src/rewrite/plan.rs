@@ -4,9 +4,10 @@ mod streams;
 
 use std::collections::BTreeSet;
 
-use super::{EditKind, LeftOut, PlannedEdit, Subject, Tools};
+use super::{EditKind, LeftOut, PlannedEdit, Subject};
 use super::{interpreter, tail};
-use crate::policy::{PermissionRules, UNBUFFERED, Views, is_seen_through};
+use crate::claude::permissions::{PermissionRules, UNBUFFERED};
+use crate::programs::{Tools, Views, is_seen_through};
 use crate::shell::{self, Edit, Redirection, SimpleCommand, Sink, base_name};
 
 /// The variable that makes Python print at once.
@@ -78,7 +79,7 @@ impl<'a> Plan<'a> {
         if self.edits.contains(&planned) {
             return true;
         }
-        if self.changes_the_whole(&planned.edit) {
+        if self.changes_the_whole(&planned) {
             self.leave(kind, WHOLE_CHANGES);
             return false;
         }
@@ -102,14 +103,15 @@ impl<'a> Plan<'a> {
         Some(shell::apply(self.subject.source, &edits)?.trim().to_owned())
     }
 
-    /// Whether other rules would match the text as a whole: the client compares it, too, where it has several parts
-    /// (measured: exact ones, allow and deny, 2.1.20 to 2.1.331).
-    fn changes_the_whole(&self, more: &Edit) -> bool {
+    /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
+    /// deny, comments included, 2.1.20 to 2.1.331), that of a single command without its redirections.
+    fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
         let rules = self.surroundings.permissions;
-        if rules.count() == 0 || !self.has_several_parts() {
+        let is_unseen = more.kind == EditKind::JoinStderr && !self.has_several_parts();
+        if rules.count() == 0 || is_unseen {
             return false;
         }
-        let Some(after) = self.applied(Some(more)) else {
+        let Some(after) = self.applied(Some(&more.edit)) else {
             return true;
         };
         let first = self.subject.script.simple_commands.first();

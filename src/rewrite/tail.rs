@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Subject;
-use crate::policy::is_builtin;
+use crate::programs::is_builtin;
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
 /// One or more `tail` at the end of a pipeline that can go.

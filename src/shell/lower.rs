@@ -47,7 +47,9 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     if lowering.failed {
         return Err(ParseError::Span);
     }
+    let changes_folder = lowering.directory != Some(0);
     let mut script = lowering.script;
+    script.changes_folder = changes_folder;
     if script.redirects_the_shell() {
         forget_sinks(&mut script);
     }

@@ -4,11 +4,13 @@ pub(crate) mod directory;
 mod edit;
 mod guard;
 mod lower;
+mod own_log;
 mod redirection;
 mod syntax;
 pub(crate) mod word;
 
 pub use edit::{Edit, apply};
+pub use own_log::own_logs;
 pub use syntax::{
     OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
 };

@@ -27,6 +27,8 @@ pub struct Script {
     /// The folders that its commands run in, as `cd` names them: absolute, or from where the script starts. The
     /// first is where it starts.
     pub directories: Vec<String>,
+    /// The shell may stand in another folder at its end than at its start.
+    pub changes_folder: bool,
 }
 
 /// The target of a redirection.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::environment;
+use crate::{environment, programs};
 
 /// A terminal that splits: the variable that it sets, and the command that opens a pane and keeps the focus where it
 /// is, as far as it can.
@@ -40,9 +40,9 @@ pub(super) fn terminal() -> Option<&'static str> {
 /// When this is no terminal that splits, or it doesn't.
 pub(super) fn open(file: &Path) -> Result<&'static str> {
     let Some(splitter) = splitter() else {
-        bail!("this is no tmux, zellij, kitty or WezTerm");
+        bail!("there is no tmux, zellij, kitty or WezTerm around");
     };
-    let program = std::env::current_exe().context("the path of bg-run itself isn't known")?;
+    let program = programs::own_path()?;
     let (first, rest) = splitter.command.split_first().context("no command")?;
     let mut words: Vec<std::ffi::OsString> = rest.iter().map(Into::into).collect();
     words.extend([

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use bg_run::policy::Rules;
+use bg_run::rules::Rules;
 
 use crate::compare::Verdict;
 use crate::decided;

@@ -18,8 +18,9 @@ mod stub;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, decide};
-use bg_run::policy::{PermissionRules, Rules};
+use bg_run::rules::Rules;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;

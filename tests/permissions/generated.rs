@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, decide};
-use bg_run::policy::{PermissionRules, Rules as LongRules};
+use bg_run::rules::Rules as LongRules;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use rand_like::Random;
 use serde_json::json;

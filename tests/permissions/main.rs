@@ -10,7 +10,7 @@ mod real_rules;
 #[path = "../support/mod.rs"]
 mod support;
 
-use bg_run::policy::PermissionRules;
+use bg_run::claude::permissions::PermissionRules;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support::claude::{Client, VERSIONS};

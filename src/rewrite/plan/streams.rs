@@ -1,8 +1,8 @@
 //! Filters behind a pipe, made to print line by line.
 
 use super::Plan;
+use crate::programs::{Streaming, streaming};
 use crate::rewrite::EditKind;
-use crate::rewrite::streaming::{self, Streaming};
 use crate::shell::{Edit, SimpleCommand, Sink};
 
 impl Plan<'_> {
@@ -19,7 +19,7 @@ impl Plan<'_> {
             if self.subject.script.functions.contains(&program) {
                 return;
             }
-            match streaming::of(command, self.surroundings.tools) {
+            match streaming(command, self.surroundings.tools) {
                 None => {}
                 Some(Ok(streaming)) => wanted.push((command, streaming)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),

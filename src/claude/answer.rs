@@ -1,0 +1,28 @@
+//! What a hook says to Claude Code.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// An answer. There is no `permissionDecision` in it, and there must never be one: it would skip the user's
+/// approval.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hook_specific_output: Option<ForModel>,
+    /// One line for the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system_message: Option<String>,
+}
+
+/// The part that depends on the event.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForModel {
+    pub(crate) hook_event_name: &'static str,
+    /// Replaces the whole of `tool_input`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) updated_input: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) additional_context: Option<String>,
+}

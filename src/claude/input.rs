@@ -1,0 +1,50 @@
+//! What Claude Code says to a hook. Keys that aren't named here are tolerated.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// One event, as JSON on stdin (hooks reference of August 2026; measured, 2.1.20 to 2.1.330).
+#[expect(clippy::struct_field_names, reason = "the names are the client's")]
+#[derive(Debug, Deserialize)]
+pub(crate) struct Input {
+    pub(crate) hook_event_name: String,
+    #[serde(default)]
+    pub(crate) session_id: String,
+    #[serde(default)]
+    pub(crate) transcript_path: PathBuf,
+    #[serde(default)]
+    pub(crate) cwd: PathBuf,
+    #[serde(default)]
+    pub(crate) permission_mode: String,
+    #[serde(default)]
+    pub(crate) tool_name: String,
+    #[serde(default)]
+    pub(crate) tool_use_id: String,
+    #[serde(default)]
+    pub(crate) tool_input: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) tool_response: Value,
+    /// Only in a subagent.
+    #[serde(default)]
+    pub(crate) agent_id: Option<String>,
+}
+
+impl Input {
+    /// The command of a Bash call.
+    pub(crate) fn bash_command(&self) -> Option<&str> {
+        let is_bash = self.tool_name == "Bash";
+        is_bash
+            .then(|| self.tool_input.get("command")?.as_str())
+            .flatten()
+    }
+
+    /// Whether the caller asked for the background itself.
+    pub(crate) fn run_in_background(&self) -> bool {
+        self.tool_input
+            .get("run_in_background")
+            .and_then(Value::as_bool)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,97 @@
+//! Claude Code's settings files: where they are, and the permission rules in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::permissions::PermissionRules;
+use crate::folders;
+
+/// The folder of an administrator's files, which win over all others.
+const MANAGED: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/ClaudeCode"
+} else {
+    "/etc/claude-code"
+};
+
+/// A settings file that a user may edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scope {
+    /// `~/.claude/settings.json`: all projects.
+    User,
+    /// `.claude/settings.json`: this project, shared with others.
+    Project,
+    /// `.claude/settings.local.json`: this project, yours alone.
+    Local,
+}
+
+/// The path of a scope's file for the project in `project`; `None` where there is no home folder.
+pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
+    match scope {
+        Scope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
+        Scope::Project => Some(project.join(".claude").join("settings.json")),
+        Scope::Local => Some(project.join(".claude").join("settings.local.json")),
+    }
+}
+
+/// An administrator's files in `folder`: `managed-settings.json` and its drop-ins.
+fn managed(folder: &Path) -> Vec<PathBuf> {
+    let drop_ins = fs::read_dir(folder.join("managed-settings.d"));
+    let drop_ins = drop_ins.into_iter().flatten().flatten();
+    let drop_ins = drop_ins
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "json"));
+    [folder.join("managed-settings.json")]
+        .into_iter()
+        .chain(drop_ins)
+        .collect()
+}
+
+/// The settings in the file at `path`; `None` where it is missing or no JSON.
+pub fn read(path: &Path) -> Option<Value> {
+    let text = fs::read_to_string(path).ok()?;
+    jsonc_parser::parse_to_serde_value::<Option<Value>>(
+        &text,
+        &jsonc_parser::ParseOptions::default(),
+    )
+    .ok()?
+}
+
+/// The permission rules of all files for the project in `project`. One that is missing or no JSON adds none, as in the
+/// client.
+pub fn permission_rules(project: &Path) -> PermissionRules {
+    let scopes = [Scope::User, Scope::Project, Scope::Local];
+    let files = scopes.into_iter().filter_map(|scope| path(scope, project));
+    rules_in(files.chain(managed(Path::new(MANAGED))))
+}
+
+fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
+    let mut rules = PermissionRules::default();
+    for settings in files.filter_map(|file| read(&file)) {
+        rules.add_settings(&settings);
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_administrator_s_drop_ins_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, rule: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = format!(r#"{{"permissions": {{"deny": ["Bash({rule})"]}}}}"#);
+            fs::write(path, text).unwrap();
+        };
+        write("managed-settings.json", "a");
+        write("managed-settings.d/10-team.json", "b");
+        write("managed-settings.d/notes.txt", "c");
+        let rules = rules_in(managed(folder.path()).into_iter());
+        let restricted = ["a", "b", "c"].map(|text| rules.may_restrict(text));
+        assert_eq!(restricted, [true, true, false]);
+    }
+}

@@ -1,0 +1,473 @@
+//! Background tasks of the client: their ids, where their output lies, how it ends. All that is known of outputs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use crate::environment;
+use crate::state::is_plain;
+
+/// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskId(String);
+
+impl TaskId {
+    /// `None` where `text` isn't 1 to 64 of `A-Z a-z 0-9 _ -`.
+    pub fn new(text: &str) -> Option<Self> {
+        (is_plain(text) && text.len() <= 64).then(|| Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where the client puts a task's output, newest client first (measured, 2.0.76 to 2.1.331). A new layout is a line.
+const LAYOUTS: &[&str] = &[
+    "{notes}/../tasks/{id}.output",
+    "{tmp}/claude-{uid}/{slug}/{session}/tasks/{id}.output",
+    "{tmp}/claude/{slug}/tasks/{id}.output",
+];
+
+/// The layouts as a pattern of VS Code's settings.
+pub const PATTERN: &str = "**/tasks/*.output";
+
+/// What a path is made of.
+#[derive(Debug, Clone, Default)]
+pub struct ClientSession {
+    /// `session_id` of the hook's input.
+    pub id: String,
+    /// The name of the project's folder in the client's `projects`.
+    pub slug: String,
+    /// The folders that the client may have for temporary files, the likeliest first.
+    pub tmp: Vec<PathBuf>,
+    /// `CLAUDE_CODE_CHILD_NOTES_DIR`.
+    pub notes: Option<PathBuf>,
+}
+
+impl ClientSession {
+    /// The session that a hook's input speaks of. The slug is taken from the transcript's path, because the
+    /// client shortens long ones by a hash.
+    pub fn new(id: &str, transcript: &Path) -> Self {
+        let mut parts = transcript.components().map(Component::as_os_str);
+        let mut slug = None;
+        while let Some(part) = parts.next() {
+            if part == "projects" {
+                slug = parts.clone().next();
+            }
+        }
+        let slug = slug.or_else(|| transcript.parent()?.file_name());
+        Self {
+            id: id.to_owned(),
+            slug: slug
+                .map(|slug| slug.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            tmp: environment::claude_tmp_dirs(),
+            notes: environment::claude_notes_dir(),
+        }
+    }
+
+    /// The output file of a task: the first place where one of this user's lies.
+    pub fn output_of(&self, task: &TaskId) -> Option<PathBuf> {
+        let mut places = LAYOUTS.iter().flat_map(|layout| self.fill(layout, task));
+        let roots = roots_in(&self.tmp, self.notes.as_deref());
+        places.find(|path| open_below(&roots, path).is_ok())
+    }
+
+    /// Where the newest layout that needs no more than this puts the output of `task`.
+    pub fn new_output(&self, task: &TaskId) -> Option<PathBuf> {
+        LAYOUTS
+            .iter()
+            .find_map(|layout| self.fill(layout, task).into_iter().next())
+    }
+
+    /// The layout's path below each folder for temporary files.
+    fn fill(&self, layout: &str, task: &TaskId) -> Vec<PathBuf> {
+        let fill = |tmp: &Path| {
+            let mut path = PathBuf::new();
+            for part in layout.split('/') {
+                match part {
+                    "{tmp}" => path.push(tmp),
+                    "{notes}" => path.push(self.notes.as_ref()?),
+                    ".." => {
+                        path.pop();
+                    }
+                    "{slug}" if is_file_name(&self.slug) => path.push(&self.slug),
+                    "{session}" if is_plain(&self.id) => path.push(&self.id),
+                    "{slug}" | "{session}" => return None,
+                    _ => path.push(with_user(part).replace("{id}", task.as_str())),
+                }
+            }
+            Some(path)
+        };
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for path in self.tmp.iter().filter_map(|tmp| fill(tmp)) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+}
+
+fn with_user(part: &str) -> String {
+    part.replace("{uid}", &user_id().to_string())
+}
+
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
+}
+
+fn user_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A folder that the client keeps outputs below, and what stands between it and an output: `{…}` is any name.
+struct Root {
+    folder: PathBuf,
+    below: Vec<&'static str>,
+}
+
+/// The roots of all layouts on this machine.
+fn roots() -> Vec<Root> {
+    roots_in(
+        &environment::claude_tmp_dirs(),
+        environment::claude_notes_dir().as_deref(),
+    )
+}
+
+fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
+    let mut roots: Vec<Root> = Vec::new();
+    for layout in LAYOUTS {
+        let parts: Vec<&'static str> = layout.split('/').collect();
+        let folders: Vec<(PathBuf, usize)> = match parts.as_slice() {
+            ["{tmp}", root, ..] => tmp
+                .iter()
+                .map(|tmp| (tmp.join(with_user(root)), 2))
+                .collect(),
+            ["{notes}", "..", ..] => notes
+                .and_then(|notes| Some((notes.parent()?.to_owned(), 2)))
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (folder, used) in folders {
+            let below = parts.get(used..).unwrap_or_default().to_vec();
+            roots.push(Root { folder, below });
+        }
+    }
+    roots
+}
+
+impl Root {
+    /// The names between the root and `path`, where that is an output of this layout.
+    fn names<'a>(&self, path: &'a Path) -> Option<Vec<&'a std::ffi::OsStr>> {
+        let below = path.strip_prefix(&self.folder).ok()?;
+        let names: Option<Vec<_>> = below
+            .components()
+            .map(|part| match part {
+                Component::Normal(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        let names = names?;
+        let fits = names.len() == self.below.len()
+            && names
+                .iter()
+                .zip(&self.below)
+                .all(|(name, part)| match *part {
+                    "{id}.output" => is_output_name(Path::new(name)),
+                    part if part.starts_with('{') => true,
+                    part => *name == part,
+                });
+        fits.then_some(names)
+    }
+}
+
+fn is_output_name(name: &Path) -> bool {
+    name.extension().is_some_and(|kind| kind == "output")
+        && name
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .is_some_and(|stem| TaskId::new(stem).is_some())
+}
+
+/// Whether a task's output would lie at `path`.
+pub fn is_output(path: &Path) -> bool {
+    roots().iter().any(|root| root.names(path).is_some())
+}
+
+/// Opens a task's output, to read and to set its time: a regular file of this user's, every folder below the root
+/// this user's too, and nothing a link.
+///
+/// # Errors
+///
+/// When there is no such file.
+pub fn open(path: &Path) -> io::Result<File> {
+    open_below(&roots(), path)
+}
+
+fn open_below(roots: &[Root], path: &Path) -> io::Result<File> {
+    let mut found = roots
+        .iter()
+        .filter_map(|root| Some((root, root.names(path)?)));
+    let (root, names) = found
+        .next()
+        .ok_or_else(|| io::Error::other("not the path of a task's output"))?;
+    let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut fd = File::from(rustix::fs::open(&root.folder, folder, Mode::empty())?);
+    check_owner(&fd)?;
+    let (last, folders) = names.split_last().ok_or(io::ErrorKind::NotFound)?;
+    for name in folders {
+        fd = File::from(openat(&fd, *name, folder, Mode::empty())?);
+        check_owner(&fd)?;
+    }
+    // A FIFO that is nobody's to write would block here, and one that somebody reads would lose its reader.
+    let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(&fd, *last, file, Mode::empty())?);
+    check_owner(&file)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("not a regular file"))
+    }
+}
+
+fn check_owner(file: &File) -> io::Result<()> {
+    if file.metadata()?.uid() == user_id() {
+        Ok(())
+    } else {
+        Err(io::Error::other("it is another user's"))
+    }
+}
+
+/// The line by which the client ends a task's output (measured, 2.1.260 to 2.1.331).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footer {
+    /// `[exited with code N]`
+    Exited(i32),
+    /// `[killed]`
+    Killed,
+    /// `[process exited while detached; exit code unknown]`
+    Unknown,
+}
+
+/// A footer is shorter than this, in bytes.
+pub const FOOTER_WITHIN: usize = 200;
+
+impl Footer {
+    /// The footer at the end of `text`.
+    pub fn of(text: &str) -> Option<Self> {
+        let line = text.trim_end_matches('\n').rsplit('\n').next()?;
+        if line.ends_with("[killed]") {
+            return Some(Self::Killed);
+        }
+        if line.ends_with("[process exited while detached; exit code unknown]") {
+            return Some(Self::Unknown);
+        }
+        let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
+        code.parse().ok().map(Self::Exited)
+    }
+
+    /// The footer of an output; only the end of the file is read.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read.
+    pub fn of_file(mut file: &File) -> io::Result<Option<Self>> {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
+        let mut end = Vec::new();
+        file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
+        Ok(Self::of(&String::from_utf8_lossy(&end)))
+    }
+}
+
+/// A task output on this machine.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The file.
+    pub path: PathBuf,
+    /// When it last grew.
+    pub modified: SystemTime,
+}
+
+impl Output {
+    /// The task's id.
+    pub fn id(&self) -> &str {
+        let stem = self.path.file_stem().and_then(|stem| stem.to_str());
+        stem.unwrap_or_default()
+    }
+}
+
+/// All task outputs of this user's, the newest first.
+pub fn outputs() -> Vec<Output> {
+    let (mut outputs, mut seen) = (Vec::new(), BTreeSet::new());
+    for root in roots() {
+        let mut paths = vec![root.folder.clone()];
+        for part in &root.below {
+            paths = paths
+                .iter()
+                .flat_map(|folder| match *part {
+                    part if part.starts_with('{') => entries(folder),
+                    part => vec![folder.join(part)],
+                })
+                .collect();
+        }
+        for path in paths {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let modified = open(&path).and_then(|file| file.metadata()?.modified());
+            if let Ok(modified) = modified {
+                outputs.push(Output { path, modified });
+            }
+        }
+    }
+    outputs.sort_by_key(|output| std::cmp::Reverse(output.modified));
+    outputs
+}
+
+/// The output of the task whose id is `id` or starts with it, the newest of several; a whole id wins.
+pub fn find(id: &TaskId) -> Option<Output> {
+    let outputs = outputs();
+    let whole = outputs.iter().find(|output| output.id() == id.as_str());
+    whole
+        .or_else(|| {
+            let mut outputs = outputs.iter();
+            outputs.find(|output| output.id().starts_with(id.as_str()))
+        })
+        .cloned()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(tmp: &Path) -> ClientSession {
+        ClientSession {
+            id: "5e55-10n".to_owned(),
+            slug: "-home-u-proj".to_owned(),
+            tmp: vec![tmp.to_owned()],
+            notes: None,
+        }
+    }
+
+    #[test]
+    fn the_last_line_tells_the_end() {
+        for (text, footer) in [
+            ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
+            (
+                "no newline[exited with code 130]",
+                Some(Footer::Exited(130)),
+            ),
+            ("[killed]\n", Some(Footer::Killed)),
+            ("[exited with code 0]\nmore\n", None),
+            ("[exited with code x]", None),
+            ("", None),
+        ] {
+            assert_eq!(Footer::of(text), footer, "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_that_could_leave_the_folder_are_refused() {
+        for id in ["b0aa5ca", "bxatg1f4y", "A_-9"] {
+            assert!(TaskId::new(id).is_some(), "{id}");
+        }
+        for id in ["", "../x", "a/b", "a.b", "a b", "é", &"x".repeat(65)] {
+            assert!(TaskId::new(id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_layout_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = TaskId::new("b1").unwrap();
+        let session = session(dir.path());
+        assert_eq!(session.output_of(&task), None);
+
+        let uid = user_id();
+        let tasks = dir
+            .path()
+            .join(format!("claude-{uid}/-home-u-proj/5e55-10n/tasks"));
+        fs::create_dir_all(&tasks).unwrap();
+        let output = tasks.join("b1.output");
+        fs::write(&output, "").unwrap();
+        assert_eq!(session.output_of(&task), Some(output));
+
+        let noted = dir.path().join("noted/tasks");
+        fs::create_dir_all(&noted).unwrap();
+        fs::write(noted.join("b1.output"), "").unwrap();
+        let session = ClientSession {
+            notes: Some(dir.path().join("noted/started")),
+            ..session
+        };
+        assert_eq!(session.output_of(&task), Some(noted.join("b1.output")));
+    }
+
+    #[test]
+    fn links_and_folders_are_no_outputs() {
+        let dir = tempfile::tempdir().unwrap();
+        let tasks = dir
+            .path()
+            .join(format!("claude-{}/-home-u-proj/5e55-10n/tasks", user_id()));
+        fs::create_dir_all(tasks.join("b2.output")).unwrap();
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "").unwrap();
+        std::os::unix::fs::symlink(&secret, tasks.join("b1.output")).unwrap();
+        for id in ["b1", "b2"] {
+            assert_eq!(
+                session(dir.path()).output_of(&TaskId::new(id).unwrap()),
+                None,
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_slug_is_the_folder_after_projects() {
+        for (transcript, slug) in [
+            ("/h/.claude/projects/-a-b/5e55.jsonl", "-a-b"),
+            ("/projects/x/.claude/projects/-a-b/5e55.jsonl", "-a-b"),
+            (
+                "/h/.claude/projects/-a-b/5e55/subagents/agent-1.jsonl",
+                "-a-b",
+            ),
+            ("/odd/-a-b/5e55.jsonl", "-a-b"),
+        ] {
+            assert_eq!(
+                ClientSession::new("x", Path::new(transcript)).slug,
+                slug,
+                "{transcript}"
+            );
+        }
+    }
+
+    #[test]
+    fn odd_session_parts_give_no_path() {
+        let dir = tempfile::tempdir().unwrap();
+        for (id, slug) in [("../..", "-a"), ("x", ".."), ("x", "")] {
+            let session = ClientSession {
+                id: id.to_owned(),
+                slug: slug.to_owned(),
+                ..session(dir.path())
+            };
+            let path = session.fill("{tmp}/{slug}/{session}/{id}", &TaskId::new("b").unwrap());
+            assert!(path.is_empty(), "{id} {slug}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::claude::settings::Scope;
+use crate::config::Mode;
+
+/// Moves long-running commands of Claude Code to the background and opens their live output in VS Code.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(
+    clippy::option_option,
+    reason = "an option with an optional value, as clap has it"
+)]
+pub(super) enum Command {
+    /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
+    Hook {
+        /// Say what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Whatever follows: the hook never fails
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
+    },
+    /// Show what would become of a command, and why
+    Explain {
+        /// Print JSON: decision, rule, reason, command, edits
+        #[arg(long)]
+        json: bool,
+        /// Decide as in this folder
+        #[arg(long, value_name = "DIR")]
+        cwd: Option<PathBuf>,
+        /// The command, best in single quotes
+        #[arg(
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "COMMAND"
+        )]
+        command: Vec<String>,
+    },
+    /// Register the hooks in a settings.json of Claude Code
+    Install {
+        #[command(flatten)]
+        target: Target,
+        /// Instead: make task outputs read-only and coloured in an editor's settings.json
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        editor_settings: Option<Option<PathBuf>>,
+        /// Instead: install the extension that follows task outputs in the editor
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "editor_settings")]
+        editor_extension: Option<Option<PathBuf>>,
+    },
+    /// Say what works here and what doesn't, each with a fix
+    Doctor {
+        /// Only what has to do with the editor (all there is so far)
+        #[arg(long)]
+        editor: bool,
+    },
+    /// Take the hooks out of a settings.json again
+    Uninstall {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the rules in force, or work on your own
+    Rules {
+        #[command(subcommand)]
+        command: Option<RulesCommand>,
+    },
+    /// Open the output of a background task; without an argument, of the newest
+    Open {
+        /// A task's id or the start of it, or a file
+        #[arg(value_name = "TASK|PATH")]
+        target: Vec<String>,
+        /// Started by the hook: log instead of printing
+        #[arg(long, hide = true, requires = "project")]
+        detached: bool,
+        /// Where the user works
+        #[arg(long, hide = true)]
+        project: Option<PathBuf>,
+        /// The session that the tab counts for
+        #[arg(long, hide = true)]
+        session: Option<String>,
+    },
+    /// Follow the output of a background task here, and end with its exit status
+    Tail {
+        /// A task's id or the start of it, or a file; without it, the newest
+        #[arg(value_name = "TASK|PATH")]
+        target: Option<String>,
+        /// In a pane of its own: wait for a key at the end
+        #[arg(long, hide = true)]
+        pane: bool,
+    },
+    /// List the background tasks, the newest first
+    Tasks {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// See it work: a long command goes to the background and its output opens, without Claude Code
+    Demo,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// Which settings.json
+    #[arg(long, value_enum, default_value = "user")]
+    pub(super) scope: Scope,
+    /// Print the change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Target {
+    pub(super) fn mode(&self) -> Mode {
+        if self.dry_run { Mode::Dry } else { Mode::Real }
+    }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Each rule, where it comes from, and what it does (the default)
+    List,
+    /// Where your rules file is
+    Path,
+    /// Write a commented rules file to start from
+    Init,
+    /// Say which rule decides each command of COMMAND
+    Test {
+        /// The command, best in single quotes
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Look for faults in a rules file; without FILE, in yours and the project's
+    Check {
+        /// The file
+        file: Option<PathBuf>,
+    },
+}

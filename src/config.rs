@@ -1,0 +1,227 @@
+//! What the user has set: `config.toml`, and the rules of all layers.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::environment;
+use crate::folders::{self, CallSite};
+use crate::rules::cache::{self, FileState};
+use crate::rules::{CompiledLayer, Layer, Problem, Rules};
+
+/// What is done with a kind of session in which the client ends background tasks early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Treatment {
+    /// Its calls are left as they are.
+    #[default]
+    Leave,
+    /// Its calls are treated like all others.
+    Background,
+}
+
+/// Whether something is done, or only said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is done.
+    Real,
+    /// It is only said.
+    Dry,
+}
+
+/// When a task's output is opened in the editor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Open {
+    /// Never; the path is told.
+    Never,
+    /// For the first task of a session.
+    First,
+    /// Whenever a task starts.
+    #[default]
+    Always,
+}
+
+/// `config.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// `claude -p` and SDK sessions.
+    pub headless: Treatment,
+    /// Subagents.
+    pub subagents: Treatment,
+    /// When to open outputs.
+    pub open: Open,
+    /// The editor, instead of the one around or on the `PATH`.
+    pub editor: Option<EditorChoice>,
+    /// How many outputs of a session are opened.
+    pub max_tabs: usize,
+    /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or `WezTerm`.
+    pub pane: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            headless: Treatment::default(),
+            subagents: Treatment::default(),
+            open: Open::default(),
+            editor: None,
+            max_tabs: 5,
+            pane: false,
+        }
+    }
+}
+
+/// An editor as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum EditorChoice {
+    /// One that is known: `cursor`.
+    Name(String),
+    /// Any, by its command, a word an element; `{file}` and `{line}` are put in.
+    Command(Vec<String>),
+}
+
+/// Everything that was set, and what was wrong with it.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// Of `config.toml` and the environment.
+    pub config: Config,
+    /// Of all layers that have no fault.
+    pub rules: Rules,
+    /// Of the files that have one.
+    pub problems: Vec<Problem>,
+}
+
+impl Configuration {
+    /// Reads the settings, without the rules.
+    pub fn settings(mode: Mode) -> Self {
+        let mut configuration = Self::default();
+        if let Some(path) = folders::config_file() {
+            configuration.read_config(&path);
+        }
+        configuration.config.dry_run |= environment::dry_run() || mode == Mode::Dry;
+        match environment::headless().as_deref() {
+            Some("background") => configuration.config.headless = Treatment::Background,
+            Some("leave") => configuration.config.headless = Treatment::Leave,
+            Some(other) => configuration.problems.push(Problem {
+                path: None,
+                position: None,
+                message: format!("BG_RUN_HEADLESS is `{other}`; set it to `leave` or `background`"),
+            }),
+            None => {}
+        }
+        configuration
+    }
+
+    /// Reads the settings and the rules of all layers, for a call made at `site`.
+    ///
+    /// In a dry run nothing is stored.
+    pub fn load(site: &CallSite, mode: Mode) -> Self {
+        let mut configuration = Self::settings(mode);
+        configuration.rules = Rules::built_in();
+        if let Some(path) = folders::user_rules_file() {
+            configuration.add_layer(&Layer::User(path));
+        }
+        let project = folders::project_rules_file(&site.project);
+        configuration.add_layer(&Layer::Project(project));
+        configuration
+    }
+
+    fn read_config(&mut self, path: &Path) {
+        let Some(text) = self.read(path) else { return };
+        match parse_config(&text) {
+            Ok(config) => self.config = config,
+            Err(fault) => self.problems.push(Problem {
+                path: Some(path.to_owned()),
+                ..fault
+            }),
+        }
+    }
+
+    fn add_layer(&mut self, layer: &Layer) {
+        let Some(path) = layer.path() else { return };
+        let Ok(metadata) = fs::metadata(path) else {
+            // Most often it isn't there; any other reason is a problem, which reading reports.
+            self.read(path);
+            return;
+        };
+        let state = FileState::new(path, &metadata);
+        if let Some(compiled) = cache::load(&state)
+            && self.rules.add_compiled(compiled, layer).is_ok()
+        {
+            return;
+        }
+        let Some(text) = self.read(path) else { return };
+        match self.rules.add_layer(&text, layer) {
+            Ok(()) if self.config.dry_run => {}
+            Ok(()) => cache::store(state, CompiledLayer::new(&text).0),
+            Err(problems) => self.problems.extend(problems),
+        }
+    }
+
+    /// `None` where there is no such file, or where it can't be read, which is a problem.
+    fn read(&mut self, path: &Path) -> Option<String> {
+        match fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                None
+            }
+            Err(error) => {
+                self.problems.push(Problem {
+                    path: Some(path.to_owned()),
+                    position: None,
+                    message: format!("can't be read: {error}"),
+                });
+                None
+            }
+        }
+    }
+}
+
+fn parse_config(text: &str) -> Result<Config, Problem> {
+    let problem = |position, message: &str| Problem {
+        path: None,
+        position,
+        message: message.to_owned(),
+    };
+    let config: Config = toml::from_str(text).map_err(|error| Problem::from_toml(text, &error))?;
+    if let Some(EditorChoice::Command(editor)) = &config.editor
+        && !editor.iter().any(|word| word.contains("{file}"))
+    {
+        let mend = "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]";
+        return Err(problem(None, mend));
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_faults_located() {
+        let config =
+            parse_config("dry-run = true\nheadless = 'background'\neditor = ['vi', '{file}']\n")
+                .unwrap();
+        assert!(config.dry_run);
+        assert_eq!(config.max_tabs, 5);
+        assert!(parse_config("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
+        assert_eq!(config.headless, Treatment::Background);
+        for (text, position) in [
+            ("dryrun = true", Some((1, 1))),
+            ("\nheadless = 'maybe'", Some((2, 12))),
+            ("editor = ['vi']", None),
+        ] {
+            assert_eq!(parse_config(text).unwrap_err().position, position, "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the rules find among a script's simple commands.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::programs::{View, Views, is_quick};
+use crate::rules::{Action, Rule, Rules};
+use crate::shell::{Script, SimpleCommand, Word, base_name, own_logs};
+use crate::text::{SHOWN, one_line};
+
+/// A call that ends within this time may stay in the foreground.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// What the rules say of each simple command.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Indices of the simple commands that run long.
+    pub long: Vec<usize>,
+    /// The first rule that asks for the background.
+    pub background: Option<Found>,
+    /// The first rule that asks for the foreground.
+    pub foreground: Option<Found>,
+    /// Why a command that a rule calls long isn't, here.
+    pub short: Option<&'static str>,
+}
+
+/// A rule that matched.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its name.
+    pub rule: String,
+    /// For people.
+    pub reason: String,
+}
+
+impl Found {
+    fn by(rule: &Rule, view: &View) -> Self {
+        let text = one_line(&view.full.text, SHOWN);
+        let reason = match &*rule.reason {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
+        Self {
+            rule: rule.name.clone().into_owned(),
+            reason: format!("rule {} matches `{text}`{reason}", rule.name),
+        }
+    }
+}
+
+impl Findings {
+    /// Asks the rules about every simple command.
+    pub(super) fn of(script: &Script, rules: &Rules) -> Self {
+        let mut findings = Self::default();
+        let waits = script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_deref() == Some("wait"));
+        for (index, command) in script.simple_commands.iter().enumerate() {
+            let views = Views::of(command);
+            let Some((rule, view)) = rules.winner(&views) else {
+                continue;
+            };
+            if rule.action == Action::Foreground {
+                findings
+                    .foreground
+                    .get_or_insert_with(|| Found::by(rule, view));
+            } else if command.place.asynchronous && !waits {
+                findings.short = Some("`&` sends the long command to the background already");
+            } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
+                findings.short = Some("its own time limit ends it within 30 s");
+            } else if command.place.function.is_some() && !is_called(script, index) {
+                findings.short = Some("the long command stands in a function that isn't called");
+            } else {
+                findings.long.push(index);
+                findings
+                    .background
+                    .get_or_insert_with(|| Found::by(rule, view));
+            }
+        }
+        findings
+    }
+
+    /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
+    pub(super) fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
+        let ends_at_once = |index: &usize| {
+            let command = script.simple_commands.get(*index);
+            let program = command.and_then(SimpleCommand::program);
+            match program.as_deref() {
+                None => true,
+                // A rewrite puts it in front of quick programs.
+                Some("stdbuf") => command.is_some_and(|command| {
+                    let inner = command.words.iter().skip(1).map(Word::text);
+                    let mut inner = inner.filter(|word| !word.starts_with('-'));
+                    inner.next().is_none_or(|word| is_quick(base_name(&word)))
+                }),
+                Some(program) => is_quick(program),
+            }
+        };
+        let named = self.long.iter().chain(marked).copied();
+        let mut targets: BTreeSet<usize> = named.filter(|index| !ends_at_once(index)).collect();
+        if targets.is_empty() && self.long.is_empty() {
+            targets.extend((0..script.simple_commands.len()).filter(|index| !ends_at_once(index)));
+        }
+        targets.into_iter().collect()
+    }
+}
+
+/// The first log that one of the script's commands writes itself, quick ones aside.
+pub fn own_log(script: &Script) -> Option<String> {
+    let targets = Findings::default().targets(script, &[]);
+    own_logs(script, &targets).into_iter().next()
+}
+
+/// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.
+fn is_called(script: &Script, index: usize) -> bool {
+    let name = script
+        .simple_commands
+        .get(index)
+        .and_then(|command| command.place.function);
+    let name = name.and_then(|at| script.functions.get(at));
+    name.is_some_and(|name| {
+        script
+            .simple_commands
+            .iter()
+            .any(|command| command.program().as_ref() == Some(name))
+    })
+}

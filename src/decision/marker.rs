@@ -1,0 +1,84 @@
+//! What a call says of itself: `BG_RUN=on`, `BG_RUN=off`.
+
+use crate::shell::{Script, Span, Word};
+
+/// The variable by which a call says where it wants to run: `BG_RUN=on`, `BG_RUN=off`.
+pub(super) const MARKER: &str = "BG_RUN";
+
+/// What the call says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Run in the background.
+    On,
+    /// Run in the foreground.
+    Off,
+}
+
+/// The `BG_RUN=…` assignments in front of commands.
+#[derive(Debug, Default)]
+pub(super) struct Markers {
+    /// `Off` wins where both are said.
+    pub wish: Option<Wish>,
+    /// Each marker with the blank after it.
+    pub spans: Vec<Span>,
+    /// Indices of the simple commands that carry one.
+    pub commands: Vec<usize>,
+}
+
+impl Markers {
+    /// Finds them in front of commands that have a word and can be edited.
+    pub(super) fn of(script: &Script, source: &str) -> Self {
+        let mut markers = Self::default();
+        for (index, command) in script.simple_commands.iter().enumerate() {
+            if !command.place.editable || command.words.is_empty() {
+                continue;
+            }
+            for word in &command.assignments {
+                let Some(wish) = wish_of(word) else { continue };
+                let Some(span) = with_blank_after(word.span, source) else {
+                    continue;
+                };
+                markers.spans.push(span);
+                markers.commands.push(index);
+                if markers.wish != Some(Wish::Off) {
+                    markers.wish = Some(wish);
+                }
+            }
+        }
+        markers
+    }
+}
+
+fn wish_of(word: &Word) -> Option<Wish> {
+    let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
+    match word
+        .text()
+        .get(name.len() + 1..)?
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "on" | "1" | "yes" | "true" => Some(Wish::On),
+        "off" | "0" | "no" | "false" => Some(Wish::Off),
+        _ => None,
+    }
+}
+
+/// The span with the blanks (and line continuations) that part it from the next word.
+fn with_blank_after(span: Span, source: &str) -> Option<Span> {
+    let rest = source.get(span.end..)?;
+    let mut length = 0;
+    loop {
+        let left = rest.get(length..)?;
+        if left.starts_with([' ', '\t']) {
+            length += 1;
+        } else if left.starts_with("\\\n") {
+            length += 2;
+        } else {
+            break;
+        }
+    }
+    (length > 0).then_some(Span {
+        start: span.start,
+        end: span.end + length,
+    })
+}

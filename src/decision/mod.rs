@@ -1,0 +1,379 @@
+//! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
+
+mod ask;
+mod findings;
+mod marker;
+
+use serde::Serialize;
+
+use crate::claude::permissions::PermissionRules;
+use crate::programs::Tools;
+use crate::rewrite::{self, Rewrite, Subject, Surroundings};
+use crate::rules::Rules;
+use crate::shell::{self, Script};
+use findings::Findings;
+use marker::{Markers, Wish};
+
+pub use findings::own_log;
+
+/// A Bash call, as far as the decision needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// The caller asked for the background itself.
+    pub run_in_background: bool,
+}
+
+/// The circumstances of a call.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each a gate of its own"
+)]
+pub struct Context<'a> {
+    /// Headless sessions are left alone, and this is one.
+    pub leave_headless: bool,
+    /// Subagents are left alone, and this is one.
+    pub leave_subagent: bool,
+    /// The client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
+    pub no_background_tasks: bool,
+    /// `BG_RUN=off` stands in the environment.
+    pub switched_off: bool,
+    /// Gives the user's permission rules; called only for a call that is rewritten.
+    pub permissions: &'a dyn Fn() -> PermissionRules,
+    /// `PYTHONUNBUFFERED` is in the environment of every command.
+    pub python_unbuffered: bool,
+    /// Gives the text tools of the machine; called only where one of them stands behind a pipe.
+    pub tools: &'a dyn Fn() -> Tools,
+}
+
+impl<'a> Context<'a> {
+    /// An interactive session in which nothing is left alone, on a machine with the GNU tools.
+    pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
+        Self {
+            leave_headless: false,
+            leave_subagent: false,
+            no_background_tasks: false,
+            switched_off: false,
+            permissions,
+            python_unbuffered: false,
+            tools: &|| Tools::GNU,
+        }
+    }
+}
+
+/// Where a call runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// In the background, with the edits.
+    Background,
+    /// In the foreground, because a rule or the call says so.
+    Foreground,
+    /// Left as it is: not ours.
+    Pass,
+}
+
+/// What is to be done with a call, and why.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Where it runs.
+    pub outcome: Outcome,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// For people.
+    pub reason: String,
+    /// The command after its edits.
+    pub rewrite: Rewrite,
+    /// In the foreground, the session would stand in another folder afterwards.
+    pub changes_folder: bool,
+}
+
+impl Decision {
+    /// Whether the call has to be answered: something about it changes.
+    pub fn changes(&self, call: Call<'_>) -> bool {
+        self.rewrite.command != call.command
+            || (self.outcome == Outcome::Background && !call.run_in_background)
+    }
+}
+
+/// Decides about `call`.
+pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision {
+    let script = match shell::parse(call.command) {
+        Ok(script) => script,
+        Err(error) => {
+            let rewrite = Rewrite {
+                command: call.command.to_owned(),
+                ..Rewrite::default()
+            };
+            let reason = error.to_string();
+            return decision(verdict(Outcome::Pass, reason), rewrite, false);
+        }
+    };
+    let markers = Markers::of(&script, call.command);
+    let subject = Subject {
+        source: call.command,
+        script: &script,
+        markers: &markers.spans,
+    };
+    let verdict = judge(call, rules, context, &script, &markers);
+    let rewrite = if verdict.outcome == Outcome::Background {
+        let surroundings = Surroundings {
+            permissions: &(context.permissions)(),
+            python_unbuffered: context.python_unbuffered,
+            tools: context.tools,
+        };
+        rewrite::rewrite(subject, &verdict.targets, surroundings)
+    } else {
+        rewrite::without_markers(subject)
+    };
+    decision(verdict, rewrite, script.changes_folder)
+}
+
+fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decision {
+    Decision {
+        outcome: verdict.outcome,
+        rule: verdict.rule,
+        reason: verdict.reason,
+        rewrite,
+        changes_folder,
+    }
+}
+
+struct Verdict {
+    outcome: Outcome,
+    rule: Option<String>,
+    reason: String,
+    /// The long-running simple commands.
+    targets: Vec<usize>,
+}
+
+fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
+    Verdict {
+        outcome,
+        rule: None,
+        reason: reason.into(),
+        targets: Vec::new(),
+    }
+}
+
+/// The order of the gates: the call's own word, what makes a background task impossible, the kind of session,
+/// the rules.
+fn judge(
+    call: Call<'_>,
+    rules: &Rules,
+    context: &Context<'_>,
+    script: &Script,
+    markers: &Markers,
+) -> Verdict {
+    if markers.wish == Some(Wish::Off) {
+        return verdict(Outcome::Foreground, "BG_RUN=off asks for the foreground");
+    }
+    if context.no_background_tasks {
+        let reason = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS switches background tasks off";
+        return verdict(Outcome::Pass, reason);
+    }
+    let findings = Findings::of(script, rules);
+    if markers.wish == Some(Wish::On) {
+        let targets = findings.targets(script, &markers.commands);
+        return Verdict {
+            targets,
+            ..verdict(Outcome::Background, "BG_RUN=on asks for the background")
+        };
+    }
+    if context.switched_off {
+        return verdict(
+            Outcome::Pass,
+            "BG_RUN=off in the environment switches bg-run off",
+        );
+    }
+    if context.leave_headless {
+        let reason =
+            "a headless session is left alone: the client may end the task with its answer";
+        return verdict(Outcome::Pass, reason);
+    }
+    if context.leave_subagent {
+        let reason = "a subagent is left alone: the client ends its tasks with its answer";
+        return verdict(Outcome::Pass, reason);
+    }
+    if let Some(found) = &findings.background {
+        return Verdict {
+            outcome: Outcome::Background,
+            rule: Some(found.rule.clone()),
+            reason: found.reason.clone(),
+            targets: findings.targets(script, &[]),
+        };
+    }
+    if let Some(found) = findings.foreground {
+        return Verdict {
+            rule: Some(found.rule),
+            ..verdict(Outcome::Foreground, found.reason)
+        };
+    }
+    if call.run_in_background {
+        return Verdict {
+            targets: findings.targets(script, &[]),
+            ..verdict(
+                Outcome::Background,
+                "the call asks for the background itself",
+            )
+        };
+    }
+    verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(command: &str) -> Decision {
+        let call = Call {
+            command,
+            run_in_background: false,
+        };
+        decide(
+            call,
+            &Rules::built_in(),
+            &Context::ordinary(&PermissionRules::default),
+        )
+    }
+
+    #[test]
+    fn long_calls_go_and_others_stay() {
+        use Outcome::{Background, Foreground, Pass};
+        for (command, outcome) in [
+            ("pytest", Background),
+            ("cd src && pytest -x | tee log", Background),
+            (
+                "timeout 600 uv run python -m models.segmenter.train --epochs 10",
+                Background,
+            ),
+            ("pytest --version", Foreground),
+            ("make -n", Foreground),
+            ("echo pytest", Pass),
+            ("git commit -m 'pytest'", Pass),
+            ("ls -la", Pass),
+            ("timeout 10 npm run dev", Pass),
+            ("npm run dev & sleep 5; curl localhost", Pass),
+            ("npm test & wait", Background),
+            ("f() { pytest; }", Pass),
+            ("f() { pytest; }; f", Background),
+            ("which pytest", Pass),
+            ("bash -c 'cd x && pytest'", Background),
+            ("echo $(pytest)", Background),
+            ("cat <<'E' > run.sh\npytest\nE", Pass),
+            ("", Pass),
+            ("if", Pass),
+        ] {
+            assert_eq!(decided(command).outcome, outcome, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_word_in_the_call_decides_and_is_taken_out() {
+        for (command, outcome, expected) in [
+            ("BG_RUN=off pytest", Outcome::Foreground, "pytest"),
+            (
+                "BG_RUN=on ./odd-script",
+                Outcome::Background,
+                "PYTHONUNBUFFERED=1 ./odd-script 2>&1",
+            ),
+            (
+                "cd x && FOO=1 BG_RUN='off'  pytest",
+                Outcome::Foreground,
+                "cd x && FOO=1 pytest",
+            ),
+            (
+                "BG_RUN=on cd x && ./run",
+                Outcome::Background,
+                "cd x && PYTHONUNBUFFERED=1 ./run 2>&1",
+            ),
+            (
+                "BG_RUN=on \\\n pytest",
+                Outcome::Background,
+                "PYTHONUNBUFFERED=1 pytest 2>&1",
+            ),
+            ("BG_RUN=maybe ls", Outcome::Pass, "BG_RUN=maybe ls"),
+            ("BG_RUN=on", Outcome::Pass, "BG_RUN=on"),
+            ("BG_RUN=on a; BG_RUN=off b", Outcome::Foreground, "a; b"),
+            (
+                "echo \"$(BG_RUN=off ls)\"",
+                Outcome::Pass,
+                "echo \"$(BG_RUN=off ls)\"",
+            ),
+            ("BG_RUN=on sleep 100", Outcome::Background, "sleep 100"),
+        ] {
+            let decision = decided(command);
+            assert_eq!(
+                (decision.outcome, decision.rewrite.command.as_str()),
+                (outcome, expected),
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
+    fn circumstances_hold_the_rules_back() {
+        let permissions = PermissionRules::default;
+        let run = |change: fn(&mut Context<'_>), command: &str| {
+            let mut context = Context::ordinary(&permissions);
+            change(&mut context);
+            let call = Call {
+                command,
+                run_in_background: false,
+            };
+            let decision = decide(call, &Rules::built_in(), &context);
+            (decision.outcome, decision.rewrite.command)
+        };
+        let pass = (Outcome::Pass, "pytest".to_owned());
+        assert_eq!(run(|c| c.leave_headless = true, "pytest"), pass);
+        assert_eq!(run(|c| c.leave_subagent = true, "pytest"), pass);
+        assert_eq!(
+            run(|c| c.no_background_tasks = true, "BG_RUN=on pytest"),
+            pass
+        );
+        assert_eq!(run(|c| c.switched_off = true, "pytest"), pass);
+        assert_eq!(
+            run(|c| c.leave_headless = true, "BG_RUN=on pytest").0,
+            Outcome::Background
+        );
+    }
+
+    #[test]
+    fn permission_rules_are_read_only_for_what_is_rewritten() {
+        let call = Call {
+            command: "ls -la",
+            run_in_background: false,
+        };
+        let context = Context::ordinary(&|| panic!("read for a call that isn't ours"));
+        assert_eq!(
+            decide(call, &Rules::built_in(), &context).outcome,
+            Outcome::Pass
+        );
+    }
+
+    #[test]
+    fn a_call_that_is_in_the_background_already_gets_the_same_treatment() {
+        let run = |command: &str| {
+            let call = Call {
+                command,
+                run_in_background: true,
+            };
+            let decision = decide(
+                call,
+                &Rules::built_in(),
+                &Context::ordinary(&PermissionRules::default),
+            );
+            (decision.rewrite.command.clone(), decision.changes(call))
+        };
+        assert_eq!(
+            run("cd x && pytest"),
+            ("cd x && PYTHONUNBUFFERED=1 pytest 2>&1".to_owned(), true)
+        );
+        assert_eq!(
+            run("cd x && ./odd"),
+            ("cd x && PYTHONUNBUFFERED=1 ./odd 2>&1".to_owned(), true)
+        );
+        assert_eq!(run("sleep 100"), ("sleep 100".to_owned(), false));
+    }
+}

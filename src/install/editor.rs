@@ -1,0 +1,118 @@
+//! What bg-run can put into an editor's settings.json: task outputs are read-only, so that a stray key doesn't stop
+//! them from refreshing (measured, VS Code 1.139), and coloured as logs.
+
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+use jsonc_parser::cst::{CstInputValue, CstRootNode};
+
+use crate::claude::task::PATTERN;
+use crate::environment;
+use crate::viewer::Editor;
+
+/// The settings that hold a pattern each. The values are given by [`value_of`].
+const SETTINGS: [&str; 2] = ["files.readonlyInclude", "files.associations"];
+
+fn value_of(setting: &str) -> CstInputValue {
+    match setting {
+        "files.associations" => CstInputValue::String("log".to_owned()),
+        _ => CstInputValue::Bool(true),
+    }
+}
+
+/// Adds the settings; `Err` names the one that has another shape.
+pub(crate) fn add(root: &CstRootNode) -> Result<(), &'static str> {
+    let settings = root.object_value_or_create().ok_or("the file")?;
+    for setting in SETTINGS {
+        let patterns = settings.object_value_or_create(setting).ok_or(setting)?;
+        if patterns.get(PATTERN).is_none() {
+            patterns.ensure_multiline();
+            patterns.append(PATTERN, value_of(setting));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the settings out, and what they leave empty.
+pub(crate) fn take_out(root: &CstRootNode) {
+    let Some(settings) = root.object_value() else {
+        return;
+    };
+    for setting in SETTINGS {
+        let Some(property) = settings.get(setting) else {
+            continue;
+        };
+        let Some(patterns) = property.object_value() else {
+            continue;
+        };
+        if let Some(pattern) = patterns.get(PATTERN) {
+            pattern.remove();
+            if patterns.properties().is_empty() {
+                property.remove();
+            }
+        }
+    }
+}
+
+/// The settings.json of the editor whose terminal this is, else of the one on the `PATH`; `None` where that can't be
+/// told. A remote window has one of its own for the machine, because the user's is on the other side.
+pub fn path() -> Option<PathBuf> {
+    let editor = Editor::here()?;
+    if let Some(server) = environment::vscode_askpass().and_then(|file| server_folder(&file)) {
+        return Some(server.join("data/Machine/settings.json"));
+    }
+    let dirs = BaseDirs::new()?;
+    let folder = match editor.program.as_str() {
+        "code-server" => dirs.data_local_dir().join("code-server"),
+        _ => dirs.config_dir().join(editor.settings_folder?),
+    };
+    Some(folder.join("User/settings.json"))
+}
+
+/// `~/.vscode-server`, `~/.cursor-server`, … above a file of the server.
+fn server_folder(file: &Path) -> Option<PathBuf> {
+    let mut folders = file.ancestors();
+    let is_server = |dir: &&Path| {
+        let name = dir.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with('.') && name.contains("-server"))
+    };
+    folders.find(is_server).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonc_parser::ParseOptions;
+
+    fn edited(text: &str, edit: impl FnOnce(&CstRootNode)) -> String {
+        let root = CstRootNode::parse(text, &ParseOptions::default()).unwrap();
+        edit(&root);
+        root.to_string()
+    }
+
+    #[test]
+    fn the_settings_go_in_beside_others_and_out_again() {
+        let text = "{\n  // mine\n  \"files.associations\": {\n    \"*.foo\": \"json\"\n  }\n}\n";
+        let with = edited(text, |root| add(root).unwrap());
+        assert!(
+            with.contains("// mine") && with.contains("\"*.foo\": \"json\""),
+            "{with}"
+        );
+        assert_eq!(with.matches("**/tasks/*.output").count(), 2, "{with}");
+        assert_eq!(edited(&with, |root| add(root).unwrap()), with);
+        let without: serde_json::Value =
+            jsonc_parser::parse_to_serde_value(&edited(&with, take_out), &ParseOptions::default())
+                .unwrap();
+        assert_eq!(
+            without,
+            serde_json::json!({"files.associations": {"*.foo": "json"}})
+        );
+    }
+
+    #[test]
+    fn another_shape_is_named() {
+        let root =
+            CstRootNode::parse("{\"files.readonlyInclude\": 3}", &ParseOptions::default()).unwrap();
+        assert_eq!(add(&root), Err("files.readonlyInclude"));
+    }
+}

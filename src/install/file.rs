@@ -1,0 +1,213 @@
+//! A settings file: read, edited as a syntax tree, replaced whole.
+
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
+use jsonc_parser::cst::CstRootNode;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+use crate::folders;
+
+/// Larger settings files aren't edited.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
+
+/// So many links are followed, as the kernel does.
+const MAX_LINKS: usize = 40;
+
+/// A settings file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SettingsFile {
+    /// Behind links, those that lead nowhere yet, too.
+    pub(super) path: PathBuf,
+    /// `None`: there is no file.
+    pub(super) text: Option<String>,
+}
+
+impl SettingsFile {
+    /// Reads it; a missing file is no fault.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let path = behind_links(path)?;
+        let text = match folders::read_regular(&path, MAX_SIZE) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("{} can't be read; nothing was changed", path.display())
+                });
+            }
+        };
+        Ok(Self { path, text })
+    }
+
+    /// Its text after `edit`, which gets the path, the text and the tree.
+    pub(super) fn edited(
+        &self,
+        edit: impl FnOnce(&Path, &str, &CstRootNode) -> Result<()>,
+    ) -> Result<String> {
+        let (mark, text) = split_mark(self.text.as_deref().unwrap_or_default());
+        let text = if text.trim().is_empty() { "{}\n" } else { text };
+        let root = parse(&self.path, text)?;
+        edit(&self.path, text, &root)?;
+        Ok(format!("{mark}{root}"))
+    }
+
+    /// Puts `after` in the file's place, `None` removes it: a temporary file beside it, then a rename, so that the file
+    /// is always whole. Mode, owner and links stay. Called under the folder's lock.
+    pub(super) fn replace(&self, after: Option<&str>) -> Result<()> {
+        let path = &self.path;
+        let why = || format!("{} can't be written", path.display());
+        let folder = path.parent().with_context(why)?;
+        let Some(text) = after else {
+            return fs::remove_file(path).with_context(why);
+        };
+        let part = folder.join(part_name(path));
+        // What a killed process left.
+        let _ = fs::remove_file(&part);
+        let written = self
+            .write_part(&part, text)
+            .and_then(|()| fs::rename(&part, path).with_context(why));
+        if written.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        written?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .with_context(why)
+    }
+
+    fn write_part(&self, part: &Path, text: &str) -> Result<()> {
+        let why = || format!("{} can't be written", part.display());
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(part).with_context(why)?;
+        let permissions = match fs::metadata(&self.path) {
+            Ok(metadata) => {
+                let own = file.metadata().with_context(why)?;
+                if own.uid() != metadata.uid() {
+                    fchown(&file, Some(metadata.uid()), None).with_context(why)?;
+                }
+                if own.gid() != metadata.gid() {
+                    // Only somebody in that group may; the owner reads the file all the same.
+                    let _ = fchown(&file, None, Some(metadata.gid()));
+                }
+                metadata.permissions()
+            }
+            Err(_) => Permissions::from_mode(0o644),
+        };
+        file.set_permissions(permissions).with_context(why)?;
+        file.write_all(text.as_bytes()).with_context(why)?;
+        file.sync_all().with_context(why)?;
+        if Self::read(&self.path)?.text != self.text {
+            bail!(
+                "{} changed meanwhile; nothing was written, try again",
+                self.path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// One name for all, because only the holder of the lock writes it: what a killed process left goes with the next.
+fn part_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{name}.bg-run")
+}
+
+/// The path that `path` leads to. One behind a link that leads nowhere yet is where the file will be.
+pub(super) fn behind_links(path: &Path) -> Result<PathBuf> {
+    let mut path = std::path::absolute(path)?;
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            // A folder on the way may be a link, too.
+            return Ok(fs::canonicalize(&path).unwrap_or(path));
+        };
+        path = match path.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        };
+    }
+    bail!("{} is a link that leads to itself", path.display())
+}
+
+/// A byte order mark, and the rest.
+pub(super) fn split_mark(text: &str) -> (&str, &str) {
+    text.strip_prefix('\u{feff}')
+        .map_or(("", text), |rest| ("\u{feff}", rest))
+}
+
+/// The text on one line, but for a newline at its end: other white space outside strings becomes one blank at most.
+pub(super) fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let (mut in_string, mut escaped, mut pending) = (false, false, false);
+    for c in text.trim_end().chars() {
+        if !in_string && c.is_whitespace() {
+            pending = true;
+            continue;
+        }
+        let opened = line.ends_with(['{', '[']) || line.is_empty();
+        if std::mem::take(&mut pending) && !in_string && !opened && !matches!(c, '}' | ']' | ',') {
+            line.push(' ');
+        }
+        line.push(c);
+        match c {
+            '"' if !escaped => in_string = !in_string,
+            _ => {}
+        }
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    if text.ends_with('\n') {
+        line.push('\n');
+    }
+    line
+}
+
+pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
+    CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| {
+        anyhow!(
+            "{}: {error}; nothing was changed, mend the file and try again",
+            path.display()
+        )
+    })
+}
+
+/// Line and column, from 1, of the value at these keys.
+fn locate(text: &str, keys: &[&str]) -> Option<(usize, usize)> {
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    let mut value = parsed.value?;
+    for key in keys {
+        let Value::Object(object) = value else {
+            return None;
+        };
+        value = object
+            .properties
+            .into_iter()
+            .find(|property| property.name.as_str() == *key)?
+            .value;
+    }
+    let before = text.get(..value.range().start)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Some((
+        before.matches('\n').count() + 1,
+        before.get(line_start..)?.chars().count() + 1,
+    ))
+}
+
+pub(super) fn wrong_shape(path: &Path, text: &str, keys: &[&str], expected: &str) -> String {
+    let place = locate(text, keys)
+        .map(|(line, column)| format!(":{line}:{column}"))
+        .unwrap_or_default();
+    let what = if keys.is_empty() {
+        "the file".to_owned()
+    } else {
+        format!("`{}`", keys.join("."))
+    };
+    format!(
+        "{}{place}: {what} is not {expected}, as Claude Code expects; nothing was changed, mend it and try again",
+        path.display()
+    )
+}

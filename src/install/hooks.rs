@@ -1,0 +1,206 @@
+//! The hooks in a settings.json.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode};
+use jsonc_parser::json;
+
+use super::file::{split_mark, wrong_shape};
+use crate::shell;
+
+/// The events that bg-run answers, each for the tools that match.
+const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
+
+/// Seconds after which the client gives a hook up.
+const TIMEOUT: u32 = 10;
+
+/// The names by which a registration of ours is known, whatever folder the binary lies in.
+const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
+
+/// Registers `program`.
+pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) -> Result<()> {
+    let hooks = hooks_of(path, text, root)?;
+    for (event, matcher) in EVENTS {
+        let entries = hooks
+            .array_value_or_create(event)
+            .with_context(|| wrong_shape(path, text, &["hooks", event], "an array"))?;
+        if is_registered(&entries, matcher, program) {
+            continue;
+        }
+        remove_ours(&entries, program);
+        entries.ensure_multiline();
+        entries.append(entry(matcher, program));
+    }
+    Ok(())
+}
+
+/// Whether two settings files differ in layout, comments and empty hooks at most.
+pub(super) fn says_the_same(one: &str, other: &str) -> bool {
+    let value = |text: &str| {
+        let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()?;
+        let mut value = root.to_serde_value()?;
+        let settings = value.as_object_mut()?;
+        if let Some(hooks) = settings
+            .get_mut("hooks")
+            .and_then(serde_json::Value::as_object_mut)
+        {
+            hooks.retain(|_, entries| entries.as_array().is_none_or(|entries| !entries.is_empty()));
+            if hooks.is_empty() {
+                settings.remove("hooks");
+            }
+        }
+        Some(value)
+    };
+    value(one).is_some_and(|one| Some(one) == value(other))
+}
+
+/// What the user had of `hooks` before the registration, whatever it held: `hooks` itself, and the names in it.
+#[derive(Debug, Default)]
+pub(super) struct OwnHooks {
+    is_there: bool,
+    events: Vec<String>,
+}
+
+pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
+    let root = before
+        .and_then(|before| CstRootNode::parse(split_mark(before).1, &ParseOptions::default()).ok());
+    let hooks = root
+        .and_then(|root| root.object_value())
+        .and_then(|settings| settings.get("hooks"));
+    let Some(hooks) = hooks else {
+        return OwnHooks::default();
+    };
+    let events = hooks
+        .object_value()
+        .map(|hooks| hooks.properties())
+        .unwrap_or_default();
+    OwnHooks {
+        is_there: true,
+        events: events
+            .iter()
+            .filter_map(jsonc_parser::cst::CstObjectProp::decoded_name)
+            .collect(),
+    }
+}
+
+/// Takes our hooks out, and what they leave empty, but for what was there before.
+pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
+    let property = root
+        .object_value()
+        .and_then(|settings| settings.get("hooks"));
+    let Some(property) = property else { return };
+    let Some(hooks) = property.object_value() else {
+        return;
+    };
+    let mut removed = false;
+    for event in hooks.properties() {
+        if let Some(entries) = event.array_value()
+            && remove_ours(&entries, program)
+        {
+            removed = true;
+            let is_own = event
+                .decoded_name()
+                .is_some_and(|name| own.events.contains(&name));
+            if entries.elements().is_empty() && !is_own {
+                event.remove();
+            }
+        }
+    }
+    if removed && !own.is_there && hooks.properties().is_empty() {
+        property.remove();
+    }
+}
+
+fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
+    let Some(settings) = root.object_value_or_create() else {
+        bail!(wrong_shape(path, text, &[], "an object"));
+    };
+    let named = settings
+        .properties()
+        .into_iter()
+        .filter(|property| property.decoded_name().as_deref() == Some("hooks"));
+    if named.count() > 1 {
+        bail!(
+            "{}: `hooks` is there twice; nothing was changed, take one out and try again",
+            path.display()
+        );
+    }
+    settings
+        .object_value_or_create("hooks")
+        .with_context(|| wrong_shape(path, text, &["hooks"], "an object"))
+}
+
+fn entry(matcher: &str, program: &str) -> CstInputValue {
+    json!({
+        "matcher": matcher,
+        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": TIMEOUT }]
+    })
+}
+
+fn is_registered(entries: &CstArray, matcher: &str, program: &str) -> bool {
+    let wanted = serde_json::json!({
+        "matcher": matcher,
+        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": TIMEOUT }]
+    });
+    let elements = entries.elements();
+    let ours = elements
+        .iter()
+        .filter(|element| !our_hooks(element, program).is_empty());
+    let ours: Vec<_> = ours.filter_map(CstNode::to_serde_value).collect();
+    ours == [wanted]
+}
+
+/// Whether there were any.
+fn remove_ours(entries: &CstArray, program: &str) -> bool {
+    let mut any = false;
+    for element in entries.elements() {
+        let ours = our_hooks(&element, program);
+        let found = !ours.is_empty();
+        any |= found;
+        for hook in ours {
+            hook.remove();
+        }
+        let hooks = element
+            .as_object()
+            .and_then(|entry| entry.array_value("hooks"));
+        if found && hooks.is_some_and(|hooks| hooks.elements().is_empty()) {
+            element.remove();
+        }
+    }
+    any
+}
+
+/// The hooks of an entry that call bg-run, by its name or as `program`.
+fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
+    let hooks = entry
+        .as_object()
+        .and_then(|entry| entry.array_value("hooks"));
+    let hooks = hooks.map(|hooks| hooks.elements()).unwrap_or_default();
+    let is_ours = |hook: &CstNode| {
+        let hook = hook.to_serde_value().unwrap_or_default();
+        let command = hook.get("command").and_then(serde_json::Value::as_str);
+        let first = hook.get("args").and_then(|arguments| arguments.get(0));
+        command.is_some_and(|command| {
+            calls_us(command, first.and_then(serde_json::Value::as_str), program)
+        })
+    };
+    hooks.into_iter().filter(is_ours).collect()
+}
+
+/// `command` is a program where `args` follow it, else shell text: `$HOME/.cargo/bin/bg-run hook 2>/dev/null || true`.
+fn calls_us(command: &str, first_argument: Option<&str>, program: &str) -> bool {
+    let is_us = |word: &str| PROGRAMS.contains(&shell::base_name(word)) || word == program;
+    if is_us(command) {
+        return first_argument.is_none_or(|argument| argument == "hook");
+    }
+    let Ok(script) = shell::parse(command) else {
+        return false;
+    };
+    script.simple_commands.iter().any(|simple| {
+        let mut words = simple.words.iter().map(shell::Word::text);
+        let ours = words.find(|word| is_us(word)).is_some();
+        ours && words.next().is_none_or(|word| word == "hook")
+    })
+}

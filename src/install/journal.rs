@@ -1,0 +1,121 @@
+//! What a settings file was before its registration: where nothing else changed since, `uninstall` puts just that back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Change;
+use crate::state::{self, Folder, Kind, name_of};
+
+/// One settings file's.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Journal {
+    pub(super) before: Option<String>,
+    pub(super) after: String,
+    pub(super) made_folder: bool,
+    /// The file, where it is an editor's.
+    #[serde(default)]
+    editor: Option<PathBuf>,
+}
+
+/// At most so many are looked through.
+const MAX_JOURNALS: usize = 1000;
+
+/// The editors' settings files that bg-run added something to.
+pub fn editor_files() -> Vec<PathBuf> {
+    let Ok(folder) = Folder::open(Kind::Registrations) else {
+        return Vec::new();
+    };
+    let names = folder.names(MAX_JOURNALS).into_iter();
+    let journals =
+        names.filter_map(|name| serde_json::from_slice::<Journal>(&folder.read(&name).ok()?).ok());
+    journals.filter_map(|journal| journal.editor).collect()
+}
+
+impl Journal {
+    pub(super) fn load(settings: &Path) -> Option<Self> {
+        let folder = Folder::open(Kind::Registrations).ok()?;
+        serde_json::from_slice(&folder.read(&name_of(settings)).ok()?).ok()
+    }
+
+    /// The text without what the registration put in, where that stands in it just as it was put in: what others
+    /// changed around it stays to the letter.
+    pub(super) fn undo(&self, text: &str) -> Option<String> {
+        let before = self.before.as_deref()?;
+        let same = |(one, other): &(char, char)| one == other;
+        let head: usize = before
+            .chars()
+            .zip(self.after.chars())
+            .take_while(same)
+            .map(|(c, _)| c.len_utf8())
+            .sum();
+        let (old, new) = (before.get(head..)?, self.after.get(head..)?);
+        let tail: usize = old
+            .chars()
+            .rev()
+            .zip(new.chars().rev())
+            .take_while(same)
+            .map(|(c, _)| c.len_utf8())
+            .sum();
+        let (old, new) = (old.get(..old.len() - tail)?, new.get(..new.len() - tail)?);
+        (text.matches(new).count() == 1).then(|| text.replacen(new, old, 1))
+    }
+
+    /// Whether the file was on one line before, and `text` still has the lines that the registration made of it: others
+    /// who write the file anew lay it out in their own way. A comment can't be put on one line with others.
+    pub(super) fn laid_out(&self, text: &str) -> bool {
+        let was_one_line = self
+            .before
+            .as_ref()
+            .is_some_and(|before| !before.trim_end().contains('\n'));
+        let mut ours = self.after.lines().filter(|line| line.contains("\"args\""));
+        let has_comments = text.contains("//") || text.contains("/*");
+        was_one_line && !has_comments && ours.all(|line| text.lines().any(|other| other == line))
+    }
+
+    /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.
+    pub(super) fn note(
+        change: &Change,
+        earlier: Option<&Self>,
+        made_folder: bool,
+        editor: bool,
+    ) -> Result<()> {
+        let (Some(after), Some(_)) = (&change.after, state::dir()) else {
+            return Ok(());
+        };
+        let untouched = earlier.filter(|earlier| change.before.as_ref() == Some(&earlier.after));
+        let journal = Self {
+            before: untouched.map_or(change.before.clone(), |earlier| earlier.before.clone()),
+            after: after.clone(),
+            made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
+            editor: editor.then(|| change.path.clone()),
+        };
+        let text = serde_json::to_vec(&journal)?;
+        // Another uninstall may remove the folder in between.
+        let mut written = Ok(());
+        for _ in 0..10 {
+            written = Folder::make(Kind::Registrations)
+                .and_then(|folder| folder.replace(&name_of(&change.path), &[&text]));
+            if written.is_ok() {
+                break;
+            }
+        }
+        written.context("the state folder can't be written; nothing was changed")
+    }
+
+    /// With the folders that are empty now. What can't be removed does no harm.
+    pub(super) fn forget(settings: &Path, made_folder: bool) {
+        if let Ok(folder) = Folder::open(Kind::Registrations) {
+            folder.remove(&name_of(settings));
+        }
+        if made_folder && let Some(folder) = settings.parent() {
+            let _ = fs::remove_dir(folder);
+        }
+        if let Some(state) = state::dir() {
+            let _ = fs::remove_dir(state.join(Kind::Registrations.name()));
+            let _ = fs::remove_dir(state);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The registration in a settings.json: added and taken out through a concrete syntax tree, so that everything else in
+//! the file stays as it is.
+
+pub mod editor;
+mod file;
+mod hooks;
+mod journal;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use file::{SettingsFile, on_one_line, split_mark};
+use journal::Journal;
+pub use journal::editor_files;
+
+/// A settings file before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The file, links resolved.
+    pub path: PathBuf,
+    /// `None`: there is no file.
+    pub before: Option<String>,
+    /// `None`: there shall be none.
+    pub after: Option<String>,
+}
+
+/// What is to be done to a settings file.
+#[derive(Debug, Clone, Copy)]
+pub enum Act<'a> {
+    /// Register this program.
+    Install(&'a Path),
+    /// Take the registration out, this program's too where it is called otherwise.
+    Uninstall(&'a Path),
+    /// Add the settings for task outputs to an editor's file.
+    AddToEditor,
+    /// Take them out of it.
+    TakeFromEditor,
+}
+
+impl Act<'_> {
+    /// What it would change. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read or is not a settings file.
+    pub fn plan(self, path: &Path) -> Result<Change> {
+        let file = SettingsFile::read(path)?;
+        let journal = Journal::load(&file.path);
+        self.change(&file, journal.as_ref())
+    }
+
+    /// Whether it puts something in.
+    fn adds(self) -> bool {
+        matches!(self, Self::Install(_) | Self::AddToEditor)
+    }
+
+    /// Does it, under a lock on the folder, so that two at once don't lose one.
+    ///
+    /// # Errors
+    ///
+    /// When the change can't be worked out or written, or the file changed meanwhile.
+    pub fn carry_out(self, path: &Path) -> Result<Change> {
+        let path = file::behind_links(path)?;
+        let why = || format!("{} can't be written", path.display());
+        let folder = path.parent().with_context(why)?;
+        let made_folder = !folder.exists();
+        if made_folder && !self.adds() {
+            return self.plan(&path);
+        }
+        fs::create_dir_all(folder).with_context(why)?;
+        let lock = File::open(folder).with_context(why)?;
+        lock.lock()
+            .with_context(|| format!("{} can't be locked", folder.display()))?;
+        let done = self.carry_out_locked(&path, made_folder);
+        if made_folder && done.is_err() {
+            // It is empty but for what others put there.
+            let _ = fs::remove_dir(folder);
+        }
+        done
+    }
+
+    fn carry_out_locked(self, path: &Path, made_folder: bool) -> Result<Change> {
+        let file = SettingsFile::read(path)?;
+        let journal = Journal::load(&file.path);
+        let change = self.change(&file, journal.as_ref())?;
+        if change.before != change.after {
+            if self.adds() {
+                let editor = matches!(self, Self::AddToEditor);
+                Journal::note(&change, journal.as_ref(), made_folder, editor)?;
+            }
+            file.replace(change.after.as_deref())?;
+        }
+        if !self.adds() {
+            Journal::forget(path, journal.is_some_and(|journal| journal.made_folder));
+        }
+        Ok(change)
+    }
+
+    fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
+        let after = match (self, &file.text) {
+            (Self::Install(program), _) => {
+                let program = as_text(program)?;
+                Some(file.edited(|path, text, root| hooks::add(path, text, root, program))?)
+            }
+            (Self::AddToEditor, _) => Some(file.edited(|path, _, root| {
+                editor::add(root).map_err(|what| {
+                    anyhow!(
+                        "{}: {what} is not an object; nothing was changed, mend it and try again",
+                        path.display()
+                    )
+                })
+            })?),
+            (_, None) => None,
+            (_, Some(text)) if journal.is_some_and(|journal| journal.after == *text) => {
+                journal.and_then(|journal| journal.before.clone())
+            }
+            (Self::TakeFromEditor, Some(_)) => Some(file.edited(|_, _, root| {
+                editor::take_out(root);
+                Ok(())
+            })?),
+            (Self::Uninstall(program), Some(text)) => {
+                Some(without_hooks(file, text, journal, as_text(program)?)?)
+            }
+        };
+        Ok(Change {
+            path: file.path.clone(),
+            before: file.text.clone(),
+            after,
+        })
+    }
+}
+
+fn as_text(program: &Path) -> Result<&str> {
+    program.to_str().with_context(|| {
+        format!(
+            "{} is not UTF-8, which settings.json needs; move bg-run",
+            program.display()
+        )
+    })
+}
+
+/// The text without any registration of ours, where others changed it since.
+fn without_hooks(
+    file: &SettingsFile,
+    given: &str,
+    journal: Option<&Journal>,
+    program: &str,
+) -> Result<String> {
+    let (mark, text) = split_mark(given);
+    let root = file::parse(&file.path, text)?;
+    let earlier = journal.and_then(|journal| journal.before.as_deref());
+    hooks::take_out(&root, &hooks::own_empties(earlier), program);
+    let mut taken_out = format!("{mark}{root}");
+    if journal.is_some_and(|journal| journal.laid_out(given)) {
+        taken_out = on_one_line(&taken_out);
+    }
+    let undone = journal.and_then(|journal| journal.undo(given));
+    Ok(undone
+        .filter(|undone| hooks::says_the_same(undone, &taken_out))
+        .unwrap_or(taken_out))
+}

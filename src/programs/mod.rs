@@ -1,0 +1,17 @@
+//! What is known of programs: which run another one, which hold their output back, which can run Python.
+
+mod filters;
+mod path;
+mod probe;
+mod table;
+mod unwrap;
+mod wrappers;
+
+pub use filters::{Awk, Sed, Tools};
+pub(crate) use filters::{Streaming, streaming};
+pub use path::find;
+pub(crate) use path::{is_executable, own_path, product_of};
+pub(crate) use probe::text_tools;
+pub(crate) use table::{is_builtin, is_quick};
+pub use unwrap::{Line, View, Views};
+pub(crate) use wrappers::is_seen_through;

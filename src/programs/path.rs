@@ -1,0 +1,44 @@
+//! Programs on the `PATH`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::environment;
+
+/// The path of bg-run itself.
+///
+/// # Errors
+///
+/// When the system doesn't tell it.
+pub(crate) fn own_path() -> Result<PathBuf> {
+    std::env::current_exe().context("the path of bg-run itself isn't known")
+}
+
+/// The name of an editor and of its command, as the product file of VS Code and its forks has them.
+pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
+    let text = crate::folders::read_regular(file, MAX_PRODUCT).ok()?;
+    let product: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let text = |key: &str| Some(product.get(key)?.as_str()?.to_owned());
+    let program = text("applicationName").filter(|name| !name.contains('/'))?;
+    Some((text("nameShort")?, program))
+}
+
+/// In bytes.
+const MAX_PRODUCT: u64 = 1024 * 1024;
+
+/// The first executable file of this name on the `PATH`.
+pub fn find(name: &str) -> Option<PathBuf> {
+    environment::search_path()
+        .into_iter()
+        .map(|dir| dir.join(name))
+        .find(|path| is_executable(path))
+}
+
+/// Whether a program lies there.
+pub(crate) fn is_executable(path: &Path) -> bool {
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}

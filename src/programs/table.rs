@@ -1,0 +1,77 @@
+//! Programs by what matters of them.
+
+use super::wrappers::interpreter_name;
+use crate::shell::base_name;
+
+/// Programs that end at once: they are no reason for an edit where no rule names what is long.
+#[rustfmt::skip]
+const QUICK: &[&str] = &[
+    ".", ":", "[", "alias", "awk", "basename", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "cut",
+    "date", "declare", "dirname", "echo", "eval", "exec", "exit", "export", "false", "grep", "head", "hostname",
+    "kill", "local", "ls", "mkdir", "mktemp", "mv", "popd", "printf", "pushd", "pwd", "read", "readonly",
+    "return", "rm", "sed", "set", "shift", "shopt", "sleep", "sort", "source", "tail", "tee", "test", "touch",
+    "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
+];
+
+/// Whether `program` ends at once.
+pub(crate) fn is_quick(program: &str) -> bool {
+    QUICK.contains(&program)
+}
+
+/// What the shell runs itself, in bash or in zsh.
+#[rustfmt::skip]
+const BUILTINS: &[&str] = &[
+    "-", ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
+    "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disable", "disown", "echo", "emulate",
+    "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "float", "foreach", "functions", "getopts", "hash",
+    "help", "history", "integer", "jobs", "kill", "let", "limit", "local", "logout", "mapfile", "nocorrect", "noglob",
+    "popd", "print", "printf", "pushd", "pwd", "read", "readarray", "readonly", "rehash", "repeat", "return", "sched",
+    "set", "setopt", "shift", "shopt", "source", "suspend", "test", "times", "trap", "true", "type", "typeset",
+    "ulimit", "umask", "unalias", "unfunction", "unhash", "unlimit", "unset", "unsetopt", "vared", "wait", "whence",
+    "where", "which", "zle", "zmodload", "zparseopts", "zstyle",
+];
+
+/// Whether the shell runs `program` itself, or may: an expansion can name anything.
+pub(crate) fn is_builtin(program: &str) -> bool {
+    BUILTINS.contains(&program) || program.contains(['$', '`'])
+}
+
+/// Programs that start no Python, in themselves or in what they are told to run.
+#[rustfmt::skip]
+const NO_PYTHON: &[&str] = &[
+    "ava", "c++", "cabal", "cargo", "cc", "clang", "clang++", "curl", "cypress", "dart", "deno", "dotnet", "elixir",
+    "esbuild", "eslint", "ffmpeg", "flutter", "g++", "gcc", "ghc", "go", "golangci-lint", "gotestsum", "gradle",
+    "gradlew", "helm", "java", "javac", "jest", "journalctl", "kotlinc", "mix", "mocha", "msbuild", "mvn", "mvnw",
+    "mysql", "mysqldump", "next", "node", "nodejs", "nuxt", "pg_dump", "pg_restore", "php", "phpunit", "ping",
+    "playwright", "prettier", "psql", "rollup", "rspec", "rsync", "ruby", "rustc", "rustup", "sbt", "scp", "sleep",
+    "sqlite3", "swift", "tail", "tar", "terraform", "tofu", "trunk", "ts-node", "tsc", "tsx", "vite", "vitest",
+    "vue-tsc", "webpack", "wget", "xcodebuild", "zig",
+];
+
+/// Whether Python can run where `words` are called: unknown programs and runners may start it.
+pub(super) fn can_run_python(words: &[String]) -> bool {
+    words
+        .first()
+        .is_none_or(|first| !NO_PYTHON.contains(&base_name(first)))
+}
+
+/// Programs written in Python that run long, besides the interpreter itself.
+const PYTHON_PROGRAMS: &[&str] = &[
+    "pytest",
+    "py.test",
+    "torchrun",
+    "accelerate",
+    "tox",
+    "nox",
+    "celery",
+    "deepspeed",
+];
+
+/// Whether `words` call the Python interpreter, or a program written in Python.
+pub(super) fn is_python(words: &[String]) -> bool {
+    let Some(first) = words.first() else {
+        return false;
+    };
+    let program = interpreter_name(base_name(first));
+    program == "python" || PYTHON_PROGRAMS.contains(&program)
+}

@@ -1,0 +1,433 @@
+//! What the rules see of a simple command: its text, then the text of the program inside each wrapper.
+//!
+//! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`,
+//! `python -m pytest -x` and `pytest -x`, so that a rule for `pytest` needs to know of no wrapper.
+
+use std::time::Duration;
+
+use super::table;
+use super::wrappers::{self, Inner, Wrapper};
+use crate::shell::{self, SimpleCommand, word::base_name};
+
+/// How deep wrappers and shell texts are followed.
+const MAX_VIEWS: usize = 24;
+
+/// One reading of a simple command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The command as it is called, the program without its folder.
+    pub full: Line,
+    /// The same with the program's folder, where one is written: `bin/dev`.
+    pub with_folder: Option<Line>,
+    /// The same without the program's global options: `make test` for `make -C dir test`.
+    pub plain: Option<Line>,
+}
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Without quotes.
+    pub words: Vec<String>,
+    /// The words with one space between; white space inside a word stands as `␣`.
+    pub text: String,
+}
+
+/// All readings of a simple command, the outermost first.
+#[derive(Debug, Clone, Default)]
+pub struct Views {
+    /// Never empty for a command with a word.
+    pub views: Vec<View>,
+    /// The shortest limit that a `timeout` among the wrappers sets.
+    pub time_limit: Option<Duration>,
+    /// The command stands in the body of a loop.
+    pub in_loop: bool,
+    /// The index of the Python interpreter among the command's words, where one is called.
+    pub interpreter: Option<usize>,
+    /// The first wrapper that keeps the environment from the program inside.
+    pub environment_ends: Option<&'static str>,
+    /// The innermost program is the Python interpreter, or written in Python.
+    pub is_python: bool,
+    /// Python can run in one of the innermost programs.
+    pub can_run_python: bool,
+}
+
+impl View {
+    fn new(words: &[String]) -> Self {
+        let mut named = words.to_vec();
+        let mut with_folder = None;
+        if let Some(first) = named.first_mut() {
+            let name = base_name(first).to_owned();
+            if name != *first {
+                with_folder = Some(Line::new(words.to_vec()));
+            }
+            *first = name;
+        }
+        Self {
+            full: Line::new(named),
+            with_folder,
+            plain: wrappers::without_global_options(words).map(Line::new),
+        }
+    }
+
+    /// All of them.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        [&self.full]
+            .into_iter()
+            .chain(&self.with_folder)
+            .chain(&self.plain)
+    }
+}
+
+impl Line {
+    fn new(words: Vec<String>) -> Self {
+        let shown: Vec<String> = words
+            .iter()
+            .map(|word| word.replace(char::is_whitespace, "␣"))
+            .collect();
+        Self {
+            text: shown.join(" "),
+            words,
+        }
+    }
+}
+
+impl Views {
+    /// The views of `command`; its assignments are no part of them.
+    pub fn of(command: &SimpleCommand) -> Self {
+        let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
+        let mut views = Self {
+            in_loop: command.place.in_loop,
+            ..Self::default()
+        };
+        views.add(&words, Some(0));
+        views
+    }
+
+    /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.
+    fn add(&mut self, words: &[String], at: Option<usize>) {
+        if words.is_empty() || self.views.len() >= MAX_VIEWS {
+            return;
+        }
+        self.views.push(View::new(words));
+        self.is_python |= table::is_python(words);
+        if let Some((wrapper, named)) = wrappers::find(words) {
+            self.environment_ends = self
+                .environment_ends
+                .or_else(|| wrappers::ends_environment(wrapper, words.get(named..)?));
+            if wrapper.name == "python" && !words.iter().take(1).any(|word| word.contains('$')) {
+                self.interpreter = self.interpreter.or(at);
+            }
+            let rest = Rest {
+                words: words.get(named..).unwrap_or_default(),
+                at: at.map(|at| at + named),
+            };
+            let before = self.views.len();
+            self.unwrap(wrapper, rest);
+            if self.views.len() > before {
+                return;
+            }
+        }
+        self.can_run_python |= table::can_run_python(words);
+    }
+
+    fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
+        let words = rest.words.get(skip..).unwrap_or_default();
+        self.add(words, rest.at.map(|at| at + skip));
+    }
+
+    fn unwrap(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
+        match wrapper.inner {
+            Inner::Words | Inner::Assignments => self.words(wrapper, rest),
+            Inner::AfterDashes => {
+                let at = value_after(rest.words, &["--"]);
+                self.add_from(rest, at.unwrap_or(rest.words.len()));
+            }
+            Inner::AfterCommand => {
+                let at = value_after(rest.words, &["-c", "--command"]);
+                self.add_from(rest, at.unwrap_or(rest.words.len()));
+            }
+            Inner::Exec => self.exec(rest.words),
+            Inner::Script => self.script(wrapper, rest),
+            Inner::ShellText => {
+                let at = skip_options(wrapper, rest.words) + wrapper.operands;
+                self.shell_text(&rest.words.get(at..).unwrap_or_default().join(" "));
+            }
+        }
+    }
+
+    fn words(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
+        if let Some(text) = command_option(wrapper, rest.words) {
+            return self.shell_text(text);
+        }
+        // `command -v` asks where a program is.
+        if wrapper.name == "command" && rest.words.first().is_some_and(|word| word.starts_with('-'))
+        {
+            return;
+        }
+        if wrapper.name == "uv run"
+            && let Some(module) = value_after(rest.words, &["-m", "--module"])
+            && module <= skip_options(wrapper, rest.words)
+        {
+            return self.add_from(rest, module);
+        }
+        let mut at = skip_options(wrapper, rest.words);
+        if matches!(wrapper.name, "timeout" | "gtimeout")
+            && let Some(limit) = rest.words.get(at).and_then(|word| duration(word))
+        {
+            self.time_limit = Some(self.time_limit.map_or(limit, |other| other.min(limit)));
+        }
+        at += wrapper.operands;
+        if wrapper.inner == Inner::Assignments {
+            let after = rest.words.iter().skip(at);
+            at += after.take_while(|word| is_assignment(word)).count();
+        }
+        self.add_from(rest, at);
+    }
+
+    fn exec(&mut self, rest: &[String]) {
+        let starts = [
+            "-exec",
+            "-execdir",
+            "-ok",
+            "-okdir",
+            "-x",
+            "-X",
+            "--exec",
+            "--exec-batch",
+        ];
+        if let Some(at) = value_after(rest, &starts) {
+            let inner = rest
+                .get(at..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|word| !matches!(word.as_str(), ";" | "+"));
+            let inner: Vec<String> = inner.cloned().collect();
+            match inner.first() {
+                // `git rebase -x 'make test'`
+                Some(text) if text.contains(' ') => self.shell_text(text),
+                _ => self.add(&inner, None),
+            }
+        }
+    }
+
+    /// `python -m module args`, `bash -c 'text'`, `python script.py args`.
+    fn script(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
+        let is_shell = matches!(wrapper.name, "bash" | "sh" | "zsh" | "dash");
+        let mut at = 0;
+        while let Some(word) = rest
+            .words
+            .get(at)
+            .filter(|word| word.starts_with(['-', '+']))
+        {
+            let short = !word.starts_with("--");
+            match word.as_str() {
+                "-m" if wrapper.name == "python" => return self.add_from(rest, at + 1),
+                _ if is_shell && short && word.contains('c') => {
+                    if let Some(text) = rest.words.get(at + 1) {
+                        self.shell_text(text);
+                    }
+                    return;
+                }
+                // `bash -n` reads a script and runs nothing.
+                _ if is_shell && short && word.contains('n') => return,
+                _ if wrapper.takes_value(word) => at += 1,
+                "-" | "-c" | "-e" | "--eval" | "-p" | "--print" | "--check" | "-s" => return,
+                _ => {}
+            }
+            at += 1;
+        }
+        self.add_from(rest, at);
+    }
+
+    fn shell_text(&mut self, text: &str) {
+        let Ok(script) = shell::parse(text) else {
+            return;
+        };
+        for command in &script.simple_commands {
+            if !command.place.asynchronous {
+                let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
+                self.add(&words, None);
+            }
+        }
+    }
+}
+
+/// The words after a wrapper's name.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    words: &'a [String],
+    /// The index of the first among the command's words, where they are a tail of them.
+    at: Option<usize>,
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
+}
+
+/// The index after the leading options and their values, and after `--`.
+fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
+    let mut at = 0;
+    while let Some(word) = rest.get(at) {
+        if word == "--" {
+            return at + 1;
+        }
+        if !word.starts_with('-') || word == "-" {
+            break;
+        }
+        at += if wrapper.takes_value(word) { 2 } else { 1 };
+    }
+    at
+}
+
+/// `script -c 'text'`: the text after `-c` of the wrappers that have it.
+fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
+    let takes_text = matches!(wrapper.name, "script" | "npx" | "npm exec" | "doppler run");
+    let at = value_after(rest, &["-c", "--call", "--command"])?;
+    let takes_text = takes_text && at <= skip_options(wrapper, rest);
+    takes_text.then(|| rest.get(at).map(String::as_str))?
+}
+
+/// The index of the word after the first of `names`.
+fn value_after(rest: &[String], names: &[&str]) -> Option<usize> {
+    let at = rest
+        .iter()
+        .position(|word| names.contains(&word.as_str()))?;
+    Some(at + 1)
+}
+
+/// A duration as `timeout` reads it: a number, then `s`, `m`, `h` or `d`. `None` where it isn't one.
+fn duration(word: &str) -> Option<Duration> {
+    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match word.get(digits.len()..)? {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return None,
+    };
+    let seconds: f64 = digits.parse().ok()?;
+    // `timeout 0` sets no limit.
+    let limit = Duration::try_from_secs_f64(seconds * factor).ok()?;
+    (!limit.is_zero()).then_some(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn innermost(source: &str) -> String {
+        let script = shell::parse(source).expect(source);
+        let views = Views::of(&script.simple_commands[0]);
+        views
+            .views
+            .last()
+            .map(|view| view.plain.as_ref().unwrap_or(&view.full).text.clone())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn wrappers_are_seen_through() {
+        for (source, inner) in [
+            ("pytest -x", "pytest -x"),
+            ("/usr/bin/pytest -x", "pytest -x"),
+            ("FOO=1 BAR=$(ls) pytest", "pytest"),
+            ("timeout -s KILL -k 5 60 pytest", "pytest"),
+            ("timeout --signal=KILL 60 pytest", "pytest"),
+            ("nice -n 5 ionice -c2 nohup pytest", "pytest"),
+            ("env -i -- A=1 pytest", "pytest"),
+            ("env -u X A=1 pytest -q", "pytest -q"),
+            ("sudo -E -u me PYTHONPATH=. pytest", "pytest"),
+            ("uv run --with x --extra y pytest", "pytest"),
+            ("uv --project a run -m pytest -x", "pytest -x"),
+            ("poetry run python3.11 -u -W ignore -m pytest", "pytest"),
+            (
+                "conda run -n env --no-capture-output python train.py --x",
+                "train.py --x",
+            ),
+            ("npx -y jest --ci", "jest --ci"),
+            ("bundle exec rspec", "rspec"),
+            (
+                "docker compose -f a run --rm -e A=1 web pytest -x",
+                "pytest -x",
+            ),
+            ("docker exec -it c pytest", "pytest"),
+            ("kubectl exec pod -c x -- pytest", "pytest"),
+            ("ssh -p 22 host 'cd x && pytest -x'", "pytest -x"),
+            ("bash -c 'pytest -x'", "pytest -x"),
+            ("bash -lc \"pytest -x\"", "pytest -x"),
+            ("bash -eux ./run.sh a", "run.sh a"),
+            ("bash -n train.sh", "bash -n train.sh"),
+            ("python - x", "python - x"),
+            ("python -c 'import pytest'", "python -c import␣pytest"),
+            ("xargs -n 1 -P 4 pytest", "pytest"),
+            ("find . -name '*.py' -exec pytest {} +", "pytest {}"),
+            ("direnv exec . pytest", "pytest"),
+            ("op run -- pytest", "pytest"),
+            ("nix develop -c pytest", "pytest"),
+            ("make -C sub test", "make test"),
+            ("command -v pytest", "command -v pytest"),
+            ("command pytest", "pytest"),
+            ("git commit -m 'fix  pytest'", "git commit -m fix␣␣pytest"),
+            ("\"$PYTHON\" -m pytest", "pytest"),
+            ("npx --yes -- vitest run", "vitest run"),
+            ("stdbuf -oL -e 0 exec pytest", "pytest"),
+            (
+                "/usr/bin/time -f %e xvfb-run -a -s '-screen 0' caffeinate -i pytest",
+                "pytest",
+            ),
+            (
+                "pipenv run pdm run -p x hatch run -e ci rye run pixi run -e dev pytest",
+                "pytest",
+            ),
+            ("micromamba run -n x pytest", "pytest"),
+            ("pnpm exec jest", "jest"),
+            ("pnpm dlx jest", "jest"),
+            ("yarn exec jest", "jest"),
+            ("yarn dlx jest", "jest"),
+            ("bunx --bun vitest", "vitest"),
+            ("docker compose exec -T -e A=1 web pytest", "pytest"),
+            ("dotenv -f .env.test run pytest", "pytest"),
+            ("dotenv -f .env.test pytest", "pytest"),
+            ("dotenv run -- pytest", "pytest"),
+            ("nix develop .#ci -c pytest", "pytest"),
+            ("nix develop --command bash -c 'pytest -x'", "pytest -x"),
+            ("parallel -j 4 pytest ::: a b", "pytest ::: a b"),
+            ("watch -n 5 pytest", "pytest"),
+            ("git -C x bisect run pytest", "pytest"),
+            ("npm --prefix web run build", "npm run build"),
+            ("go -C x test ./...", "go test ./..."),
+            ("cargo +nightly test", "cargo test"),
+        ] {
+            assert_eq!(innermost(source), inner, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_gives_the_limit() {
+        let limit = |source: &str| {
+            let script = shell::parse(source).unwrap();
+            Views::of(&script.simple_commands[0]).time_limit
+        };
+        assert_eq!(limit("timeout 20 pytest"), Some(Duration::from_secs(20)));
+        assert_eq!(
+            limit("timeout 2m timeout 1.5 pytest"),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            limit("timeout -k 5 1h pytest"),
+            Some(Duration::from_hours(1))
+        );
+        assert_eq!(limit("timeout 0 pytest"), None);
+        assert_eq!(limit("timeout $T pytest"), None);
+        assert_eq!(limit("pytest"), None);
+    }
+
+    #[test]
+    fn endless_wrapping_ends() {
+        let source = format!("{}pytest", "nice ".repeat(5000));
+        let script = shell::parse(&source).unwrap();
+        assert!(Views::of(&script.simple_commands[0]).views.len() <= MAX_VIEWS + 1);
+    }
+}

@@ -1,0 +1,142 @@
+//! A rules file with its expressions built, before it is laid over others.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{Action, RuleEntry, RulesFile, Texts};
+use super::pattern::{Bytes, Pattern, Patterns, Text, Texts as OwnedTexts, borrowed};
+use super::problem::{Position, Problem, position};
+
+/// A rules file with its expressions built, before it is laid over others: what a cache can keep.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
+pub(crate) struct CompiledLayer {
+    pub(super) rules: Vec<CompiledRule>,
+    pub(super) off: Vec<(String, Position)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
+pub(super) struct CompiledRule {
+    #[serde(deserialize_with = "borrowed::text")]
+    pub(super) name: Text,
+    pub(super) position: Position,
+    pub(super) action: Option<Action>,
+    pub(super) enabled: Option<bool>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
+    pub(super) commands: Option<OwnedTexts>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
+    pub(super) arguments: Option<OwnedTexts>,
+    pub(super) patterns: Option<Patterns>,
+    #[serde(deserialize_with = "borrowed::some_texts")]
+    pub(super) without: Option<OwnedTexts>,
+    pub(super) unless: Option<Patterns>,
+    #[serde(deserialize_with = "borrowed::some_text")]
+    pub(super) reason: Option<Text>,
+    pub(super) in_loop: Option<bool>,
+}
+
+impl CompiledLayer {
+    fn automata(&mut self) -> impl Iterator<Item = &mut Bytes> {
+        self.rules
+            .iter_mut()
+            .flat_map(|rule| [&mut rule.patterns, &mut rule.unless])
+            .flatten()
+            .flat_map(Cow::to_mut)
+            .map(|pattern| &mut pattern.automaton)
+    }
+
+    /// Takes the automata out, into one blob.
+    pub(crate) fn take_automata(&mut self) -> Vec<u8> {
+        let mut blob = Vec::new();
+        for bytes in self.automata() {
+            bytes.move_to(&mut blob);
+        }
+        blob
+    }
+
+    /// Says where the blob of the automata is: in `file`, from `start` on.
+    pub(crate) fn find_automata(&mut self, file: &Arc<File>, start: u64) {
+        for bytes in self.automata() {
+            bytes.find_in(file, start);
+        }
+    }
+
+    /// Reads `text` and builds its expressions; with the faults, each without a path.
+    pub(crate) fn new(text: &str) -> (Self, Vec<Problem>) {
+        let file: RulesFile = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(error) => return (Self::default(), vec![Problem::from_toml(text, &error)]),
+        };
+        let mut problems = Vec::new();
+        let rules = file
+            .rules
+            .iter()
+            .map(|entry| CompiledRule::new(entry, text, &mut problems));
+        let rules = rules.collect();
+        let mut names = BTreeSet::new();
+        for entry in &file.rules {
+            let name = entry.name.get_ref();
+            if !names.insert(name) {
+                let message = format!("two rules are called `{name}`; rename one of them");
+                problems.push(Problem::at(
+                    position(text, entry.name.span().start),
+                    message,
+                ));
+            }
+        }
+        let off = file.off.into_iter().map(|name| {
+            let position = position(text, name.span().start);
+            (name.into_inner(), position)
+        });
+        let off = off.collect();
+        (Self { rules, off }, problems)
+    }
+}
+
+impl CompiledRule {
+    fn new(entry: &RuleEntry, text: &str, problems: &mut Vec<Problem>) -> Self {
+        let texts = |texts: &Option<Texts>| {
+            texts
+                .as_ref()
+                .map(|texts| texts.0.iter().cloned().map(Text::Owned).collect())
+        };
+        let at = entry.name.span().start;
+        let name = entry.name.get_ref();
+        let mut patterns = |sources: &Option<Texts>| {
+            let sources = &sources.as_ref()?.0;
+            let mut built = Vec::with_capacity(sources.len());
+            for source in sources {
+                match Pattern::new(source) {
+                    Ok(pattern) => built.push(pattern),
+                    Err(error) => {
+                        let inside = text.get(at..).and_then(|rest| rest.find(source.as_str()));
+                        let error = error.lines().last().unwrap_or_default().trim();
+                        problems.push(Problem::at(
+                            position(text, at + inside.unwrap_or(0)),
+                            format!("rule `{name}`: `{source}` is no regular expression: {error}"),
+                        ));
+                    }
+                }
+            }
+            Some(Patterns::Owned(built))
+        };
+        Self {
+            name: Text::Owned(name.clone()),
+            position: position(text, at),
+            action: entry.action,
+            enabled: entry.enabled,
+            commands: texts(&entry.commands),
+            arguments: texts(&entry.arguments),
+            patterns: patterns(&entry.r#match),
+            without: texts(&entry.without),
+            unless: patterns(&entry.unless),
+            reason: entry.reason.clone().map(Text::Owned),
+            in_loop: entry.in_loop,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The files that rules come from, laid over each other: built-in, the user's, the project's.
+
+use std::path::Path;
+
+use super::compiled::{CompiledLayer, CompiledRule};
+use super::file::Action;
+use super::pattern::{Patterns, Text, Texts};
+use super::problem::Problem;
+use super::rule::{Layer, Rule, Rules};
+
+/// The rules that are part of the program, in the format that users write.
+pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
+
+/// What `build.rs` made of `default_rules.toml`.
+mod built_in {
+    use std::borrow::Cow;
+
+    use super::super::pattern::{Bytes, Pattern, Text};
+    use super::{Action, Layer, Rule};
+
+    include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
+}
+
+impl Rules {
+    /// The built-in rules, as the build script compiled them.
+    pub fn built_in() -> Self {
+        Self {
+            all: built_in::RULES.to_vec(),
+        }
+    }
+
+    /// Lays the rules of `text` over these. Either the whole file counts or, with a fault, none of it.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found.
+    pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
+        let (compiled, mut problems) = CompiledLayer::new(text);
+        let mut next = self.clone();
+        problems.extend(
+            next.add_compiled(compiled, layer)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
+        if problems.is_empty() {
+            *self = next;
+            return Ok(());
+        }
+        for problem in &mut problems {
+            problem.path = layer.path().map(Path::to_owned);
+        }
+        Err(problems)
+    }
+
+    /// Lays rules over these; with a fault, these stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found: a name that is there twice, a rule that matches everything, one that isn't there.
+    pub(crate) fn add_compiled(
+        &mut self,
+        compiled: CompiledLayer,
+        layer: &Layer,
+    ) -> Result<(), Vec<Problem>> {
+        let mut next = self.clone();
+        let mut problems = Vec::new();
+        let mut added = Vec::with_capacity(compiled.rules.len() + next.all.len());
+        for rule in compiled.rules {
+            let position = rule.position;
+            if let Err(message) = next.add_rule(rule, layer, &mut added) {
+                problems.push(Problem::at(position, message));
+            }
+        }
+        added.append(&mut next.all);
+        next.all = added;
+        for (name, position) in compiled.off {
+            if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
+                rule.enabled = false;
+                rule.lay_over(layer);
+            } else {
+                let message = format!(
+                    "`off` names `{name}`, but there is no such rule; `bg-run rules` lists them"
+                );
+                problems.push(Problem::at(position, message));
+            }
+        }
+        if problems.is_empty() {
+            *self = next;
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Changes the rule of that name, else puts a new one behind those that are `added` already.
+    fn add_rule(
+        &mut self,
+        entry: CompiledRule,
+        layer: &Layer,
+        added: &mut Vec<Rule>,
+    ) -> Result<(), String> {
+        let name = entry.name.clone();
+        let known = self.all.iter_mut().find(|rule| rule.name == name);
+        if let Some(rule) = known {
+            rule.lay_over(layer);
+            rule.change(entry);
+            return Ok(());
+        }
+        let mut rule = Rule {
+            name: name.clone(),
+            layer: layer.clone(),
+            over: Vec::new(),
+            action: Action::Background,
+            enabled: true,
+            commands: Texts::default(),
+            arguments: Texts::default(),
+            patterns: Patterns::default(),
+            without: Texts::default(),
+            unless: Patterns::default(),
+            reason: Text::default(),
+            in_loop: false,
+        };
+        rule.change(entry);
+        if rule.commands.is_empty() && rule.arguments.is_empty() && rule.patterns.is_empty() {
+            return Err(format!(
+                "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
+            ));
+        }
+        added.push(rule);
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn lay_over(&mut self, layer: &Layer) {
+        if self.layer != *layer {
+            self.over
+                .push(std::mem::replace(&mut self.layer, layer.clone()));
+        }
+    }
+
+    /// Takes over what `entry` says and keeps the rest.
+    fn change(&mut self, entry: CompiledRule) {
+        fn set<T>(field: &mut T, said: Option<T>) {
+            if let Some(said) = said {
+                *field = said;
+            }
+        }
+        set(&mut self.commands, entry.commands);
+        set(&mut self.arguments, entry.arguments);
+        set(&mut self.without, entry.without);
+        set(&mut self.patterns, entry.patterns);
+        set(&mut self.unless, entry.unless);
+        set(&mut self.reason, entry.reason);
+        set(&mut self.action, entry.action);
+        set(&mut self.in_loop, entry.in_loop);
+        self.enabled = entry.enabled.unwrap_or(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Result<Rules, Vec<Problem>> {
+        let mut rules = Rules::built_in();
+        rules.add_layer(text, &Layer::User("/u/rules.toml".into()))?;
+        Ok(rules)
+    }
+
+    #[test]
+    fn the_built_in_rules_have_no_fault() {
+        let mut rules = Rules::default();
+        assert_eq!(rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn), Ok(()));
+        for rule in &rules.all {
+            assert!(!rule.reason.is_empty(), "{}", rule.name);
+            for pattern in rule.patterns.iter().chain(rule.unless.iter()) {
+                regex::Regex::new(pattern.as_str()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_changes_switches_off_and_adds() {
+        let rules = user("off = ['training']\n[[rule]]\nname = 'rust'\naction = 'foreground'\n[[rule]]\nname = 'mine'\nmatch = '^x\\b'\n").unwrap();
+        let of = |name: &str| rules.all.iter().find(|rule| rule.name == name).unwrap();
+        assert!(!of("training").enabled);
+        assert_eq!(of("rust").action, Action::Foreground);
+        assert!(!of("rust").commands.is_empty());
+        assert_eq!(rules.all[0].name, "mine");
+    }
+
+    #[test]
+    fn faults_name_file_line_and_mend() {
+        for (text, expected) in [
+            (
+                "[[rule]]\nname = 'a'\nmatch = [\n  'ok',\n  '(']\n",
+                "/u/rules.toml:5:4: rule `a`: `(` is no regular expression",
+            ),
+            (
+                "[[rule]]\nname = 'a'\n",
+                "/u/rules.toml:2:8: rule `a` would match every command",
+            ),
+            ("off = ['nope']", "/u/rules.toml:1:8: `off` names `nope`"),
+            (
+                "[[rule]]\nname = 'a'\nmatch = 'x'\neditor = 'vi'\n",
+                "/u/rules.toml:4:1: unknown field `editor`",
+            ),
+            ("[[rule]\n", "/u/rules.toml:1:8: "),
+            (
+                "[[rule]]\nname = 'a'\nmatch = 'x'\n[[rule]]\nname = 'a'\nmatch = 'y'\n",
+                "two rules are called `a`",
+            ),
+        ] {
+            let problems = user(text).unwrap_err();
+            let shown = problems[0].to_string();
+            assert!(shown.contains(expected), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn a_faulty_file_leaves_the_other_layers_alone() {
+        let mut rules = Rules::built_in();
+        let before = rules.all.len();
+        let faulty = "off = ['rust']\n[[rule]]\nname = 'a'\nmatch = '('\n";
+        assert!(rules.add_layer(faulty, &Layer::User("/u".into())).is_err());
+        assert_eq!(rules.all.len(), before);
+        assert!(rules.all.iter().all(|rule| rule.enabled));
+    }
+}

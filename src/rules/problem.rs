@@ -1,0 +1,58 @@
+//! Faults in the user's files.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A fault in a rules file: what, where, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// The file; `None` for the built-in rules.
+    pub path: Option<PathBuf>,
+    /// Line and column, from 1.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong, and the mend.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{}", path.display())?,
+            None => f.write_str("built-in rules")?,
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl Problem {
+    pub(super) fn at(position: Position, message: String) -> Self {
+        Self {
+            path: None,
+            position: Some(position),
+            message,
+        }
+    }
+
+    /// A fault that the TOML parser found in `text`.
+    pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
+        Self {
+            path: None,
+            position: error.span().map(|span| position(text, span.start)),
+            message: error.message().to_owned(),
+        }
+    }
+}
+
+/// Line and column, from 1.
+pub(super) type Position = (usize, usize);
+
+/// Line and column of a byte, from 1.
+pub(super) fn position(text: &str, byte: usize) -> Position {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}

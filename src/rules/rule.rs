@@ -1,0 +1,131 @@
+//! Rules: which commands run long, and which stay in the foreground.
+
+use std::path::{Path, PathBuf};
+
+use super::file::Action;
+use super::pattern::{Patterns, Text, Texts};
+use crate::programs::{Line, View, Views};
+
+/// Where a rule comes from. Later ones win.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Part of the program.
+    BuiltIn,
+    /// The user's `rules.toml`.
+    User(PathBuf),
+    /// The project's `.claude/bg-run.toml`, which is not trusted.
+    Project(PathBuf),
+}
+
+impl Layer {
+    /// The file, where it has one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn => None,
+            Self::User(path) | Self::Project(path) => Some(path),
+        }
+    }
+}
+
+/// One rule; all the conditions that it names must hold.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Unique among all layers.
+    pub name: Text,
+    /// The last layer that had a say in it.
+    pub layer: Layer,
+    /// The layers that it was laid over, the earliest first.
+    pub over: Vec<Layer>,
+    /// What it asks for.
+    pub action: Action,
+    /// `false` where a layer switched it off.
+    pub enabled: bool,
+    /// The command's first words are those of one entry. Empty: any command.
+    pub commands: Texts,
+    /// One of these is among the arguments. Empty: any arguments.
+    pub arguments: Texts,
+    /// One of these matches the text. Empty: any text.
+    pub patterns: Patterns,
+    /// None of these is among the arguments.
+    pub without: Texts,
+    /// None of these matches the text.
+    pub unless: Patterns,
+    /// It stands in the body of a loop.
+    pub in_loop: bool,
+    /// For people.
+    pub reason: Text,
+}
+
+impl Rule {
+    /// Whether the rule applies to this reading of a command.
+    pub fn matches(&self, view: &View) -> bool {
+        self.enabled
+            && view.lines().any(|line| self.wants(line))
+            && !view.lines().any(|line| self.excepts(line))
+    }
+
+    fn wants(&self, line: &Line) -> bool {
+        let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
+        (commands.is_empty() || commands.iter().any(|entry| starts_with(line, entry)))
+            && (arguments.is_empty() || has_argument(line, arguments))
+            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(&line.text)))
+    }
+
+    fn excepts(&self, line: &Line) -> bool {
+        has_argument(line, &self.without)
+            || self
+                .unless
+                .iter()
+                .any(|pattern| pattern.is_match(&line.text))
+    }
+}
+
+fn starts_with(line: &Line, entry: &str) -> bool {
+    let mut words = line.words.iter();
+    entry
+        .split(' ')
+        .all(|part| words.next().is_some_and(|word| word == part))
+}
+
+/// `--x` stands for `--x` and `--x=…`.
+fn has_argument(line: &Line, wanted: &[Text]) -> bool {
+    line.words.iter().skip(1).any(|word| {
+        wanted
+            .iter()
+            .any(|entry| match word.strip_prefix(&**entry) {
+                Some("") => true,
+                Some(rest) => entry.starts_with("--") && rest.starts_with('='),
+                None => false,
+            })
+    })
+}
+
+/// The rules in force, in the order in which they are asked: later layers first.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Those that are switched off, too.
+    pub(super) all: Vec<Rule>,
+}
+
+impl Rules {
+    /// All of them, those that are switched off, too.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.all.iter()
+    }
+
+    /// The rule that decides a command with these readings, and the reading that it matches. Foreground wins over background, a later layer over
+    /// an earlier one.
+    pub fn winner<'a>(&'a self, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
+        let first = |action: Action| {
+            let mut rules = self
+                .all
+                .iter()
+                .filter(|rule| rule.action == action && (views.in_loop || !rule.in_loop));
+            let matching =
+                |rule: &'a Rule| Some((rule, views.views.iter().find(|view| rule.matches(view))?));
+            rules.find_map(matching)
+        };
+        let background = first(Action::Background)?;
+        Some(first(Action::Foreground).unwrap_or(background))
+    }
+}

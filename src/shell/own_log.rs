@@ -1,0 +1,137 @@
+//! The log that a command writes itself: `> train.log 2>&1`, `&> log`, `>> log`, `| tee log`. The task's own output
+//! stays empty then, or shows the same; the log is what is worth opening.
+
+use super::{Script, SimpleCommand, Sink, Stage, Word, directory};
+
+/// The logs of the simple commands at the indices `targets`, in their order: absolute, with a leading `~/`, or from
+/// the folder that the script starts in. One whose name only the run will tell isn't among them.
+pub fn own_logs(script: &Script, targets: &[usize]) -> Vec<String> {
+    let mut logs = Vec::new();
+    for command in targets
+        .iter()
+        .filter_map(|&at| script.simple_commands.get(at))
+    {
+        let log = follow(script, command.stdout, 0);
+        if let Some(log) = log.filter(|log| !logs.contains(log)) {
+            logs.push(log);
+        }
+    }
+    logs
+}
+
+/// Pipelines nest no deeper than the parser lets them.
+const MAX_STEPS: usize = 200;
+
+fn follow(script: &Script, sink: Sink, steps: usize) -> Option<String> {
+    match sink {
+        Sink::File(at) => {
+            let file = script.output_files.get(at)?;
+            path(
+                script,
+                &super::word::unquote(&file.raw),
+                &file.raw,
+                file.directory,
+            )
+        }
+        Sink::Pipe { pipeline, stage } if steps < MAX_STEPS => {
+            let pipeline = script.pipelines.get(pipeline)?;
+            let mut later = pipeline.stages.get(stage + 1..)?.iter();
+            let simple = |stage: &Stage| script.simple_commands.get(stage.simple_command?);
+            let tee = later
+                .clone()
+                .filter_map(simple)
+                .find_map(|command| tee_file(script, command));
+            tee.or_else(|| {
+                let last = later.next_back();
+                let last = last
+                    .and_then(simple)
+                    .map_or(pipeline.place.stdout, |last| last.stdout);
+                follow(script, last, steps + 1)
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The first file that `tee` writes.
+fn tee_file(script: &Script, command: &SimpleCommand) -> Option<String> {
+    if command.program().as_deref() != Some("tee") {
+        return None;
+    }
+    let file = command
+        .words
+        .iter()
+        .skip(1)
+        .find(|word| !word.raw.starts_with('-'))?;
+    path(
+        script,
+        &Word::text(file),
+        &file.raw,
+        command.place.directory,
+    )
+}
+
+fn path(script: &Script, text: &str, raw: &str, at: Option<usize>) -> Option<String> {
+    let quoted_tilde = text.starts_with('~') && !raw.starts_with('~');
+    if !directory::is_plain(text) || quoted_tilde || text.starts_with("/dev/") {
+        return None;
+    }
+    if text.starts_with(['/', '~']) {
+        return Some(text.to_owned());
+    }
+    Some(directory::join(script.directories.get(at?)?, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logs(source: &str) -> String {
+        let script = crate::shell::parse(source).expect(source);
+        let targets: Vec<usize> = (0..script.simple_commands.len())
+            .filter(|&at| script.simple_commands[at].program().as_deref() == Some("pytest"))
+            .collect();
+        own_logs(&script, &targets).join(" ")
+    }
+
+    #[test]
+    fn a_command_that_writes_its_own_log() {
+        for (source, expected) in [
+            ("pytest", ""),
+            ("pytest > log 2>&1", "log"),
+            ("pytest 2>&1 > log", "log"),
+            ("pytest &> log", "log"),
+            ("pytest >& log", "log"),
+            ("pytest &>> log", "log"),
+            ("pytest >> 'my log'", "my log"),
+            ("pytest >| log", "log"),
+            ("pytest 2> log", ""),
+            ("pytest > /dev/null 2>&1", ""),
+            ("pytest >&2", ""),
+            ("pytest > /tmp/x.log", "/tmp/x.log"),
+            ("pytest > ~/x.log", "~/x.log"),
+            ("pytest > '~/x.log'", ""),
+            ("pytest > \"$LOG\"", ""),
+            ("pytest > log_{a,b}", ""),
+            ("pytest | tee log", "log"),
+            ("pytest 2>&1 | tee -a log", "log"),
+            ("pytest | grep x | tee log | tail -3", "log"),
+            ("pytest | grep x > log", "log"),
+            ("pytest | tee \"$LOG\"", ""),
+            ("pytest | tee", ""),
+            ("cd sub && pytest > log 2>&1", "sub/log"),
+            ("(cd sub && pytest | tee log)", "sub/log"),
+            ("cd sub && { make; pytest; } > log", "sub/log"),
+            ("{ cd sub; pytest; } > log", "log"),
+            ("cd $X && pytest > log", ""),
+            ("cd $X && pytest > /tmp/log", "/tmp/log"),
+            ("for i in 1 2; do pytest; done > log 2>&1", "log"),
+            ("(pytest; make) | tee log", "log"),
+            ("pytest > a; pytest > b; pytest > a", "a b"),
+            ("make > log; pytest", ""),
+            ("exec > log; pytest", ""),
+        ] {
+            assert_eq!(logs(source), expected, "{source}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A folder of ours, by its descriptor: no link is followed, and what isn't ours isn't touched.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::Kind;
+
+/// Larger files of ours aren't read.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
+
+/// So many entries are looked at in one clearing.
+const MAX_CLEARED: usize = 5000;
+
+/// Between two clearings.
+const EVERY: Duration = Duration::from_hours(24);
+
+/// When the folder was last cleared stands in this file's time.
+const CLEARED: &str = ".cleared";
+
+/// An open folder that belongs to this user.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    kind: Kind,
+}
+
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+impl Folder {
+    /// The folder of this kind, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't, when it is a link or somebody else's.
+    pub fn open(kind: Kind) -> io::Result<Self> {
+        let base = open_base(false)?;
+        let fd = openat(&base, kind.name(), FOLDER, Mode::empty())?;
+        own(fd, kind)
+    }
+
+    /// The same, made where it isn't there yet.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made, when it is a link or somebody else's.
+    pub fn make(kind: Kind) -> io::Result<Self> {
+        // Another process may remove an empty folder in between.
+        let mut result = Err(io::ErrorKind::NotFound.into());
+        for _ in 0..10 {
+            result = open_base(true).and_then(|base| {
+                make_in(&base, kind.name())?;
+                own(openat(&base, kind.name(), FOLDER, Mode::empty())?, kind)
+            });
+            match &result {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => break,
+            }
+        }
+        result
+    }
+
+    /// The folder `name` in it, made where it isn't there yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`make`](Self::make).
+    pub fn make_inner(&self, name: &str) -> io::Result<Self> {
+        make_in(&self.fd, name)?;
+        own(openat(&self.fd, name, FOLDER, Mode::empty())?, self.kind)
+    }
+
+    /// The file `name`, to read; only a regular one.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't there, or is no such file.
+    pub fn file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&self.fd, name, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(file)
+    }
+
+    /// What stands in the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`file`](Self::file).
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.file(name)?.take(MAX_SIZE).read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    /// Makes the file `name`, which must not be there.
+    ///
+    /// # Errors
+    ///
+    /// When it is there, or can't be made.
+    pub fn create(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?;
+        File::from(fd).write_all(text)
+    }
+
+    /// Puts the file `name` there, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be written.
+    pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let part = format!("{name}.{}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
+        let fd = openat(
+            &self.fd,
+            &part,
+            flags | OFlags::CLOEXEC,
+            Mode::RUSR | Mode::WUSR,
+        )?;
+        let mut file = File::from(fd);
+        let written = parts.iter().try_for_each(|text| file.write_all(text));
+        let moved = written.and_then(|()| Ok(renameat(&self.fd, &part, &self.fd, name)?));
+        if moved.is_err() {
+            self.remove(&part);
+        }
+        moved
+    }
+
+    /// Removes the file `name`; what isn't there or can't be removed does no harm.
+    pub fn remove(&self, name: &str) {
+        let _ = unlinkat(&self.fd, name, AtFlags::empty());
+    }
+
+    /// The names of what lies in it, at most so many.
+    pub fn names(&self, at_most: usize) -> Vec<String> {
+        let Ok(entries) = Dir::read_from(&self.fd) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_owned()))
+            .filter(|name| name != "." && name != "..")
+            .take(at_most)
+            .collect()
+    }
+
+    /// Clears out what is older than its kind is kept, at most once a day, so that it costs the same however much lies
+    /// there.
+    pub fn clear_daily(&self) {
+        let Some(kept) = self.kind.kept() else { return };
+        let now = SystemTime::now();
+        let due = self
+            .file(CLEARED)
+            .and_then(|file| file.metadata()?.modified())
+            .ok()
+            .is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
+        if due {
+            self.clear(self.kind, kept);
+            let _ = self.replace(CLEARED, &[b""]);
+        }
+    }
+
+    /// Removes files of ours that haven't changed for `age`, here and in the folders inside, and those folders where
+    /// they are empty then.
+    pub(super) fn clear(&self, kind: Kind, age: Duration) {
+        for name in self.names(MAX_CLEARED) {
+            let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
+            if is_folder && kind == Kind::Opened && super::is_plain(&name) {
+                if let Ok(fd) = openat(&self.fd, &name, FOLDER, Mode::empty())
+                    && let Ok(inner) = own(fd, kind)
+                {
+                    inner.clear_files(age);
+                }
+                // Refused where something is left in it.
+                let _ = unlinkat(&self.fd, &name, AtFlags::REMOVEDIR);
+            }
+        }
+        self.clear_files(age);
+        if age.is_zero() {
+            self.remove(CLEARED);
+        }
+    }
+
+    fn clear_files(&self, age: Duration) {
+        for name in self.names(MAX_CLEARED) {
+            // What a killed process left of a replacement has its name with a number behind.
+            let whole = name.rsplit_once('.').filter(|(_, pid)| {
+                !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            let is_ours = self.kind.owns(&name)
+                || whole.is_some_and(|(whole, _)| self.kind.owns(whole) || whole == CLEARED);
+            let is_old = || {
+                let changed = self
+                    .file(&name)
+                    .and_then(|file| file.metadata()?.modified());
+                changed.is_ok_and(|changed| {
+                    changed.elapsed().is_ok_and(|since| since >= age) || age.is_zero()
+                })
+            };
+            if is_ours && is_old() {
+                self.remove(&name);
+            }
+        }
+    }
+}
+
+/// bg-run's own folder; it may be reached by a link, which the user chose.
+pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
+    let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
+    if make {
+        fs::DirBuilder::new_private().create(&dir)?;
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(&dir, flags, Mode::empty())?;
+    check_owner(&fd, &dir)?;
+    Ok(fd)
+}
+
+trait NewPrivate {
+    fn new_private() -> Self;
+}
+
+impl NewPrivate for fs::DirBuilder {
+    /// Makes folders that only this user can enter.
+    fn new_private() -> Self {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let mut builder = Self::new();
+        builder.recursive(true).mode(0o700);
+        builder
+    }
+}
+
+fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
+    match mkdirat(parent, name, Mode::RWXU) {
+        Err(Errno::EXIST) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
+    check_owner(&fd, Path::new(kind.name()))?;
+    Ok(Folder { fd, kind })
+}
+
+fn check_owner(fd: &OwnedFd, shown: &Path) -> io::Result<()> {
+    if fstat(fd)?.st_uid == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        let name = OsStr::to_string_lossy(shown.as_os_str()).into_owned();
+        Err(io::Error::other(format!("{name} is another user's")))
+    }
+}

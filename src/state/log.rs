@@ -1,0 +1,59 @@
+//! The log: one line per event, for what can't be said on a screen.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
+
+use super::folder::open_base;
+
+const NAME: &str = "bg-run.log";
+const OLD: &str = "bg-run.log.old";
+
+/// At this size the log is moved aside, so that two files of it exist at most.
+const MAX_SIZE: u64 = 1024 * 1024;
+
+/// The log's path; `None` where there is no home folder.
+pub fn path() -> Option<PathBuf> {
+    super::dir().map(|dir| dir.join(NAME))
+}
+
+/// Appends a line. What can't be logged is lost: there is nowhere to say so.
+pub fn line(message: &str) {
+    let _: Option<()> = try_line(message);
+}
+
+fn try_line(message: &str) -> Option<()> {
+    let base = open_base(true).ok()?;
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = || openat(&base, NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+    let mut log = open().ok()?;
+    let metadata = log.metadata().ok()?;
+    if !metadata.is_file() {
+        return None;
+    }
+    if metadata.len() > MAX_SIZE {
+        renameat(&base, NAME, &base, OLD).ok()?;
+        log = open().ok()?;
+    }
+    let one_line: String = message
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(2000)
+        .collect();
+    let now = jiff::Timestamp::now();
+    // One write, so that lines of two processes don't mix.
+    let line = format!("{now:.3} {} {one_line}\n", std::process::id());
+    log.write_all(line.as_bytes()).ok()
+}
+
+/// Removes the log, with the last registration.
+pub(super) fn remove() {
+    if let Ok(base) = open_base(false) {
+        for name in [NAME, OLD] {
+            let _ = unlinkat(&base, name, AtFlags::empty());
+        }
+    }
+}

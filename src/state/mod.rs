@@ -1,0 +1,117 @@
+//! bg-run's own folder: the log, caches and notes. Nobody else may read them: whole commands stand in there.
+
+mod folder;
+pub mod log;
+pub mod notes;
+pub mod once;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use folder::Folder;
+
+use crate::{environment, folders};
+
+/// The folder of the log, the caches and the notes; `None` where there is no home folder.
+pub fn dir() -> Option<PathBuf> {
+    environment::state_dir().or_else(|| {
+        let dirs = folders::project_dirs()?;
+        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
+    })
+}
+
+/// The folders inside, each with files of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One file per call and event that was answered: [`once`].
+    Calls,
+    /// Rules files with their expressions built.
+    Rules,
+    /// The outputs that were opened, a folder per session.
+    Opened,
+    /// What is noted of a task: [`notes`].
+    Tasks,
+    /// Settings files as they were before the registration.
+    Registrations,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Calls,
+        Self::Rules,
+        Self::Opened,
+        Self::Tasks,
+        Self::Registrations,
+    ];
+
+    /// The folder's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Rules => "rules",
+            Self::Opened => "opened",
+            Self::Tasks => "tasks",
+            Self::Registrations => "registrations",
+        }
+    }
+
+    /// What lies there longer without a change is forgotten; `None`: it stays.
+    fn kept(self) -> Option<Duration> {
+        const DAY: Duration = Duration::from_hours(24);
+        match self {
+            // After minutes no sibling of a call is still to come; the clearing runs once a day.
+            Self::Calls => Some(Duration::from_mins(10)),
+            Self::Opened => Some(DAY * 7),
+            Self::Rules | Self::Tasks => Some(DAY * 30),
+            Self::Registrations => None,
+        }
+    }
+
+    /// Whether a file of this name is one of ours.
+    fn owns(self, name: &str) -> bool {
+        match self {
+            Self::Calls => name
+                .split_once('.')
+                .is_some_and(|(id, event)| is_plain(id) && is_plain(event)),
+            Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
+            Self::Tasks => name.strip_suffix(".json").is_some_and(is_plain),
+        }
+    }
+}
+
+/// Whether `text`, which comes from outside, can be part of a path: 1 to 128 of `A-Z a-z 0-9 _ -`.
+pub fn is_plain(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// A path as a file name: 16 hexadecimal digits, the same in every build. Two paths that share one by chance take turns.
+pub fn name_of(path: &Path) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in path.as_os_str().as_encoded_bytes() {
+        // FNV-1a, which the standard hasher doesn't promise to stay.
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}
+
+fn is_hash(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Removes everything of ours but the registrations, and the folders that are empty then. What can't be removed does no
+/// harm.
+pub fn forget_all() {
+    let Some(state) = dir() else { return };
+    for kind in Kind::ALL {
+        if kind != Kind::Registrations
+            && let Ok(folder) = Folder::open(kind)
+        {
+            folder.clear(kind, Duration::ZERO);
+        }
+        let _ = std::fs::remove_dir(state.join(kind.name()));
+    }
+    log::remove();
+    let _ = std::fs::remove_dir(state);
+}

@@ -1,0 +1,96 @@
+//! Which editor, and by which ways.
+
+use super::{Editor, Way, command, socket};
+use crate::config::{Config, Open};
+use crate::environment;
+
+/// How files are shown here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// The editor's name.
+    pub name: String,
+    /// In the order in which they are tried.
+    pub(super) ways: Vec<Way>,
+}
+
+/// Why nothing shows files here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoViewer {
+    /// `open = "never"`.
+    #[error("opening is switched off")]
+    Off,
+    /// `editor` names one that isn't in the table.
+    #[error(
+        "`editor` is `{name}` in config.toml; known are {known}, and any other is a list: [\"vi\", \"{{file}}\"]"
+    )]
+    Unknown {
+        /// As it is written.
+        name: String,
+        /// The names in the table.
+        known: String,
+    },
+    /// The editor around has no command here.
+    #[error("this is {name}, and its command `{program}` isn't on the PATH")]
+    NoCommand {
+        /// The editor.
+        name: String,
+        /// Its command.
+        program: String,
+    },
+    /// The editor around isn't in the table, and none of its own commands is there.
+    #[error(
+        "this is the terminal of {name}, which bg-run doesn't know, and no command lies beside its files; set `editor`"
+    )]
+    UnknownFork {
+        /// As its folder is called.
+        name: String,
+    },
+    /// There is no editor at all.
+    #[error("there is no `code` command on the PATH")]
+    Nothing,
+}
+
+impl Viewer {
+    /// The viewer that the settings, the terminal around and the machine give.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, and why.
+    pub fn find(config: &Config) -> Result<Self, NoViewer> {
+        if config.open == Open::Never {
+            return Err(NoViewer::Off);
+        }
+        let pane = config.pane.then_some(Way::Pane);
+        if let Some(choice) = &config.editor {
+            let (name, command) = command::configured(choice)?;
+            let ways = [Way::Command(command)].into_iter().chain(pane).collect();
+            return Ok(Self { name, ways });
+        }
+        let editor = Editor::here();
+        let command = editor
+            .as_ref()
+            .and_then(|editor| Some(Way::Command(editor.command_line()?)));
+        let window = socket::is_any_there().then_some(Way::Window);
+        // In a remote window the command goes by the same socket, only slower. Another editor's terminal has no window.
+        let ways: Vec<Option<Way>> = match &editor {
+            Some(editor) if !editor.has_windows => vec![command, pane],
+            _ if environment::vscode_socket().is_some() => vec![Some(Way::Window), command, pane],
+            _ => vec![command, window, pane],
+        };
+        let ways: Vec<Way> = ways.into_iter().flatten().collect();
+        if ways.is_empty() {
+            return Err(
+                editor.map_or(NoViewer::Nothing, |editor| NoViewer::NoCommand {
+                    name: editor.name,
+                    program: editor.program,
+                }),
+            );
+        }
+        let name = match (editor, ways.as_slice()) {
+            (None, [Way::Pane]) => "a pane".to_owned(),
+            (None, _) => "VS Code".to_owned(),
+            (Some(editor), _) => editor.name,
+        };
+        Ok(Self { name, ways })
+    }
+}

@@ -1,0 +1,91 @@
+//! An editor's command.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Editor, LAST_LINE, NoViewer};
+use crate::config::EditorChoice;
+
+/// One that hasn't returned by then stays in the foreground, and has opened the file.
+const RETURNS_WITHIN: Duration = Duration::from_secs(20);
+
+/// The remote command prints this, exits 0 and opens nothing (measured, VS Code 1.139).
+const NOT_IN_A_WINDOW: &str = "Command is only available in";
+
+/// So much of what it prints is looked at.
+const MAX_OUTPUT: u64 = 64 * 1024;
+
+/// The editor that `config.toml` names: its name, and its command line.
+pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>), NoViewer> {
+    match choice {
+        EditorChoice::Command(command) => {
+            let program = command.first().map(Path::new).and_then(Path::file_name);
+            let name = program.unwrap_or_default().to_string_lossy().into_owned();
+            Ok((name, command.clone()))
+        }
+        EditorChoice::Name(name) => {
+            let editor = Editor::named(name).ok_or_else(|| NoViewer::Unknown {
+                name: name.clone(),
+                known: Editor::names().collect::<Vec<_>>().join(", "),
+            })?;
+            let program = editor.command().map(PathBuf::into_os_string);
+            let program = program.map(|program| program.to_string_lossy().into_owned());
+            let program = program.unwrap_or_else(|| editor.program.clone());
+            let words = editor.line_of(program);
+            Ok((editor.name, words))
+        }
+    }
+}
+
+/// Runs an editor's command and waits for it; its exit status alone says little. It is never ended: what stays in the
+/// foreground is the editor itself.
+pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
+    let file = file
+        .to_str()
+        .with_context(|| format!("{} is not UTF-8", file.display()))?;
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| word.replace("{file}", file).replace("{line}", LAST_LINE))
+        .collect();
+    let Some((program, arguments)) = words.split_first() else {
+        bail!("the editor's command is empty; set `editor` in config.toml");
+    };
+    // A file, because a pipe that nobody reads any more would end an editor that stays. It is gone with the editor.
+    let output = tempfile::tempfile().context("no temporary file can be made")?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .spawn()
+        .with_context(|| format!("`{program}` can't be started"))?;
+    let end = Instant::now() + RETURNS_WITHIN;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() > end => return Ok(()),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let said = said(output)?;
+    if !status.success() || said.contains(NOT_IN_A_WINDOW) {
+        bail!(
+            "`{}` opened nothing ({status}): {}",
+            words.join(" "),
+            said.trim()
+        );
+    }
+    Ok(())
+}
+
+fn said(mut output: File) -> Result<String> {
+    output.rewind()?;
+    let mut said = Vec::new();
+    output.take(MAX_OUTPUT).read_to_end(&mut said)?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}

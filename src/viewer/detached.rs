@@ -1,0 +1,183 @@
+//! A process of its own that opens a file, so that neither the call waits for an editor nor the client's end ends it.
+
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::tabs::{self, Claim};
+use super::{Viewer, nudge};
+use crate::config::Config;
+use crate::programs;
+use crate::state::log;
+
+/// How long the hook waits to hear whether a window opened the file. A live one answers in a millisecond (measured).
+const HOOK_WAIT: Duration = Duration::from_millis(300);
+
+/// What became of a file. One process prints it, the other reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// It is open in this place, or on its way there.
+    In(String),
+    /// It is open in this place since an earlier task.
+    Already(String),
+    /// It isn't shown, for this reason.
+    Not(String),
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::In(place) => write!(f, "in: {place}"),
+            Self::Already(place) => write!(f, "already: {place}"),
+            Self::Not(why) => write!(f, "not: {why}"),
+        }
+    }
+}
+
+impl FromStr for Shown {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let (kind, rest) = line.trim().split_once(": ").ok_or(())?;
+        match kind {
+            "in" => Ok(Self::In(rest.to_owned())),
+            "already" => Ok(Self::Already(rest.to_owned())),
+            "not" => Ok(Self::Not(rest.to_owned())),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What is to be shown to whom.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The first that is there is shown.
+    pub files: Vec<PathBuf>,
+    /// The session that the tab counts for.
+    pub session: String,
+    /// Where its user works.
+    pub project: PathBuf,
+}
+
+/// Starts a process of its own that shows a file, and waits for it only where the outcome is known at once.
+///
+/// # Errors
+///
+/// When the process can't be started.
+pub fn show_detached(viewer: &Viewer, request: &Request) -> Result<Shown> {
+    let program = programs::own_path()?;
+    let mut command = Command::new(&program);
+    command
+        .args(["open", "--detached", "--session", &request.session])
+        .arg("--project")
+        .arg(&request.project)
+        .arg("--")
+        .args(&request.files)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let mut spawn = |stdout: Stdio| {
+        let started = command.stdout(stdout).spawn();
+        started.with_context(|| format!("{} can't be started", program.display()))
+    };
+    let underway = || Shown::In(viewer.name.clone());
+    if !viewer.is_quick() {
+        spawn(Stdio::null())?;
+        return Ok(underway());
+    }
+    let mut child = spawn(Stdio::piped())?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let output = child.stdout.take();
+    std::thread::spawn(move || {
+        let mut said = String::new();
+        if let Some(output) = output
+            && output.take(MAX_ANSWER).read_to_string(&mut said).is_ok()
+        {
+            // Nobody listens any more where it took too long.
+            let _ = sender.send(said);
+        }
+    });
+    let said = receiver.recv_timeout(HOOK_WAIT).unwrap_or_default();
+    Ok(said.parse().unwrap_or_else(|()| underway()))
+}
+
+/// In bytes.
+const MAX_ANSWER: u64 = 4096;
+
+/// That process: opens the first file that is there, tells the one that started it, and makes the editor read the file
+/// again until its task has ended.
+pub fn open_detached(config: &Config, request: &Request) {
+    // It fails for a leader of a process group, which is on its own already.
+    let _ = rustix::process::setsid();
+    nudge::end_by_its_limit();
+    let viewer = match Viewer::find(config) {
+        Ok(viewer) => viewer,
+        Err(why) => return answer(&Shown::Not(why.to_string())),
+    };
+    let mut why = String::from("no file was named");
+    for file in &request.files {
+        match tabs::claim(&request.session, file, config) {
+            Claim::Granted => {}
+            Claim::OpenAlready => return answer(&Shown::Already(viewer.name)),
+            Claim::Refused(why) => return answer(&Shown::Not(why)),
+        }
+        match viewer.show(file, &request.project) {
+            Ok(place) => {
+                log::line(&format!("open: {} is open in {place}", file.display()));
+                answer(&Shown::In(place));
+                return nudge::until_the_end(file);
+            }
+            Err(error) => {
+                // The next task that writes there is told the truth.
+                tabs::release(&request.session, file);
+                why = format!("{error:#}");
+                log::line(&format!("open: {}: {why}", file.display()));
+            }
+        }
+    }
+    answer(&Shown::Not(why));
+}
+
+impl Viewer {
+    /// What can be said of the file before it is opened; `None`: it may be. Nothing is noted.
+    pub fn known(&self, session: &str, file: &Path, config: &Config) -> Option<Shown> {
+        match tabs::would_be(session, file, config) {
+            Claim::Granted => None,
+            Claim::OpenAlready => Some(Shown::Already(self.name.clone())),
+            Claim::Refused(why) => Some(Shown::Not(why)),
+        }
+    }
+}
+
+/// Tells the hook, which may be gone, and lets go of it.
+fn answer(shown: &Shown) {
+    let mut output = std::io::stdout();
+    let _ = writeln!(output, "{shown}").and_then(|()| output.flush());
+    if let Ok(nothing) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(nothing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_process_prints_the_other_reads() {
+        for shown in [
+            Shown::In("VS Code".to_owned()),
+            Shown::Already("Cursor".to_owned()),
+            Shown::Not("`code` opened nothing: x: y".to_owned()),
+        ] {
+            assert_eq!(format!("{shown}\n").parse(), Ok(shown));
+        }
+        for line in ["", "in", "so: x"] {
+            assert_eq!(line.parse::<Shown>(), Err(()), "{line}");
+        }
+    }
+}

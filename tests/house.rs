@@ -1,0 +1,140 @@
+//! Where everything lives: no file uses one from a floor above it, and no two use each other.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// From the ground up. What stands in one line may use what stands before it, and itself.
+const FLOORS: &[&str] = &[
+    "environment",
+    "folders",
+    "text",
+    "shell",
+    "state",
+    "programs",
+    "rules",
+    "config",
+    "claude",
+    "rewrite",
+    "decision",
+    "viewer",
+    "install",
+    "hook",
+    "cli",
+    "lib",
+    "main",
+];
+
+/// Most lines of a file without its tests.
+const MAX_LINES: usize = 400;
+
+/// Each source file with the text before its tests.
+fn files() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files = BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let name = path.strip_prefix(&root).unwrap().display().to_string();
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                files.insert(name, code);
+            }
+        }
+    }
+    files
+}
+
+fn room(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap()
+}
+
+/// The rooms that a file names: `crate::room::…`, and those in `use crate::{…}`.
+fn rooms_used(code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for part in code.split("crate::").skip(1) {
+        let group = part
+            .strip_prefix('{')
+            .map(|rest| rest.split('}').next().unwrap());
+        for name in group
+            .unwrap_or(part.split([':', ';', ' ', ')', ',']).next().unwrap())
+            .split(',')
+        {
+            let name = name.trim().split("::").next().unwrap();
+            used.insert(name.to_owned());
+        }
+    }
+    used.retain(|name| FLOORS.contains(&name.as_str()));
+    used
+}
+
+#[test]
+fn nothing_is_used_from_a_floor_above() {
+    let floor = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let mut arrows = 0;
+    for (file, code) in files() {
+        let own = floor(room(&file)).unwrap_or_else(|| panic!("{file} stands on no floor"));
+        for used in rooms_used(&code) {
+            arrows += 1;
+            assert!(
+                floor(&used) <= Some(own),
+                "{file} uses {used}, which stands above it"
+            );
+        }
+    }
+    assert!(arrows > 80, "{arrows}");
+}
+
+/// The siblings that a file of a room uses: `super::name`, and what its `mod.rs` declares.
+#[test]
+fn no_two_files_of_a_room_use_each_other() {
+    let files = files();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, code) in &files {
+        let Some((folder, name)) = file.rsplit_once('/') else {
+            continue;
+        };
+        if name == "mod.rs" {
+            continue;
+        }
+        for part in code.split("super::").skip(1) {
+            let group = part
+                .strip_prefix('{')
+                .map(|rest| rest.split('}').next().unwrap());
+            for used in group
+                .unwrap_or(part.split([':', ';', ' ', '(', ')', ',']).next().unwrap())
+                .split(',')
+            {
+                let used = used.trim().split("::").next().unwrap();
+                let sibling = format!("{folder}/{used}.rs");
+                if files.contains_key(&sibling) {
+                    uses.entry(file.clone()).or_default().insert(sibling);
+                }
+            }
+        }
+    }
+    for (file, used) in &uses {
+        for other in used {
+            let back = uses.get(other).is_some_and(|used| used.contains(file));
+            assert!(!back, "{file} and {other} use each other");
+        }
+    }
+    assert!(uses.len() > 15, "{uses:?}");
+}
+
+#[test]
+fn few_files_lie_loose_and_none_is_long() {
+    let files = files();
+    let loose = files.keys().filter(|file| !file.contains('/')).count();
+    assert!(loose <= 6, "{loose} files lie directly in src");
+    for (file, code) in &files {
+        let lines = code.lines().count();
+        assert!(lines <= MAX_LINES, "{file} has {lines} lines");
+    }
+}
