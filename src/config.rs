@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::rules::cache::{self, FileState};
-use crate::rules::{CompiledLayer, Layer, Problem, Rules};
+use crate::rules::{CompiledLayer, Layer, Origin, Problem, Rules};
 
 /// What is done with a kind of session in which the client ends background tasks early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -111,7 +111,7 @@ impl Configuration {
             Some("background") => configuration.config.headless = Treatment::Background,
             Some("leave") => configuration.config.headless = Treatment::Leave,
             Some(other) => configuration.problems.push(Problem {
-                path: None,
+                origin: Origin::Environment,
                 position: None,
                 message: format!("BG_RUN_HEADLESS is `{other}`; set it to `leave` or `background`"),
             }),
@@ -139,7 +139,7 @@ impl Configuration {
         match parse_config(&text) {
             Ok(config) => self.config = config,
             Err(fault) => self.problems.push(Problem {
-                path: Some(path.to_owned()),
+                origin: Origin::File(path.to_owned()),
                 ..fault
             }),
         }
@@ -177,7 +177,7 @@ impl Configuration {
             }
             Err(error) => {
                 self.problems.push(Problem {
-                    path: Some(path.to_owned()),
+                    origin: Origin::File(path.to_owned()),
                     position: None,
                     message: format!("can't be read: {error}"),
                 });
@@ -189,7 +189,7 @@ impl Configuration {
 
 fn parse_config(text: &str) -> Result<Config, Problem> {
     let problem = |position, message: &str| Problem {
-        path: None,
+        origin: Origin::BuiltIn,
         position,
         message: message.to_owned(),
     };

@@ -353,6 +353,38 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
 }
 
 #[test]
+fn what_failed_to_open_is_not_called_open() {
+    let sandbox = Sandbox::new();
+    let tried = sandbox.path("tried");
+    sandbox.program("code", &format!("echo x >>{}; exit 3", tried.display()));
+    let tmp = sandbox.path("tmp").display().to_string();
+    let told = || {
+        let (event, _) = launched(&sandbox, "b1");
+        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+        answer["systemMessage"].as_str().unwrap().to_owned()
+    };
+    assert!(told().contains("opening its output"));
+    wait_until("the opening has failed", || {
+        sandbox.log().contains("opened nothing").then_some(())
+    });
+    wait_until("the tab is given back", || {
+        told().contains("opening its output").then_some(())
+    });
+}
+
+#[test]
+fn a_fault_in_the_environment_is_called_that() {
+    let sandbox = Sandbox::new();
+    let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    let answer = sandbox.answer(&event, &[("BG_RUN_HEADLESS", "maybe")]);
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(
+        line.contains("the environment: BG_RUN_HEADLESS is `maybe`"),
+        "{line}"
+    );
+}
+
+#[test]
 fn registered_twice_it_speaks_and_opens_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();

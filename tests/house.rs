@@ -111,8 +111,8 @@ fn no_two_files_of_a_room_use_each_other() {
                 .unwrap_or(part.split([':', ';', ' ', '(', ')', ',']).next().unwrap())
                 .split(',')
             {
-                let used = used.trim().split("::").next().unwrap();
-                let sibling = format!("{folder}/{used}.rs");
+                let name = used.trim().split("::").next().unwrap();
+                let sibling = format!("{folder}/{name}.rs");
                 if files.contains_key(&sibling) {
                     uses.entry(file.clone()).or_default().insert(sibling);
                 }

@@ -23,6 +23,14 @@ const PRECISION: f64 = 0.97;
 /// Of the long calls, so many go to the background.
 const RECALL: f64 = 0.95;
 
+/// The calls that are decided wrong, by their beginning: a change in either direction is to be seen.
+const KNOWN: &[&str] = &[
+    "Long: python - <<'EOF'\nimport torch",
+    "Long: python3 - <<'EOF'\nimport subprocess",
+    "Short: ray job submit --no-wait -- python train.py",
+    "Long: docker run --rm -i grafana/k6 run",
+];
+
 #[test]
 fn most_calls_are_decided_right() {
     let rules = Rules::built_in();
@@ -57,8 +65,12 @@ fn most_calls_are_decided_right() {
     println!(
         "{hits} long calls found, {misses} missed, {false_alarms} false alarms: precision {precision:.3}, recall {recall:.3}"
     );
-    for line in &wrong {
-        println!("  {line}");
+    let begins = |line: &&String| KNOWN.iter().any(|known| line.starts_with(known));
+    let new: Vec<_> = wrong.iter().filter(|line| !begins(line)).collect();
+    assert!(new.is_empty(), "newly decided wrong: {new:#?}");
+    for known in KNOWN {
+        let still = wrong.iter().any(|line| line.starts_with(known));
+        assert!(still, "decided right now: take `{known}` out of the list");
     }
     assert!(
         precision >= PRECISION && recall >= RECALL,

@@ -473,3 +473,132 @@ proptest! {
         prop_assert_eq!(read(&path), file);
     }
 }
+
+#[test]
+fn a_foreign_hook_behind_ours_stays() {
+    let sandbox = Sandbox::new();
+    let empty = "{\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"/x/bg-run\", \"args\": [\"hook\"]}]}, {\"matcher\": \"X\", \"hooks\": []}]}}";
+    let path = sandbox.write(SETTINGS, empty);
+    succeeds(&sandbox, &["uninstall"]);
+    let left: Value = serde_json::from_str(&read(&path)).unwrap();
+    assert_eq!(left["hooks"]["PreToolUse"][0]["matcher"], "X", "{left}");
+}
+
+#[test]
+fn in_a_folder_inside_the_project_the_project_s_file_is_meant() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/.git/HEAD", "");
+    let inside = sandbox.write("project/a/b/x", "");
+    let install = |words: &[&str]| {
+        let mut command = sandbox.command(BG_RUN);
+        command.args(words).current_dir(inside.parent().unwrap());
+        assert!(command.output().unwrap().status.success());
+    };
+    install(&["install", "--scope", "project"]);
+    assert!(sandbox.path("project/.claude/settings.json").is_file());
+    assert!(!sandbox.path("project/a/b/.claude").exists());
+    // With the home folder's own settings there, too.
+    install(&["uninstall", "--scope", "project"]);
+    assert!(!sandbox.path("project/.claude/settings.json").exists());
+}
+
+#[test]
+fn installs_and_uninstalls_of_many_files_at_once_all_succeed() {
+    let sandbox = Sandbox::new();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                let folder = sandbox.path(&format!("client-{thread}"));
+                for word in ["install", "uninstall"].repeat(20) {
+                    let mut command = sandbox.command(BG_RUN);
+                    command.arg(word).env("CLAUDE_CONFIG_DIR", &folder);
+                    let output = command.output().unwrap();
+                    assert!(output.status.success(), "{word}: {output:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_registration_of_ours_is_known_however_it_is_written() {
+    for hook in [
+        r#"{"type": "command", "command": "/a/bg-run", "args": ["hook"]}"#,
+        r#"{"type": "command", "command": "\"/a b/bg-run\" hook"}"#,
+        r#"{"type": "command", "command": "$HOME/.cargo/bin/bg-run hook 2>/dev/null || true"}"#,
+        r#"{"type": "command", "command": "/mnt/c/bin/bg-run.exe hook"}"#,
+        r#"{"type": "command", "command": "exec bg-run hook"}"#,
+    ] {
+        let sandbox = Sandbox::new();
+        let text =
+            format!(r#"{{"hooks": {{"PreToolUse": [{{"matcher": "Bash", "hooks": [{hook}]}}]}}}}"#);
+        let path = sandbox.write(SETTINGS, &text);
+        succeeds(&sandbox, &["install"]);
+        assert_eq!(registrations(&read(&path)), 2, "{hook}: {}", read(&path));
+    }
+    let sandbox = Sandbox::new();
+    let foreign = r#"{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "notify bg-run-done"}]}]}}"#;
+    let path = sandbox.write(SETTINGS, foreign);
+    succeeds(&sandbox, &["install"]);
+    assert!(read(&path).contains("notify bg-run-done"));
+}
+
+#[test]
+fn a_binary_of_another_name_is_registered_once() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.path("bin/my-hook");
+    fs::copy(BG_RUN, &other).unwrap();
+    for _ in 0..2 {
+        let output = sandbox
+            .command(other.to_str().unwrap())
+            .arg("install")
+            .output();
+        assert!(output.unwrap().status.success());
+    }
+    let text = read(&sandbox.path(SETTINGS));
+    assert_eq!(text.matches("my-hook").count(), 2, "{text}");
+    let output = sandbox
+        .command(other.to_str().unwrap())
+        .arg("uninstall")
+        .output();
+    assert!(output.unwrap().status.success());
+    assert!(!sandbox.path(SETTINGS).exists());
+}
+
+#[test]
+fn what_is_no_ordinary_file_is_refused_and_stays() {
+    let sandbox = Sandbox::new();
+    let settings = sandbox.path(SETTINGS);
+    let fifo = sandbox.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    symlink(&fifo, &settings).unwrap();
+    let output = sandbox.bg_run(&["install"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("not a regular file"), "{error}");
+    assert!(fs::symlink_metadata(&settings).unwrap().is_symlink());
+
+    // A link into dotfiles that aren't there yet leads to the file that is made.
+    fs::remove_file(&settings).unwrap();
+    let dotfile = sandbox.path("dotfiles/claude.json");
+    fs::create_dir(dotfile.parent().unwrap()).unwrap();
+    symlink(&dotfile, &settings).unwrap();
+    succeeds(&sandbox, &["install"]);
+    assert!(fs::symlink_metadata(&settings).unwrap().is_symlink());
+    assert_eq!(registrations(&read(&dotfile)), 2);
+}
+
+#[test]
+fn a_temporary_file_of_a_killed_install_goes_with_the_next() {
+    let sandbox = Sandbox::new();
+    sandbox.write(SETTINGS, "{}\n");
+    sandbox.write("home/.claude/.settings.json.bg-run", "half");
+    succeeds(&sandbox, &["install"]);
+    let left: Vec<_> = fs::read_dir(sandbox.home().join(".claude"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["settings.json"]);
+}

@@ -90,7 +90,7 @@ fn test(command: &str) -> Result<ExitCode> {
         .filter(|simple| !simple.words.is_empty())
     {
         let words: Vec<&str> = simple.words.iter().map(|word| word.raw.as_str()).collect();
-        let views = Views::of(simple);
+        let views = Views::of(simple, &configuration.rules.wrappers);
         let said = match configuration.rules.winner(&views) {
             None => "no rule".to_owned(),
             Some((rule, view)) => format!(

@@ -56,7 +56,7 @@ impl Findings {
             .iter()
             .any(|command| command.program().as_deref() == Some("wait"));
         for (index, command) in script.simple_commands.iter().enumerate() {
-            let views = Views::of(command);
+            let views = Views::of(command, &rules.wrappers);
             let Some((rule, view)) = rules.winner(&views) else {
                 continue;
             };
@@ -64,6 +64,8 @@ impl Findings {
                 findings
                     .foreground
                     .get_or_insert_with(|| Found::by(rule, view));
+            } else if views.detached {
+                findings.short = Some("it detaches itself and returns at once");
             } else if command.place.asynchronous && !waits {
                 findings.short = Some("`&` sends the long command to the background already");
             } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {

@@ -121,6 +121,7 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         let surroundings = Surroundings {
             permissions: &(context.permissions)(),
             python_unbuffered: context.python_unbuffered,
+            wrappers: &rules.wrappers,
             tools: context.tools,
         };
         rewrite::rewrite(subject, &verdict.targets, surroundings)

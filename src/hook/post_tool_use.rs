@@ -1,7 +1,7 @@
 //! `PostToolUse`: the output of a call that went to the background is opened, and both the user and the model
 //! are told where it is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::messages::{self, Launch};
 use crate::claude::answer::Answer;
@@ -50,7 +50,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     note(command, &site, &task, own_log.clone());
     let files: Vec<PathBuf> = own_log.iter().chain(&output).cloned().collect();
     let shown = match files.first() {
-        Some(first) => show(input, &site, &config, first, &files),
+        Some(_) => show(input, &site, &config, &files),
         None => Shown::Not("its output file wasn't found".to_owned()),
     };
     Some(messages::launched(&Launch {
@@ -63,20 +63,17 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
 }
 
 /// Starts the opener for the first of `files` that is there, where the session may have one more.
-fn show(input: &Input, site: &CallSite, config: &Config, first: &Path, files: &[PathBuf]) -> Shown {
+fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> Shown {
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
         Err(why) => return Shown::Not(why.to_string()),
     };
-    if let Some(known) = viewer.known(&input.session_id, first, config) {
-        return known;
-    }
     let request = Request {
         files: files.to_vec(),
         session: input.session_id.clone(),
         project: site.project.clone(),
     };
-    viewer::show_detached(&viewer, &request).unwrap_or_else(|error| {
+    viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
         log::line(&format!("PostToolUse: {error:#}"));
         Shown::Not(error.to_string())
     })

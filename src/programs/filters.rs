@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::shell::SimpleCommand;
+use super::unwrap::Views;
 
 /// What the text tools of this machine are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ enum Means {
     Awk,
     /// As mawk has it.
     Mawk,
+    /// By itself, and so does what it runs.
+    Streams,
     /// Not at all: it waits for the end of its input, or nothing exact can be done.
     Not(&'static str),
 }
@@ -129,6 +131,9 @@ const FILTERS: &[Filter] = &[
     filter("head", Means::Not("shows nothing before it has all its lines, and then ends the command"), Unasked::Same, ""),
     filter("perl", Means::Not("decides itself when it prints"), Unasked::Same, ""),
     filter("ruby", Means::Not("decides itself when it prints"), Unasked::Same, ""),
+    // Set the buffers of the program inside.
+    filter("stdbuf", Means::Streams, Unasked::Same, ""),
+    filter("unbuffer", Means::Streams, Unasked::Same, ""),
     // Hold back what the program inside prints.
     filter("conda run", Means::Option("--no-capture-output"), Unasked::Same, "--no-capture-output --live-stream -s"),
     filter("mamba run", Means::Option("--no-capture-output"), Unasked::Same, "--no-capture-output --live-stream -s"),
@@ -137,9 +142,11 @@ const FILTERS: &[Filter] = &[
 /// What is to be done so that a command prints line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Streaming {
-    /// Put behind the word with this index.
-    pub(crate) behind: Option<usize>,
-    /// The words to put there; in front of the program where `behind` is `None`.
+    /// The index of the word that they go to.
+    pub(crate) at: usize,
+    /// They go behind that word, else in front of it.
+    pub(crate) behind: bool,
+    /// The words to put there.
     pub(crate) words: &'static str,
     /// The client runs the plain call by itself, and asks about the edited one.
     pub(crate) needs_permission: bool,
@@ -158,18 +165,35 @@ impl fmt::Display for HoldsBack {
     }
 }
 
-/// Whether `command` holds its output back, and what helps. `None`: it doesn't, or it is told not to already.
+/// Whether the command with these views holds its output back, and what helps. `None`: it doesn't, or it is told not to
+/// already. A wrapper is looked through as the rules do.
 pub(crate) fn streaming(
-    command: &SimpleCommand,
+    views: &Views,
     tools: &dyn Fn() -> Tools,
 ) -> Option<Result<Streaming, HoldsBack>> {
-    let words: Vec<String> = command.words.iter().map(crate::shell::Word::text).collect();
-    let program = command.program()?;
-    let found = FILTERS.iter().find(|filter| {
+    let mut in_reach = views.iter().filter_map(|view| Some((view, view.at?)));
+    let (found, words, at) = in_reach.find_map(|(view, at)| {
+        let words = view.full.words.as_slice();
+        Some((filter_of(words)?, words, at))
+    })?;
+    streaming_of(found, words, at, tools)
+}
+
+fn filter_of(words: &[String]) -> Option<&'static Filter> {
+    let program = words.first()?;
+    FILTERS.iter().find(|filter| {
         let (name, subcommand) = filter.name.split_once(' ').unwrap_or((filter.name, ""));
         name == program
             && (subcommand.is_empty() || words.get(1).is_some_and(|word| word == subcommand))
-    })?;
+    })
+}
+
+fn streaming_of(
+    found: &Filter,
+    words: &[String],
+    at: usize,
+    tools: &dyn Fn() -> Tools,
+) -> Option<Result<Streaming, HoldsBack>> {
     let last_name = found.name.split(' ').count() - 1;
     let arguments = words.get(last_name + 1..).unwrap_or_default();
     if arguments.iter().any(|word| is_among(found.already, word)) {
@@ -183,13 +207,15 @@ pub(crate) fn streaming(
     };
     let option = |words| {
         Some(Ok(Streaming {
-            behind: Some(last_name),
+            at: at + last_name,
+            behind: true,
             words,
             needs_permission: found.unasked == Unasked::OnlyPlain,
         }))
     };
     let tools = tools();
     match (found.means, tools.awk, tools.sed) {
+        (Means::Streams, ..) => None,
         (Means::Not(why), ..) => no(why),
         (Means::Option(words), ..) => option(words),
         (Means::Sed, _, Sed::Gnu) => option("-u"),
@@ -206,7 +232,8 @@ pub(crate) fn streaming(
             no("prints in blocks, and `stdbuf` isn't there")
         }
         (Means::Stdbuf | Means::Awk, ..) => Some(Ok(Streaming {
-            behind: None,
+            at,
+            behind: false,
             words: "stdbuf -oL",
             needs_permission: true,
         })),
@@ -234,12 +261,15 @@ mod tests {
     fn made_to_stream(source: &str, tools: Tools) -> String {
         let script = parse(source).expect(source);
         let command = &script.simple_commands[0];
-        match super::streaming(command, &|| tools) {
+        match super::streaming(&Views::of(command, &[]), &|| tools) {
             None => "streams".to_owned(),
             Some(Err(why)) => why.to_string(),
             Some(Ok(streaming)) => {
                 let mut words: Vec<&str> = command.words.iter().map(|w| w.raw.as_str()).collect();
-                words.insert(streaming.behind.map_or(0, |at| at + 1), streaming.words);
+                words.insert(
+                    streaming.at + usize::from(streaming.behind),
+                    streaming.words,
+                );
                 words.join(" ")
             }
         }
@@ -291,6 +321,12 @@ mod tests {
             (
                 "mamba run python a.py",
                 "mamba run --no-capture-output python a.py",
+            ),
+            ("timeout 60 grep x", "timeout 60 grep --line-buffered x"),
+            ("nice cut -c1", "nice stdbuf -oL cut -c1"),
+            (
+                "timeout 60 conda run -n x python a.py",
+                "timeout 60 conda run --no-capture-output -n x python a.py",
             ),
             ("tee log", "streams"),
             ("cat", "streams"),

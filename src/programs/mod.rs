@@ -1,6 +1,7 @@
 //! What is known of programs: which run another one, which hold their output back, which can run Python.
 
 mod filters;
+mod options;
 mod path;
 mod probe;
 mod table;
@@ -14,4 +15,5 @@ pub(crate) use path::{is_executable, own_path, product_of};
 pub(crate) use probe::text_tools;
 pub(crate) use table::{is_builtin, is_quick};
 pub use unwrap::{Line, View, Views};
+pub use wrappers::Wrapper;
 pub(crate) use wrappers::is_seen_through;

@@ -1,7 +1,6 @@
 //! Programs by what matters of them.
 
-use super::wrappers::interpreter_name;
-use crate::shell::base_name;
+use super::options::{interpreter_name, program_name};
 
 /// Programs that end at once: they are no reason for an edit where no rule names what is long.
 #[rustfmt::skip]
@@ -52,7 +51,7 @@ const NO_PYTHON: &[&str] = &[
 pub(super) fn can_run_python(words: &[String]) -> bool {
     words
         .first()
-        .is_none_or(|first| !NO_PYTHON.contains(&base_name(first)))
+        .is_none_or(|first| !NO_PYTHON.contains(&program_name(first)))
 }
 
 /// Programs written in Python that run long, besides the interpreter itself.
@@ -72,6 +71,6 @@ pub(super) fn is_python(words: &[String]) -> bool {
     let Some(first) = words.first() else {
         return false;
     };
-    let program = interpreter_name(base_name(first));
+    let program = interpreter_name(program_name(first));
     program == "python" || PYTHON_PROGRAMS.contains(&program)
 }

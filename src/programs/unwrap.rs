@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use super::options::{program_name, without_global_options};
 use super::table;
-use super::wrappers::{self, Inner, Wrapper};
-use crate::shell::{self, SimpleCommand, word::base_name};
+use super::wrappers::{self, Inner, Trait, Wrapper};
+use crate::shell::{self, SimpleCommand};
 
 /// How deep wrappers and shell texts are followed.
 const MAX_VIEWS: usize = 24;
@@ -20,7 +21,9 @@ pub struct View {
     /// The same with the program's folder, where one is written: `bin/dev`.
     pub with_folder: Option<Line>,
     /// The same without the program's global options: `make test` for `make -C dir test`.
-    pub plain: Option<Line>,
+    pub bare: Option<Line>,
+    /// The index of its first word among the command's words, where it is a tail of them.
+    pub at: Option<usize>,
 }
 
 /// A program and its arguments.
@@ -34,9 +37,13 @@ pub struct Line {
 
 /// All readings of a simple command, the outermost first.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a command"
+)]
 pub struct Views {
     /// Never empty for a command with a word.
-    pub views: Vec<View>,
+    all: Vec<View>,
     /// The shortest limit that a `timeout` among the wrappers sets.
     pub time_limit: Option<Duration>,
     /// The command stands in the body of a loop.
@@ -44,7 +51,9 @@ pub struct Views {
     /// The index of the Python interpreter among the command's words, where one is called.
     pub interpreter: Option<usize>,
     /// The first wrapper that keeps the environment from the program inside.
-    pub environment_ends: Option<&'static str>,
+    pub environment_ends: Option<String>,
+    /// A wrapper returns at once, and the program inside goes on by itself.
+    pub detached: bool,
     /// The innermost program is the Python interpreter, or written in Python.
     pub is_python: bool,
     /// Python can run in one of the innermost programs.
@@ -52,11 +61,11 @@ pub struct Views {
 }
 
 impl View {
-    fn new(words: &[String]) -> Self {
+    fn new(words: &[String], at: Option<usize>) -> Self {
         let mut named = words.to_vec();
         let mut with_folder = None;
         if let Some(first) = named.first_mut() {
-            let name = base_name(first).to_owned();
+            let name = program_name(first).to_owned();
             if name != *first {
                 with_folder = Some(Line::new(words.to_vec()));
             }
@@ -65,7 +74,8 @@ impl View {
         Self {
             full: Line::new(named),
             with_folder,
-            plain: wrappers::without_global_options(words).map(Line::new),
+            bare: without_global_options(words).map(Line::new),
+            at,
         }
     }
 
@@ -74,7 +84,7 @@ impl View {
         [&self.full]
             .into_iter()
             .chain(&self.with_folder)
-            .chain(&self.plain)
+            .chain(&self.bare)
     }
 }
 
@@ -92,38 +102,49 @@ impl Line {
 }
 
 impl Views {
-    /// The views of `command`; its assignments are no part of them.
-    pub fn of(command: &SimpleCommand) -> Self {
+    /// The views of `command`, seen through our wrappers and the user's `own`; its assignments are no part of them.
+    pub fn of(command: &SimpleCommand, own: &[Wrapper]) -> Self {
         let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
         let mut views = Self {
             in_loop: command.place.in_loop,
             ..Self::default()
         };
-        views.add(&words, Some(0));
+        views.add(own, &words, Some(0));
         views
     }
 
+    /// The readings, the outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = &View> {
+        self.all.iter()
+    }
+
     /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.
-    fn add(&mut self, words: &[String], at: Option<usize>) {
-        if words.is_empty() || self.views.len() >= MAX_VIEWS {
+    fn add(&mut self, own: &[Wrapper], words: &[String], at: Option<usize>) {
+        if words.is_empty() || self.all.len() >= MAX_VIEWS {
             return;
         }
-        self.views.push(View::new(words));
+        self.all.push(View::new(words, at));
         self.is_python |= table::is_python(words);
-        if let Some((wrapper, named)) = wrappers::find(words) {
-            self.environment_ends = self
-                .environment_ends
-                .or_else(|| wrappers::ends_environment(wrapper, words.get(named..)?));
-            if wrapper.name == "python" && !words.iter().take(1).any(|word| word.contains('$')) {
+        if let Some((wrapper, named)) = wrappers::find(own, words) {
+            let arguments = words.get(named..).unwrap_or_default();
+            if wrapper.ends_environment(arguments) {
+                let name = || wrapper.name().to_owned();
+                self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
+            }
+            self.detached |= wrapper.detaches(arguments);
+            if wrapper.has(Trait::Interpreter)
+                && !words.iter().take(1).any(|word| word.contains('$'))
+            {
                 self.interpreter = self.interpreter.or(at);
             }
             let rest = Rest {
-                words: words.get(named..).unwrap_or_default(),
+                words: arguments,
+                own,
                 at: at.map(|at| at + named),
             };
-            let before = self.views.len();
+            let before = self.all.len();
             self.unwrap(wrapper, rest);
-            if self.views.len() > before {
+            if self.all.len() > before {
                 return;
             }
         }
@@ -132,7 +153,7 @@ impl Views {
 
     fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
         let words = rest.words.get(skip..).unwrap_or_default();
-        self.add(words, rest.at.map(|at| at + skip));
+        self.add(rest.own, words, rest.at.map(|at| at + skip));
     }
 
     fn unwrap(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
@@ -146,32 +167,35 @@ impl Views {
                 let at = value_after(rest.words, &["-c", "--command"]);
                 self.add_from(rest, at.unwrap_or(rest.words.len()));
             }
-            Inner::Exec => self.exec(rest.words),
+            Inner::Exec => self.exec(rest),
             Inner::Script => self.script(wrapper, rest),
             Inner::ShellText => {
                 let at = skip_options(wrapper, rest.words) + wrapper.operands;
-                self.shell_text(&rest.words.get(at..).unwrap_or_default().join(" "));
+                self.shell_text(
+                    rest.own,
+                    &rest.words.get(at..).unwrap_or_default().join(" "),
+                );
             }
         }
     }
 
     fn words(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
         if let Some(text) = command_option(wrapper, rest.words) {
-            return self.shell_text(text);
+            return self.shell_text(rest.own, text);
         }
-        // `command -v` asks where a program is.
-        if wrapper.name == "command" && rest.words.first().is_some_and(|word| word.starts_with('-'))
+        if wrapper.has(Trait::NoOptions)
+            && rest.words.first().is_some_and(|word| word.starts_with('-'))
         {
             return;
         }
-        if wrapper.name == "uv run"
+        if wrapper.has(Trait::ModuleAfterM)
             && let Some(module) = value_after(rest.words, &["-m", "--module"])
             && module <= skip_options(wrapper, rest.words)
         {
             return self.add_from(rest, module);
         }
         let mut at = skip_options(wrapper, rest.words);
-        if matches!(wrapper.name, "timeout" | "gtimeout")
+        if wrapper.has(Trait::TimeLimit)
             && let Some(limit) = rest.words.get(at).and_then(|word| duration(word))
         {
             self.time_limit = Some(self.time_limit.map_or(limit, |other| other.min(limit)));
@@ -184,7 +208,7 @@ impl Views {
         self.add_from(rest, at);
     }
 
-    fn exec(&mut self, rest: &[String]) {
+    fn exec(&mut self, rest: Rest<'_>) {
         let starts = [
             "-exec",
             "-execdir",
@@ -195,8 +219,9 @@ impl Views {
             "--exec",
             "--exec-batch",
         ];
-        if let Some(at) = value_after(rest, &starts) {
+        if let Some(at) = value_after(rest.words, &starts) {
             let inner = rest
+                .words
                 .get(at..)
                 .unwrap_or_default()
                 .iter()
@@ -204,15 +229,15 @@ impl Views {
             let inner: Vec<String> = inner.cloned().collect();
             match inner.first() {
                 // `git rebase -x 'make test'`
-                Some(text) if text.contains(' ') => self.shell_text(text),
-                _ => self.add(&inner, None),
+                Some(text) if text.contains(' ') => self.shell_text(rest.own, text),
+                _ => self.add(rest.own, &inner, None),
             }
         }
     }
 
     /// `python -m module args`, `bash -c 'text'`, `python script.py args`.
     fn script(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
-        let is_shell = matches!(wrapper.name, "bash" | "sh" | "zsh" | "dash");
+        let is_shell = wrapper.has(Trait::Shell);
         let mut at = 0;
         while let Some(word) = rest
             .words
@@ -221,10 +246,10 @@ impl Views {
         {
             let short = !word.starts_with("--");
             match word.as_str() {
-                "-m" if wrapper.name == "python" => return self.add_from(rest, at + 1),
+                "-m" if wrapper.has(Trait::Interpreter) => return self.add_from(rest, at + 1),
                 _ if is_shell && short && word.contains('c') => {
                     if let Some(text) = rest.words.get(at + 1) {
-                        self.shell_text(text);
+                        self.shell_text(rest.own, text);
                     }
                     return;
                 }
@@ -239,14 +264,14 @@ impl Views {
         self.add_from(rest, at);
     }
 
-    fn shell_text(&mut self, text: &str) {
+    fn shell_text(&mut self, own: &[Wrapper], text: &str) {
         let Ok(script) = shell::parse(text) else {
             return;
         };
         for command in &script.simple_commands {
             if !command.place.asynchronous {
                 let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
-                self.add(&words, None);
+                self.add(own, &words, None);
             }
         }
     }
@@ -256,6 +281,8 @@ impl Views {
 #[derive(Clone, Copy)]
 struct Rest<'a> {
     words: &'a [String],
+    /// The user's wrappers.
+    own: &'a [Wrapper],
     /// The index of the first among the command's words, where they are a tail of them.
     at: Option<usize>,
 }
@@ -281,12 +308,12 @@ fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
     at
 }
 
-/// `script -c 'text'`: the text after `-c` of the wrappers that have it.
+/// `script -c 'text'`: the text after the option of the wrappers that have one.
 fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
-    let takes_text = matches!(wrapper.name, "script" | "npx" | "npm exec" | "doppler run");
-    let at = value_after(rest, &["-c", "--call", "--command"])?;
-    let takes_text = takes_text && at <= skip_options(wrapper, rest);
-    takes_text.then(|| rest.get(at).map(String::as_str))?
+    let options: Vec<&str> = wrapper.text_options()?.split(' ').collect();
+    let at = value_after(rest, &options)?;
+    let is_in_front = at <= skip_options(wrapper, rest) || at == 1;
+    is_in_front.then(|| rest.get(at).map(String::as_str))?
 }
 
 /// The index of the word after the first of `names`.
@@ -319,11 +346,11 @@ mod tests {
 
     fn innermost(source: &str) -> String {
         let script = shell::parse(source).expect(source);
-        let views = Views::of(&script.simple_commands[0]);
+        let views = Views::of(&script.simple_commands[0], &[]);
         views
-            .views
+            .all
             .last()
-            .map(|view| view.plain.as_ref().unwrap_or(&view.full).text.clone())
+            .map(|view| view.bare.as_ref().unwrap_or(&view.full).text.clone())
             .unwrap_or_default()
     }
 
@@ -408,7 +435,7 @@ mod tests {
     fn a_timeout_gives_the_limit() {
         let limit = |source: &str| {
             let script = shell::parse(source).unwrap();
-            Views::of(&script.simple_commands[0]).time_limit
+            Views::of(&script.simple_commands[0], &[]).time_limit
         };
         assert_eq!(limit("timeout 20 pytest"), Some(Duration::from_secs(20)));
         assert_eq!(
@@ -428,6 +455,6 @@ mod tests {
     fn endless_wrapping_ends() {
         let source = format!("{}pytest", "nice ".repeat(5000));
         let script = shell::parse(&source).unwrap();
-        assert!(Views::of(&script.simple_commands[0]).views.len() <= MAX_VIEWS + 1);
+        assert!(Views::of(&script.simple_commands[0], &[]).all.len() <= MAX_VIEWS + 1);
     }
 }

@@ -1,12 +1,21 @@
 //! Programs that run another program, and how to find that other program among their arguments.
 //!
-//! A table: a new wrapper is a line. What isn't in it is taken as a program of its own.
+//! A table: a new wrapper is a line, and no code names one. What isn't in it is taken as a program of its own.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::options::{has_word, named_by};
 use Inner::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
+use Trait::{
+    Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, SeenThrough, Shell, TextAfter,
+    TimeLimit,
+};
 
 /// Where a wrapper's inner command is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inner {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Inner {
     /// The words after the options and operands.
     Words,
     /// The same, after `NAME=value` words.
@@ -23,16 +32,54 @@ pub(super) enum Inner {
     ShellText,
 }
 
+/// What else matters of a wrapper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trait {
+    /// Some client version sees through it when it compares a rule with a command (measured, 2.1.20 to 2.1.331, for
+    /// `timeout`, `time`, `nice`, `nohup` and `stdbuf`; the others to be on the safe side). A rule that begins with it
+    /// matches the command only as it stands.
+    SeenThrough,
+    /// Its first operand is a duration that it ends the program after.
+    TimeLimit,
+    /// Shell text stands behind one of these options, one space between them.
+    TextAfter(&'static str),
+    /// With an option in front it asks about a program and runs none: `command -v`.
+    NoOptions,
+    /// `-m` names a Python module to run.
+    ModuleAfterM,
+    /// It is the Python interpreter.
+    Interpreter,
+    /// It is a shell: `-c` is followed by text, `-n` runs nothing.
+    Shell,
+    /// When its environment doesn't get to the program inside.
+    Environment(Ends),
+    /// With one of these options, one space between, it returns at once and the program goes on by itself; with none in
+    /// the list always.
+    Detaches(&'static str),
+}
+
+/// When the environment of a wrapper ends at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    Always,
+    /// With one of these options, one space between.
+    With(&'static str),
+    /// Without all of these options.
+    Without(&'static str),
+}
+
 /// One line of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wrapper {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Wrapper {
     /// Program and subcommands, one space between.
-    pub(super) name: &'static str,
+    name: Cow<'static, str>,
     /// Options that take the next word as their value, one space between.
-    pub(super) values: &'static str,
+    values: Cow<'static, str>,
     /// How many words follow the options before the inner command.
     pub(super) operands: usize,
     pub(super) inner: Inner,
+    #[serde(skip)]
+    traits: &'static [Trait],
 }
 
 const fn wrapper(
@@ -42,38 +89,39 @@ const fn wrapper(
     inner: Inner,
 ) -> Wrapper {
     Wrapper {
-        name,
-        values,
+        name: Cow::Borrowed(name),
+        values: Cow::Borrowed(values),
         operands,
         inner,
+        traits: &[],
     }
 }
 
 #[rustfmt::skip]
 const WRAPPERS: &[Wrapper] = &[
     // Scheduling, limits, environment.
-    wrapper("timeout", "-k --kill-after -s --signal", 1, Words),
-    wrapper("gtimeout", "-k --kill-after -s --signal", 1, Words),
-    wrapper("time", "-f --format -o --output", 0, Words),
-    wrapper("nice", "-n --adjustment", 0, Words),
-    wrapper("ionice", "-c --class -n --classdata", 0, Words),
-    wrapper("chrt", "-T -P -D", 1, Words),
-    wrapper("taskset", "", 1, Words),
-    wrapper("numactl", "-N -m -C -p -i -l", 0, Words),
-    wrapper("nohup", "", 0, Words),
-    wrapper("setsid", "", 0, Words),
-    wrapper("stdbuf", "-i -o -e --input --output --error", 0, Words),
-    wrapper("unbuffer", "", 0, Words),
-    wrapper("command", "", 0, Words),
-    wrapper("builtin", "", 0, Words),
-    wrapper("exec", "-a", 0, Words),
-    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments),
-    wrapper("sudo", "-u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t", 0, Assignments),
-    wrapper("doas", "-u -C", 0, Words),
+    wrapper("timeout", "-k --kill-after -s --signal", 1, Words).with(&[SeenThrough, TimeLimit]),
+    wrapper("gtimeout", "-k --kill-after -s --signal", 1, Words).with(&[SeenThrough, TimeLimit]),
+    wrapper("time", "-f --format -o --output", 0, Words).with(&[SeenThrough]),
+    wrapper("nice", "-n --adjustment", 0, Words).with(&[SeenThrough]),
+    wrapper("ionice", "-c --class -n --classdata", 0, Words).with(&[SeenThrough]),
+    wrapper("chrt", "-T -P -D", 1, Words).with(&[SeenThrough]),
+    wrapper("taskset", "", 1, Words).with(&[SeenThrough]),
+    wrapper("numactl", "-N -m -C -p -i -l", 0, Words).with(&[SeenThrough]),
+    wrapper("nohup", "", 0, Words).with(&[SeenThrough]),
+    wrapper("setsid", "", 0, Words).with(&[SeenThrough, Detaches("-f --fork")]),
+    wrapper("stdbuf", "-i -o -e --input --output --error", 0, Words).with(&[SeenThrough]),
+    wrapper("unbuffer", "", 0, Words).with(&[SeenThrough]),
+    wrapper("command", "", 0, Words).with(&[SeenThrough, NoOptions]),
+    wrapper("builtin", "", 0, Words).with(&[SeenThrough]),
+    wrapper("exec", "-a", 0, Words).with(&[SeenThrough]),
+    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments).with(&[SeenThrough, Environment(Ends::With("-i - --ignore-environment"))]),
+    wrapper("sudo", "-u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t", 0, Assignments).with(&[SeenThrough, Environment(Ends::Without("-E --preserve-env"))]),
+    wrapper("doas", "-u -C", 0, Words).with(&[SeenThrough, Environment(Ends::Always)]),
     wrapper("xvfb-run", "-n -e -f -p -s -w --server-num --server-args --error-file --auth-file --wait --xauth-protocol", 0, Words),
     wrapper("caffeinate", "-t -w", 0, Words),
     wrapper("systemd-inhibit", "--what --who --why --mode", 0, Words),
-    wrapper("systemd-run", "-u --unit -p --property -E --setenv --uid --gid --slice", 0, Words),
+    wrapper("systemd-run", "-u --unit -p --property -E --setenv --uid --gid --slice", 0, Words).with(&[Environment(Ends::Always), Detaches("")]),
     wrapper("flock", "-w --timeout -E", 1, Words),
     wrapper("chronic", "", 0, Words),
     wrapper("strace", "-e -o -p -s -u -E", 0, Words),
@@ -86,19 +134,24 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("dotenvx run", "-f --env-file -e", 0, Words),
     wrapper("direnv exec", "", 1, Words),
     wrapper("op run", "--env-file --account", 0, Words),
-    wrapper("doppler run", "-p -c --project --config --command", 0, Words),
+    wrapper("doppler run", "-p -c --project --config --command", 0, Words).with(&[TextAfter("-c --call --command")]),
     wrapper("infisical run", "--env --path --projectId", 0, Words),
     wrapper("aws-vault exec", "-d --duration", 1, Words),
     wrapper("mise exec", "-C", 0, AfterDashes),
     wrapper("mise x", "-C", 0, AfterDashes),
     wrapper("asdf exec", "", 0, Words),
     wrapper("devbox run", "-c --config -e --env", 0, Words),
-    wrapper("nix develop", "", 0, AfterCommand),
+    wrapper("nix develop", "", 0, AfterCommand).with(&[Environment(Ends::With("-i --ignore-environment"))]),
     wrapper("nix shell", "", 0, AfterCommand),
-    wrapper("nix-shell", "-p -A -E --packages", 0, Words),
-    wrapper("script", "-c --command", 0, Words),
+    wrapper("nix-shell", "-p -A -E --packages", 0, Words).with(&[Environment(Ends::With("--pure"))]),
+    wrapper("script", "-c --command", 0, Words).with(&[TextAfter("-c --call --command")]),
+    wrapper("noglob", "", 0, Words).with(&[SeenThrough]),
+    wrapper("nocorrect", "", 0, Words),
+    wrapper("rtk", "", 0, Words),
+    wrapper("eval", "", 0, ShellText),
+    wrapper("daemonize", "-a -c -e -E -o -p -l -u", 0, Words).with(&[Detaches("")]),
     // Python.
-    wrapper("uv run", "--with --with-requirements --with-editable --extra --group --python -p --project --directory --env-file --package --index -m --module", 0, Words),
+    wrapper("uv run", "--with --with-requirements --with-editable --extra --group --python -p --project --directory --env-file --package --index -m --module", 0, Words).with(&[ModuleAfterM]),
     wrapper("uvx", "--with --from --python -p --index", 0, Words),
     wrapper("uv tool run", "--with --from --python -p", 0, Words),
     wrapper("pipx run", "--spec --python --pip-args", 0, Words),
@@ -118,9 +171,9 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("py-spy record", "-o -r -d -f --output --rate --duration --format", 0, Words),
     wrapper("memray run", "-o --output", 0, Words),
     // Node.
-    wrapper("npx", "-p --package -c --call", 0, Words),
-    wrapper("npm exec", "-p --package -c --call -w --workspace", 0, Words),
-    wrapper("npm x", "-p --package -c --call -w --workspace", 0, Words),
+    wrapper("npx", "-p --package -c --call", 0, Words).with(&[TextAfter("-c --call --command")]),
+    wrapper("npm exec", "-p --package -c --call -w --workspace", 0, Words).with(&[TextAfter("-c --call --command")]),
+    wrapper("npm x", "-p --package -c --call -w --workspace", 0, Words).with(&[TextAfter("-c --call --command")]),
     wrapper("pnpm exec", "--filter -F -C --dir", 0, Words),
     wrapper("pnpm dlx", "--package", 0, Words),
     wrapper("yarn exec", "", 0, Words),
@@ -140,35 +193,41 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("opam exec", "--switch", 0, Words),
     wrapper("rustup run", "", 1, Words),
     // Containers and other machines.
-    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file", 1, Words),
-    wrapper("docker compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words),
-    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file", 1, Words),
-    wrapper("docker-compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words),
-    wrapper("docker exec", "-e --env --env-file -w --workdir -u --user --detach-keys", 1, Words),
-    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --rm-after --add-host --cap-add --device", 1, Words),
-    wrapper("podman exec", "-e --env -w --workdir -u --user", 1, Words),
-    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir", 1, Words),
-    wrapper("kubectl exec", "-n --namespace -c --container", 0, AfterDashes),
-    wrapper("kubectl run", "-n --namespace --image", 0, AfterDashes),
-    wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes),
+    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("docker compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("docker-compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("docker exec", "-e --env --env-file -w --workdir -u --user --detach-keys", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --rm-after --add-host --cap-add --device", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("podman exec", "-e --env -w --workdir -u --user", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir", 1, Words).with(&[Environment(Ends::Always), Detaches("-d --detach")]),
+    wrapper("kubectl exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(Ends::Always)]),
+    wrapper("kubectl run", "-n --namespace --image", 0, AfterDashes).with(&[Environment(Ends::Always)]),
+    wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(Ends::Always)]),
     wrapper("apptainer exec", "-B --bind --env --pwd", 1, Words),
     wrapper("singularity exec", "-B --bind --env --pwd", 1, Words),
     wrapper("git bisect run", "", 0, Words),
     wrapper("watch", "-n --interval", 0, ShellText),
-    wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText),
+    wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText).with(&[Environment(Ends::Always), Detaches("-f")]),
     wrapper("salloc", "-N -n -t -p -c -G -A -J --nodes --ntasks --time --partition --gres --account", 0, Words),
-    wrapper("wsl", "-d --distribution -u --user", 0, Words),
+    wrapper("wsl", "-d --distribution -u --user", 0, Words).with(&[Environment(Ends::Always)]),
     // One command for many inputs.
-    wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-lines --replace", 0, Words),
+    wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-lines --replace", 0, Words).with(&[SeenThrough]),
     wrapper("parallel", "-j --jobs -a --arg-file -N -n --delay --timeout --joblog --results -S", 0, Words),
     wrapper("find", "", 0, Exec),
     wrapper("fd", "", 0, Exec),
     // Interpreters.
-    wrapper("python", "-W -X --check-hash-based-pycs", 0, Script),
-    wrapper("bash", "-o -O +o +O --rcfile --init-file", 0, Script),
-    wrapper("sh", "-o +o", 0, Script),
-    wrapper("zsh", "-o +o", 0, Script),
-    wrapper("dash", "-o +o", 0, Script),
+    wrapper("python", "-W -X --check-hash-based-pycs", 0, Script).with(&[Interpreter, Environment(Ends::With("-E -I"))]),
+    wrapper("bash", "-o -O +o +O --rcfile --init-file", 0, Script).with(&[Shell]),
+    wrapper("sh", "-o +o", 0, Script).with(&[Shell]),
+    wrapper("zsh", "-o +o", 0, Script).with(&[Shell]),
+    wrapper("dash", "-o +o", 0, Script).with(&[Shell]),
+    wrapper("fish", "-C --init-command -d -o", 0, Script).with(&[Shell]),
+    wrapper("ksh", "-o +o", 0, Script).with(&[Shell]),
+    wrapper("ash", "-o +o", 0, Script).with(&[Shell]),
+    wrapper("pwsh", "-ExecutionPolicy -WorkingDirectory -ConfigurationName -ep", 0, Words).with(&[TextAfter("-c -Command -command")]),
+    wrapper("powershell", "-ExecutionPolicy -WorkingDirectory -ep", 0, Words).with(&[TextAfter("-c -Command -command")]),
+    wrapper("cmd", "", 0, Words).with(&[TextAfter("/c /C /k /K")]),
     wrapper("node", "-r --require --import --loader --env-file -C --conditions", 0, Script),
     wrapper("tsx", "--tsconfig", 0, Script),
     wrapper("ts-node", "-P --project -r --require", 0, Script),
@@ -185,233 +244,99 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper(".", "", 0, Script),
 ];
 
-/// Options before the subcommand that take the next word: `make -C dir test` means `make test`.
-#[rustfmt::skip]
-const GLOBAL_OPTIONS: &[(&str, &str)] = &[
-    ("make", "-C --directory -f --file -I -W -o"),
-    ("gmake", "-C --directory -f --file -I -W -o"),
-    ("ninja", "-C -f -l -k -d -w"),
-    ("npm", "--prefix -C -w --workspace"),
-    ("pnpm", "-C --dir --filter -F"),
-    ("yarn", "--cwd"),
-    ("bun", "--cwd"),
-    ("git", "-C -c --git-dir --work-tree"),
-    ("cargo", "--config -Z -C --color --manifest-path"),
-    ("go", "-C"),
-    ("docker", "-H --host -c --context --config -l --log-level"),
-    ("docker compose", "-f --file -p --project-name --profile --env-file --project-directory"),
-    ("docker-compose", "-f --file -p --project-name --profile --env-file --project-directory"),
-    ("kubectl", "-n --namespace --context --kubeconfig"),
-    ("helm", "-n --namespace --kube-context --kubeconfig"),
-    ("terraform", ""),
-    ("aws", "--profile --region --output --endpoint-url"),
-    ("gcloud", "--project --account"),
-    ("uv", "--project --directory --config-file"),
-    ("poetry", "-C -P --directory --project"),
-    ("gradle", "-p --project-dir -b --build-file -g -I"),
-    ("gradlew", "-p --project-dir -b --build-file -g -I"),
-    ("mvn", "-f --file -pl --projects -s --settings -P --activate-profiles -T --threads"),
-    ("mvnw", "-f --file -pl --projects -s --settings -P --activate-profiles -T --threads"),
-    ("just", "-f --justfile -d --working-directory"),
-    ("task", "-d --dir -t --taskfile"),
-    ("bazel", ""),
-    ("turbo", "--cwd"),
-    ("nx", ""),
-    ("dotnet", ""),
-    ("rake", "-f --rakefile -C --directory"),
-    ("composer", "-d --working-dir"),
-    ("flutter", "-d --device-id"),
-    ("celery", "-A --app -b --broker --workdir"),
-    ("flask", "-A --app -e --env-file"),
-    ("airflow", ""),
-    ("dbt", "--project-dir --profiles-dir --profile --target"),
-    ("vagrant", ""),
-    ("nix", ""),
-    ("stack", "--stack-yaml --resolver"),
-    ("swift", "--package-path"),
-    ("conda", ""),
-    ("gsutil", "-o -h"),
-    ("rails", ""),
-    ("dotenv", "-f --file -q -e --export"),
-];
+impl Wrapper {
+    /// One that a user adds: the program that it runs follows its options and `operands` words more.
+    pub(crate) fn of_user(name: String, values: &[String], operands: usize) -> Self {
+        Self {
+            name: name.into(),
+            values: values.join(" ").into(),
+            operands,
+            inner: Words,
+            traits: &[],
+        }
+    }
 
-/// When the environment of a wrapper doesn't get to the program inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
-    Always,
-    /// With one of these options, one space between.
-    With(&'static str),
-    /// Without all of these options.
-    Without(&'static str),
+    const fn with(mut self, traits: &'static [Trait]) -> Self {
+        self.traits = traits;
+        self
+    }
+
+    /// Program and subcommands, one space between.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the option `word` takes the next word as its value.
+    pub(super) fn takes_value(&self, word: &str) -> bool {
+        has_word(&self.values, word)
+    }
+
+    pub(super) fn has(&self, wanted: Trait) -> bool {
+        self.traits.contains(&wanted)
+    }
+
+    /// The options that shell text stands behind.
+    pub(super) fn text_options(&self) -> Option<&'static str> {
+        self.traits.iter().find_map(|found| match found {
+            TextAfter(options) => Some(*options),
+            _ => None,
+        })
+    }
+
+    /// Whether the environment ends at it. `rest`: the words after its name.
+    pub(super) fn ends_environment(&self, rest: &[String]) -> bool {
+        let mut options = options_of(rest);
+        self.traits.iter().any(|found| match found {
+            Environment(Ends::Always) => true,
+            Environment(Ends::With(list)) => options.any(|option| has_word(list, option)),
+            Environment(Ends::Without(list)) => !options.any(|option| has_word(list, option)),
+            _ => false,
+        })
+    }
+
+    /// Whether it returns at once and the program inside goes on by itself.
+    pub(super) fn detaches(&self, rest: &[String]) -> bool {
+        let with = |list: &str| {
+            list.is_empty()
+                || options_of(rest).any(|option| {
+                    let cluster = option
+                        .strip_prefix('-')
+                        .filter(|rest| !rest.starts_with('-'));
+                    list.split(' ').any(|wanted| {
+                        let letter = wanted.strip_prefix('-').filter(|rest| rest.len() == 1);
+                        wanted == option
+                            || letter.is_some_and(|letter| {
+                                cluster.is_some_and(|cluster| cluster.contains(letter))
+                            })
+                    })
+                })
+        };
+        self.traits
+            .iter()
+            .any(|found| matches!(found, Detaches(list) if with(list)))
+    }
 }
 
-#[rustfmt::skip]
-const ENVIRONMENT_ENDS: &[(&str, Ends)] = &[
-    ("env", Ends::With("-i - --ignore-environment")),
-    ("sudo", Ends::Without("-E --preserve-env")),
-    ("doas", Ends::Always),
-    ("docker compose run", Ends::Always),
-    ("docker compose exec", Ends::Always),
-    ("docker-compose run", Ends::Always),
-    ("docker-compose exec", Ends::Always),
-    ("docker exec", Ends::Always),
-    ("docker run", Ends::Always),
-    ("podman exec", Ends::Always),
-    ("podman run", Ends::Always),
-    ("kubectl exec", Ends::Always),
-    ("kubectl run", Ends::Always),
-    ("oc exec", Ends::Always),
-    ("ssh", Ends::Always),
-    ("wsl", Ends::Always),
-    ("systemd-run", Ends::Always),
-    ("nix develop", Ends::With("-i --ignore-environment")),
-    ("nix-shell", Ends::With("--pure")),
-    ("python", Ends::With("-E -I")),
-];
-
-/// The wrapper's name, where the environment ends at it. `rest`: the words after its name.
-pub(super) fn ends_environment(wrapper: &Wrapper, rest: &[String]) -> Option<&'static str> {
-    let (name, ends) = ENVIRONMENT_ENDS
-        .iter()
-        .find(|(name, _)| *name == wrapper.name)?;
+/// The options in front, without their values.
+fn options_of(rest: &[String]) -> impl Iterator<Item = &str> {
     let options = rest.iter().take_while(|word| word.starts_with('-'));
-    let mut options = options.map(|word| word.split('=').next().unwrap_or(word));
-    let ended = match ends {
-        Ends::Always => true,
-        Ends::With(list) => options.any(|option| has_word(list, option)),
-        Ends::Without(list) => !options.any(|option| has_word(list, option)),
-    };
-    ended.then_some(name)
+    options.map(|word| word.split('=').next().unwrap_or(word))
 }
-
-/// Wrappers that some client version sees through when it compares a rule with a command (measured, 2.1.20 to
-/// 2.1.331, for the first half; the others to be on the safe side). A rule that begins with one of them matches the
-/// command only as it stands.
-#[rustfmt::skip]
-const SEEN_THROUGH: &[&str] = &[
-    "timeout", "time", "nice", "nohup", "stdbuf",
-    "builtin", "chrt", "command", "doas", "env", "exec", "gtimeout", "ionice", "noglob", "numactl", "setsid", "sudo",
-    "taskset", "unbuffer", "xargs",
-];
 
 /// Whether some client version sees through `program`.
 pub(crate) fn is_seen_through(program: &str) -> bool {
-    SEEN_THROUGH.contains(&program)
+    let mut wrappers = WRAPPERS.iter();
+    wrappers.any(|wrapper| wrapper.name == program && wrapper.has(SeenThrough))
 }
 
-fn has_word(list: &str, word: &str) -> bool {
-    !word.is_empty() && list.split(' ').any(|entry| entry == word)
-}
-
-impl Wrapper {
-    /// Whether the option `word` takes the next word as its value.
-    pub(super) fn takes_value(&self, word: &str) -> bool {
-        has_word(self.values, word)
-    }
-}
-
-/// The wrapper that `words` calls, and how many of the words name it.
-/// The longest name wins: `docker compose run` before `docker run`.
-pub(super) fn find(words: &[String]) -> Option<(&'static Wrapper, usize)> {
-    let program = interpreter_name(crate::shell::word::base_name(words.first()?));
-    WRAPPERS
-        .iter()
-        .filter_map(|wrapper| Some((wrapper, named_by(wrapper.name, program, words)?)))
+/// The wrapper that `words` calls, the user's before ours, and how many of the words name it. The longest name wins:
+/// `docker compose run` before `docker run`.
+pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrapper, usize)> {
+    let all: &'static [Wrapper] = WRAPPERS;
+    all.iter()
+        .chain(own)
+        .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, words)?)))
         .max_by_key(|(wrapper, _)| wrapper.name.split(' ').count())
-}
-
-/// `python` for `python3.12`, `pypy3` and `$PYTHON`, else the name itself.
-pub(super) fn interpreter_name(program: &str) -> &str {
-    // `$PYTHON`, `${PY}`, `$(which python3)`
-    if program.starts_with('$') && program.to_ascii_lowercase().contains("py") {
-        return "python";
-    }
-    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    match bare {
-        "python" | "pypy" | "pythonw" => "python",
-        _ => program,
-    }
-}
-
-/// How many of `words` it takes to spell `name`, global options between its parts allowed.
-fn named_by(name: &str, program: &str, words: &[String]) -> Option<usize> {
-    let mut parts = name.split(' ');
-    if parts.next()? != program {
-        return None;
-    }
-    let mut said = program.to_owned();
-    let mut at = 1;
-    for part in parts {
-        at = skip_global_options(&said, words, at);
-        if words.get(at)? != part {
-            return None;
-        }
-        said = format!("{said} {part}");
-        at += 1;
-    }
-    Some(at)
-}
-
-/// The index of the first word from `at` on that isn't a global option of `program` or its value.
-fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize {
-    let Some((_, values)) = GLOBAL_OPTIONS.iter().find(|(name, _)| *name == program) else {
-        return at;
-    };
-    while let Some(word) = words.get(at) {
-        let toolchain = program == "cargo" && word.starts_with('+');
-        if !toolchain && (!word.starts_with('-') || word == "-" || word == "--") {
-            break;
-        }
-        at += if has_word(values, word) { 2 } else { 1 };
-    }
-    at
-}
-
-/// The words without the program's global options, where there are any: `npm --prefix web run build` gives
-/// `npm run build`.
-pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
-    let program = crate::shell::word::base_name(words.first()?);
-    if interpreter_name(program) == "python" {
-        return without_interpreter_options(program, words);
-    }
-    let mut kept = vec![program.to_owned()];
-    let mut said = program.to_owned();
-    let mut at = 1;
-    let mut skipped = false;
-    loop {
-        let next = skip_global_options(&said, words, at);
-        skipped |= next > at;
-        at = next;
-        let Some(word) = words.get(at) else { break };
-        said = format!("{said} {word}");
-        if !GLOBAL_OPTIONS.iter().any(|(name, _)| *name == said) {
-            break;
-        }
-        kept.push(word.clone());
-        at += 1;
-    }
-    kept.extend(words.get(at..).unwrap_or_default().iter().cloned());
-    skipped.then_some(kept)
-}
-
-/// `python -m x` for `python -u -X dev -m x`.
-fn without_interpreter_options(program: &str, words: &[String]) -> Option<Vec<String>> {
-    let mut at = 1;
-    while let Some(word) = words.get(at) {
-        let changes_nothing = word.strip_prefix('-').is_some_and(|letters| {
-            !letters.is_empty()
-                && letters
-                    .bytes()
-                    .all(|letter| b"bBdEIiOPqRsSuvx".contains(&letter))
-        });
-        match word.as_str() {
-            "-W" | "-X" => at += 2,
-            _ if changes_nothing || word.starts_with("-W") || word.starts_with("-X") => at += 1,
-            _ => break,
-        }
-    }
-    let rest = words.get(at..).unwrap_or_default().iter().cloned();
-    (at > 1).then(|| std::iter::once(program.to_owned()).chain(rest).collect())
 }
 
 #[cfg(test)]
@@ -424,37 +349,36 @@ mod tests {
 
     #[test]
     fn the_longest_name_wins() {
-        let (wrapper, named) = find(&words("docker compose -f x.yml run --rm web pytest")).unwrap();
-        assert_eq!((wrapper.name, named), ("docker compose run", 5));
-        assert_eq!(find(&words("python3.12 x.py")).unwrap().0.name, "python");
-        assert_eq!(find(&words("$PYTHON x.py")).unwrap().0.name, "python");
-        assert!(find(&words("pytest -x")).is_none());
+        let found = |text: &str| {
+            let words = words(text);
+            find(&[], &words).map(|(wrapper, named)| (wrapper.name().to_owned(), named))
+        };
+        let compose = ("docker compose run".to_owned(), 5);
+        assert_eq!(
+            found("docker compose -f x.yml run --rm web pytest"),
+            Some(compose)
+        );
+        let python = Some(("python".to_owned(), 1));
+        assert_eq!(found("python3.12 x.py"), python);
+        assert_eq!(found("$PYTHON x.py"), python);
+        assert_eq!(found(".venv/Scripts/python.exe x.py"), python);
+        assert_eq!(found("pytest -x"), None);
     }
 
     #[test]
-    fn global_options_go() {
-        for (from, to) in [
-            ("make -C sub -j8 test", Some("make test")),
-            ("npm --prefix web run build", Some("npm run build")),
-            ("cargo +nightly test", Some("cargo test")),
-            ("docker compose -f a.yml up", Some("docker compose up")),
-            (
-                "docker --context x compose -f a.yml up",
-                Some("docker compose up"),
-            ),
-            ("go -C x test ./...", Some("go test ./...")),
-            (
-                "python -u -W ignore -X dev -m a.cli train",
-                Some("python -m a.cli train"),
-            ),
-            ("/usr/bin/python3 -uB x.py", Some("python3 x.py")),
-            ("python -c x", None),
-            ("python -m x", None),
-            ("cargo test", None),
-            ("pytest -x", None),
+    fn what_detaches_itself() {
+        for (text, detaches) in [
+            ("setsid -f npm run dev", true),
+            ("setsid --fork npm run dev", true),
+            ("setsid npm run dev", false),
+            ("ssh -fN host", true),
+            ("ssh -N host", false),
+            ("docker run --rm -d image", true),
+            ("systemd-run --user x", true),
         ] {
-            let stripped = without_global_options(&words(from)).map(|words| words.join(" "));
-            assert_eq!(stripped.as_deref(), to, "{from}");
+            let words = words(text);
+            let (wrapper, named) = find(&[], &words).unwrap();
+            assert_eq!(wrapper.detaches(&words[named..]), detaches, "{text}");
         }
     }
 }

@@ -11,6 +11,9 @@ pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &
     let Ok(after) = shell::parse(text) else {
         return false;
     };
+    if !edits.iter().all(|planned| has_a_place(subject, planned)) {
+        return false;
+    }
     let kept = subject.script.simple_commands.iter().filter(|command| {
         let start = command.start().unwrap_or_default();
         !edits.iter().any(|planned| {
@@ -22,6 +25,32 @@ pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &
         .map(|command| Shape::expected(command, edits))
         .collect();
     expected == Shape::all(&after)
+}
+
+/// Whether the edit goes to a place of its kind: an edit of a comment changes no command, and would pass for planned.
+fn has_a_place(subject: Subject<'_>, planned: &PlannedEdit) -> bool {
+    let span = planned.edit.span;
+    let script = subject.script;
+    let commands = script.simple_commands.iter();
+    let mut commands = commands.filter(|command| command.place.editable);
+    match planned.kind {
+        EditKind::DropTail => script.pipelines.iter().any(|pipeline| {
+            let mut stages = pipeline.stages.iter();
+            stages.any(|stage| stage.span.end == span.start)
+                && pipeline
+                    .stages
+                    .last()
+                    .is_some_and(|last| last.span.end == span.end)
+        }),
+        EditKind::TakeOutMarker => commands.any(|command| {
+            let mut assignments = command.assignments.iter();
+            assignments.any(|word| word.span.start == span.start && word.span.end < span.end)
+        }),
+        _ => commands.any(|command| {
+            let mut words = command.assignments.iter().chain(&command.words);
+            words.any(|word| [word.span.start, word.span.end].contains(&span.start))
+        }),
+    }
 }
 
 /// A simple command without the places of its parts.
@@ -80,3 +109,117 @@ fn is_taken_out(word: &Word, edits: &[PlannedEdit]) -> bool {
 
 /// The shape of `2>&1`.
 const JOINED: &str = "2>&1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{Edit, Span, apply};
+
+    fn planned(kind: EditKind, source: &str, at: &str, insert: &str) -> PlannedEdit {
+        let start = source.find(at).expect(at);
+        PlannedEdit {
+            kind,
+            edit: Edit::insertion(start, insert),
+        }
+    }
+
+    fn deletion(kind: EditKind, source: &str, gone: &str) -> PlannedEdit {
+        let start = source.find(gone).expect(gone);
+        let end = start + gone.len();
+        PlannedEdit {
+            kind,
+            edit: Edit::deletion(Span { start, end }),
+        }
+    }
+
+    fn holds(source: &str, edits: &[PlannedEdit]) -> bool {
+        let script = shell::parse(source).expect(source);
+        let subject = Subject {
+            source,
+            script: &script,
+            markers: &[],
+        };
+        let plain: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
+        let text = apply(source, &plain).expect(source);
+        is_as_planned(subject, edits, &text)
+    }
+
+    #[test]
+    fn good_plans_hold() {
+        use EditKind::{DropTail, JoinStderr, TakeOutMarker, UnbufferedVariable};
+        let source = "BG_RUN=on cd a && pytest -x | tail -5";
+        for edit in [
+            planned(UnbufferedVariable, source, "pytest", "PYTHONUNBUFFERED=1 "),
+            planned(JoinStderr, source, " | tail", " 2>&1"),
+            deletion(DropTail, source, " | tail -5"),
+            deletion(TakeOutMarker, source, "BG_RUN=on "),
+        ] {
+            assert!(holds(source, std::slice::from_ref(&edit)), "{edit:?}");
+        }
+    }
+
+    #[test]
+    fn bad_plans_do_not() {
+        use EditKind::{DropTail, JoinStderr, LineBuffered, TakeOutMarker, UnbufferedVariable};
+        const PREFIX: &str = "PYTHONUNBUFFERED=1 ";
+        for (source, edit) in [
+            // Inside a word, inside quotes.
+            (
+                "pytest -x",
+                planned(UnbufferedVariable, "pytest -x", "test", PREFIX),
+            ),
+            (
+                "echo 'a pytest'",
+                planned(UnbufferedVariable, "echo 'a pytest'", "pytest", PREFIX),
+            ),
+            (
+                "pytest 'a b'",
+                planned(JoinStderr, "pytest 'a b'", " b'", " 2>&1"),
+            ),
+            // Behind a comment, in a here-document, at the wrong command.
+            (
+                "pytest # x",
+                planned(JoinStderr, "pytest # x", " x", " 2>&1"),
+            ),
+            (
+                "pytest <<E\nx\nE",
+                planned(JoinStderr, "pytest <<E\nx\nE", "\nE", " 2>&1"),
+            ),
+            (
+                "a; pytest",
+                planned(LineBuffered, "a; pytest", "; pytest", ";--line-buffered"),
+            ),
+            // Another text than the kind says.
+            ("pytest", planned(JoinStderr, "pytest", "pytest", "rm x; ")),
+            (
+                "pytest",
+                planned(
+                    UnbufferedVariable,
+                    "pytest",
+                    "pytest",
+                    "PYTHONUNBUFFERED=1; ",
+                ),
+            ),
+            (
+                "pytest",
+                planned(UnbufferedVariable, "pytest", "pytest", "("),
+            ),
+            // More or less gone than was meant.
+            (
+                "a && pytest | tail -5",
+                deletion(DropTail, "a && pytest | tail -5", "&& pytest | tail -5"),
+            ),
+            (
+                "pytest | tail -5; b",
+                deletion(DropTail, "pytest | tail -5; b", " | tail -5; b"),
+            ),
+            ("pytest -x", deletion(TakeOutMarker, "pytest -x", "py")),
+            ("pytest -x", deletion(TakeOutMarker, "pytest -x", " -x")),
+        ] {
+            assert!(
+                !holds(source, std::slice::from_ref(&edit)),
+                "{source}: {edit:?}"
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@ use crate::programs::Views;
 use crate::shell::SimpleCommand;
 
 /// Where `-u` can go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     /// Behind the word with this index.
     At {
@@ -16,18 +16,19 @@ pub(super) enum Found {
     /// Nowhere, and the environment doesn't get past this wrapper.
     OutOfReach {
         /// Its name.
-        wrapper: &'static str,
+        wrapper: String,
     },
     /// Nowhere, and it isn't needed.
     Nothing,
 }
 
-/// Looks for the interpreter of `command`.
-pub(super) fn find(command: &SimpleCommand) -> Found {
-    let views = Views::of(command);
+/// Looks for the interpreter of `command`, whose views these are.
+pub(super) fn find(views: &Views, command: &SimpleCommand) -> Found {
     let Some(interpreter) = views.interpreter else {
-        return match views.environment_ends {
-            Some(wrapper) if views.is_python => Found::OutOfReach { wrapper },
+        return match &views.environment_ends {
+            Some(wrapper) if views.is_python => Found::OutOfReach {
+                wrapper: wrapper.clone(),
+            },
             _ => Found::Nothing,
         };
     };

@@ -216,6 +216,7 @@ mod tests {
         let surroundings = Surroundings {
             permissions: &permissions,
             python_unbuffered: false,
+            wrappers: &[],
             tools: &|| Tools::GNU,
         };
         rewrite(subject, &targets, surroundings)

@@ -1,5 +1,6 @@
 //! Which edits to make, and why others are left out.
 
+mod outcome;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -7,8 +8,8 @@ use std::collections::BTreeSet;
 use super::{EditKind, LeftOut, PlannedEdit, Subject};
 use super::{interpreter, tail};
 use crate::claude::permissions::{PermissionRules, UNBUFFERED};
-use crate::programs::{Tools, Views, is_seen_through};
-use crate::shell::{self, Edit, Redirection, SimpleCommand, Sink, base_name};
+use crate::programs::{Tools, Views, Wrapper};
+use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
 /// The variable that makes Python print at once.
 const VARIABLE: &str = "PYTHONUNBUFFERED";
@@ -23,6 +24,8 @@ pub struct Surroundings<'a> {
     pub permissions: &'a PermissionRules,
     /// `PYTHONUNBUFFERED` is in the environment already.
     pub python_unbuffered: bool,
+    /// The user's own wrappers.
+    pub wrappers: &'a [Wrapper],
     /// Gives the text tools of this machine; called only where one stands behind a pipe.
     pub tools: &'a dyn Fn() -> Tools,
 }
@@ -95,100 +98,11 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The source without markers, after the edits so far and `more`.
-    fn applied(&self, more: Option<&Edit>) -> Option<String> {
-        let markers = self.subject.markers.iter().copied().map(Edit::deletion);
-        let planned = self.edits.iter().map(|planned| planned.edit.clone());
-        let edits: Vec<Edit> = markers.chain(planned).chain(more.cloned()).collect();
-        Some(shell::apply(self.subject.source, &edits)?.trim().to_owned())
-    }
-
-    /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
-    /// deny, comments included, 2.1.20 to 2.1.331), that of a single command without its redirections.
-    fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
-        let rules = self.surroundings.permissions;
-        let is_unseen = more.kind == EditKind::JoinStderr && !self.has_several_parts();
-        if rules.count() == 0 || is_unseen {
-            return false;
-        }
-        let Some(after) = self.applied(Some(&more.edit)) else {
-            return true;
-        };
-        let first = self.subject.script.simple_commands.first();
-        let seen = match after.strip_prefix(UNBUFFERED) {
-            Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
-            _ => &after,
-        };
-        rules.gain(&self.whole, &after) || !rules.same_for_whole(&self.whole, seen)
-    }
-
-    /// Whether the source is more than one simple command and its redirections.
-    fn has_several_parts(&self) -> bool {
-        match self.subject.script.simple_commands.as_slice() {
-            [command] => !self.subject.source.trim().starts_with(self.text(command)),
-            _ => true,
-        }
-    }
-
-    /// Whether the client finds the command's own text behind a prefix of ours: nothing stands in front of its
-    /// program that the client would see through as well. Of what it sees through it compares all or nothing.
-    fn is_bare(&self, command: &SimpleCommand) -> bool {
-        let first = command.words.first();
-        let is_plain = |raw: &str| {
-            raw.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_./+-".contains(&byte))
-        };
-        first.is_some_and(|first| {
-            self.start_without_markers(command) == Some(first.span.start)
-                && is_plain(&first.raw)
-                && !is_seen_through(base_name(&first.raw))
-        })
-    }
-
     /// The command from its first assignment or word to its last word, as it stands in the source.
     fn text(&self, command: &SimpleCommand) -> &'a str {
         let span = self.start_without_markers(command).zip(command.words_end());
         span.map(|(start, end)| self.slice(start, end))
             .unwrap_or_default()
-    }
-
-    /// The text from `start` to `end`, inside one command, with the options put in so far and `more`.
-    fn edited(&self, start: usize, end: usize, more: Option<&Edit>) -> Option<String> {
-        let inside = |edit: &&Edit| edit.span.start >= start && edit.span.end <= end;
-        let planned = self.edits.iter().filter(|planned| {
-            use EditKind::{LineBuffered, Stdbuf, UnbufferedOption};
-            matches!(planned.kind, UnbufferedOption | LineBuffered | Stdbuf)
-        });
-        let edits: Vec<Edit> = planned
-            .map(|planned| &planned.edit)
-            .chain(more)
-            .filter(inside)
-            .map(|edit| edit.moved_back(start))
-            .collect();
-        shell::apply(self.slice(start, end), &edits)
-    }
-
-    /// Whether the client would decide about the command as before with `prefix` and `suffix` around it.
-    fn same_around(&self, command: &SimpleCommand, prefix: &str, suffix: &str) -> bool {
-        let rules = self.surroundings.permissions;
-        let (Some(start), Some(end)) = (self.start_without_markers(command), command.words_end())
-        else {
-            return false;
-        };
-        let Some(edited) = self.edited(start, end, None) else {
-            return false;
-        };
-        let before = self.slice(start, end);
-        let after = format!("{prefix}{edited}");
-        let seen_through = self.is_bare(command);
-        let texts = [
-            format!("{edited}{suffix}"),
-            format!("{after}{suffix}"),
-            after,
-        ];
-        let gained = texts.iter().any(|text| rules.gain(before, text));
-        let [.., after] = texts;
-        !gained && (prefix.is_empty() || seen_through || rules.same_for(before, &after))
     }
 
     fn drop_tail(&mut self, targets: &[usize]) {
@@ -247,7 +161,7 @@ impl<'a> Plan<'a> {
         if !command.place.editable {
             return self.leave(kind, "the command stands inside a substitution");
         }
-        if !Views::of(command).can_run_python {
+        if !Views::of(command, self.surroundings.wrappers).can_run_python {
             return;
         }
         if command.place.timed {
@@ -279,7 +193,10 @@ impl<'a> Plan<'a> {
 
     fn unbuffer_by_option(&mut self, command: &SimpleCommand) {
         let kind = EditKind::UnbufferedOption;
-        let interpreter = match interpreter::find(command) {
+        let interpreter = match interpreter::find(
+            &Views::of(command, self.surroundings.wrappers),
+            command,
+        ) {
             interpreter::Found::Nothing => return,
             interpreter::Found::OutOfReach { wrapper } => {
                 return self.leave(
@@ -306,28 +223,6 @@ impl<'a> Plan<'a> {
             return self.leave(kind, "a permission rule would no longer match");
         }
         self.add(kind, edit);
-    }
-
-    /// Whether the same rules match with `edit` behind the word `last` or in front of it. The client looks at a command
-    /// with some wrappers taken off, and which ones differs by version.
-    fn same_rules(&self, command: &SimpleCommand, last: usize, edit: &Edit) -> bool {
-        let Some(end) = command.words_end() else {
-            return false;
-        };
-        let starts = command
-            .words
-            .iter()
-            .take(last + 1)
-            .map(|word| word.span.start);
-        self.start_without_markers(command)
-            .into_iter()
-            .chain(starts)
-            .all(|start| {
-                self.edited(start, end, Some(edit)).is_some_and(|after| {
-                    let before = self.slice(start, end);
-                    self.surroundings.permissions.same_for(before, &after)
-                })
-            })
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {

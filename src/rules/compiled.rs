@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{Action, RuleEntry, RulesFile, Texts};
 use super::pattern::{Bytes, Pattern, Patterns, Text, Texts as OwnedTexts, borrowed};
 use super::problem::{Position, Problem, position};
+use crate::programs::Wrapper;
 
 /// A rules file with its expressions built, before it is laid over others: what a cache can keep.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -17,6 +18,7 @@ use super::problem::{Position, Problem, position};
 pub(crate) struct CompiledLayer {
     pub(super) rules: Vec<CompiledRule>,
     pub(super) off: Vec<(String, Position)>,
+    pub(super) wrappers: Vec<Wrapper>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,7 +96,17 @@ impl CompiledLayer {
             (name.into_inner(), position)
         });
         let off = off.collect();
-        (Self { rules, off }, problems)
+        let wrappers = file.wrappers.into_iter().map(|entry| {
+            let name = entry.name.into_inner();
+            Wrapper::of_user(name, &entry.options_with_value, entry.operands)
+        });
+        let wrappers = wrappers.collect();
+        let layer = Self {
+            rules,
+            off,
+            wrappers,
+        };
+        (layer, problems)
     }
 }
 

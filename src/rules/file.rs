@@ -23,6 +23,9 @@ pub(crate) struct RulesFile {
     /// In the order of the file.
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<RuleEntry>,
+    /// Programs that run another one.
+    #[serde(default, rename = "wrapper")]
+    pub(crate) wrappers: Vec<WrapperEntry>,
     /// Names of rules to switch off.
     #[serde(default)]
     pub(crate) off: Vec<Spanned<String>>,
@@ -44,6 +47,18 @@ pub(crate) struct RuleEntry {
     pub(crate) in_loop: Option<bool>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WrapperEntry {
+    pub(crate) name: Spanned<String>,
+    /// Its options that take the next word.
+    #[serde(default)]
+    pub(crate) options_with_value: Vec<String>,
+    /// How many words follow its options before the program.
+    #[serde(default)]
+    pub(crate) operands: usize,
+}
+
 /// One string, or a list of them.
 pub(crate) struct Texts(pub(crate) Vec<String>);
 
@@ -56,16 +71,31 @@ impl<'de> Deserialize<'de> for Texts {
                 f.write_str("a string or a list of strings")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![text.to_owned()]))
+                Ok(Texts(vec![joined(text)]))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
                 let mut texts = Vec::new();
-                while let Some(text) = seq.next_element()? {
-                    texts.push(text);
+                while let Some(text) = seq.next_element::<String>()? {
+                    texts.push(joined(&text));
                 }
                 Ok(Texts(texts))
             }
         }
         deserializer.deserialize_any(TextsVisitor)
     }
+}
+
+/// A text that is broken over lines, without the breaks and the blanks in front of each line.
+fn joined(text: &str) -> String {
+    let mut lines = text.split('\n');
+    let first = lines.next().unwrap_or_default();
+    let first = if text.contains('\n') {
+        first.trim_start()
+    } else {
+        first
+    };
+    [first]
+        .into_iter()
+        .chain(lines.map(str::trim_start))
+        .collect()
 }

@@ -1,11 +1,9 @@
 //! The files that rules come from, laid over each other: built-in, the user's, the project's.
 
-use std::path::Path;
-
 use super::compiled::{CompiledLayer, CompiledRule};
 use super::file::Action;
 use super::pattern::{Patterns, Text, Texts};
-use super::problem::Problem;
+use super::problem::{Origin, Problem};
 use super::rule::{Layer, Rule, Rules};
 
 /// The rules that are part of the program, in the format that users write.
@@ -26,6 +24,7 @@ impl Rules {
     pub fn built_in() -> Self {
         Self {
             all: built_in::RULES.to_vec(),
+            wrappers: Vec::new(),
         }
     }
 
@@ -48,7 +47,9 @@ impl Rules {
             return Ok(());
         }
         for problem in &mut problems {
-            problem.path = layer.path().map(Path::to_owned);
+            if let Some(path) = layer.path() {
+                problem.origin = Origin::File(path.to_owned());
+            }
         }
         Err(problems)
     }
@@ -74,6 +75,7 @@ impl Rules {
         }
         added.append(&mut next.all);
         next.all = added;
+        next.wrappers.extend(compiled.wrappers);
         for (name, position) in compiled.off {
             if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
@@ -189,6 +191,23 @@ mod tests {
         assert_eq!(of("rust").action, Action::Foreground);
         assert!(!of("rust").commands.is_empty());
         assert_eq!(rules.all[0].name, "mine");
+    }
+
+    #[test]
+    fn a_wrapper_of_the_user_is_seen_through() {
+        use crate::programs::Views;
+        let text = "[[wrapper]]\nname = 'our run'\noptions-with-value = ['--env']\noperands = 1\n";
+        let rules = user(text).unwrap();
+        for (command, moved) in [
+            ("our run --env x job pytest -x", true),
+            ("timeout 60 our run job pytest", true),
+            ("our run pytest", false),
+            ("our see job pytest", false),
+        ] {
+            let script = crate::shell::parse(command).unwrap();
+            let views = Views::of(&script.simple_commands[0], &rules.wrappers);
+            assert_eq!(rules.winner(&views).is_some(), moved, "{command}");
+        }
     }
 
     #[test]

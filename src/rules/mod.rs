@@ -13,5 +13,5 @@ pub(crate) use compiled::CompiledLayer;
 pub use file::Action;
 pub use layers::DEFAULT_RULES;
 pub use pattern::{Pattern, Patterns, Text, Texts};
-pub use problem::Problem;
+pub use problem::{Origin, Problem};
 pub use rule::{Layer, Rule, Rules};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// A fault in a rules file: what, where, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
-    /// The file; `None` for the built-in rules.
-    pub path: Option<PathBuf>,
+    /// Where it stands.
+    pub origin: Origin,
     /// Line and column, from 1.
     pub position: Option<(usize, usize)>,
     /// What is wrong, and the mend.
@@ -16,9 +16,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "{}", path.display())?,
-            None => f.write_str("built-in rules")?,
+        match &self.origin {
+            Origin::File(path) => write!(f, "{}", path.display())?,
+            Origin::Environment => f.write_str("the environment")?,
+            Origin::BuiltIn => f.write_str("built-in rules")?,
         }
         if let Some((line, column)) = self.position {
             write!(f, ":{line}:{column}")?;
@@ -30,7 +31,7 @@ impl fmt::Display for Problem {
 impl Problem {
     pub(super) fn at(position: Position, message: String) -> Self {
         Self {
-            path: None,
+            origin: Origin::BuiltIn,
             position: Some(position),
             message,
         }
@@ -39,11 +40,22 @@ impl Problem {
     /// A fault that the TOML parser found in `text`.
     pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         Self {
-            path: None,
+            origin: Origin::BuiltIn,
             position: error.span().map(|span| position(text, span.start)),
             message: error.message().to_owned(),
         }
     }
+}
+
+/// Where a fault stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In this file.
+    File(PathBuf),
+    /// In a variable.
+    Environment,
+    /// In the rules that are part of the program.
+    BuiltIn,
 }
 
 /// Line and column, from 1.

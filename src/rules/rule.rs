@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::Action;
 use super::pattern::{Patterns, Text, Texts};
-use crate::programs::{Line, View, Views};
+use crate::programs::{Line, View, Views, Wrapper};
 
 /// Where a rule comes from. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +105,8 @@ fn has_argument(line: &Line, wanted: &[Text]) -> bool {
 pub struct Rules {
     /// Those that are switched off, too.
     pub(super) all: Vec<Rule>,
+    /// The wrappers that the user and the project add.
+    pub wrappers: Vec<Wrapper>,
 }
 
 impl Rules {
@@ -122,7 +124,7 @@ impl Rules {
                 .iter()
                 .filter(|rule| rule.action == action && (views.in_loop || !rule.in_loop));
             let matching =
-                |rule: &'a Rule| Some((rule, views.views.iter().find(|view| rule.matches(view))?));
+                |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
             rules.find_map(matching)
         };
         let background = first(Action::Background)?;

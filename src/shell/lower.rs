@@ -1,9 +1,10 @@
 //! From the parser's tree to [`Script`]: flat, in byte spans, with what encloses each command worked out.
 
+mod command;
+
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
-use super::directory::{self, Move};
-use super::syntax::{OutputFile, Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
+use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
 use super::{ParseError, redirection};
 
 /// Lowers the nodes that the parser made of `source`.
@@ -352,119 +353,6 @@ impl Lowering<'_> {
         }
         if let Some(pipeline) = self.script.pipelines.get_mut(index) {
             pipeline.stages = stages;
-        }
-    }
-
-    fn simple_command(
-        &mut self,
-        assignments: &[Node],
-        words: &[Node],
-        redirects: &[Node],
-        scope: Scope,
-    ) {
-        let scope = scope.with_directory(self.directory);
-        let mut redirected = scope.place;
-        self.redirect(&mut redirected, redirects);
-        let command = SimpleCommand {
-            assignments: self.words(assignments, scope),
-            words: self.words(words, scope),
-            redirections: redirects.iter().filter_map(redirection::lower).collect(),
-            place: scope.place,
-            stdout: redirected.stdout,
-        };
-        let target = command.words.get(1).map(Word::text);
-        let moved = directory::move_of(&command, target.as_deref());
-        self.script.simple_commands.push(command);
-        for word in assignments.iter().chain(words) {
-            self.substitutions(word, self.span(word), scope);
-        }
-        for redirect in redirects {
-            if let NodeKind::Redirect { target, .. } = &redirect.kind {
-                self.substitutions(target, self.span(redirect), scope);
-            }
-        }
-        self.follow(moved);
-    }
-
-    fn follow(&mut self, moved: Move<'_>) {
-        self.directory = match moved {
-            Move::No => self.directory,
-            Move::Unknown => None,
-            Move::To(path) => {
-                let from = self
-                    .directory
-                    .and_then(|at| self.script.directories.get(at));
-                let from = from
-                    .map(String::as_str)
-                    .or(path.starts_with(['/', '~']).then_some(""));
-                from.map(|from| directory::join(from, path)).map(|to| {
-                    self.script.directories.push(to);
-                    self.script.directories.len() - 1
-                })
-            }
-        };
-    }
-
-    fn words(&mut self, nodes: &[Node], scope: Scope) -> Vec<Word> {
-        nodes.iter().map(|node| self.word(node, scope)).collect()
-    }
-
-    fn word(&mut self, node: &Node, scope: Scope) -> Word {
-        let value = match &node.kind {
-            NodeKind::Word { value, .. } => value.clone(),
-            _ => String::new(),
-        };
-        if !scope.place.editable {
-            return Word {
-                raw: value,
-                span: scope.holder,
-            };
-        }
-        let span = self.span(node);
-        match self.source.get(span.start..span.end) {
-            Some(raw) if !raw.is_empty() => Word {
-                raw: raw.to_owned(),
-                span,
-            },
-            _ => {
-                self.failed = true;
-                Word { raw: value, span }
-            }
-        }
-    }
-
-    /// Commands in `$(…)`, backquotes and `<(…)` of a word. Their spans count from somewhere else, so they
-    /// are looked at, never edited.
-    fn substitutions(&mut self, word: &Node, holder: Span, scope: Scope) {
-        let holder = if scope.place.editable {
-            holder
-        } else {
-            scope.holder
-        };
-        let NodeKind::Word { parts, .. } = &word.kind else {
-            return;
-        };
-        for part in parts {
-            if let NodeKind::CommandSubstitution { command, .. }
-            | NodeKind::ProcessSubstitution { command, .. } = &part.kind
-            {
-                let inner = Scope {
-                    holder,
-                    ..scope.with(in_substitution)
-                };
-                self.in_a_subshell(|this| this.node(command, inner));
-            }
-        }
-    }
-
-    fn span(&self, node: &Node) -> Span {
-        let byte = |character: usize| match &self.byte_of {
-            None => character,
-            Some(offsets) => offsets.get(character).copied().unwrap_or(usize::MAX),
-        };
-        Span {
-            start: byte(node.span.start),
-            end: byte(node.span.end),
         }
     }
 }

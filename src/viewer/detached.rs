@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
@@ -64,12 +64,25 @@ pub struct Request {
     pub project: PathBuf,
 }
 
-/// Starts a process of its own that shows a file, and waits for it only where the outcome is known at once.
+/// Claims a tab for the first of the files, starts a process of its own that shows one of them, and waits for it only
+/// where the outcome is known at once.
 ///
 /// # Errors
 ///
 /// When the process can't be started.
-pub fn show_detached(viewer: &Viewer, request: &Request) -> Result<Shown> {
+pub fn show_detached(viewer: &Viewer, config: &Config, request: &Request) -> Result<Shown> {
+    let Some(first) = request.files.first() else {
+        return Ok(Shown::Not("no file was named".to_owned()));
+    };
+    match tabs::claim(&request.session, first, config) {
+        Claim::Granted => {}
+        Claim::OpenAlready => return Ok(Shown::Already(viewer.name.clone())),
+        Claim::Refused(why) => return Ok(Shown::Not(why)),
+    }
+    start(viewer, request).inspect_err(|_| tabs::release(&request.session, first))
+}
+
+fn start(viewer: &Viewer, request: &Request) -> Result<Shown> {
     let program = programs::own_path()?;
     let mut command = Command::new(&program);
     command
@@ -121,11 +134,6 @@ pub fn open_detached(config: &Config, request: &Request) {
     };
     let mut why = String::from("no file was named");
     for file in &request.files {
-        match tabs::claim(&request.session, file, config) {
-            Claim::Granted => {}
-            Claim::OpenAlready => return answer(&Shown::Already(viewer.name)),
-            Claim::Refused(why) => return answer(&Shown::Not(why)),
-        }
         match viewer.show(file, &request.project) {
             Ok(place) => {
                 log::line(&format!("open: {} is open in {place}", file.display()));
@@ -133,25 +141,16 @@ pub fn open_detached(config: &Config, request: &Request) {
                 return nudge::until_the_end(file);
             }
             Err(error) => {
-                // The next task that writes there is told the truth.
-                tabs::release(&request.session, file);
                 why = format!("{error:#}");
                 log::line(&format!("open: {}: {why}", file.display()));
             }
         }
     }
-    answer(&Shown::Not(why));
-}
-
-impl Viewer {
-    /// What can be said of the file before it is opened; `None`: it may be. Nothing is noted.
-    pub fn known(&self, session: &str, file: &Path, config: &Config) -> Option<Shown> {
-        match tabs::would_be(session, file, config) {
-            Claim::Granted => None,
-            Claim::OpenAlready => Some(Shown::Already(self.name.clone())),
-            Claim::Refused(why) => Some(Shown::Not(why)),
-        }
+    // The next task that writes there is told the truth.
+    if let Some(first) = request.files.first() {
+        tabs::release(&request.session, first);
     }
+    answer(&Shown::Not(why));
 }
 
 /// Tells the hook, which may be gone, and lets go of it.

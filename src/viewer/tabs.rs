@@ -1,4 +1,5 @@
-//! Which files are open for a session: none twice, and only so many. The process that opens a file notes it.
+//! Which files are open for a session: none twice, and only so many. The hook claims a tab, so that the next call knows;
+//! the opener gives it back where nothing opened.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -23,11 +24,6 @@ fn folder_of(session: &str) -> Option<Folder> {
         .filter(|_| is_plain(session))?;
     all.clear_daily();
     all.make_inner(session).ok()
-}
-
-/// What [`claim`] would say; nothing is noted. Where that can't be found out, the file may be opened.
-pub(super) fn would_be(session: &str, file: &Path, config: &Config) -> Claim {
-    folder_of(session).map_or(Claim::Granted, |folder| state_of(&folder, file, config))
 }
 
 fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {

@@ -1,7 +1,7 @@
 //! Filters behind a pipe, made to print line by line.
 
 use super::Plan;
-use crate::programs::{Streaming, streaming};
+use crate::programs::{Streaming, Views, streaming};
 use crate::rewrite::EditKind;
 use crate::shell::{Edit, SimpleCommand, Sink};
 
@@ -19,7 +19,8 @@ impl Plan<'_> {
             if self.subject.script.functions.contains(&program) {
                 return;
             }
-            match streaming(command, self.surroundings.tools) {
+            let views = Views::of(command, self.surroundings.wrappers);
+            match streaming(&views, self.surroundings.tools) {
                 None => {}
                 Some(Ok(streaming)) => wanted.push((command, streaming)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),
@@ -32,16 +33,19 @@ impl Plan<'_> {
 
     fn stream_one(&mut self, command: &SimpleCommand, streaming: Streaming) {
         let words = streaming.words;
-        let (kind, at) = match streaming.behind {
-            Some(at) => (EditKind::LineBuffered, at),
-            None => (EditKind::Stdbuf, 0),
+        let kind = if streaming.behind {
+            EditKind::LineBuffered
+        } else {
+            EditKind::Stdbuf
         };
+        let at = streaming.at;
         let (Some(word), Some(end)) = (command.words.get(at), command.words_end()) else {
             return;
         };
-        let edit = match streaming.behind {
-            Some(_) => Edit::insertion(word.span.end, format!(" {words}")),
-            None => Edit::insertion(word.span.start, format!("{words} ")),
+        let edit = if streaming.behind {
+            Edit::insertion(word.span.end, format!(" {words}"))
+        } else {
+            Edit::insertion(word.span.start, format!("{words} "))
         };
         let program = command.program().unwrap_or_default();
         if !self.same_rules(command, at, &edit) {

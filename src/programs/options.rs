@@ -1,0 +1,232 @@
+//! Names of programs as they are written, and the options before a subcommand.
+
+use crate::shell::base_name;
+
+/// What Windows puts behind the name of a program.
+const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
+
+/// The program's own name: without its folder, what Windows puts behind it, and the version that a package runner takes
+/// (`npx jest@29`).
+pub(crate) fn program_name(word: &str) -> &str {
+    // A Windows path's folders, too; in a POSIX name a backslash is as good as never.
+    let name = base_name(word);
+    let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
+    let name = match name.rsplit_once('@') {
+        Some((name, version)) if !name.is_empty() && !version.is_empty() => name,
+        _ => name,
+    };
+    SUFFIXES
+        .iter()
+        .find_map(|suffix| {
+            let at = name.len().checked_sub(suffix.len()).filter(|at| *at > 0)?;
+            let (start, end) = (name.get(..at)?, name.get(at..)?);
+            end.eq_ignore_ascii_case(suffix).then_some(start)
+        })
+        .unwrap_or(name)
+}
+
+/// Whether `word` is one of those in `list`, one space between.
+pub(super) fn has_word(list: &str, word: &str) -> bool {
+    !word.is_empty() && list.split(' ').any(|entry| entry == word)
+}
+
+/// Options before the subcommand that take the next word: `make -C dir test` means `make test`.
+#[rustfmt::skip]
+const GLOBAL_OPTIONS: &[(&str, &str)] = &[
+    ("make", "-C --directory -f --file -I -W -o"),
+    ("gmake", "-C --directory -f --file -I -W -o"),
+    ("ninja", "-C -f -l -k -d -w"),
+    ("npm", "--prefix -C -w --workspace"),
+    ("pnpm", "-C --dir --filter -F"),
+    ("yarn", "--cwd"),
+    ("bun", "--cwd"),
+    ("git", "-C -c --git-dir --work-tree"),
+    ("cargo", "+ --config -Z -C --color --manifest-path"),
+    ("go", "-C"),
+    ("docker", "-H --host -c --context --config -l --log-level"),
+    ("docker compose", "-f --file -p --project-name --profile --env-file --project-directory"),
+    ("docker-compose", "-f --file -p --project-name --profile --env-file --project-directory"),
+    ("kubectl", "-n --namespace --context --kubeconfig"),
+    ("helm", "-n --namespace --kube-context --kubeconfig"),
+    ("terraform", ""),
+    ("aws", "--profile --region --output --endpoint-url"),
+    ("gcloud", "--project --account"),
+    ("uv", "--project --directory --config-file"),
+    ("poetry", "-C -P --directory --project"),
+    ("gradle", "-p --project-dir -b --build-file -g -I"),
+    ("gradlew", "-p --project-dir -b --build-file -g -I"),
+    ("mvn", "-f --file -pl --projects -s --settings -P --activate-profiles -T --threads"),
+    ("mvnw", "-f --file -pl --projects -s --settings -P --activate-profiles -T --threads"),
+    ("just", "-f --justfile -d --working-directory"),
+    ("task", "-d --dir -t --taskfile"),
+    ("bazel", ""),
+    ("turbo", "--cwd"),
+    ("nx", ""),
+    ("dotnet", ""),
+    ("rake", "-f --rakefile -C --directory"),
+    ("composer", "-d --working-dir"),
+    ("flutter", "-d --device-id"),
+    ("celery", "-A --app -b --broker --workdir"),
+    ("flask", "-A --app -e --env-file"),
+    ("airflow", ""),
+    ("dbt", "--project-dir --profiles-dir --profile --target"),
+    ("vagrant", ""),
+    ("nix", ""),
+    ("stack", "--stack-yaml --resolver"),
+    ("swift", "--package-path"),
+    ("conda", ""),
+    ("gsutil", "-o -h"),
+    ("rails", ""),
+    ("dotenv", "-f --file -q -e --export"),
+];
+
+/// `python` for `python3.12`, `pypy3` and `$PYTHON`, else the name itself.
+pub(super) fn interpreter_name(program: &str) -> &str {
+    // `$PYTHON`, `${PY}`, `$(which python3)`
+    if program.starts_with('$') && program.to_ascii_lowercase().contains("py") {
+        return "python";
+    }
+    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    match bare {
+        "python" | "pypy" | "pythonw" => "python",
+        _ => program,
+    }
+}
+
+/// How many of `words` it takes to spell `name`, global options between its parts allowed.
+pub(super) fn named_by(name: &str, words: &[String]) -> Option<usize> {
+    let program = interpreter_name(program_name(words.first()?));
+    let mut parts = name.split(' ');
+    if parts.next()? != program {
+        return None;
+    }
+    let mut said = program.to_owned();
+    let mut at = 1;
+    for part in parts {
+        at = skip_global_options(&said, words, at);
+        if words.get(at)? != part {
+            return None;
+        }
+        said = format!("{said} {part}");
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The index of the first word from `at` on that isn't a global option of `program` or its value.
+fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize {
+    let Some((_, values)) = GLOBAL_OPTIONS.iter().find(|(name, _)| *name == program) else {
+        return at;
+    };
+    while let Some(word) = words.get(at) {
+        let toolchain = has_word(values, "+") && word.starts_with('+');
+        if !toolchain && (!word.starts_with('-') || word == "-" || word == "--") {
+            break;
+        }
+        at += if has_word(values, word) { 2 } else { 1 };
+    }
+    at
+}
+
+/// The words without the program's global options, where there are any: `npm --prefix web run build` gives
+/// `npm run build`.
+pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
+    let program = program_name(words.first()?);
+    if interpreter_name(program) == "python" {
+        return without_interpreter_options(program, words);
+    }
+    let mut kept = vec![program.to_owned()];
+    let mut said = program.to_owned();
+    let mut at = 1;
+    let mut skipped = false;
+    loop {
+        let next = skip_global_options(&said, words, at);
+        skipped |= next > at;
+        at = next;
+        let Some(word) = words.get(at) else { break };
+        said = format!("{said} {word}");
+        if !GLOBAL_OPTIONS.iter().any(|(name, _)| *name == said) {
+            break;
+        }
+        kept.push(word.clone());
+        at += 1;
+    }
+    kept.extend(words.get(at..).unwrap_or_default().iter().cloned());
+    skipped.then_some(kept)
+}
+
+/// `python -m x` for `python -u -X dev -m x`.
+fn without_interpreter_options(program: &str, words: &[String]) -> Option<Vec<String>> {
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let changes_nothing = word.strip_prefix('-').is_some_and(|letters| {
+            !letters.is_empty()
+                && letters
+                    .bytes()
+                    .all(|letter| b"bBdEIiOPqRsSuvx".contains(&letter))
+        });
+        match word.as_str() {
+            "-W" | "-X" => at += 2,
+            _ if changes_nothing || word.starts_with("-W") || word.starts_with("-X") => at += 1,
+            _ => break,
+        }
+    }
+    let rest = words.get(at..).unwrap_or_default().iter().cloned();
+    (at > 1).then(|| std::iter::once(program.to_owned()).chain(rest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_name_is_what_it_is_however_it_is_dressed() {
+        for (word, name) in [
+            ("/usr/bin/pytest", "pytest"),
+            (".venv/Scripts/python.exe", "python"),
+            (".venv\\Scripts\\python.exe", "python"),
+            ("npm.cmd", "npm"),
+            ("./gradlew.bat", "gradlew"),
+            ("NPM.CMD", "NPM"),
+            ("jest@29", "jest"),
+            ("playwright@latest", "playwright"),
+            ("@angular/cli@17", "cli"),
+            ("@scope", "@scope"),
+            (".exe", ".exe"),
+            ("train.py", "train.py"),
+        ] {
+            assert_eq!(program_name(word), name, "{word}");
+        }
+    }
+
+    #[test]
+    fn global_options_go() {
+        for (from, to) in [
+            ("make -C sub -j8 test", Some("make test")),
+            ("npm --prefix web run build", Some("npm run build")),
+            ("cargo +nightly test", Some("cargo test")),
+            ("docker compose -f a.yml up", Some("docker compose up")),
+            (
+                "docker --context x compose -f a.yml up",
+                Some("docker compose up"),
+            ),
+            ("go -C x test ./...", Some("go test ./...")),
+            (
+                "python -u -W ignore -X dev -m a.cli train",
+                Some("python -m a.cli train"),
+            ),
+            ("/usr/bin/python3 -uB x.py", Some("python3 x.py")),
+            ("python -c x", None),
+            ("python -m x", None),
+            ("cargo test", None),
+            ("pytest -x", None),
+        ] {
+            let stripped = without_global_options(&words(from)).map(|words| words.join(" "));
+            assert_eq!(stripped.as_deref(), to, "{from}");
+        }
+    }
+}

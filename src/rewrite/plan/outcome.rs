@@ -1,0 +1,120 @@
+//! Whether the client would decide about the edited text as about the one that came.
+
+use super::Plan;
+use crate::claude::permissions::UNBUFFERED;
+use crate::programs::is_seen_through;
+use crate::rewrite::{EditKind, PlannedEdit};
+use crate::shell::{self, Edit, SimpleCommand, base_name};
+
+impl Plan<'_> {
+    /// The source without markers, after the edits so far and `more`.
+    pub(super) fn applied(&self, more: Option<&Edit>) -> Option<String> {
+        let markers = self.subject.markers.iter().copied().map(Edit::deletion);
+        let planned = self.edits.iter().map(|planned| planned.edit.clone());
+        let edits: Vec<Edit> = markers.chain(planned).chain(more.cloned()).collect();
+        Some(shell::apply(self.subject.source, &edits)?.trim().to_owned())
+    }
+
+    /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
+    /// deny, comments included, 2.1.20 to 2.1.331), that of a single command without its redirections.
+    pub(super) fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
+        let rules = self.surroundings.permissions;
+        let is_unseen = more.kind == EditKind::JoinStderr && !self.has_several_parts();
+        if rules.count() == 0 || is_unseen {
+            return false;
+        }
+        let Some(after) = self.applied(Some(&more.edit)) else {
+            return true;
+        };
+        let first = self.subject.script.simple_commands.first();
+        let seen = match after.strip_prefix(UNBUFFERED) {
+            Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
+            _ => &after,
+        };
+        rules.gain(&self.whole, &after) || !rules.same_for_whole(&self.whole, seen)
+    }
+
+    /// Whether the source is more than one simple command and its redirections.
+    pub(super) fn has_several_parts(&self) -> bool {
+        match self.subject.script.simple_commands.as_slice() {
+            [command] => !self.subject.source.trim().starts_with(self.text(command)),
+            _ => true,
+        }
+    }
+
+    /// Whether the client finds the command's own text behind a prefix of ours: nothing stands in front of its
+    /// program that the client would see through as well. Of what it sees through it compares all or nothing.
+    fn is_bare(&self, command: &SimpleCommand) -> bool {
+        let first = command.words.first();
+        let is_plain = |raw: &str| {
+            raw.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_./+-".contains(&byte))
+        };
+        first.is_some_and(|first| {
+            self.start_without_markers(command) == Some(first.span.start)
+                && is_plain(&first.raw)
+                && !is_seen_through(base_name(&first.raw))
+        })
+    }
+
+    /// The text from `start` to `end`, inside one command, with the options put in so far and `more`.
+    pub(super) fn edited(&self, start: usize, end: usize, more: Option<&Edit>) -> Option<String> {
+        let inside = |edit: &&Edit| edit.span.start >= start && edit.span.end <= end;
+        let planned = self.edits.iter().filter(|planned| {
+            use EditKind::{LineBuffered, Stdbuf, UnbufferedOption};
+            matches!(planned.kind, UnbufferedOption | LineBuffered | Stdbuf)
+        });
+        let edits: Vec<Edit> = planned
+            .map(|planned| &planned.edit)
+            .chain(more)
+            .filter(inside)
+            .map(|edit| edit.moved_back(start))
+            .collect();
+        shell::apply(self.slice(start, end), &edits)
+    }
+
+    /// Whether the client would decide about the command as before with `prefix` and `suffix` around it.
+    pub(super) fn same_around(&self, command: &SimpleCommand, prefix: &str, suffix: &str) -> bool {
+        let rules = self.surroundings.permissions;
+        let (Some(start), Some(end)) = (self.start_without_markers(command), command.words_end())
+        else {
+            return false;
+        };
+        let Some(edited) = self.edited(start, end, None) else {
+            return false;
+        };
+        let before = self.slice(start, end);
+        let after = format!("{prefix}{edited}");
+        let seen_through = self.is_bare(command);
+        let texts = [
+            format!("{edited}{suffix}"),
+            format!("{after}{suffix}"),
+            after,
+        ];
+        let gained = texts.iter().any(|text| rules.gain(before, text));
+        let [.., after] = texts;
+        !gained && (prefix.is_empty() || seen_through || rules.same_for(before, &after))
+    }
+
+    /// Whether the same rules match with `edit` behind the word `last` or in front of it. The client looks at a command
+    /// with some wrappers taken off, and which ones differs by version.
+    pub(super) fn same_rules(&self, command: &SimpleCommand, last: usize, edit: &Edit) -> bool {
+        let Some(end) = command.words_end() else {
+            return false;
+        };
+        let starts = command
+            .words
+            .iter()
+            .take(last + 1)
+            .map(|word| word.span.start);
+        self.start_without_markers(command)
+            .into_iter()
+            .chain(starts)
+            .all(|start| {
+                self.edited(start, end, Some(edit)).is_some_and(|after| {
+                    let before = self.slice(start, end);
+                    self.surroundings.permissions.same_for(before, &after)
+                })
+            })
+    }
+}
