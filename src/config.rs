@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::rules::cache::{self, FileState};
+use crate::rules::cache::{self, Built, FileState};
 use crate::rules::{CompiledLayer, Layer, Origin, Problem, Rules};
 
 /// What is done with a kind of session in which the client ends background tasks early.
@@ -97,12 +97,18 @@ pub struct Configuration {
     pub rules: Rules,
     /// Of the files that have one.
     pub problems: Vec<Problem>,
+    /// One of them wasn't reported before.
+    pub news: bool,
+    mode: Option<Mode>,
 }
 
 impl Configuration {
     /// Reads the settings, without the rules.
     pub fn settings(mode: Mode) -> Self {
-        let mut configuration = Self::default();
+        let mut configuration = Self {
+            mode: Some(mode),
+            ..Self::default()
+        };
         if let Some(path) = folders::config_file() {
             configuration.read_config(&path);
         }
@@ -110,11 +116,16 @@ impl Configuration {
         match environment::headless().as_deref() {
             Some("background") => configuration.config.headless = Treatment::Background,
             Some("leave") => configuration.config.headless = Treatment::Leave,
-            Some(other) => configuration.problems.push(Problem {
-                origin: Origin::Environment,
-                position: None,
-                message: format!("BG_RUN_HEADLESS is `{other}`; set it to `leave` or `background`"),
-            }),
+            Some(other) => {
+                configuration.news = true;
+                configuration.problems.push(Problem {
+                    origin: Origin::Environment,
+                    position: None,
+                    message: format!(
+                        "BG_RUN_HEADLESS is `{other}`; set it to `leave` or `background`"
+                    ),
+                });
+            }
             None => {}
         }
         configuration
@@ -134,57 +145,125 @@ impl Configuration {
         configuration
     }
 
+    /// With a fault, nothing of it counts, and nothing is done but said: it may have asked for a dry run.
     fn read_config(&mut self, path: &Path) {
-        let Some(text) = self.read(path) else { return };
-        match parse_config(&text) {
+        let Some((state, text)) = self.read(path, MAX_OWN) else {
+            return;
+        };
+        match text.and_then(|text| parse_config(&text)) {
             Ok(config) => self.config = config,
-            Err(fault) => self.problems.push(Problem {
-                origin: Origin::File(path.to_owned()),
-                ..fault
-            }),
+            Err(fault) => {
+                self.config.dry_run = true;
+                self.report(path, state.as_ref(), vec![fault]);
+            }
         }
     }
 
     fn add_layer(&mut self, layer: &Layer) {
         let Some(path) = layer.path() else { return };
+        let limit = match layer {
+            Layer::Project(_) => MAX_PROJECT,
+            Layer::User(_) | Layer::BuiltIn => MAX_OWN,
+        };
         let Ok(metadata) = fs::metadata(path) else {
             // Most often it isn't there; any other reason is a problem, which reading reports.
-            self.read(path);
+            if let Some((state, Err(fault))) = self.read(path, limit) {
+                self.report(path, state.as_ref(), vec![fault]);
+            }
             return;
         };
         let state = FileState::new(path, &metadata);
-        if let Some(compiled) = cache::load(&state)
-            && self.rules.add_compiled(compiled, layer).is_ok()
-        {
-            return;
-        }
-        let Some(text) = self.read(path) else { return };
-        match self.rules.add_layer(&text, layer) {
-            Ok(()) if self.config.dry_run => {}
-            Ok(()) => cache::store(state, CompiledLayer::new(&text).0),
-            Err(problems) => self.problems.extend(problems),
+        let built = cache::load(&state).unwrap_or_else(|| {
+            let built = match self.read(path, limit) {
+                None => Built::Layer(CompiledLayer::default()),
+                Some((_, Ok(text))) => built(&text),
+                Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
+            };
+            if self.config.dry_run {
+                return built;
+            }
+            cache::store(state.clone(), built);
+            // The next call reads it from there, and so does this one.
+            cache::load(&state).unwrap_or_else(|| match self.read(path, limit) {
+                Some((_, Ok(text))) => self::built(&text),
+                _ => Built::Layer(CompiledLayer::default()),
+            })
+        });
+        let problems = match built {
+            Built::Layer(compiled) => self.rules.add_compiled(compiled, layer).err(),
+            Built::Faulty(faults) => {
+                let faults = faults.into_iter().map(|(position, message)| Problem {
+                    origin: Origin::BuiltIn,
+                    position,
+                    message,
+                });
+                Some(faults.collect())
+            }
+        };
+        if let Some(problems) = problems {
+            self.report(path, Some(&state), problems);
         }
     }
 
-    /// `None` where there is no such file, or where it can't be read, which is a problem.
-    fn read(&mut self, path: &Path) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
+    fn report(&mut self, path: &Path, state: Option<&FileState>, problems: Vec<Problem>) {
+        let is_new = self.stores_nothing() || state.is_none_or(cache::claim_report);
+        self.news |= is_new;
+        self.problems
+            .extend(problems.into_iter().map(|problem| Problem {
+                origin: Origin::File(path.to_owned()),
+                ..problem
+            }));
+    }
+
+    /// In a dry run that was asked for.
+    fn stores_nothing(&self) -> bool {
+        self.mode == Some(Mode::Dry)
+    }
+
+    /// `None` where there is no such file.
+    fn read(
+        &self,
+        path: &Path,
+        limit: u64,
+    ) -> Option<(Option<FileState>, Result<String, Problem>)> {
+        let state = fs::metadata(path)
+            .ok()
+            .map(|metadata| FileState::new(path, &metadata));
+        match folders::read_regular(path, limit) {
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
                 None
             }
-            Err(error) => {
-                self.problems.push(Problem {
+            text => Some((
+                state,
+                text.map_err(|error| Problem {
                     origin: Origin::File(path.to_owned()),
                     position: None,
                     message: format!("can't be read: {error}"),
-                });
-                None
-            }
+                }),
+            )),
         }
     }
+}
+
+/// Of a rules file or `config.toml` of the user's own, in bytes.
+const MAX_OWN: u64 = 1024 * 1024;
+
+/// Of a project's rules file, which comes with a cloned repository.
+const MAX_PROJECT: u64 = 256 * 1024;
+
+fn built(text: &str) -> Built {
+    let (layer, problems) = CompiledLayer::new(text);
+    if problems.is_empty() {
+        return Built::Layer(layer);
+    }
+    let faults = problems.into_iter();
+    Built::Faulty(
+        faults
+            .map(|fault| (fault.position, fault.message))
+            .collect(),
+    )
 }
 
 fn parse_config(text: &str) -> Result<Config, Problem> {

@@ -197,6 +197,8 @@ fn settings_of(value: &str, folder: &Path) -> Option<Value> {
         return serde_json::from_str(value).ok();
     }
     settings::read(&folder.join(value))
+        .ok()
+        .filter(|settings| !settings.is_null())
 }
 
 /// A process, as far as the system tells.

@@ -21,7 +21,15 @@ pub fn open_outputs() -> Option<Vec<PathBuf>> {
 pub fn is_held(file: &Path) -> Option<bool> {
     let own = std::process::id().to_string();
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
-    let others = processes.filter(|entry| entry.file_name() != own.as_str());
+    // `self` and `thread-self` are this process, too.
+    let others = processes.filter(|entry| {
+        let name = entry.file_name();
+        let is_process = name
+            .to_string_lossy()
+            .bytes()
+            .all(|byte| byte.is_ascii_digit());
+        is_process && name != own.as_str()
+    });
     let mut descriptors = others
         .filter_map(|entry| std::fs::read_dir(entry.path().join("fd")).ok())
         .flat_map(std::iter::Iterator::flatten);

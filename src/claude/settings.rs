@@ -1,7 +1,7 @@
 //! Claude Code's settings files: where they are, and the permission rules in them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -48,14 +48,29 @@ fn managed(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The settings in the file at `path`; `None` where it is missing or no JSON.
-pub fn read(path: &Path) -> Option<Value> {
-    let text = fs::read_to_string(path).ok()?;
-    jsonc_parser::parse_to_serde_value::<Option<Value>>(
+/// Larger files aren't read, in bytes.
+const MAX_SIZE: u64 = 4 * 1024 * 1024;
+
+/// The settings in the file at `path`; `Null` where it is missing or no JSON, which the client takes for none.
+///
+/// # Errors
+///
+/// When there is something that can't be read: not a regular file, too large, not ours to read.
+pub fn read(path: &Path) -> io::Result<Value> {
+    let text = match folders::read_regular(path, MAX_SIZE) {
+        Ok(text) => text,
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Value::Null),
+                _ => Err(error),
+            };
+        }
+    };
+    let parsed = jsonc_parser::parse_to_serde_value::<Option<Value>>(
         &text,
         &jsonc_parser::ParseOptions::default(),
-    )
-    .ok()?
+    );
+    Ok(parsed.ok().flatten().unwrap_or_default())
 }
 
 /// The permission rules of all files for the project in `project`. One that is missing or no JSON adds none, as in the
@@ -68,8 +83,11 @@ pub fn permission_rules(project: &Path) -> PermissionRules {
 
 fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
     let mut rules = PermissionRules::default();
-    for settings in files.filter_map(|file| read(&file)) {
-        rules.add_settings(&settings);
+    for file in files {
+        match read(&file) {
+            Ok(settings) => rules.add_settings(&settings),
+            Err(error) => rules.may_be_more(format!("{} can't be read: {error}", file.display())),
+        }
     }
     rules
 }

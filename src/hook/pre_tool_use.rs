@@ -29,16 +29,29 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, &site, &configuration);
-    for problem in &configuration.problems {
-        log::line(&format!("settings: {problem}"));
+    let problem = configuration
+        .problems
+        .first()
+        .filter(|_| configuration.news);
+    if problem.is_some() {
+        for problem in &configuration.problems {
+            log::line(&format!("settings: {problem}"));
+        }
     }
     if !decision.changes(call) {
-        return None;
+        return problem
+            .filter(|_| once::claim("PreToolUse", &input.tool_use_id))
+            .map(|problem| Answer {
+                system_message: Some(messages::faulty_file(problem)),
+                ..Answer::default()
+            });
     }
-    let problem = configuration.problems.first();
     if configuration.config.dry_run {
         return Some(Answer {
-            system_message: Some(messages::would_do(&decision, problem)),
+            system_message: Some(messages::would_do(
+                &decision,
+                configuration.problems.first(),
+            )),
             ..Answer::default()
         });
     }

@@ -211,3 +211,21 @@ pub(super) fn wrong_shape(path: &Path, text: &str, keys: &[&str], expected: &str
         path.display()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, "{}").unwrap();
+        let file = SettingsFile::read(&path).unwrap();
+        fs::write(&path, "{\"a\": 1}").unwrap();
+        let error = file.replace(Some("{\"b\": 2}")).unwrap_err().to_string();
+        assert!(error.contains("changed meanwhile"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\": 1}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

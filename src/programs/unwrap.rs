@@ -13,6 +13,12 @@ use crate::shell::{self, SimpleCommand};
 /// How deep wrappers and shell texts are followed.
 const MAX_VIEWS: usize = 24;
 
+/// So many words of a command are looked at.
+const MAX_WORDS: usize = 1000;
+
+/// So much shell text inside a command is looked into, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// One reading of a simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -104,7 +110,8 @@ impl Line {
 impl Views {
     /// The views of `command`, seen through our wrappers and the user's `own`; its assignments are no part of them.
     pub fn of(command: &SimpleCommand, own: &[Wrapper]) -> Self {
-        let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
+        let words = command.words.iter().take(MAX_WORDS);
+        let words: Vec<String> = words.map(shell::Word::text).collect();
         let mut views = Self {
             in_loop: command.place.in_loop,
             ..Self::default()
@@ -265,6 +272,9 @@ impl Views {
     }
 
     fn shell_text(&mut self, own: &[Wrapper], text: &str) {
+        if text.len() > MAX_TEXT || self.all.len() >= MAX_VIEWS {
+            return;
+        }
         let Ok(script) = shell::parse(text) else {
             return;
         };

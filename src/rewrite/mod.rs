@@ -465,6 +465,12 @@ mod tests {
                 "python -m a:*",
                 "PYTHONUNBUFFERED=1 timeout 5 python -m a 2>&1",
             ),
+            // Contained in the second command still, but no longer the first.
+            (
+                "python -m a && python -m a",
+                "python -m a",
+                "PYTHONUNBUFFERED=1 python -m a 2>&1 && PYTHONUNBUFFERED=1 python -m a 2>&1",
+            ),
             (
                 "python -m a",
                 "python:*",

@@ -4,12 +4,21 @@
 //! them. The built-in ones are built with the program, the user's once per change of their file.
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense, sparse};
+use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
 /// Larger automata are slower to load than the expression is to compile.
 const MAX_BYTES: usize = 128 * 1024;
+
+/// What building one may take, in bytes: of the expression's states, and of the automaton before it is made sparse. They
+/// bound its time too, whatever the expression.
+const MAX_STATES: usize = 256 * 1024;
+const MAX_BUILDING: usize = 1024 * 1024;
+
+/// Longer expressions aren't read, in bytes.
+const MAX_SOURCE: usize = 8 * 1024;
 
 /// What is known of an expression before any text is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +37,9 @@ pub(crate) struct Automaton {
 ///
 /// The syntax error, as the `regex` crate words it.
 pub(crate) fn build(source: &str) -> Result<Automaton, String> {
+    if source.len() > MAX_SOURCE {
+        return Err(format!("it is longer than {MAX_SOURCE} bytes"));
+    }
     // The same syntax as the `regex` crate's, then bytes: classes such as `\w` mean their ASCII part.
     regex_syntax::parse(source).map_err(|error| error.to_string())?;
     let syntax = syntax::Config::new().unicode(false).utf8(false);
@@ -43,11 +55,17 @@ pub(crate) fn build(source: &str) -> Result<Automaton, String> {
     };
     let limits = dense::Config::new()
         .start_kind(start)
-        .dfa_size_limit(Some(8 * 1024 * 1024))
-        .determinize_size_limit(Some(8 * 1024 * 1024));
+        .dfa_size_limit(Some(MAX_BUILDING))
+        .determinize_size_limit(Some(MAX_BUILDING));
+    let states = thompson::Config::new().nfa_size_limit(Some(MAX_STATES));
+    let nfa = thompson::Compiler::new()
+        .configure(states.clone())
+        .build_from_hir(&hir);
+    nfa.map_err(|_| "it has too many states; write it shorter".to_owned())?;
     let bytes = dense::Builder::new()
         .syntax(syntax)
         .configure(limits)
+        .thompson(states)
         .build(source)
         .ok()
         .and_then(|automaton| automaton.to_sparse().ok())

@@ -20,11 +20,20 @@ const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("BG_RUN_RULES_
 struct Cached<L> {
     format: String,
     file: FileState,
-    layer: L,
+    built: Built<L>,
+}
+
+/// What came of a rules file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Built<L = CompiledLayer> {
+    /// Its rules.
+    Layer(L),
+    /// Its faults: line and column, message.
+    Faulty(Vec<(Option<(usize, usize)>, String)>),
 }
 
 /// What changes when a file does.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileState {
     path: PathBuf,
     size: u64,
@@ -46,11 +55,11 @@ impl FileState {
     }
 }
 
-/// The layer that was built of the file in this state.
+/// What came of the file in this state.
 ///
 /// A cache file is the length of its head in four bytes, the head, and the automata, which are read when they are
 /// needed.
-pub(crate) fn load(file: &FileState) -> Option<CompiledLayer> {
+pub(crate) fn load(file: &FileState) -> Option<Built> {
     let folder = Folder::open(Kind::Rules).ok()?;
     let cache = folder.file(&name_of(&file.path)).ok()?;
     let mut length = [0; 4];
@@ -67,26 +76,44 @@ pub(crate) fn load(file: &FileState) -> Option<CompiledLayer> {
     if cached.format != FORMAT || cached.file != *file {
         return None;
     }
-    cached.layer.find_automata(&Arc::new(cache), 4 + length);
-    Some(cached.layer)
+    if let Built::Layer(layer) = &mut cached.built {
+        layer.find_automata(&Arc::new(cache), 4 + length);
+    }
+    Some(cached.built)
 }
 
-/// Keeps a layer for the next call.
-pub(crate) fn store(file: FileState, layer: CompiledLayer) {
-    let _: Option<()> = try_store(file, layer);
+/// Keeps what came of a file for the next call.
+pub(crate) fn store(file: FileState, built: Built) {
+    let _: Option<()> = try_store(file, built);
 }
 
-fn try_store(file: FileState, mut layer: CompiledLayer) -> Option<()> {
+fn try_store(file: FileState, mut built: Built) -> Option<()> {
     let name = name_of(&file.path);
-    let automata = layer.take_automata();
+    let automata = match &mut built {
+        Built::Layer(layer) => layer.take_automata(),
+        Built::Faulty(_) => Vec::new(),
+    };
     let cached = Cached {
         format: FORMAT.to_owned(),
         file,
-        layer,
+        built,
     };
     let head = postcard::to_stdvec(&cached).ok()?;
     let length = u32::try_from(head.len()).ok()?.to_le_bytes();
     let folder = Folder::make(Kind::Rules).ok()?;
     folder.clear_daily();
     folder.replace(&name, &[&length, &head, &automata]).ok()
+}
+
+/// Claims the report of a fault in the file in this state: `false` where it was made before. Where that can't be found
+/// out, it is made.
+pub(crate) fn claim_report(file: &FileState) -> bool {
+    let state = format!("{}\0{file:?}", file.path.display());
+    let Ok(folder) = Folder::make(Kind::Rules) else {
+        return true;
+    };
+    !matches!(
+        folder.create(&name_of(Path::new(&state)), b""),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists
+    )
 }

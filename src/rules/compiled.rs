@@ -42,6 +42,12 @@ pub(super) struct CompiledRule {
     pub(super) in_loop: Option<bool>,
 }
 
+/// So many rules, expressions and expressions without an automaton a file may hold. Counted, not timed: a file costs the
+/// same wherever it is read.
+const MAX_RULES: usize = 500;
+const MAX_PATTERNS: usize = 300;
+const MAX_LARGE: usize = 4;
+
 impl CompiledLayer {
     fn automata(&mut self) -> impl Iterator<Item = &mut Bytes> {
         self.rules
@@ -75,11 +81,30 @@ impl CompiledLayer {
             Err(error) => return (Self::default(), vec![Problem::from_toml(text, &error)]),
         };
         let mut problems = Vec::new();
-        let rules = file
-            .rules
-            .iter()
-            .map(|entry| CompiledRule::new(entry, text, &mut problems));
-        let rules = rules.collect();
+        if let Some(problem) = too_many(&file) {
+            return (Self::default(), vec![problem]);
+        }
+        let mut rules = Vec::with_capacity(file.rules.len());
+        let mut large = 0;
+        for entry in &file.rules {
+            let rule = CompiledRule::new(entry, text, &mut problems);
+            large += rule.patterns().filter(|pattern| pattern.is_large()).count();
+            if large > MAX_LARGE {
+                let at = position(text, entry.name.span().start);
+                let message = format!(
+                    "rule `{}`: more than {MAX_LARGE} expressions of this file are too large for an automaton; \
+                     write them without `.*` in front of counted parts",
+                    entry.name.get_ref()
+                );
+                problems.push(Problem::at(at, message));
+                break;
+            }
+            // The file doesn't count anyway.
+            if !problems.is_empty() && problems.len() >= MAX_PROBLEMS {
+                break;
+            }
+            rules.push(rule);
+        }
         let mut names = BTreeSet::new();
         for entry in &file.rules {
             let name = entry.name.get_ref();
@@ -110,7 +135,40 @@ impl CompiledLayer {
     }
 }
 
+/// So many faults of a file are looked for.
+const MAX_PROBLEMS: usize = 20;
+
+fn too_many(file: &RulesFile) -> Option<Problem> {
+    let count = |texts: &Option<Texts>| texts.as_ref().map_or(0, |texts| texts.0.len());
+    let patterns = file
+        .rules
+        .iter()
+        .map(|entry| count(&entry.r#match) + count(&entry.unless));
+    let (rules, patterns) = (
+        file.rules.len() + file.wrappers.len(),
+        patterns.sum::<usize>(),
+    );
+    let message = if rules > MAX_RULES {
+        format!("{rules} rules; up to {MAX_RULES} are read from a file")
+    } else if patterns > MAX_PATTERNS {
+        format!("{patterns} regular expressions; up to {MAX_PATTERNS} are read from a file")
+    } else {
+        return None;
+    };
+    Some(Problem {
+        position: None,
+        ..Problem::at((1, 1), message)
+    })
+}
+
 impl CompiledRule {
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let all = [&self.patterns, &self.unless];
+        all.into_iter()
+            .flatten()
+            .flat_map(|patterns| patterns.iter())
+    }
+
     fn new(entry: &RuleEntry, text: &str, problems: &mut Vec<Problem>) -> Self {
         let texts = |texts: &Option<Texts>| {
             texts

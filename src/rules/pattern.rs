@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::automaton;
@@ -86,6 +86,16 @@ impl Bytes {
     }
 }
 
+/// In bytes; an expression that was built needs less.
+const MAX_COMPILED: usize = 4 * 1024 * 1024;
+
+fn compile(source: &str) -> Option<Regex> {
+    RegexBuilder::new(source)
+        .size_limit(MAX_COMPILED)
+        .build()
+        .ok()
+}
+
 impl Pattern {
     /// Builds the automaton of `source`.
     ///
@@ -100,6 +110,11 @@ impl Pattern {
             anchored: built.anchored,
             automaton: Bytes::Here(built.bytes.into()),
         })
+    }
+
+    /// It is compiled whenever a text comes near it, because its automaton would be too large.
+    pub(super) fn is_large(&self) -> bool {
+        self.automaton.get().is_empty()
     }
 
     /// The expression as it was written.
@@ -117,7 +132,7 @@ impl Pattern {
             return false;
         }
         automaton::is_match(&self.automaton.get(), self.anchored, text)
-            .or_else(|| Some(Regex::new(&self.source).ok()?.is_match(text)))
+            .or_else(|| Some(compile(&self.source)?.is_match(text)))
             .unwrap_or_default()
     }
 }

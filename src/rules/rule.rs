@@ -68,7 +68,7 @@ impl Rule {
         let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
         (commands.is_empty() || commands.iter().any(|entry| starts_with(line, entry)))
             && (arguments.is_empty() || has_argument(line, arguments))
-            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(&line.text)))
+            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(head(line))))
     }
 
     fn excepts(&self, line: &Line) -> bool {
@@ -76,8 +76,16 @@ impl Rule {
             || self
                 .unless
                 .iter()
-                .any(|pattern| pattern.is_match(&line.text))
+                .any(|pattern| pattern.is_match(head(line)))
     }
+}
+
+/// Expressions look at so much of a command, in bytes: what it is stands in front.
+const MAX_MATCHED: usize = 16 * 1024;
+
+fn head(line: &Line) -> &str {
+    let end = line.text.floor_char_boundary(MAX_MATCHED);
+    line.text.get(..end).unwrap_or_default()
 }
 
 fn starts_with(line: &Line, entry: &str) -> bool {

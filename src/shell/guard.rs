@@ -13,10 +13,24 @@ const MAX_DEPTH: usize = 24;
 /// Most compound commands and list operators, at any depth: the parser nests lists to the left.
 const MAX_COMPOUNDS: usize = 120;
 const MAX_OPERATORS: usize = 400;
+/// Most `$(…)`, backquotes and `<(…)`: each is parsed by itself.
+const MAX_SUBSTITUTIONS: usize = 500;
+/// Most `$` of any kind.
+const MAX_EXPANSIONS: usize = 8000;
+/// Most operators inside `((…))`, where the parser recurses for each.
+const MAX_ARITHMETIC: usize = 200;
+/// Most opening braces outside quotes: the parser's time grows with their square.
+const MAX_BRACES: usize = 300;
+/// Most lines that are no blank, no here-document's and inside no quotes.
+const MAX_LINES: usize = 2000;
+/// Most words outside quotes.
+const MAX_WORDS: usize = 8000;
 
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum Frame {
     Parenthesis,
+    /// The inner one of `((`.
+    Arithmetic,
     Brace,
     Backquote,
     DoubleQuote,
@@ -40,9 +54,34 @@ struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     frames: Vec<Frame>,
+    counts: Counts,
+    heredocs: Vec<Heredoc>,
+}
+
+/// What costs the parser more than its length.
+#[derive(Default)]
+struct Counts {
     compounds: usize,
     operators: usize,
-    heredocs: Vec<Heredoc>,
+    substitutions: usize,
+    expansions: usize,
+    arithmetic: usize,
+    braces: usize,
+    lines: usize,
+    words: usize,
+}
+
+impl Counts {
+    fn are_small(&self) -> bool {
+        self.compounds <= MAX_COMPOUNDS
+            && self.operators <= MAX_OPERATORS
+            && self.substitutions <= MAX_SUBSTITUTIONS
+            && self.expansions <= MAX_EXPANSIONS
+            && self.arithmetic <= MAX_ARITHMETIC
+            && self.braces <= MAX_BRACES
+            && self.lines <= MAX_LINES
+            && self.words <= MAX_WORDS
+    }
 }
 
 struct Heredoc {
@@ -56,41 +95,78 @@ impl<'a> Scanner<'a> {
             bytes,
             at: 0,
             frames: Vec::new(),
-            compounds: 0,
-            operators: 0,
+            counts: Counts::default(),
             heredocs: Vec::new(),
         }
     }
 
     fn run(mut self) -> Result<(), ParseError> {
         while let Some(&byte) = self.bytes.get(self.at) {
-            let in_double = self.frames.last() == Some(&Frame::DoubleQuote);
-            match byte {
-                b'\\' => self.at += 1,
-                b'\'' if !in_double => self.skip_single_quotes(),
-                b'"' => self.toggle(Frame::DoubleQuote),
-                b'`' => self.toggle(Frame::Backquote),
-                b'$' if matches!(self.peek(1), Some(b'(')) => self.open(Frame::Parenthesis, 1),
-                b'$' if matches!(self.peek(1), Some(b'{')) => self.open(Frame::Brace, 1),
-                b'(' if !in_double => self.open(Frame::Parenthesis, 0),
-                b')' => self.close(Frame::Parenthesis),
-                b'}' => self.close(Frame::Brace),
-                b'#' if !in_double && self.at_word_start() => self.skip_comment(),
-                b'<' if !in_double && self.peek(1) == Some(b'<') => self.heredoc_operator(),
-                b'\n' if !in_double => self.skip_heredoc_bodies(),
-                b';' | b'&' | b'|' if !in_double => self.operators += 1,
-                b'{' | b'!' | b'a'..=b'z' if !in_double && self.at_word_start() => self.word(),
-                _ => {}
-            }
+            self.count(byte);
+            self.step(byte);
             self.at += 1;
-            if self.frames.len() > MAX_DEPTH
-                || self.compounds > MAX_COMPOUNDS
-                || self.operators > MAX_OPERATORS
-            {
+            if self.frames.len() > MAX_DEPTH || !self.counts.are_small() {
                 return Err(ParseError::TooDeep);
             }
         }
         Ok(())
+    }
+
+    fn in_double(&self) -> bool {
+        self.frames.last() == Some(&Frame::DoubleQuote)
+    }
+
+    fn step(&mut self, byte: u8) {
+        let in_double = self.in_double();
+        match byte {
+            b'\\' => self.at += 1,
+            b'\'' if !in_double => self.skip_single_quotes(),
+            b'"' => self.toggle(Frame::DoubleQuote),
+            b'`' => self.toggle(Frame::Backquote),
+            b'$' if matches!(self.peek(1), Some(b'(')) => self.open(Frame::Parenthesis, 1),
+            b'$' if matches!(self.peek(1), Some(b'{')) => self.open(Frame::Brace, 1),
+            b'(' if !in_double => {
+                let before = self.at.checked_sub(1).and_then(|at| self.bytes.get(at));
+                let is_second = before == Some(&b'(') && !self.frames.is_empty();
+                let frame = if is_second {
+                    Frame::Arithmetic
+                } else {
+                    Frame::Parenthesis
+                };
+                self.open(frame, 0);
+            }
+            b')' => self.close_parenthesis(),
+            b'}' => self.close(Frame::Brace),
+            b'#' if !in_double && self.at_word_start() => self.skip_comment(),
+            b'<' if !in_double && self.peek(1) == Some(b'<') => self.heredoc_operator(),
+            b'\n' if !in_double => self.skip_heredoc_bodies(),
+            b'{' | b'!' | b'a'..=b'z' if !in_double && self.at_word_start() => self.word(),
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, byte: u8) {
+        let in_double = self.in_double();
+        let in_arithmetic = self.frames.contains(&Frame::Arithmetic);
+        let next = self.peek(1);
+        let counts = &mut self.counts;
+        match byte {
+            b'$' => {
+                counts.expansions += 1;
+                counts.substitutions += usize::from(next == Some(b'('));
+            }
+            b'`' => counts.substitutions += 1,
+            b'<' | b'>' if !in_double && next == Some(b'(') => counts.substitutions += 1,
+            _ if in_arithmetic && b"+-*/%<>=!&|^~?:,[".contains(&byte) => counts.arithmetic += 1,
+            b';' | b'&' | b'|' if !in_double => counts.operators += 1,
+            b'{' if !in_double => counts.braces += 1,
+            b'\n' if !in_double => counts.lines += usize::from(next != Some(b'\n')),
+            b' ' | b'\t' if !in_double => {
+                let starts = next.is_some_and(|next| !next.is_ascii_whitespace());
+                counts.words += usize::from(starts);
+            }
+            _ => {}
+        }
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -105,6 +181,15 @@ impl<'a> Scanner<'a> {
     fn open(&mut self, frame: Frame, skip: usize) {
         self.at += skip;
         self.frames.push(frame);
+    }
+
+    fn close_parenthesis(&mut self) {
+        if matches!(
+            self.frames.last(),
+            Some(Frame::Parenthesis | Frame::Arithmetic)
+        ) {
+            self.frames.pop();
+        }
     }
 
     fn close(&mut self, frame: Frame) {
@@ -145,10 +230,10 @@ impl<'a> Scanner<'a> {
             .unwrap_or(rest.len());
         match rest.get(..end).unwrap_or_default() {
             b"case" => {
-                self.compounds += MAX_COMPOUNDS / MAX_DEPTH;
+                self.counts.compounds += MAX_COMPOUNDS / MAX_DEPTH;
             }
             b"if" | b"elif" | b"while" | b"until" | b"for" | b"select" | b"{" | b"!" | b"time"
-            | b"function" | b"coproc" => self.compounds += 1,
+            | b"function" | b"coproc" => self.counts.compounds += 1,
             _ => {}
         }
     }

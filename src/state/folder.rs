@@ -225,6 +225,9 @@ pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(&dir, flags, Mode::empty())?;
     check_owner(&fd, &dir)?;
+    if make {
+        make_private(&fd)?;
+    }
     Ok(fd)
 }
 
@@ -242,6 +245,14 @@ impl NewPrivate for fs::DirBuilder {
     }
 }
 
+/// An older version made folders that others can read.
+fn make_private(fd: &OwnedFd) -> io::Result<()> {
+    if fstat(fd)?.st_mode & 0o077 != 0 {
+        rustix::fs::fchmod(fd, Mode::RWXU)?;
+    }
+    Ok(())
+}
+
 fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
     match mkdirat(parent, name, Mode::RWXU) {
         Err(Errno::EXIST) | Ok(()) => Ok(()),
@@ -251,6 +262,7 @@ fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
 
 fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
     check_owner(&fd, Path::new(kind.name()))?;
+    make_private(&fd)?;
     Ok(Folder { fd, kind })
 }
 

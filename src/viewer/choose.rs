@@ -79,12 +79,15 @@ impl Viewer {
         };
         let ways: Vec<Way> = ways.into_iter().flatten().collect();
         if ways.is_empty() {
-            return Err(
-                editor.map_or(NoViewer::Nothing, |editor| NoViewer::NoCommand {
-                    name: editor.name,
-                    program: editor.program,
-                }),
-            );
+            return Err(match editor {
+                None => NoViewer::Nothing,
+                Some(Editor {
+                    name,
+                    is_known: false,
+                    ..
+                }) => NoViewer::UnknownFork { name },
+                Some(Editor { name, program, .. }) => NoViewer::NoCommand { name, program },
+            });
         }
         let name = match (editor, ways.as_slice()) {
             (None, [Way::Pane]) => "a pane".to_owned(),

@@ -7,15 +7,20 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use serde_json::{Value, json};
 
 use crate::environment;
+use crate::text::{SHOWN, one_line};
 
-/// How long a window may take to answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// How long a window may take for everything: a live one answers in a millisecond (measured).
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
+
+/// Longer answers are none of a window's, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// Only so many sockets are asked: each is a connection, and dead ones pile up.
 const MAX_ASKED: usize = 64;
@@ -32,7 +37,7 @@ pub(super) struct Live {
 ///
 /// # Errors
 ///
-/// When nobody answers there, or not within two seconds.
+/// When nobody answers there, or not within a second.
 pub(super) fn probe(path: &Path) -> Result<Live> {
     let process = post(path, &json!({"type": "status"}))?;
     Ok(Live {
@@ -76,9 +81,8 @@ fn file_uri(file: &Path) -> String {
 /// Sends a request and hands back the process that answered.
 fn post(path: &Path, body: &Value) -> Result<u64> {
     let shown = path.display();
-    let mut stream = UnixStream::connect(path).with_context(|| format!("{shown} is dead"))?;
-    stream.set_read_timeout(Some(ANSWER_WAIT))?;
-    stream.set_write_timeout(Some(ANSWER_WAIT))?;
+    let end = Instant::now() + ANSWER_WAIT;
+    let mut stream = connect(path)?;
     let process = owner(path, &stream)?;
     let body = body.to_string();
     let length = body.len();
@@ -86,10 +90,21 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n{body}"
     );
+    let left = || {
+        let left = end.saturating_duration_since(Instant::now());
+        (!left.is_zero())
+            .then_some(left)
+            .with_context(|| format!("{shown} doesn't answer: no window is connected to it"))
+    };
+    stream.set_write_timeout(Some(left()?))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     let mut part = [0; 512];
     while !answer.contains(&b'\n') {
+        if answer.len() > MAX_ANSWER {
+            bail!("{shown} answers without an end");
+        }
+        stream.set_read_timeout(Some(left()?))?;
         match stream.read(&mut part) {
             Ok(0) => break,
             Ok(read) => answer.extend_from_slice(part.get(..read).unwrap_or_default()),
@@ -99,9 +114,32 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
     let line = String::from_utf8_lossy(&answer);
     let line = line.lines().next().unwrap_or_default();
     if line.split(' ').nth(1) != Some("200") {
-        bail!("{shown} answers `{line}`");
+        bail!("{shown} answers `{}`", one_line(line, SHOWN));
     }
     Ok(process)
+}
+
+/// A connection to a socket of this user's. One whose backlog is full refuses at once, as a dead one does.
+fn connect(path: &Path) -> Result<UnixStream> {
+    let shown = path.display();
+    if !is_own_socket(path) {
+        bail!("{shown} is not a socket of yours");
+    }
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let address = SocketAddrUnix::new(path).with_context(|| format!("{shown} can't be reached"))?;
+    rustix::net::connect(&socket, &address).with_context(|| format!("{shown} is dead"))?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// Whether a socket lies there that this user made; checked before anything is said to it.
+fn is_own_socket(path: &Path) -> bool {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    let own = rustix::process::geteuid().as_raw();
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.file_type().is_socket() && metadata.uid() == own)
 }
 
 /// The process behind the socket, which has to be this user's.
@@ -186,6 +224,7 @@ fn candidates() -> Vec<PathBuf> {
         .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten())
         .map(|entry| entry.path())
         .filter(is_socket)
+        .filter(|path| is_own_socket(path))
         .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     found.sort_by(|a, b| b.cmp(a));
@@ -196,7 +235,7 @@ fn candidates() -> Vec<PathBuf> {
         .collect()
 }
 
-/// All at once, because a silent one takes its two seconds.
+/// All at once, because a silent one takes its second.
 fn live_sockets() -> Vec<Live> {
     let candidates = candidates();
     std::thread::scope(|scope| {

@@ -50,7 +50,9 @@ impl Lowering<'_> {
                 let from = from
                     .map(String::as_str)
                     .or(path.starts_with(['/', '~']).then_some(""));
-                from.map(|from| directory::join(from, path)).map(|to| {
+                let to = from.map(|from| directory::join(from, path));
+                let to = to.filter(|to| to.len() <= directory::MAX_PATH);
+                to.map(|to| {
                     self.script.directories.push(to);
                     self.script.directories.len() - 1
                 })
