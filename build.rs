@@ -79,10 +79,11 @@ impl Code {
         writeln!(
             self.rules,
             "Rule {{ name: {}, layer: Layer::BuiltIn, over: Vec::new(), action: Action::{action}, enabled: {}, commands: {commands}, \
-             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, reason: {} }},",
+             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, time_limit_from: {:?}, reason: {} }},",
             text(rule.name.get_ref()),
             rule.enabled.unwrap_or(true),
             rule.in_loop.unwrap_or_default(),
+            rule.time_limit_from,
             text(
                 rule.reason
                     .as_deref()

@@ -147,7 +147,7 @@ impl Configuration {
 
     /// With a fault, nothing of it counts, and nothing is done but said: it may have asked for a dry run.
     fn read_config(&mut self, path: &Path) {
-        let Some((state, text)) = self.read(path, MAX_OWN) else {
+        let Some((state, text)) = Self::read(path, MAX_OWN) else {
             return;
         };
         match text.and_then(|text| parse_config(&text)) {
@@ -167,14 +167,14 @@ impl Configuration {
         };
         let Ok(metadata) = fs::metadata(path) else {
             // Most often it isn't there; any other reason is a problem, which reading reports.
-            if let Some((state, Err(fault))) = self.read(path, limit) {
+            if let Some((state, Err(fault))) = Self::read(path, limit) {
                 self.report(path, state.as_ref(), vec![fault]);
             }
             return;
         };
         let state = FileState::new(path, &metadata);
         let built = cache::load(&state).unwrap_or_else(|| {
-            let built = match self.read(path, limit) {
+            let built = match Self::read(path, limit) {
                 None => Built::Layer(CompiledLayer::default()),
                 Some((_, Ok(text))) => built(&text),
                 Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
@@ -184,7 +184,7 @@ impl Configuration {
             }
             cache::store(state.clone(), built);
             // The next call reads it from there, and so does this one.
-            cache::load(&state).unwrap_or_else(|| match self.read(path, limit) {
+            cache::load(&state).unwrap_or_else(|| match Self::read(path, limit) {
                 Some((_, Ok(text))) => self::built(&text),
                 _ => Built::Layer(CompiledLayer::default()),
             })
@@ -221,11 +221,7 @@ impl Configuration {
     }
 
     /// `None` where there is no such file.
-    fn read(
-        &self,
-        path: &Path,
-        limit: u64,
-    ) -> Option<(Option<FileState>, Result<String, Problem>)> {
+    fn read(path: &Path, limit: u64) -> Option<(Option<FileState>, Result<String, Problem>)> {
         let state = fs::metadata(path)
             .ok()
             .map(|metadata| FileState::new(path, &metadata));

@@ -1,6 +1,6 @@
 //! A cloned repository, another user, a full disk, bad luck: no call breaks through bg-run, and none waits for it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -86,9 +86,8 @@ fn a_file_that_is_no_ordinary_one_holds_no_call_up() {
 #[test]
 fn a_rules_file_costs_a_bounded_time_whatever_stands_in_it() {
     let many = |rule: &dyn Fn(usize) -> String, count: usize| -> String {
-        (0..count)
-            .map(|n| format!("[[rule]]\nname = 'r{n}'\n{}\n", rule(n)))
-            .collect()
+        let rules = (0..count).map(|n| format!("[[rule]]\nname = 'r{n}'\n{}\n", rule(n)));
+        rules.collect::<Vec<_>>().concat()
     };
     let cases = [
         "[[rule]]\nname = 'a'\nmatch = '((a{1000}){1000}){1000}'\n".to_owned(),
@@ -166,7 +165,7 @@ fn what_isn_t_ours_stays_in_the_state_folder() {
     sandbox.fake_editor();
     let old = |path: &Path| {
         let file = fs::File::options().append(true).open(path).unwrap();
-        let then = std::time::SystemTime::now() - Duration::from_secs(90 * 24 * 3600);
+        let then = std::time::SystemTime::now() - Duration::from_hours(90 * 24);
         file.set_modified(then).unwrap();
     };
     let foreign = [
@@ -265,6 +264,9 @@ fn launched(sandbox: &Sandbox, id: &str, command: &str) -> (Value, std::path::Pa
     (event, output)
 }
 
+/// What stands behind a socket.
+type Serve = fn(std::os::unix::net::UnixStream);
+
 #[test]
 fn a_socket_that_doesn_t_answer_is_given_up_soon() {
     let endless = |mut stream: std::os::unix::net::UnixStream| {
@@ -278,7 +280,7 @@ fn a_socket_that_doesn_t_answer_is_given_up_soon() {
     let silent = |mut stream: std::os::unix::net::UnixStream| {
         let _ = stream.read_to_end(&mut Vec::new());
     };
-    let kinds: [(&str, fn(std::os::unix::net::UnixStream)); 3] = [
+    let kinds: [(&str, Serve); 3] = [
         ("endless", endless),
         ("trickling", trickling),
         ("silent", silent),
@@ -787,4 +789,24 @@ fn a_client_that_cannot_be_read_hides_its_rules() {
         };
         assert!(command.ends_with("pytest 2>&1"), "{pid}: {command}");
     }
+}
+
+#[test]
+fn rules_that_cannot_match_are_found() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write(
+        "mine.toml",
+        "[[rule]]\nname = 'a'\ncommands = ['FOO=1 pytest']\n[[rule]]\nname = 'python-test'\nmatch = 'x'\n",
+    );
+    let output = sandbox.bg_run(&["rules", "check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("mine.toml:2:8: rule `a`: `FOO=1 pytest` begins with an assignment"),
+        "{said}"
+    );
+    assert!(
+        said.contains("was the built-in `python-tests` meant?"),
+        "{said}"
+    );
 }

@@ -602,3 +602,26 @@ fn a_temporary_file_of_a_killed_install_goes_with_the_next() {
         .collect();
     assert_eq!(left, ["settings.json"]);
 }
+
+#[test]
+fn what_switches_all_hooks_off_is_said() {
+    for file in [
+        r#"{"hooks": {"PreToolUse": [{"type": "command", "command": "x"}]}}"#,
+        r#"{"hooks": {"PreToolUse": [{"hooks": ["node /x.js"]}]}}"#,
+        r#"{"disableAllHooks": true}"#,
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write(SETTINGS, file);
+        let installed = sandbox.bg_run(&["install"]);
+        let warned = String::from_utf8(installed.stderr).unwrap();
+        assert!(installed.status.success(), "{warned}");
+        assert!(
+            warned.contains("runs no hook of this file"),
+            "{file}: {warned}"
+        );
+        let doctor = sandbox.bg_run(&["doctor"]);
+        let said = String::from_utf8(doctor.stdout).unwrap();
+        assert_eq!(doctor.status.code(), Some(1), "{said}");
+        assert!(said.contains("runs no hook of this file"), "{file}: {said}");
+    }
+}

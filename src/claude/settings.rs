@@ -92,6 +92,38 @@ fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
     rules
 }
 
+/// Why the client runs no hook of a file with these settings: they are switched off, or an entry has another shape, which
+/// switches all of them off without a word (measured, 2.1.200 and 2.1.331).
+pub fn no_hooks_because(settings: &Value) -> Option<String> {
+    if settings.get("disableAllHooks").and_then(Value::as_bool) == Some(true) {
+        return Some("`disableAllHooks` is on".to_owned());
+    }
+    let events = settings.get("hooks")?.as_object()?;
+    events.iter().find_map(|(event, entries)| {
+        let entries = entries.as_array()?.iter().enumerate();
+        let mut faults = entries.filter_map(|(index, entry)| Some((index, fault_of(entry)?)));
+        let (index, fault) = faults.next()?;
+        Some(format!("`hooks.{event}[{index}]` {fault}"))
+    })
+}
+
+fn fault_of(entry: &Value) -> Option<&'static str> {
+    let Some(entry) = entry.as_object() else {
+        return Some("is not an object with `hooks`");
+    };
+    if entry
+        .get("matcher")
+        .is_some_and(|matcher| !matcher.is_string())
+    {
+        return Some("has a `matcher` that is not a string");
+    }
+    let Some(hooks) = entry.get("hooks").and_then(Value::as_array) else {
+        return Some("has no list `hooks`");
+    };
+    let is_whole = |hook: &Value| hook.get("type").is_some_and(Value::is_string);
+    (!hooks.iter().all(is_whole)).then_some("holds a hook without a `type`")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +143,43 @@ mod tests {
         let rules = rules_in(managed(folder.path()).into_iter());
         let restricted = ["a", "b", "c"].map(|text| rules.may_restrict(text));
         assert_eq!(restricted, [true, true, false]);
+    }
+
+    #[test]
+    fn an_entry_of_another_shape_switches_all_off() {
+        let of = |hooks: &str| no_hooks_because(&serde_json::from_str(hooks).unwrap());
+        for (settings, part) in [
+            (
+                r#"{"hooks": {"PreToolUse": [{"type": "command", "command": "x"}]}}"#,
+                "no list `hooks`",
+            ),
+            (
+                r#"{"hooks": {"Stop": [], "PreToolUse": [{"hooks": ["node /x.js"]}]}}"#,
+                "without a `type`",
+            ),
+            (
+                r#"{"hooks": {"Stop": ["node /x.js"]}}"#,
+                "`hooks.Stop[0]` is not an object",
+            ),
+            (
+                r#"{"hooks": {"Stop": [{"matcher": {}, "hooks": []}]}}"#,
+                "`matcher` that is not a string",
+            ),
+            (r#"{"disableAllHooks": true}"#, "`disableAllHooks` is on"),
+        ] {
+            assert!(
+                of(settings).is_some_and(|why| why.contains(part)),
+                "{settings}: {:?}",
+                of(settings)
+            );
+        }
+        for settings in [
+            "{}",
+            r#"{"disableAllHooks": false}"#,
+            r#"{"hooks": {"preEditHook": {"command": "x"}}}"#,
+            r#"{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "x"}]}]}}"#,
+        ] {
+            assert_eq!(of(settings), None, "{settings}");
+        }
     }
 }

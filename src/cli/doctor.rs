@@ -1,5 +1,6 @@
 //! `bg-run doctor`: whether outputs can be shown here, and what to do where they can't.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,6 +8,7 @@ use anyhow::Result;
 use super::print;
 use crate::claude::arguments::CommandLine;
 use crate::claude::session::Session;
+use crate::claude::settings::{self, Scope};
 use crate::claude::task::PATTERN;
 use crate::config::{Configuration, Mode};
 use crate::folders::{self, CallSite};
@@ -35,6 +37,7 @@ pub(super) fn run() -> Result<ExitCode> {
         "{sign} Permission rules: {} in the settings files; {command_line}",
         rules.count()
     );
+    let runs_hooks = hooks_run(&project);
     let viewer = match Viewer::find(&configuration.config) {
         Ok(viewer) => viewer,
         Err(why) => {
@@ -74,9 +77,29 @@ pub(super) fn run() -> Result<ExitCode> {
         ),
         None => {}
     }
-    Ok(if works {
+    Ok(if works && runs_hooks {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Whether the client runs the hooks of all settings files; says which it doesn't.
+fn hooks_run(project: &Path) -> bool {
+    let mut all = true;
+    for scope in [Scope::User, Scope::Project, Scope::Local] {
+        let Some(path) = settings::path(scope, project) else {
+            continue;
+        };
+        let why = match settings::read(&path) {
+            Ok(settings) => settings::no_hooks_because(&settings),
+            Err(error) => Some(format!("it can't be read: {error}")),
+        };
+        if let Some(why) = why {
+            all = false;
+            println!("✗ {}: {}", path.display(), print::outside(why));
+            println!("  Claude Code runs no hook of this file until that is mended.");
+        }
+    }
+    all
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::print;
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::CallSite;
@@ -95,7 +96,7 @@ fn run(act: Act<'_>, scope: Scope, mode: Mode) -> Result<ExitCode> {
 
 fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
     if mode == Mode::Dry {
-        print(&act.plan(path)?);
+        show(&act.plan(path)?);
         return Ok(ExitCode::SUCCESS);
     }
     let change = act.carry_out(path)?;
@@ -109,6 +110,16 @@ fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
         (Act::TakeFromEditor, _) => "The settings for task outputs are taken out of",
     };
     println!("{line} {}", change.path.display());
+    let settings = settings::read(&change.path).unwrap_or_default();
+    if matches!(act, Act::Install(_))
+        && let Some(why) = settings::no_hooks_because(&settings)
+    {
+        eprintln!(
+            "bg-run: warning: {}: {}: Claude Code runs no hook of this file until that is mended",
+            change.path.display(),
+            print::outside(why)
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -138,7 +149,7 @@ fn warn_about(program: &Path) {
     }
 }
 
-fn print(change: &Change) {
+fn show(change: &Change) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let (before, after) = (text(&change.before), text(&change.after));
     let name = change.path.display().to_string();

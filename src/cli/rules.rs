@@ -12,7 +12,7 @@ use super::print;
 use crate::config::{Configuration, Mode};
 use crate::folders::{self, CallSite};
 use crate::programs::Views;
-use crate::rules::{Action, Layer, Rule, Rules};
+use crate::rules::{Action, Layer, Origin, Problem, Rule, Rules, lint};
 use crate::shell;
 use crate::text::columns;
 
@@ -177,8 +177,18 @@ fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
         .with_context(|| format!("{} can't be read", file.display()))?;
     match rules.add_layer(&text, &Layer::User(file.to_owned())) {
         Ok(()) => {
-            println!("{}: no faults", file.display());
-            Ok(0)
+            let findings = lint(&text);
+            for finding in &findings {
+                let finding = Problem {
+                    origin: Origin::File(file.to_owned()),
+                    ..finding.clone()
+                };
+                eprintln!("{}", print::outside(finding));
+            }
+            if findings.is_empty() {
+                println!("{}: no faults", file.display());
+            }
+            Ok(findings.len())
         }
         Err(problems) => {
             for problem in &problems {

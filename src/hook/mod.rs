@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::claude::answer::Answer;
@@ -24,6 +25,9 @@ const MAX_INPUT: usize = 8 * 1024 * 1024;
 
 /// What is larger is read on for so long, because the client goes on writing, and a broken pipe would trouble it.
 const MAX_DRAINED: usize = 64 * 1024 * 1024;
+
+/// So much is read at once, in bytes: as much as a pipe holds.
+const PART: usize = 64 * 1024;
 
 /// The event has to be there by then: the client gives a hook up after ten seconds.
 const INPUT_WAIT: Duration = Duration::from_secs(8);
@@ -55,24 +59,25 @@ fn try_run(mode: Mode) -> Result<()> {
 fn read_input() -> Result<Input> {
     let stdin = io::stdin().lock();
     let end = Instant::now() + INPUT_WAIT;
-    let mut text = Vec::new();
-    let mut part = vec![0; 64 * 1024];
+    let mut text: Vec<u8> = Vec::new();
     let mut length = 0;
     loop {
         wait_for(&stdin, end)?;
-        let read = rustix::io::read(&stdin, &mut part).context("stdin can't be read")?;
+        text.reserve(PART);
+        let read = rustix::io::read(&stdin, spare_capacity(&mut text));
+        let read = read.context("stdin can't be read")?;
         length += read;
-        let new = part.get(..read).unwrap_or_default();
-        if length <= MAX_INPUT {
-            text.extend_from_slice(new);
-        } else if read == 0 || length > MAX_DRAINED {
-            bail!("stdin holds more than {MAX_INPUT} bytes");
+        if length > MAX_INPUT {
+            if read == 0 || length > MAX_DRAINED {
+                bail!("stdin holds more than {MAX_INPUT} bytes");
+            }
+            text.clear();
+            continue;
         }
         if read == 0 {
             return serde_json::from_slice(&text).context("stdin is no hook input");
         }
-        let may_be_whole = read < part.len() && new.trim_ascii_end().ends_with(b"}");
-        if may_be_whole && length <= MAX_INPUT {
+        if read < PART && text.trim_ascii_end().ends_with(b"}") {
             match serde_json::from_slice(&text) {
                 Ok(input) => return Ok(input),
                 Err(error) if error.is_eof() => {}

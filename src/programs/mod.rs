@@ -14,6 +14,7 @@ pub use path::find;
 pub(crate) use path::{is_executable, own_path, product_of};
 pub(crate) use probe::text_tools;
 pub(crate) use table::{is_builtin, is_quick};
+pub(crate) use unwrap::inner_of;
 pub use unwrap::{Line, View, Views};
 pub use wrappers::Wrapper;
 pub(crate) use wrappers::is_seen_through;

@@ -94,12 +94,12 @@ pub(super) fn interpreter_name(program: &str) -> &str {
 }
 
 /// How many of `words` it takes to spell `name`, global options between its parts allowed.
-pub(super) fn named_by(name: &str, words: &[String]) -> Option<usize> {
-    let program = interpreter_name(program_name(words.first()?));
-    let mut parts = name.split(' ');
-    if parts.next()? != program {
+pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<usize> {
+    let rest = name.strip_prefix(program)?;
+    if !rest.is_empty() && !rest.starts_with(' ') {
         return None;
     }
+    let parts = rest.split(' ').skip(1);
     let mut said = program.to_owned();
     let mut at = 1;
     for part in parts {

@@ -60,10 +60,24 @@ pub struct Views {
     pub environment_ends: Option<String>,
     /// A wrapper returns at once, and the program inside goes on by itself.
     pub detached: bool,
+    /// The first word is a reserved word of zsh, so that nothing may stand in front of the command.
+    pub reserved: Option<String>,
     /// The innermost program is the Python interpreter, or written in Python.
     pub is_python: bool,
     /// Python can run in one of the innermost programs.
     pub can_run_python: bool,
+}
+
+/// The command inside the outermost wrapper of `words`, if that is one whose words are the other command's.
+pub(crate) fn inner_of(words: &[String]) -> Option<String> {
+    let (wrapper, _) = wrappers::find(&[], words)?;
+    if !matches!(wrapper.inner, Inner::Words | Inner::Assignments) {
+        return None;
+    }
+    let mut views = Views::default();
+    views.add(&[], words, Some(0));
+    let inner = views.all.last().filter(|_| views.all.len() > 1)?;
+    Some(inner.full.text.clone())
 }
 
 impl View {
@@ -139,6 +153,9 @@ impl Views {
                 self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
             }
             self.detached |= wrapper.detaches(arguments);
+            if wrapper.has(Trait::Reserved) && at == Some(0) {
+                self.reserved = Some(wrapper.name().to_owned());
+            }
             if wrapper.has(Trait::Interpreter)
                 && !words.iter().take(1).any(|word| word.contains('$'))
             {

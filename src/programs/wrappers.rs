@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{has_word, named_by};
+use super::options::{has_word, interpreter_name, named_by, program_name};
 use Inner::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
 use Trait::{
-    Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, SeenThrough, Shell, TextAfter,
-    TimeLimit,
+    Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, Reserved, SeenThrough, Shell,
+    TextAfter, TimeLimit,
 };
 
 /// Where a wrapper's inner command is.
@@ -49,6 +49,8 @@ pub(super) enum Trait {
     ModuleAfterM,
     /// It is the Python interpreter.
     Interpreter,
+    /// It is a reserved word of zsh.
+    Reserved,
     /// It is a shell: `-c` is followed by text, `-n` runs nothing.
     Shell,
     /// When its environment doesn't get to the program inside.
@@ -146,7 +148,9 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("nix-shell", "-p -A -E --packages", 0, Words).with(&[Environment(Ends::With("--pure"))]),
     wrapper("script", "-c --command", 0, Words).with(&[TextAfter("-c --call --command")]),
     wrapper("noglob", "", 0, Words).with(&[SeenThrough]),
-    wrapper("nocorrect", "", 0, Words),
+    wrapper("nocorrect", "", 0, Words).with(&[Reserved]),
+    wrapper("repeat", "", 1, Words).with(&[Reserved]),
+    wrapper("foreach", "", 1, Words).with(&[Reserved]),
     wrapper("rtk", "", 0, Words),
     wrapper("eval", "", 0, ShellText),
     wrapper("daemonize", "-a -c -e -E -o -p -l -u", 0, Words).with(&[Detaches("")]),
@@ -227,7 +231,7 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("ash", "-o +o", 0, Script).with(&[Shell]),
     wrapper("pwsh", "-ExecutionPolicy -WorkingDirectory -ConfigurationName -ep", 0, Words).with(&[TextAfter("-c -Command -command")]),
     wrapper("powershell", "-ExecutionPolicy -WorkingDirectory -ep", 0, Words).with(&[TextAfter("-c -Command -command")]),
-    wrapper("cmd", "", 0, Words).with(&[TextAfter("/c /C /k /K")]),
+    wrapper("cmd", "", 1, ShellText),
     wrapper("node", "-r --require --import --loader --env-file -C --conditions", 0, Script),
     wrapper("tsx", "--tsconfig", 0, Script),
     wrapper("ts-node", "-P --project -r --require", 0, Script),
@@ -333,9 +337,10 @@ pub(crate) fn is_seen_through(program: &str) -> bool {
 /// `docker compose run` before `docker run`.
 pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrapper, usize)> {
     let all: &'static [Wrapper] = WRAPPERS;
+    let program = interpreter_name(program_name(words.first()?));
     all.iter()
         .chain(own)
-        .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, words)?)))
+        .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, program, words)?)))
         .max_by_key(|(wrapper, _)| wrapper.name.split(' ').count())
 }
 

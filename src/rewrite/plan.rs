@@ -53,10 +53,16 @@ pub(super) fn plan(
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
         if let Some(command) = subject.script.simple_commands.get(index) {
+            let views = Views::of(command, surroundings.wrappers);
+            if let Some(word) = &views.reserved {
+                let why = format!("zsh takes `{word}` for a reserved word");
+                plan.leave(EditKind::UnbufferedVariable, why);
+                continue;
+            }
             if unknown.is_none() {
-                plan.unbuffer_by_option(command);
+                plan.unbuffer_by_option(command, &views);
                 plan.stream(index);
-                plan.unbuffer(command);
+                plan.unbuffer(command, &views);
             }
             plan.join_stderr(command);
         }
@@ -150,7 +156,7 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    fn unbuffer(&mut self, command: &SimpleCommand) {
+    fn unbuffer(&mut self, command: &SimpleCommand, views: &Views) {
         let kind = EditKind::UnbufferedVariable;
         if self.surroundings.python_unbuffered {
             return self.leave(kind, "PYTHONUNBUFFERED is in the environment already");
@@ -161,7 +167,7 @@ impl<'a> Plan<'a> {
         if !command.place.editable {
             return self.leave(kind, "the command stands inside a substitution");
         }
-        if !Views::of(command, self.surroundings.wrappers).can_run_python {
+        if !views.can_run_python {
             return;
         }
         if command.place.timed {
@@ -191,12 +197,9 @@ impl<'a> Plan<'a> {
             .map(|span| span.start)
     }
 
-    fn unbuffer_by_option(&mut self, command: &SimpleCommand) {
+    fn unbuffer_by_option(&mut self, command: &SimpleCommand, views: &Views) {
         let kind = EditKind::UnbufferedOption;
-        let interpreter = match interpreter::find(
-            &Views::of(command, self.surroundings.wrappers),
-            command,
-        ) {
+        let interpreter = match interpreter::find(views, command) {
             interpreter::Found::Nothing => return,
             interpreter::Found::OutOfReach { wrapper } => {
                 return self.leave(

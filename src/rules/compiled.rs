@@ -40,6 +40,7 @@ pub(super) struct CompiledRule {
     #[serde(deserialize_with = "borrowed::some_text")]
     pub(super) reason: Option<Text>,
     pub(super) in_loop: Option<bool>,
+    pub(super) time_limit_from: Option<u64>,
 }
 
 /// So many rules, expressions and expressions without an automaton a file may hold. Counted, not timed: a file costs the
@@ -207,6 +208,7 @@ impl CompiledRule {
             unless: patterns(&entry.unless),
             reason: entry.reason.clone().map(Text::Owned),
             in_loop: entry.in_loop,
+            time_limit_from: entry.time_limit_from,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct RuleEntry {
     pub(crate) reason: Option<String>,
     #[serde(rename = "in-loop")]
     pub(crate) in_loop: Option<bool>,
+    #[serde(rename = "time-limit-from")]
+    pub(crate) time_limit_from: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -19,6 +19,11 @@ mod built_in {
     include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
 }
 
+/// The names of the built-in rules.
+pub(super) fn built_in_names() -> impl Iterator<Item = &'static str> {
+    built_in::RULES.iter().map(|rule| &*rule.name)
+}
+
 impl Rules {
     /// The built-in rules, as the build script compiled them.
     pub fn built_in() -> Self {
@@ -122,9 +127,15 @@ impl Rules {
             unless: Patterns::default(),
             reason: Text::default(),
             in_loop: false,
+            time_limit_from: None,
         };
         rule.change(entry);
-        if rule.commands.is_empty() && rule.arguments.is_empty() && rule.patterns.is_empty() {
+        let is_bounded = rule.time_limit_from.is_some_and(|from| from > 0);
+        if rule.commands.is_empty()
+            && rule.arguments.is_empty()
+            && rule.patterns.is_empty()
+            && !is_bounded
+        {
             return Err(format!(
                 "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
             ));
@@ -157,6 +168,9 @@ impl Rule {
         set(&mut self.reason, entry.reason);
         set(&mut self.action, entry.action);
         set(&mut self.in_loop, entry.in_loop);
+        if entry.time_limit_from.is_some() {
+            self.time_limit_from = entry.time_limit_from;
+        }
         self.enabled = entry.enabled.unwrap_or(true);
     }
 }

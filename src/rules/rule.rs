@@ -52,6 +52,8 @@ pub struct Rule {
     pub unless: Patterns,
     /// It stands in the body of a loop.
     pub in_loop: bool,
+    /// A `timeout` lets it run at least so long, in seconds.
+    pub time_limit_from: Option<u64>,
     /// For people.
     pub reason: Text,
 }
@@ -62,6 +64,12 @@ impl Rule {
         self.enabled
             && view.lines().any(|line| self.wants(line))
             && !view.lines().any(|line| self.excepts(line))
+    }
+
+    /// Whether the circumstances are those of the rule.
+    fn fits(&self, views: &Views) -> bool {
+        let allowed = views.time_limit.map_or(0, |limit| limit.as_secs());
+        (views.in_loop || !self.in_loop) && self.time_limit_from.is_none_or(|from| allowed >= from)
     }
 
     fn wants(&self, line: &Line) -> bool {
@@ -130,7 +138,7 @@ impl Rules {
             let mut rules = self
                 .all
                 .iter()
-                .filter(|rule| rule.action == action && (views.in_loop || !rule.in_loop));
+                .filter(|rule| rule.action == action && rule.fits(views));
             let matching =
                 |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
             rules.find_map(matching)

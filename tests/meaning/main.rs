@@ -1,4 +1,4 @@
-//! Whether a rewritten command means what the original meant, found out by running both under real bash. Every
+//! Whether a rewritten command means what the original meant, found out by running both under real bash and real zsh. Every
 //! program is a stub that notes its arguments, its environment and what it reads, and ends by a rule.
 //!
 //! 1,000 generated commands; with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
@@ -26,7 +26,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
 use compare::Verdict;
-use run::Sandbox;
+use run::{Sandbox, Shell};
 
 /// How many commands are generated; the second where everything has to run.
 const CASES: [usize; 2] = [1_000, 20_000];
@@ -44,9 +44,20 @@ fn main() {
         _ => {}
     }
     let required = std::env::var("BG_RUN_E2E").is_ok_and(|value| value == "require");
-    generated(CASES[usize::from(required)]);
-    if required {
-        corpus::run();
+    for shell in [Shell::Bash, Shell::Zsh] {
+        if bg_run::programs::find(shell.name()).is_none() {
+            assert!(
+                !required,
+                "BG_RUN_E2E=require, but there is no {}",
+                shell.name()
+            );
+            println!("skipped: {} isn't installed", shell.name());
+            continue;
+        }
+        generated(shell, CASES[usize::from(required)]);
+        if required {
+            corpus::run(shell);
+        }
     }
 }
 
@@ -64,29 +75,37 @@ fn decided(command: &str, rules: &Rules) -> Decision {
     decide(call, rules, &Context::ordinary(&permissions))
 }
 
-fn generated(cases: usize) {
+fn generated(shell: Shell, cases: usize) {
     let (edited, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (edited, skipped) = (&edited, &skipped);
-            scope.spawn(move || generate(thread, cases / usize::from(THREADS), edited, skipped));
+            scope.spawn(move || {
+                generate(shell, thread, cases / usize::from(THREADS), edited, skipped);
+            });
         }
     });
+    // zsh rejects some of what bash takes.
+    let rejects = match shell {
+        Shell::Bash => 50,
+        Shell::Zsh => 20,
+    };
     println!(
-        "meaning: {cases} generated commands, {} of them edited, 0 differences, {} not comparable",
+        "meaning: {}: {cases} generated commands, {} of them edited, 0 differences, {} not comparable",
+        shell.name(),
         edited.load(Ordering::Relaxed),
         skipped.load(Ordering::Relaxed)
     );
     assert!(edited.into_inner() > cases / 2, "too few were edited");
     assert!(
-        skipped.into_inner() < cases / 50,
+        skipped.into_inner() < cases / rejects,
         "too many can't be compared"
     );
 }
 
-fn generate(thread: u8, cases: usize, edited: &AtomicUsize, skipped: &AtomicUsize) {
+fn generate(shell: Shell, thread: u8, cases: usize, edited: &AtomicUsize, skipped: &AtomicUsize) {
     let rules = Rules::built_in();
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new(shell);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[thread; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = generator::script();

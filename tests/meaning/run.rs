@@ -17,8 +17,41 @@ use crate::stub::{self, Noted};
 /// How long a command may run before it isn't comparable.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// Read by bash first: `kill` as a builtin would reach out of the sandbox, and what isn't there is a stub too.
-const PRELUDE: &str = "cd \"$BG_RUN_WORK\" || exit 99\nenable -n kill\ncommand_not_found_handle() { exec -a \"$1\" -- \"$BG_RUN_STUB\" \"${@:2}\"; }\n";
+/// A shell that commands are run by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+}
+
+impl Shell {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+        }
+    }
+
+    /// Without the user's own files.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Bash => &["--norc", "--noprofile"],
+            Self::Zsh => &["-o", "NO_GLOBAL_RCS"],
+        }
+    }
+
+    /// Read first: `kill` as a builtin would reach out of the sandbox, and what isn't there is a stub too.
+    fn prelude(self) -> &'static str {
+        match self {
+            Self::Bash => {
+                "cd \"$BG_RUN_WORK\" || exit 99\nenable -n kill\ncommand_not_found_handle() { exec -a \"$1\" -- \"$BG_RUN_STUB\" \"${@:2}\"; }\n"
+            }
+            Self::Zsh => {
+                "cd \"$BG_RUN_WORK\" || exit 99\ndisable kill\ncommand_not_found_handler() { local name=$1; shift; ARGV0=$name exec \"$BG_RUN_STUB\" \"$@\"; }\n"
+            }
+        }
+    }
+}
 
 /// Programs that the generator names.
 const PROGRAMS: &[&str] = &[
@@ -29,7 +62,8 @@ const PROGRAMS: &[&str] = &[
 
 pub(crate) struct Sandbox {
     root: tempfile::TempDir,
-    /// `bash` and its leading arguments.
+    kind: Shell,
+    /// The shell's path, behind what it is started by.
     shell: Vec<String>,
     /// The folder as the shell sees it.
     seen_as: PathBuf,
@@ -54,13 +88,14 @@ pub(crate) struct Run {
 }
 
 impl Sandbox {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(kind: Shell) -> Self {
         adopt_orphans();
         let root = tempfile::Builder::new().prefix("bgm").tempdir().unwrap();
         let seen_as = root.path().to_owned();
         let sandbox = Self {
             root,
-            shell: vec![program("bash")],
+            kind,
+            shell: vec![program(kind.name())],
             seen_as,
         };
         let binary = std::env::current_exe().unwrap();
@@ -68,29 +103,38 @@ impl Sandbox {
         for program in PROGRAMS {
             std::os::unix::fs::symlink(&binary, sandbox.path("bin").join(program)).unwrap();
         }
-        fs::write(sandbox.path("prelude"), PRELUDE).unwrap();
+        sandbox.write_prelude();
         sandbox
     }
 
     /// In a folder that `chroot` makes the root.
-    pub(crate) fn in_chroot(root: &Path) -> Self {
+    pub(crate) fn in_chroot(kind: Shell, root: &Path) -> Self {
         adopt_orphans();
         let inside = tempfile::Builder::new()
             .prefix("s")
             .tempdir_in(root.join("tmp"))
             .unwrap();
         fs::create_dir(inside.path().join("bin")).unwrap();
-        fs::write(inside.path().join("prelude"), PRELUDE).unwrap();
         let seen_as = Path::new("/").join(inside.path().strip_prefix(root).unwrap());
         let shell = vec![
             program("chroot"),
             root.display().to_string(),
-            "/bin/bash".to_owned(),
+            format!("/bin/{}", kind.name()),
         ];
-        Self {
+        let sandbox = Self {
             root: inside,
+            kind,
             shell,
             seen_as,
+        };
+        sandbox.write_prelude();
+        sandbox
+    }
+
+    /// zsh reads `.zshenv` of `ZDOTDIR`.
+    fn write_prelude(&self) {
+        for name in ["prelude", ".zshenv"] {
+            fs::write(self.path(name), self.kind.prelude()).unwrap();
         }
     }
 
@@ -104,10 +148,10 @@ impl Sandbox {
         if after == command {
             return Verdict::NotEdited;
         }
-        if !Self::parses(command) {
+        if !self.parses(command) {
             return Verdict::NotComparable;
         }
-        if !Self::parses(after) {
+        if !self.parses(after) {
             return Verdict::Different(format!("no shell any more:\n{command}\n---\n{after}"));
         }
         let original = self.run(command);
@@ -128,13 +172,16 @@ impl Sandbox {
         Verdict::Different(format!("{how}\n{command}\n---\n{after}"))
     }
 
-    fn parses(command: &str) -> bool {
-        let mut bash = Command::new("bash");
-        bash.args(["-n", "-c", command])
+    fn parses(&self, command: &str) -> bool {
+        let mut shell = Command::new(program(self.kind.name()));
+        shell
+            .args(self.kind.arguments())
+            .args(["-n", "-c", command])
+            .env("ZDOTDIR", self.path("none"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        bash.status().unwrap().success()
+        shell.status().unwrap().success()
     }
 
     fn run(&self, command: &str) -> Run {
@@ -150,12 +197,15 @@ impl Sandbox {
         let mut shell = Command::new(&self.shell[0]);
         shell
             .args(&self.shell[1..])
-            .args(["--norc", "--noprofile", "-c", command, "sh"])
+            .args(self.kind.arguments())
+            .args(["-c", command, "sh"])
             .env_clear()
             .env("PATH", seen("bin"))
             .env("HOME", seen("work"))
             .env("TIMEFORMAT", "")
             .env("BASH_ENV", seen("prelude"))
+            .env("ZDOTDIR", seen(""))
+            .env("TIMEFMT", "")
             .env("BG_RUN_WORK", seen("work"))
             .env("BG_RUN_STUB", seen("bin/pytest"))
             .env(stub::LOG, seen("log"))
