@@ -247,10 +247,7 @@ mod tests {
                 "timeout 600 uv run python -m a.train --epochs 10",
                 "PYTHONUNBUFFERED=1 timeout 600 uv run python -u -m a.train --epochs 10 2>&1",
             ),
-            (
-                "FOO=1 pytest <in",
-                "PYTHONUNBUFFERED=1 FOO=1 pytest 2>&1 <in",
-            ),
+            ("FOO=1 pytest <in", "PYTHONUNBUFFERED=1 FOO=1 pytest <in"),
             ("pytest 2>&1", "PYTHONUNBUFFERED=1 pytest 2>&1"),
             (
                 "pytest 2>/dev/null",

@@ -248,6 +248,14 @@ impl<'a> Plan<'a> {
         {
             return self.leave(kind, "the command redirects its output itself");
         }
+        if !command
+            .redirections
+            .iter()
+            .all(Redirection::is_here_document)
+        {
+            // In front of `<file`, it would take what zsh says of a file that isn't there.
+            return self.leave(kind, "the command redirects its input");
+        }
         let stdout = match place.stdout {
             Sink::Pipe { pipeline, stage } if self.dropped.contains(&(pipeline, stage)) => {
                 self.outer_stdout(pipeline)
