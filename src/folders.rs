@@ -62,7 +62,6 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
     if cwd.as_os_str().len() > MAX_PATH {
         return environment::claude_project_dir().unwrap_or_else(|| cwd.to_owned());
     }
-    let own = claude_dir();
     let nearest = |is_project: &dyn Fn(&Path) -> bool| {
         let mut folders = cwd.ancestors();
         folders.find(|dir| is_project(dir)).map(Path::to_owned)
@@ -70,7 +69,7 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
     // The home folder's `.claude` is the user's.
     let has_settings = |dir: &Path| {
         let settings = dir.join(".claude");
-        settings.is_dir() && Some(&settings) != own.as_ref()
+        settings.is_dir() && Some(&settings) != claude_dir().as_ref()
     };
     environment::claude_project_dir()
         .or_else(|| nearest(&has_settings))

@@ -318,6 +318,31 @@ fn a_socket_with_a_full_backlog_is_given_up_soon() {
     opens_soon(&sandbox, &file, &socket, "full");
 }
 
+#[test]
+fn another_user_s_socket_is_not_spoken_to() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("project/a.log", "x\n");
+    let socket = sandbox.path("vscode-ipc-1.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::os::unix::fs::chown(&socket, Some(12345), None).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    opens_soon(&sandbox, &file, &socket, "another user's");
+    assert!(listener.accept().is_err(), "it was connected to");
+}
+
+#[test]
+fn an_event_that_is_too_large_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let mut event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    assert!(!sandbox.answer(&event, &[])["hookSpecificOutput"].is_null());
+    event["padding"] = "x".repeat(9 * 1024 * 1024).into();
+    assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+    assert!(sandbox.log().contains("stdin holds more than"));
+}
+
 fn opens_soon(sandbox: &Sandbox, file: &Path, socket: &Path, kind: &str) {
     let start = Instant::now();
     let output = sandbox

@@ -45,14 +45,33 @@ pub fn run(mode: Mode) -> ExitCode {
 }
 
 fn try_run(mode: Mode) -> Result<()> {
-    let Some(answer) = respond(&read_input()?, mode)? else {
+    let Some(text) = answer_to(&read_input()?, mode)? else {
         return Ok(());
     };
-    let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
-    text.push(b'\n');
     io::stdout()
         .write_all(&text)
         .context("stdout can't be written")
+}
+
+/// The answer to an event as JSON on one line; `None`: there is nothing to say.
+///
+/// # Errors
+///
+/// When `text` isn't an event that bg-run knows.
+pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
+    answer_to(
+        &serde_json::from_slice(text).context("stdin is no hook input")?,
+        mode,
+    )
+}
+
+fn answer_to(input: &Input, mode: Mode) -> Result<Option<Vec<u8>>> {
+    let Some(answer) = respond(input, mode)? else {
+        return Ok(None);
+    };
+    let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
+    text.push(b'\n');
+    Ok(Some(text))
 }
 
 /// The event, as soon as it is whole: a stdin that stays open is not waited for.

@@ -15,6 +15,9 @@ pub(crate) fn program_name(word: &str) -> &str {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => name,
         _ => name,
     };
+    if !name.contains('.') {
+        return name;
+    }
     SUFFIXES
         .iter()
         .find_map(|suffix| {

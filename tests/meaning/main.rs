@@ -1,7 +1,7 @@
 //! Whether a rewritten command means what the original meant, found out by running both under real bash and real zsh. Every
 //! program is a stub that notes its arguments, its environment and what it reads, and ends by a rule.
 //!
-//! 1,000 generated commands; with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
+//! 1,000 generated commands in each shell (`BG_RUN_MEANING_SHELL`: only in this one); with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
 
 #![expect(
     clippy::unwrap_used,
@@ -44,7 +44,11 @@ fn main() {
         _ => {}
     }
     let required = std::env::var("BG_RUN_E2E").is_ok_and(|value| value == "require");
+    let only = std::env::var("BG_RUN_MEANING_SHELL").ok();
     for shell in [Shell::Bash, Shell::Zsh] {
+        if only.as_deref().is_some_and(|only| only != shell.name()) {
+            continue;
+        }
         if bg_run::programs::find(shell.name()).is_none() {
             assert!(
                 !required,

@@ -1,0 +1,49 @@
+//! Any text as a settings.json: an install leaves everything of others, and an uninstall gives back the very text.
+//!
+//! `cargo +nightly fuzz run settings -- -timeout=5`
+
+#![no_main]
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use bg_run::install::Act;
+use libfuzzer_sys::fuzz_target;
+
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
+
+fuzz_target!(|text: &str| {
+    let path = FOLDER.path().join("settings.json");
+    std::fs::write(&path, text).expect("it can be written");
+    let program = Path::new("/opt/bg-run");
+    let Ok(change) = Act::Install(program).plan(&path) else { return };
+    let after = change.after.expect("an install leaves a file");
+    std::fs::write(&path, &after).expect("it can be written");
+    // A second one changes nothing.
+    let again = Act::Install(program).plan(&path).expect("it is a settings file");
+    assert_eq!(again.after.as_deref(), Some(after.as_str()), "{text:?}");
+    let back = Act::Uninstall(program).plan(&path).expect("it is a settings file");
+    let back = back.after.expect("nobody noted that there was none");
+    let value = |text: &str| -> Option<serde_json::Value> {
+        let options = Default::default();
+        jsonc_parser::parse_to_serde_value(text.trim_start_matches('\u{feff}'), &options).ok()
+    };
+    let Some(mut before) = value(text) else { return };
+    let mut back = value(&back).expect("it parses");
+    for settings in [&mut before, &mut back] {
+        without_ours(settings);
+    }
+    assert_eq!(before, back, "{text:?}");
+});
+
+/// Without hooks of ours that were there before, and what is empty.
+fn without_ours(settings: &mut serde_json::Value) {
+    let Some(hooks) = settings.get_mut("hooks").and_then(|hooks| hooks.as_object_mut()) else { return };
+    for entries in hooks.values_mut().filter_map(|entries| entries.as_array_mut()) {
+        entries.retain(|entry| !entry.to_string().contains("bg-run"));
+    }
+    hooks.retain(|_, entries| entries.as_array().is_none_or(|entries| !entries.is_empty()));
+    if hooks.is_empty() {
+        settings.as_object_mut().map(|settings| settings.remove("hooks"));
+    }
+}
