@@ -84,7 +84,7 @@ impl Default for Config {
 pub enum EditorChoice {
     /// One that is known: `cursor`.
     Name(String),
-    /// Any, by its command, a word an element; `{file}` and `{line}` are put in.
+    /// Any, by its command, one word per element; `{file}` and `{line}` are put in.
     Command(Vec<String>),
 }
 
