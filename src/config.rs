@@ -92,7 +92,7 @@ pub enum EditorChoice {
 #[derive(Debug, Default)]
 pub struct Configuration {
     /// Of `config.toml` and the environment.
-    pub config: Config,
+    pub settings: Config,
     /// Of all layers that have no fault.
     pub rules: Rules,
     /// Of the files that have one.
@@ -104,7 +104,7 @@ pub struct Configuration {
 
 impl Configuration {
     /// Reads the settings, without the rules.
-    pub fn settings(mode: Mode) -> Self {
+    pub fn without_rules(mode: Mode) -> Self {
         let mut configuration = Self {
             mode: Some(mode),
             ..Self::default()
@@ -112,10 +112,10 @@ impl Configuration {
         if let Some(path) = folders::config_file() {
             configuration.read_config(&path);
         }
-        configuration.config.dry_run |= environment::dry_run() || mode == Mode::Dry;
+        configuration.settings.dry_run |= environment::dry_run() || mode == Mode::Dry;
         match environment::headless().as_deref() {
-            Some("background") => configuration.config.headless = Treatment::Background,
-            Some("leave") => configuration.config.headless = Treatment::Leave,
+            Some("background") => configuration.settings.headless = Treatment::Background,
+            Some("leave") => configuration.settings.headless = Treatment::Leave,
             Some(other) => {
                 configuration.news = true;
                 configuration.problems.push(Problem {
@@ -135,7 +135,7 @@ impl Configuration {
     ///
     /// In a dry run nothing is stored.
     pub fn load(site: &CallSite, mode: Mode) -> Self {
-        let mut configuration = Self::settings(mode);
+        let mut configuration = Self::without_rules(mode);
         configuration.rules = Rules::built_in();
         if let Some(path) = folders::user_rules_file() {
             configuration.add_layer(&Layer::User(path));
@@ -151,9 +151,9 @@ impl Configuration {
             return;
         };
         match text.and_then(|text| parse_config(&text)) {
-            Ok(config) => self.config = config,
+            Ok(config) => self.settings = config,
             Err(fault) => {
-                self.config.dry_run = true;
+                self.settings.dry_run = true;
                 self.report(path, state.as_ref(), vec![fault]);
             }
         }
@@ -179,7 +179,7 @@ impl Configuration {
                 Some((_, Ok(text))) => built(&text),
                 Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
             };
-            if self.config.dry_run {
+            if self.settings.dry_run {
                 return built;
             }
             cache::store(state.clone(), built);

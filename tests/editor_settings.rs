@@ -87,3 +87,35 @@ fn the_doctor_names_what_is_missing_and_its_mend() {
         "{text}"
     );
 }
+
+#[test]
+fn the_extension_knows_the_outputs_that_the_program_knows() {
+    use bg_run::claude::task::{PATTERN, is_output};
+    use std::path::Path;
+    let package: serde_json::Value =
+        serde_json::from_str(include_str!("../editors/vscode/package.json")).unwrap();
+    let language = &package["contributes"]["languages"][0];
+    assert_eq!(language["filenamePatterns"], serde_json::json!([PATTERN]));
+
+    let script = include_str!("../editors/vscode/extension.js");
+    let (_, rest) = script.split_once("const OUTPUT = /").unwrap();
+    let (source, _) = rest.split_once("/;").unwrap();
+    let by_extension = regex::Regex::new(source).unwrap();
+    // `**/tasks/*.output`, as an expression.
+    let by_pattern = regex::Regex::new(r"(^|/)tasks/[^/]*\.output$").unwrap();
+    let uid = rustix::process::geteuid().as_raw();
+    for (path, output) in [
+        (format!("/tmp/claude-{uid}/-p/5e55/tasks/b1.output"), true),
+        ("/tmp/claude/-p/tasks/b1.output".to_owned(), true),
+        (format!("/tmp/claude-{uid}/-p/5e55/tasks/b1.log"), false),
+        (format!("/tmp/claude-{uid}/-p/5e55/b1.output"), false),
+        ("/home/me/x.output".to_owned(), false),
+    ] {
+        assert_eq!(is_output(Path::new(&path)), output, "{path}");
+        assert_eq!(by_extension.is_match(&path), output, "{path}");
+        assert_eq!(by_pattern.is_match(&path), output, "{path}");
+    }
+    // The program is the strictest: what it takes for an output, the others do too.
+    let elsewhere = "/home/me/tasks/b1.output";
+    assert!(by_extension.is_match(elsewhere) && !is_output(Path::new(elsewhere)));
+}

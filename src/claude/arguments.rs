@@ -250,11 +250,11 @@ impl Process {
     /// `ps` parts arguments by blanks only; see [`arguments`](Self::arguments).
     #[cfg(not(target_os = "linux"))]
     fn read(pid: u32) -> Option<Self> {
-        let said = duct::cmd!("ps", "-ww", "-o", "ppid=,args=", "-p", pid.to_string())
+        let printed = duct::cmd!("ps", "-ww", "-o", "ppid=,args=", "-p", pid.to_string())
             .stderr_null()
             .read()
             .ok()?;
-        let mut words = said.split_whitespace().map(str::to_owned);
+        let mut words = printed.split_whitespace().map(str::to_owned);
         Some(Self {
             parent: words.next()?.parse().ok()?,
             words: words.collect(),

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::environment;
-use crate::state::is_plain;
+use crate::state::is_id;
 
 /// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct TaskId(String);
 impl TaskId {
     /// `None` where `text` isn't 1 to 64 of `A-Z a-z 0-9 _ -`.
     pub fn new(text: &str) -> Option<Self> {
-        (is_plain(text) && text.len() <= 64).then(|| Self(text.to_owned()))
+        (is_id(text) && text.len() <= 64).then(|| Self(text.to_owned()))
     }
 
     /// The id as text.
@@ -99,7 +99,7 @@ impl ClientSession {
                         path.pop();
                     }
                     "{slug}" if is_file_name(&self.slug) => path.push(&self.slug),
-                    "{session}" if is_plain(&self.id) => path.push(&self.id),
+                    "{session}" if is_id(&self.id) => path.push(&self.id),
                     "{slug}" | "{session}" => return None,
                     _ => path.push(with_user(part).replace("{id}", task.as_str())),
                 }

@@ -67,7 +67,7 @@ pub(super) fn run() -> Result<ExitCode> {
         .unwrap_or("bg-run said nothing");
     println!("   {line}\n");
 
-    let viewer = Viewer::find(&Configuration::settings(Mode::Real).config);
+    let viewer = Viewer::find(&Configuration::without_rules(Mode::Real).settings);
     let shown_in_editor = viewer.is_ok();
     match viewer {
         Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),

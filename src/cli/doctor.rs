@@ -21,7 +21,7 @@ const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 /// Looks at the editor; nothing is opened.
 #[expect(clippy::unnecessary_wraps, reason = "as all subcommands")]
 pub(super) fn run() -> Result<ExitCode> {
-    let configuration = Configuration::settings(Mode::Real);
+    let configuration = Configuration::without_rules(Mode::Real);
     for problem in &configuration.problems {
         println!("✗ {}", print::outside(problem));
     }
@@ -38,7 +38,7 @@ pub(super) fn run() -> Result<ExitCode> {
         rules.count()
     );
     let runs_hooks = hooks_run(&project);
-    let viewer = match Viewer::find(&configuration.config) {
+    let viewer = match Viewer::find(&configuration.settings) {
         Ok(viewer) => viewer,
         Err(why) => {
             println!("✗ No editor: {why}");

@@ -73,13 +73,13 @@ pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCo
         .unchecked()
         .run()
         .with_context(|| format!("{} can't be started", command.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || !said.contains("successfully installed") {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || !printed.contains("successfully installed") {
         bail!(
             "{} didn't install it ({}): {}",
             editor.name,
             output.status,
-            said.trim()
+            printed.trim()
         );
     }
     println!("The extension is installed in {}", editor.name);

@@ -14,10 +14,10 @@ use crate::viewer::{self, Request, Viewer};
 /// Opens the output of a task (by id, else the newest), or a file.
 pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     let path = find(target)?;
-    let configuration = Configuration::settings(Mode::Real);
+    let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
     let project = CallSite::new(&std::env::current_dir().unwrap_or_default()).project;
-    let shown = Viewer::find(&configuration.config)
+    let shown = Viewer::find(&configuration.settings)
         .map_err(anyhow::Error::from)
         .and_then(|viewer| viewer.show(&path, &project));
     match shown {
@@ -34,7 +34,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
 
 /// For the hook: the first of the files that is there, in a process of its own.
 pub(super) fn run_detached(request: &Request) -> ExitCode {
-    viewer::open_detached(&Configuration::settings(Mode::Real).config, request);
+    viewer::open_detached(&Configuration::without_rules(Mode::Real).settings, request);
     ExitCode::SUCCESS
 }
 

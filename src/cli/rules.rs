@@ -91,7 +91,7 @@ fn test(command: &str) -> Result<ExitCode> {
     {
         let words: Vec<&str> = simple.words.iter().map(|word| word.raw.as_str()).collect();
         let views = Views::of(simple, &configuration.rules.wrappers);
-        let said = match configuration.rules.winner(&views) {
+        let verdict = match configuration.rules.winner(&views) {
             None => "no rule".to_owned(),
             Some((rule, view)) => format!(
                 "{}, by {} ({}), which matches `{}`",
@@ -104,7 +104,7 @@ fn test(command: &str) -> Result<ExitCode> {
         println!(
             "{}: {}",
             print::outside(words.join(" ")),
-            print::outside(said)
+            print::outside(verdict)
         );
     }
     Ok(ExitCode::SUCCESS)

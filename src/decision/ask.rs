@@ -27,8 +27,8 @@ impl Session {
     ) -> Decision {
         let permissions = || self.permissions(&site.project, &CommandLine::around());
         let context = Context {
-            leave_headless: self.leave_headless(&configuration.config),
-            leave_subagent: self.leave_subagent(&configuration.config),
+            leave_headless: self.leave_headless(&configuration.settings),
+            leave_subagent: self.leave_subagent(&configuration.settings),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions: &permissions,

@@ -17,23 +17,23 @@ pub(super) struct Findings {
     /// Indices of the simple commands that run long.
     pub long: Vec<usize>,
     /// The first rule that asks for the background.
-    pub background: Option<Found>,
+    pub background: Option<Match>,
     /// The first rule that asks for the foreground.
-    pub foreground: Option<Found>,
+    pub foreground: Option<Match>,
     /// Why a command that a rule calls long isn't, here.
     pub short: Option<&'static str>,
 }
 
 /// A rule that matched.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Match {
     /// Its name.
     pub rule: String,
-    /// For people.
+    /// Why, in words.
     pub reason: String,
 }
 
-impl Found {
+impl Match {
     fn by(rule: &Rule, view: &View) -> Self {
         let text = one_line(&view.full.text, SHOWN);
         let reason = match &*rule.reason {
@@ -63,7 +63,7 @@ impl Findings {
             if rule.action == Action::Foreground {
                 findings
                     .foreground
-                    .get_or_insert_with(|| Found::by(rule, view));
+                    .get_or_insert_with(|| Match::by(rule, view));
             } else if views.detached {
                 findings.short = Some("it detaches itself and returns at once");
             } else if command.place.asynchronous && !waits {
@@ -76,7 +76,7 @@ impl Findings {
                 findings.long.push(index);
                 findings
                     .background
-                    .get_or_insert_with(|| Found::by(rule, view));
+                    .get_or_insert_with(|| Match::by(rule, view));
             }
         }
         findings

@@ -81,7 +81,7 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The rule that decided.
     pub rule: Option<String>,
-    /// For people.
+    /// Why, in words.
     pub reason: String,
     /// The command after its edits.
     pub rewrite: Rewrite,

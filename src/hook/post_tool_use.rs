@@ -24,7 +24,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         log::line(&format!("PostToolUse: {id} is not a task id"));
         return None;
     };
-    let config = Configuration::settings(mode).config;
+    let config = Configuration::without_rules(mode).settings;
     if config.dry_run || environment::switched_off() {
         return None;
     }

@@ -46,7 +46,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
                 ..Answer::default()
             });
     }
-    if configuration.config.dry_run {
+    if configuration.settings.dry_run {
         return Some(Answer {
             system_message: Some(messages::would_do(
                 &decision,

@@ -71,7 +71,7 @@ enum Means {
 enum Unasked {
     /// The same with and without the edit.
     Same,
-    /// It runs the plain call, and asks about the edited one.
+    /// It runs the unedited call, and asks about the edited one.
     OnlyPlain,
 }
 
@@ -148,7 +148,7 @@ pub(crate) struct Streaming {
     pub(crate) behind: bool,
     /// The words to put there.
     pub(crate) words: &'static str,
-    /// The client runs the plain call by itself, and asks about the edited one.
+    /// The client runs the unedited call by itself, and asks about the edited one.
     pub(crate) needs_permission: bool,
 }
 

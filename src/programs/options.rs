@@ -103,14 +103,14 @@ pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<us
         return None;
     }
     let parts = rest.split(' ').skip(1);
-    let mut said = program.to_owned();
+    let mut name_so_far = program.to_owned();
     let mut at = 1;
     for part in parts {
-        at = skip_global_options(&said, words, at);
+        at = skip_global_options(&name_so_far, words, at);
         if words.get(at)? != part {
             return None;
         }
-        said = format!("{said} {part}");
+        name_so_far = format!("{name_so_far} {part}");
         at += 1;
     }
     Some(at)
@@ -139,16 +139,16 @@ pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
         return without_interpreter_options(program, words);
     }
     let mut kept = vec![program.to_owned()];
-    let mut said = program.to_owned();
+    let mut name_so_far = program.to_owned();
     let mut at = 1;
     let mut skipped = false;
     loop {
-        let next = skip_global_options(&said, words, at);
+        let next = skip_global_options(&name_so_far, words, at);
         skipped |= next > at;
         at = next;
         let Some(word) = words.get(at) else { break };
-        said = format!("{said} {word}");
-        if !GLOBAL_OPTIONS.iter().any(|(name, _)| *name == said) {
+        name_so_far = format!("{name_so_far} {word}");
+        if !GLOBAL_OPTIONS.iter().any(|(name, _)| *name == name_so_far) {
             break;
         }
         kept.push(word.clone());

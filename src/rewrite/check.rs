@@ -139,8 +139,8 @@ mod tests {
             script: &script,
             markers: &[],
         };
-        let plain: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
-        let text = apply(source, &plain).expect(source);
+        let bare: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
+        let text = apply(source, &bare).expect(source);
         is_as_planned(subject, edits, &text)
     }
 

@@ -5,7 +5,7 @@ use crate::shell::SimpleCommand;
 
 /// Where `-u` can go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Place {
     /// Behind the word with this index.
     At {
         /// Of the interpreter.
@@ -23,13 +23,13 @@ pub(super) enum Found {
 }
 
 /// Looks for the interpreter of `command`, whose views these are.
-pub(super) fn find(views: &Views, command: &SimpleCommand) -> Found {
+pub(super) fn find(views: &Views, command: &SimpleCommand) -> Place {
     let Some(interpreter) = views.interpreter else {
         return match &views.environment_ends {
-            Some(wrapper) if views.is_python => Found::OutOfReach {
+            Some(wrapper) if views.is_python => Place::OutOfReach {
                 wrapper: wrapper.clone(),
             },
-            _ => Found::Nothing,
+            _ => Place::Nothing,
         };
     };
     let arguments = command.words.get(interpreter + 1..).unwrap_or_default();
@@ -39,9 +39,9 @@ pub(super) fn find(views: &Views, command: &SimpleCommand) -> Found {
         .take_while(|text| text.starts_with('-'))
         .any(|text| !text.starts_with("--") && text.contains('u'));
     if unbuffered || arguments.is_empty() {
-        Found::Nothing
+        Place::Nothing
     } else {
-        Found::At {
+        Place::At {
             index: interpreter,
             needed: views.environment_ends.is_some(),
         }

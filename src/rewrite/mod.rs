@@ -138,8 +138,8 @@ fn finish(
 ) -> Rewrite {
     edits.sort_by_key(|planned| planned.edit.span);
     let apply = |edits: &[PlannedEdit]| {
-        let plain: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
-        shell::apply(subject.source, &plain)
+        let bare: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
+        shell::apply(subject.source, &bare)
             .filter(|text| check::is_as_planned(subject, edits, text))
     };
     let mut command = apply(&edits);

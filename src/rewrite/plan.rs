@@ -200,14 +200,14 @@ impl<'a> Plan<'a> {
     fn unbuffer_by_option(&mut self, command: &SimpleCommand, views: &Views) {
         let kind = EditKind::UnbufferedOption;
         let interpreter = match interpreter::find(views, command) {
-            interpreter::Found::Nothing => return,
-            interpreter::Found::OutOfReach { wrapper } => {
+            interpreter::Place::Nothing => return,
+            interpreter::Place::OutOfReach { wrapper } => {
                 return self.leave(
                     kind,
                     format!("PYTHONUNBUFFERED doesn't get through `{wrapper}`, and no option can be put in"),
                 );
             }
-            interpreter::Found::At { index, needed } => {
+            interpreter::Place::At { index, needed } => {
                 if self.surroundings.python_unbuffered && !needed {
                     return;
                 }

@@ -149,7 +149,7 @@ fn only_counts_lines(tail: &SimpleCommand) -> bool {
         .map(crate::shell::Word::text)
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let plain = match words.as_slice() {
+    let only_a_count = match words.as_slice() {
         [] => true,
         ["-n" | "--lines", value] => count(value.strip_prefix('-').unwrap_or(value)),
         [word] => ["--lines=", "-n", "-"]
@@ -158,7 +158,7 @@ fn only_counts_lines(tail: &SimpleCommand) -> bool {
             .is_some_and(count),
         _ => false,
     };
-    plain && tail.redirections.is_empty() && tail.assignments.is_empty()
+    only_a_count && tail.redirections.is_empty() && tail.assignments.is_empty()
 }
 
 fn reads_status(subject: Subject<'_>) -> bool {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Action, RuleEntry, RulesFile, Texts};
 use super::pattern::{Bytes, Pattern, Patterns, Text, Texts as OwnedTexts, borrowed};
-use super::problem::{Position, Problem, position};
+use super::problem::{Fault, Position, Problem, position};
 use crate::programs::Wrapper;
 
 /// A rules file with its expressions built, before it is laid over others: what a cache can keep.
@@ -92,12 +92,12 @@ impl CompiledLayer {
             large += rule.patterns().filter(|pattern| pattern.is_large()).count();
             if large > MAX_LARGE {
                 let at = position(text, entry.name.span().start);
-                let message = format!(
-                    "rule `{}`: more than {MAX_LARGE} expressions of this file are too large for an automaton; \
-                     write them without `.*` in front of counted parts",
-                    entry.name.get_ref()
-                );
-                problems.push(Problem::at(at, message));
+                let rule = entry.name.get_ref().clone();
+                let fault = Fault::LargeExpressions {
+                    rule,
+                    limit: MAX_LARGE,
+                };
+                problems.push(Problem::at(at, fault));
                 break;
             }
             // The file doesn't count anyway.
@@ -110,11 +110,9 @@ impl CompiledLayer {
         for entry in &file.rules {
             let name = entry.name.get_ref();
             if !names.insert(name) {
-                let message = format!("two rules are called `{name}`; rename one of them");
-                problems.push(Problem::at(
-                    position(text, entry.name.span().start),
-                    message,
-                ));
+                let at = position(text, entry.name.span().start);
+                let rule = name.clone();
+                problems.push(Problem::at(at, Fault::Twice { rule }));
             }
         }
         let off = file.off.into_iter().map(|name| {
@@ -149,16 +147,22 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
         file.rules.len() + file.wrappers.len(),
         patterns.sum::<usize>(),
     );
-    let message = if rules > MAX_RULES {
-        format!("{rules} rules; up to {MAX_RULES} are read from a file")
+    let fault = if rules > MAX_RULES {
+        Fault::TooManyRules {
+            count: rules,
+            limit: MAX_RULES,
+        }
     } else if patterns > MAX_PATTERNS {
-        format!("{patterns} regular expressions; up to {MAX_PATTERNS} are read from a file")
+        Fault::TooManyExpressions {
+            count: patterns,
+            limit: MAX_PATTERNS,
+        }
     } else {
         return None;
     };
     Some(Problem {
         position: None,
-        ..Problem::at((1, 1), message)
+        ..Problem::at((1, 1), fault)
     })
 }
 
@@ -186,11 +190,12 @@ impl CompiledRule {
                     Ok(pattern) => built.push(pattern),
                     Err(error) => {
                         let inside = text.get(at..).and_then(|rest| rest.find(source.as_str()));
-                        let error = error.lines().last().unwrap_or_default().trim();
-                        problems.push(Problem::at(
-                            position(text, at + inside.unwrap_or(0)),
-                            format!("rule `{name}`: `{source}` is no regular expression: {error}"),
-                        ));
+                        let fault = Fault::Expression {
+                            rule: name.clone(),
+                            expression: source.clone(),
+                            why: error.lines().last().unwrap_or_default().trim().to_owned(),
+                        };
+                        problems.push(Problem::at(position(text, at + inside.unwrap_or(0)), fault));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use super::compiled::{CompiledLayer, CompiledRule};
 use super::file::Action;
 use super::pattern::{Patterns, Text, Texts};
-use super::problem::{Origin, Problem};
+use super::problem::{Fault, Origin, Problem};
 use super::rule::{Layer, Rule, Rules};
 
 /// The rules that are part of the program, in the format that users write.
@@ -74,8 +74,8 @@ impl Rules {
         let mut added = Vec::with_capacity(compiled.rules.len() + next.all.len());
         for rule in compiled.rules {
             let position = rule.position;
-            if let Err(message) = next.add_rule(rule, layer, &mut added) {
-                problems.push(Problem::at(position, message));
+            if let Err(fault) = next.add_rule(rule, layer, &mut added) {
+                problems.push(Problem::at(position, fault));
             }
         }
         added.append(&mut next.all);
@@ -86,10 +86,7 @@ impl Rules {
                 rule.enabled = false;
                 rule.lay_over(layer);
             } else {
-                let message = format!(
-                    "`off` names `{name}`, but there is no such rule; `bg-run rules` lists them"
-                );
-                problems.push(Problem::at(position, message));
+                problems.push(Problem::at(position, Fault::OffUnknown { rule: name }));
             }
         }
         if problems.is_empty() {
@@ -106,7 +103,7 @@ impl Rules {
         entry: CompiledRule,
         layer: &Layer,
         added: &mut Vec<Rule>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         let name = entry.name.clone();
         let known = self.all.iter_mut().find(|rule| rule.name == name);
         if let Some(rule) = known {
@@ -136,9 +133,8 @@ impl Rules {
             && rule.patterns.is_empty()
             && !is_bounded
         {
-            return Err(format!(
-                "rule `{name}` would match every command; give it `commands`, `arguments` or `match`"
-            ));
+            let rule = name.into_owned();
+            return Err(Fault::MatchesEverything { rule });
         }
         added.push(rule);
         Ok(())
@@ -155,9 +151,9 @@ impl Rule {
 
     /// Takes over what `entry` says and keeps the rest.
     fn change(&mut self, entry: CompiledRule) {
-        fn set<T>(field: &mut T, said: Option<T>) {
-            if let Some(said) = said {
-                *field = said;
+        fn set<T>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
             }
         }
         set(&mut self.commands, entry.commands);

@@ -29,11 +29,11 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    pub(super) fn at(position: Position, message: String) -> Self {
+    pub(super) fn at(position: Position, message: impl ToString) -> Self {
         Self {
             origin: Origin::BuiltIn,
             position: Some(position),
-            message,
+            message: message.to_string(),
         }
     }
 
@@ -45,6 +45,32 @@ impl Problem {
             message: error.message().to_owned(),
         }
     }
+}
+
+/// What is wrong in a rules file, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("rule `{rule}`: `{expression}` is no regular expression: {why}")]
+    Expression {
+        rule: String,
+        expression: String,
+        why: String,
+    },
+    #[error(
+        "rule `{rule}`: more than {limit} expressions of this file are too large for an automaton; \
+         write them without `.*` in front of counted parts"
+    )]
+    LargeExpressions { rule: String, limit: usize },
+    #[error("rule `{rule}` would match every command; give it `commands`, `arguments` or `match`")]
+    MatchesEverything { rule: String },
+    #[error("two rules are called `{rule}`; rename one of them")]
+    Twice { rule: String },
+    #[error("`off` names `{rule}`, but there is no such rule; `bg-run rules` lists them")]
+    OffUnknown { rule: String },
+    #[error("{count} rules; up to {limit} are read from a file")]
+    TooManyRules { count: usize, limit: usize },
+    #[error("{count} regular expressions; up to {limit} are read from a file")]
+    TooManyExpressions { count: usize, limit: usize },
 }
 
 /// Where a fault stands.

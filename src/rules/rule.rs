@@ -54,7 +54,7 @@ pub struct Rule {
     pub in_loop: bool,
     /// A `timeout` lets it run at least so long, in seconds.
     pub time_limit_from: Option<u64>,
-    /// For people.
+    /// Why, in words.
     pub reason: Text,
 }
 

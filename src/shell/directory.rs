@@ -20,7 +20,7 @@ pub(super) fn move_of<'a>(command: &SimpleCommand, text: Option<&'a str>) -> Mov
     };
     match (program.as_str(), command.words.len()) {
         ("cd" | "pushd", 2) => match text {
-            Some(text) if is_plain(text) => Move::To(text),
+            Some(text) if is_literal(text) => Move::To(text),
             _ => Move::Unknown,
         },
         ("cd" | "pushd" | "popd", _) => Move::Unknown,
@@ -30,7 +30,7 @@ pub(super) fn move_of<'a>(command: &SimpleCommand, text: Option<&'a str>) -> Mov
 
 /// Whether a word without its quotes is the very path: no expansion, no pattern, no option. A leading `~/` is one
 /// that the reader of the path resolves.
-pub(crate) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_literal(text: &str) -> bool {
     let rest = text.strip_prefix("~/").unwrap_or(text);
     !text.is_empty()
         && !text.starts_with('-')

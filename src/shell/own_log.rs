@@ -73,7 +73,7 @@ fn tee_file(script: &Script, command: &SimpleCommand) -> Option<String> {
 
 fn path(script: &Script, text: &str, raw: &str, at: Option<usize>) -> Option<String> {
     let quoted_tilde = text.starts_with('~') && !raw.starts_with('~');
-    if !directory::is_plain(text) || quoted_tilde || text.starts_with("/dev/") {
+    if !directory::is_literal(text) || quoted_tilde || text.starts_with("/dev/") {
         return None;
     }
     if text.starts_with(['/', '~']) {

@@ -177,7 +177,7 @@ impl Folder {
         for name in self.names(MAX_CLEARED) {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
-            if is_folder && kind == Kind::Opened && super::is_plain(&name) {
+            if is_folder && kind == Kind::Opened && super::is_id(&name) {
                 if let Ok(fd) = openat(&self.fd, &name, FOLDER, Mode::empty())
                     && let Ok(inner) = own(fd, kind)
                 {

@@ -73,15 +73,15 @@ impl Kind {
         match self {
             Self::Calls => name
                 .split_once('.')
-                .is_some_and(|(id, event)| is_plain(id) && is_plain(event)),
+                .is_some_and(|(id, event)| is_id(id) && is_id(event)),
             Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
-            Self::Tasks => name.strip_suffix(".json").is_some_and(is_plain),
+            Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
         }
     }
 }
 
 /// Whether `text`, which comes from outside, can be part of a path: 1 to 128 of `A-Z a-z 0-9 _ -`.
-pub fn is_plain(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }

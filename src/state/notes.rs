@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, Kind, is_plain};
+use super::{Folder, Kind, is_id};
 
 /// A task, as it was launched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Note {
     ///
     /// When the state folder can't be written.
     pub fn write(&self) -> Result<()> {
-        ensure!(is_plain(&self.id), "{:?} is not a task id", self.id);
+        ensure!(is_id(&self.id), "{:?} is not a task id", self.id);
         let write = || {
             let folder = Folder::make(Kind::Tasks)?;
             folder.clear_daily();
@@ -41,7 +41,7 @@ impl Note {
 
     /// The note of the task with this id; `None` where there is none that can be read.
     pub fn of(id: &str) -> Option<Self> {
-        let folder = Folder::open(Kind::Tasks).ok().filter(|_| is_plain(id))?;
+        let folder = Folder::open(Kind::Tasks).ok().filter(|_| is_id(id))?;
         serde_json::from_slice(&folder.read(&format!("{id}.json")).ok()?).ok()
     }
 }

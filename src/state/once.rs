@@ -5,12 +5,12 @@
 
 use std::io::ErrorKind;
 
-use super::{Folder, Kind, is_plain};
+use super::{Folder, Kind, is_id};
 
 /// Claims this event of this call for this process; `false` where another one has it. Where that can't be found out, it
 /// is ours.
 pub fn claim(event: &str, tool_use_id: &str) -> bool {
-    if !is_plain(tool_use_id) {
+    if !is_id(tool_use_id) {
         return true;
     }
     let Ok(folder) = Folder::make(Kind::Calls) else {

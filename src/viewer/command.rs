@@ -72,20 +72,20 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     };
-    let said = said(output)?;
-    if !status.success() || said.contains(NOT_IN_A_WINDOW) {
+    let printed = printed(output)?;
+    if !status.success() || printed.contains(NOT_IN_A_WINDOW) {
         bail!(
             "`{}` opened nothing ({status}): {}",
             words.join(" "),
-            said.trim()
+            printed.trim()
         );
     }
     Ok(())
 }
 
-fn said(mut output: File) -> Result<String> {
+fn printed(mut output: File) -> Result<String> {
     output.rewind()?;
-    let mut said = Vec::new();
-    output.take(MAX_OUTPUT).read_to_end(&mut said)?;
-    Ok(String::from_utf8_lossy(&said).into_owned())
+    let mut bytes = Vec::new();
+    output.take(MAX_OUTPUT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

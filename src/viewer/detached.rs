@@ -107,16 +107,16 @@ fn start(viewer: &Viewer, request: &Request) -> Result<Shown> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let output = child.stdout.take();
     std::thread::spawn(move || {
-        let mut said = String::new();
+        let mut printed = String::new();
         if let Some(output) = output
-            && output.take(MAX_ANSWER).read_to_string(&mut said).is_ok()
+            && output.take(MAX_ANSWER).read_to_string(&mut printed).is_ok()
         {
             // Nobody listens any more where it took too long.
-            let _ = sender.send(said);
+            let _ = sender.send(printed);
         }
     });
-    let said = receiver.recv_timeout(HOOK_WAIT).unwrap_or_default();
-    Ok(said.parse().unwrap_or_else(|()| underway()))
+    let printed = receiver.recv_timeout(HOOK_WAIT).unwrap_or_default();
+    Ok(printed.parse().unwrap_or_else(|()| underway()))
 }
 
 /// In bytes.

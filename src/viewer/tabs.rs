@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::config::{Config, Open};
-use crate::state::{Folder, Kind, is_plain, name_of};
+use crate::state::{Folder, Kind, is_id, name_of};
 
 /// Whether a file may be opened now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,7 @@ pub(super) enum Claim {
 }
 
 fn folder_of(session: &str) -> Option<Folder> {
-    let all = Folder::make(Kind::Opened)
-        .ok()
-        .filter(|_| is_plain(session))?;
+    let all = Folder::make(Kind::Opened).ok().filter(|_| is_id(session))?;
     all.clear_daily();
     all.make_inner(session).ok()
 }

@@ -46,13 +46,13 @@ impl Plan<'_> {
     /// program that the client would see through as well. Of what it sees through it compares all or nothing.
     fn is_bare(&self, command: &SimpleCommand) -> bool {
         let first = command.words.first();
-        let is_plain = |raw: &str| {
+        let is_unquoted = |raw: &str| {
             raw.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_./+-".contains(&byte))
         };
         first.is_some_and(|first| {
             self.start_without_markers(command) == Some(first.span.start)
-                && is_plain(&first.raw)
+                && is_unquoted(&first.raw)
                 && !is_seen_through(base_name(&first.raw))
         })
     }
