@@ -97,7 +97,7 @@ impl CompiledLayer {
                     rule,
                     limit: MAX_LARGE,
                 };
-                problems.push(Problem::at(at, fault));
+                problems.push(Problem::at(at, &fault));
                 break;
             }
             // The file doesn't count anyway.
@@ -112,7 +112,7 @@ impl CompiledLayer {
             if !names.insert(name) {
                 let at = position(text, entry.name.span().start);
                 let rule = name.clone();
-                problems.push(Problem::at(at, Fault::Twice { rule }));
+                problems.push(Problem::at(at, &Fault::Twice { rule }));
             }
         }
         let off = file.off.into_iter().map(|name| {
@@ -162,7 +162,7 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
     };
     Some(Problem {
         position: None,
-        ..Problem::at((1, 1), fault)
+        ..Problem::at((1, 1), &fault)
     })
 }
 
@@ -195,7 +195,10 @@ impl CompiledRule {
                             expression: source.clone(),
                             why: error.lines().last().unwrap_or_default().trim().to_owned(),
                         };
-                        problems.push(Problem::at(position(text, at + inside.unwrap_or(0)), fault));
+                        problems.push(Problem::at(
+                            position(text, at + inside.unwrap_or(0)),
+                            &fault,
+                        ));
                     }
                 }
             }

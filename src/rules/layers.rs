@@ -75,7 +75,7 @@ impl Rules {
         for rule in compiled.rules {
             let position = rule.position;
             if let Err(fault) = next.add_rule(rule, layer, &mut added) {
-                problems.push(Problem::at(position, fault));
+                problems.push(Problem::at(position, &fault));
             }
         }
         added.append(&mut next.all);
@@ -86,7 +86,7 @@ impl Rules {
                 rule.enabled = false;
                 rule.lay_over(layer);
             } else {
-                problems.push(Problem::at(position, Fault::OffUnknown { rule: name }));
+                problems.push(Problem::at(position, &Fault::OffUnknown { rule: name }));
             }
         }
         if problems.is_empty() {

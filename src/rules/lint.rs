@@ -23,7 +23,7 @@ pub fn lint(text: &str) -> Vec<Problem> {
             .chain(contradiction(entry))
             .chain(near_name(name));
         findings
-            .extend(messages.map(|message| Problem::at(at, format!("rule `{name}`: {message}"))));
+            .extend(messages.map(|message| Problem::at(at, &format!("rule `{name}`: {message}"))));
     }
     findings
 }

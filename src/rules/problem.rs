@@ -29,7 +29,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    pub(super) fn at(position: Position, message: impl ToString) -> Self {
+    pub(super) fn at(position: Position, message: &impl ToString) -> Self {
         Self {
             origin: Origin::BuiltIn,
             position: Some(position),
