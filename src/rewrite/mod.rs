@@ -6,6 +6,7 @@ mod check;
 mod interpreter;
 mod plan;
 mod tail;
+mod zsh;
 
 pub use plan::Surroundings;
 
@@ -270,6 +271,9 @@ mod tests {
                 "PYTHONUNBUFFERED=0 pytest",
                 "PYTHONUNBUFFERED=0 pytest 2>&1",
             ),
+            // zsh reads these otherwise.
+            ("pytest >&|a", "pytest >&|a"),
+            ("coproc name pytest", "coproc name pytest"),
             (
                 "echo é && pytest 'ü'",
                 "echo é && PYTHONUNBUFFERED=1 pytest 'ü' 2>&1",

@@ -6,7 +6,7 @@ mod streams;
 use std::collections::BTreeSet;
 
 use super::{EditKind, LeftOut, PlannedEdit, Subject};
-use super::{interpreter, tail};
+use super::{interpreter, tail, zsh};
 use crate::claude::permissions::{PermissionRules, UNBUFFERED};
 use crate::programs::{Tools, Views, Wrapper};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
@@ -44,6 +44,11 @@ pub(super) fn plan(
         left_out: Vec::new(),
         dropped: Vec::new(),
     };
+    if let Some(text) = zsh::read_otherwise(subject.source) {
+        let why = format!("zsh reads `{text}` otherwise than bash");
+        plan.leave(EditKind::UnbufferedVariable, why);
+        return (plan.edits, plan.left_out);
+    }
     plan.whole = plan.applied(None).unwrap_or_default();
     let unknown = surroundings.permissions.unknown();
     if let Some(why) = unknown {
@@ -53,6 +58,11 @@ pub(super) fn plan(
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
         if let Some(command) = subject.script.simple_commands.get(index) {
+            if !zsh::names_a_program(command) {
+                let why = "its first word may name no program, or another in zsh";
+                plan.leave(EditKind::UnbufferedVariable, why);
+                continue;
+            }
             let views = Views::of(command, surroundings.wrappers);
             if let Some(word) = &views.reserved {
                 let why = format!("zsh takes `{word}` for a reserved word");
