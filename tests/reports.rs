@@ -1,7 +1,5 @@
 //! What people reported of tools of this kind, each as a call and what has to come of it: `tests/corpus/reports.jsonl`.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use serde::Deserialize;

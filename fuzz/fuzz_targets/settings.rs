@@ -44,7 +44,12 @@ fuzz_target!(|text: &str| {
 fn without_ours(settings: &mut serde_json::Value) {
     let Some(hooks) = settings.get_mut("hooks").and_then(|hooks| hooks.as_object_mut()) else { return };
     for entries in hooks.values_mut().filter_map(|entries| entries.as_array_mut()) {
-        entries.retain(|entry| !entry.to_string().contains("bg-run"));
+        entries.retain_mut(|entry| {
+            let Some(hooks) = entry.get_mut("hooks").and_then(|hooks| hooks.as_array_mut()) else { return true };
+            let before = hooks.len();
+            hooks.retain(|hook| !hook.to_string().contains("bg-run"));
+            before == 0 || before == hooks.len() || !hooks.is_empty()
+        });
     }
     hooks.retain(|_, entries| entries.as_array().is_none_or(|entries| !entries.is_empty()));
     if hooks.is_empty() {

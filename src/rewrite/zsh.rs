@@ -23,7 +23,7 @@ pub(super) fn names_a_program(command: &SimpleCommand) -> bool {
     let is_alone = command.words.len() == 1;
     let is_pattern = raw.contains(['*', '?', '[']) && !matches!(raw, "[" | "[[");
     let is_quoted = raw.starts_with(['"', '\'', '\\']);
-    !raw.starts_with(['{', '}'])
-        && (is_quoted || !is_pattern)
-        && !(is_alone && raw.starts_with(['$', '`']))
+    let is_brace = raw.starts_with(['{', '}']);
+    let may_be_nothing = is_alone && raw.starts_with(['$', '`']);
+    !is_brace && !may_be_nothing && (is_quoted || !is_pattern)
 }
