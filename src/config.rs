@@ -165,12 +165,16 @@ impl Configuration {
             Layer::Project(_) => MAX_PROJECT,
             Layer::User(_) | Layer::BuiltIn => MAX_OWN,
         };
-        let Ok(metadata) = fs::metadata(path) else {
-            // Most often it isn't there; any other reason is a problem, which reading reports.
-            if let Some((state, Err(fault))) = Self::read(path, limit) {
-                self.report(path, state.as_ref(), vec![fault]);
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(_) => {
+                // Why it can't be looked at is a problem, which reading reports.
+                if let Some((state, Err(fault))) = Self::read(path, limit) {
+                    self.report(path, state.as_ref(), vec![fault]);
+                }
+                return;
             }
-            return;
         };
         let state = FileState::new(path, &metadata);
         let built = cache::load(&state).unwrap_or_else(|| {
@@ -222,23 +226,22 @@ impl Configuration {
 
     /// `None` where there is no such file.
     fn read(path: &Path, limit: u64) -> Option<(Option<FileState>, Result<String, Problem>)> {
-        let state = fs::metadata(path)
-            .ok()
-            .map(|metadata| FileState::new(path, &metadata));
         match folders::read_regular(path, limit) {
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
                 None
             }
-            text => Some((
-                state,
-                text.map_err(|error| Problem {
+            text => {
+                let metadata = fs::metadata(path).ok();
+                let state = metadata.map(|metadata| FileState::new(path, &metadata));
+                let text = text.map_err(|error| Problem {
                     origin: Origin::File(path.to_owned()),
                     position: None,
                     message: format!("can't be read: {error}"),
-                }),
-            )),
+                });
+                Some((state, text))
+            }
         }
     }
 }

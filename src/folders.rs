@@ -3,14 +3,18 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use directories::{BaseDirs, ProjectDirs};
 use rustix::fs::{Mode, OFlags};
 
 use crate::environment;
 
-pub(crate) fn project_dirs() -> Option<ProjectDirs> {
-    ProjectDirs::from("", "", "bg-run")
+pub(crate) fn project_dirs() -> Option<&'static ProjectDirs> {
+    // Asked for several times per call.
+    static DIRS: OnceLock<Option<ProjectDirs>> = OnceLock::new();
+    DIRS.get_or_init(|| ProjectDirs::from("", "", "bg-run"))
+        .as_ref()
 }
 
 /// The folder of `config.toml` and `rules.toml`; `None` where there is no home folder.

@@ -17,7 +17,7 @@ use support::sandbox::{BG_RUN, Sandbox, read};
 use support::wait_until;
 
 /// Far above what a call takes in a build without optimisation, far below what a person would notice as hanging.
-const SOON: Duration = Duration::from_secs(4);
+const SOON: Duration = Duration::from_secs(8);
 
 /// A call for `command` that has to be answered soon.
 fn call(sandbox: &Sandbox, command: &str) -> Value {
@@ -119,7 +119,7 @@ fn a_rules_file_costs_a_bounded_time_whatever_stands_in_it() {
         let start = Instant::now();
         assert_eq!(call(&sandbox, "ls"), Value::Null, "{begins}");
         assert!(
-            start.elapsed() < Duration::from_millis(500),
+            start.elapsed() < Duration::from_secs(1),
             "{begins}: {:?}",
             start.elapsed()
         );

@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 128 * 1024;
 /// What building one may take, in bytes: of the expression's states, and of the automaton before it is made sparse. They
 /// bound its time too, whatever the expression.
 const MAX_STATES: usize = 256 * 1024;
-const MAX_BUILDING: usize = 1024 * 1024;
+const MAX_BUILDING: usize = 384 * 1024;
 
 /// Longer expressions aren't read, in bytes.
 const MAX_SOURCE: usize = 8 * 1024;

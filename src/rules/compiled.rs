@@ -144,7 +144,7 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
         .iter()
         .map(|entry| count(&entry.r#match) + count(&entry.unless));
     let (rules, patterns) = (
-        file.rules.len() + file.wrappers.len(),
+        file.rules.len() + file.wrappers.len() + file.off.len(),
         patterns.sum::<usize>(),
     );
     let fault = if rules > MAX_RULES {
