@@ -129,11 +129,11 @@ pub(crate) fn work(arguments: &[String]) {
         .collect();
     let counts = Mutex::new(Counts::default());
     std::thread::scope(|scope| {
-        for thread in 0..2 {
+        for thread in 0..4 {
             let (commands, counts) = (&commands, &counts);
             scope.spawn(move || {
                 let rules = Rules::built_in();
-                for command in commands.iter().skip(thread).step_by(2) {
+                for command in commands.iter().skip(thread).step_by(4) {
                     let sandbox = Sandbox::in_chroot(shell, root);
                     add_programs(&sandbox, command);
                     let verdict = sandbox.compare(command, &decided(command, &rules));
