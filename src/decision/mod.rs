@@ -303,6 +303,8 @@ mod tests {
                 "echo \"$(BG_RUN=off ls)\"",
             ),
             ("BG_RUN=on sleep 100", Outcome::Background, "sleep 100"),
+            // Without the word it would be no command any more.
+            ("x\nBG_RUN=on do", Outcome::Background, "x\nBG_RUN=on do"),
         ] {
             let decision = decided(command);
             assert_eq!(

@@ -114,17 +114,21 @@ pub struct Subject<'a> {
 
 /// Takes the markers out and changes nothing else.
 pub fn without_markers(subject: Subject<'_>) -> Rewrite {
+    finish(subject, marker_edits(subject), Vec::new())
+}
+
+fn marker_edits(subject: Subject<'_>) -> Vec<PlannedEdit> {
     let edits = subject.markers.iter().map(|span| PlannedEdit {
         kind: EditKind::TakeOutMarker,
         edit: Edit::deletion(*span),
     });
-    finish(subject, edits.collect(), Vec::new())
+    edits.collect()
 }
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
 pub fn rewrite(subject: Subject<'_>, targets: &[usize], surroundings: Surroundings<'_>) -> Rewrite {
     let (mut edits, left_out) = plan::plan(subject, targets, surroundings);
-    edits.extend(without_markers(subject).edits);
+    edits.extend(marker_edits(subject));
     Rewrite {
         own_logs: own_logs(subject.script, targets),
         ..finish(subject, edits, left_out)
