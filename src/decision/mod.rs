@@ -303,8 +303,13 @@ mod tests {
                 "echo \"$(BG_RUN=off ls)\"",
             ),
             ("BG_RUN=on sleep 100", Outcome::Background, "sleep 100"),
-            // Without the word it would be no command any more.
-            ("x\nBG_RUN=on do", Outcome::Background, "x\nBG_RUN=on do"),
+            // Without a word in front, `do` is a reserved one.
+            (
+                "x\nBG_RUN=on do",
+                Outcome::Background,
+                "x\nPYTHONUNBUFFERED=1 do 2>&1",
+            ),
+            ("x\nBG_RUN=off do", Outcome::Foreground, "x\nBG_RUN=off do"),
         ] {
             let decision = decided(command);
             assert_eq!(
