@@ -21,8 +21,17 @@ const MAX_CLEARED: usize = 5000;
 /// Between two clearings.
 const EVERY: Duration = Duration::from_hours(24);
 
-/// When the folder was last cleared stands in this file's time.
-const CLEARED: &str = ".cleared";
+/// When a folder was last cleared stands in the time of a file beside it.
+fn cleared_note(kind: Kind) -> String {
+    format!(".cleared-{}", kind.name())
+}
+
+/// Removes those files.
+pub(super) fn remove_cleared_notes(base: &OwnedFd) {
+    for kind in Kind::ALL {
+        let _ = unlinkat(base, cleared_note(kind), AtFlags::empty());
+    }
+}
 
 /// An open folder that belongs to this user.
 #[derive(Debug)]
@@ -158,16 +167,20 @@ impl Folder {
     /// Clears out what is older than its kind is kept, at most once a day, so that it costs the same however much lies
     /// there.
     pub fn clear_daily(&self) {
-        let Some(kept) = self.kind.kept() else { return };
+        let (Some(kept), Ok(base)) = (self.kind.kept(), open_base(false)) else {
+            return;
+        };
+        let note = cleared_note(self.kind);
         let now = SystemTime::now();
-        let due = self
-            .file(CLEARED)
-            .and_then(|file| file.metadata()?.modified())
-            .ok()
-            .is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
+        let last = statat(&base, &note, AtFlags::SYMLINK_NOFOLLOW).ok();
+        let last = last.and_then(|stat| u64::try_from(stat.st_mtime).ok());
+        let last = last.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
         if due {
             self.clear(self.kind, kept);
-            let _ = self.replace(CLEARED, &[b""]);
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = openat(&base, &note, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+            let _ = file.map(|file| file.set_modified(now));
         }
     }
 
@@ -188,9 +201,6 @@ impl Folder {
             }
         }
         self.clear_files(age);
-        if age.is_zero() {
-            self.remove(CLEARED);
-        }
     }
 
     fn clear_files(&self, age: Duration) {
@@ -199,8 +209,8 @@ impl Folder {
             let whole = name.rsplit_once('.').filter(|(_, pid)| {
                 !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
             });
-            let is_ours = self.kind.owns(&name)
-                || whole.is_some_and(|(whole, _)| self.kind.owns(whole) || whole == CLEARED);
+            let is_ours =
+                self.kind.owns(&name) || whole.is_some_and(|(whole, _)| self.kind.owns(whole));
             let is_old = || {
                 let changed = self
                     .file(&name)

@@ -49,11 +49,12 @@ fn try_line(message: &str) -> Option<()> {
     log.write_all(line.as_bytes()).ok()
 }
 
-/// Removes the log, with the last registration.
+/// Removes the log and what else lies beside the folders, with the last registration.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
         for name in [NAME, OLD] {
             let _ = unlinkat(&base, name, AtFlags::empty());
         }
+        super::folder::remove_cleared_notes(&base);
     }
 }

@@ -122,6 +122,9 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
 /// A connection to a socket of this user's. One whose backlog is full refuses at once, as a dead one does.
 fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
+    if !path.exists() {
+        bail!("{shown} is dead");
+    }
     if !is_own_socket(path) {
         bail!("{shown} is not a socket of yours");
     }
