@@ -54,10 +54,11 @@ impl CommandLine {
     /// Of the client that this process is a hook of.
     pub fn around() -> Self {
         let around = match environment::claude_pid() {
-            Some(pid) => {
-                Process::read(pid).map_or_else(|| Self::Hidden(UNREADABLE.to_owned()), Self::of)
-            }
-            None => Process::client_around().map_or(Self::NoClient, Self::of),
+            Some(pid) => Process::read(pid).map_or_else(
+                || Self::Hidden(UNREADABLE.to_owned()),
+                |client| Self::of(&client),
+            ),
+            None => Process::client_around().map_or(Self::NoClient, |client| Self::of(&client)),
         };
         match environment::claude_entrypoint() {
             // The program that drives the session can give rules, and answer for the user, at any time.
@@ -74,7 +75,7 @@ impl CommandLine {
         }
     }
 
-    fn of(client: Process) -> Self {
+    fn of(client: &Process) -> Self {
         let Some(arguments) = client.arguments() else {
             return Self::Hidden(UNREADABLE.to_owned());
         };
@@ -86,7 +87,7 @@ impl CommandLine {
         }
         Self::Read {
             arguments,
-            folder: client.folder,
+            folder: client.folder(),
         }
     }
 
@@ -203,9 +204,8 @@ fn settings_of(value: &str, folder: &Path) -> Option<Value> {
 
 /// A process, as far as the system tells.
 struct Process {
-    parent: u32,
+    pid: u32,
     words: Vec<String>,
-    folder: std::path::PathBuf,
 }
 
 impl Process {
@@ -221,7 +221,7 @@ impl Process {
             if !SHELLS.contains(&program.trim_start_matches('-')) {
                 return None;
             }
-            pid = process.parent;
+            pid = process.parent()?;
         }
         None
     }
@@ -235,31 +235,33 @@ impl Process {
             .split(|byte| *byte == 0)
             .map(|word| String::from_utf8_lossy(word).into_owned())
             .collect();
-        let status = std::fs::read_to_string(process.join("status")).ok()?;
-        let parent = status
-            .lines()
-            .find_map(|line| line.strip_prefix("PPid:"))?
-            .trim();
-        Some(Self {
-            parent: parent.parse().ok()?,
-            words,
-            folder: std::fs::read_link(process.join("cwd")).unwrap_or_default(),
-        })
+        Some(Self { pid, words })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn parent(&self) -> Option<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let mut lines = status.lines();
+        let parent = lines.find_map(|line| line.strip_prefix("PPid:"))?;
+        parent.trim().parse().ok()
     }
 
     /// `ps` parts arguments by blanks only; see [`arguments`](Self::arguments).
     #[cfg(not(target_os = "linux"))]
     fn read(pid: u32) -> Option<Self> {
-        let printed = duct::cmd!("ps", "-ww", "-o", "ppid=,args=", "-p", pid.to_string())
-            .stderr_null()
-            .read()
-            .ok()?;
-        let mut words = printed.split_whitespace().map(str::to_owned);
-        Some(Self {
-            parent: words.next()?.parse().ok()?,
-            words: words.collect(),
-            folder: std::path::PathBuf::new(),
-        })
+        let words = ps(pid, "args=")?;
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        Some(Self { pid, words })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn parent(&self) -> Option<u32> {
+        ps(self.pid, "ppid=")?.trim().parse().ok()
+    }
+
+    /// Where it was started; empty where the system doesn't tell.
+    fn folder(&self) -> std::path::PathBuf {
+        std::fs::read_link(format!("/proc/{}/cwd", self.pid)).unwrap_or_default()
     }
 
     fn is_client(&self) -> bool {
@@ -288,6 +290,14 @@ impl Process {
         }
         Some(arguments)
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ps(pid: u32, column: &str) -> Option<String> {
+    duct::cmd!("ps", "-ww", "-o", column, "-p", pid.to_string())
+        .stderr_null()
+        .read()
+        .ok()
 }
 
 /// The client's npm package, as part of a path.
@@ -357,9 +367,8 @@ mod tests {
     #[test]
     fn a_client_is_known_by_its_name() {
         let process = |text: &[&str]| Process {
-            parent: 1,
+            pid: 1,
             words: words(text),
-            folder: std::path::PathBuf::new(),
         };
         for (text, client) in [
             (&["claude"][..], true),
