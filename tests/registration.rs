@@ -240,6 +240,7 @@ fn a_file_of_another_shape_is_refused_untouched() {
         ),
         ("{\"hooks\": {}, \"hooks\": {}}", "`hooks` is there twice"),
         ("{\"a\": }", "line 1 column"),
+        ("{\"a\": [1 2]}", "line 1 column"),
     ] {
         let sandbox = Sandbox::new();
         let path = sandbox.write(SETTINGS, file);

@@ -167,7 +167,12 @@ pub(super) fn on_one_line(text: &str) -> String {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
-    CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| {
+    // What no JSON parser takes isn't taken here: without its comma, a value would run into its neighbour.
+    let options = ParseOptions {
+        allow_missing_commas: false,
+        ..ParseOptions::default()
+    };
+    CstRootNode::parse(text, &options).map_err(|error| {
         anyhow!(
             "{}: {error}; nothing was changed, mend the file and try again",
             path.display()
