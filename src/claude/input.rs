@@ -40,6 +40,11 @@ impl Input {
             .flatten()
     }
 
+    /// What the caller says that the call does.
+    pub(crate) fn description(&self) -> Option<&str> {
+        self.tool_input.get("description")?.as_str()
+    }
+
     /// Whether the caller asked for the background itself.
     pub(crate) fn run_in_background(&self) -> bool {
         self.tool_input

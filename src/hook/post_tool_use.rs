@@ -47,7 +47,11 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let script = shell::parse(command).ok();
     let own_log = script.as_ref().and_then(own_log);
     let own_log = own_log.map(|log| folders::resolve(&site.cwd, &log));
-    note(command, &site, &task, own_log.clone());
+    let written = Files {
+        log: own_log.clone(),
+        output: output.clone(),
+    };
+    note(input, &site, &task, written);
     let files: Vec<PathBuf> = own_log.iter().chain(&output).cloned().collect();
     let shown = match files.first() {
         Some(_) => show(input, &site, &config, &files),
@@ -79,16 +83,29 @@ fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> S
     })
 }
 
-/// For `bg-run tasks`.
-fn note(command: &str, site: &CallSite, task: &TaskId, log: Option<PathBuf>) {
+/// For `bg-run tasks`, and for what is to be done at its end.
+fn note(input: &Input, site: &CallSite, task: &TaskId, files: Files) {
     let note = Note {
         id: task.as_str().to_owned(),
-        command: command.to_owned(),
+        command: input.bash_command().unwrap_or_default().to_owned(),
+        description: input.description().map(ToOwned::to_owned),
         cwd: site.cwd.clone(),
+        project: site.project.clone(),
+        session: input.session_id.clone(),
         started: jiff::Timestamp::now().to_string(),
-        log,
+        log: files.log,
+        output: files.output,
+        ..Note::default()
     };
     if let Err(error) = note.write() {
         log::line(&format!("PostToolUse: {error:#}"));
     }
+}
+
+/// Where a task writes.
+#[derive(Debug, Clone, Default)]
+struct Files {
+    /// The log that it writes itself.
+    log: Option<PathBuf>,
+    output: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What is noted of a task when it starts, in the state folder: its output file says nothing of its command.
+//! What is noted of a task, in the state folder: its output file says nothing of its command.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,106 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{Folder, Kind, is_id};
+use crate::text::{SHOWN, one_line};
 
-/// A task, as it was launched.
+/// At most so many notes are read.
+const MAX_NOTES: usize = 5000;
+
+/// A task, as it was launched and as it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Note {
     /// As the client named it.
     pub id: String,
     /// The command after its edits.
     pub command: String,
+    /// What the model said that it is.
+    pub description: Option<String>,
     /// Where it was started.
     pub cwd: PathBuf,
-    /// RFC 3339.
+    /// The project around that.
+    pub project: PathBuf,
+    /// The client's session.
+    pub session: String,
+    /// RFC 3339: when it was found in the background.
     pub started: String,
+    /// How long it had run by then, in milliseconds.
+    pub ran_before: u64,
+    /// Who put it there.
+    pub cause: Cause,
+    /// The call's own time-out, in milliseconds, where it went over it.
+    pub timeout: Option<u64>,
+    /// It has no end of its own: a server, a watcher.
+    pub endless: bool,
     /// The log that it writes itself.
     pub log: Option<PathBuf>,
+    /// The file of its output, as the client names it.
+    pub output: Option<PathBuf>,
+    /// The rule that matches it.
+    pub rule: Option<String>,
+    /// Its end, where that was seen.
+    pub ended: Option<Ended>,
+}
+
+impl Default for Note {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            command: String::new(),
+            description: None,
+            cwd: PathBuf::new(),
+            project: PathBuf::new(),
+            session: String::new(),
+            started: String::new(),
+            ran_before: 0,
+            cause: Cause::Caller,
+            timeout: None,
+            endless: false,
+            log: None,
+            output: None,
+            rule: None,
+            ended: None,
+        }
+    }
+}
+
+/// Who put a task in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// bg-run did.
+    Moved,
+    /// The call asked for it.
+    Caller,
+    /// The client did, when it took longer than the limit.
+    Limit,
+    /// The client did, at the call's own time-out.
+    TimeOut,
+    /// The user did, with Ctrl+B.
+    User,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// By itself, with this exit status.
+    Exited(i32),
+    /// It was killed.
+    Killed,
+    /// Nobody knows how.
+    Unknown,
+}
+
+/// The end of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// RFC 3339.
+    pub at: String,
+    /// How.
+    pub status: Status,
+    /// How long it ran in all, in milliseconds, where both ends are known.
+    pub ran: Option<u64>,
 }
 
 impl Note {
@@ -34,7 +120,7 @@ impl Note {
             let folder = Folder::make(Kind::Tasks)?;
             folder.clear_daily();
             let text = serde_json::to_vec(self)?;
-            folder.replace(&format!("{}.json", self.id), &[&text])
+            folder.replace(&file_of(&self.id), &[&text])
         };
         write().context("the note of a task can't be written to the state folder")
     }
@@ -42,6 +128,31 @@ impl Note {
     /// The note of the task with this id; `None` where there is none that can be read.
     pub fn of(id: &str) -> Option<Self> {
         let folder = Folder::open(Kind::Tasks).ok().filter(|_| is_id(id))?;
-        serde_json::from_slice(&folder.read(&format!("{id}.json")).ok()?).ok()
+        serde_json::from_slice(&folder.read(&file_of(id)).ok()?).ok()
     }
+
+    /// All of them that can be read, in no order.
+    pub fn all() -> Vec<Self> {
+        let Ok(folder) = Folder::open(Kind::Tasks) else {
+            return Vec::new();
+        };
+        let names = folder.names(MAX_NOTES).into_iter();
+        names
+            .filter(|name| Kind::Tasks.owns(name))
+            .filter_map(|name| serde_json::from_slice(&folder.read(&name).ok()?).ok())
+            .collect()
+    }
+
+    /// What people call it: the description, else the command, on one line.
+    pub fn name(&self) -> String {
+        let description = self.description.as_deref().unwrap_or_default();
+        match one_line(description, SHOWN) {
+            name if name.is_empty() => one_line(&self.command, SHOWN),
+            name => name,
+        }
+    }
+}
+
+fn file_of(id: &str) -> String {
+    format!("{id}.json")
 }
