@@ -9,6 +9,7 @@ pub mod config;
 pub mod decision;
 pub mod environment;
 pub mod folders;
+pub mod history;
 pub mod hook;
 pub mod install;
 pub mod programs;

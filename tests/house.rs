@@ -13,6 +13,7 @@ const FLOORS: &[&str] = &[
     "text",
     "shell",
     "state",
+    "history",
     "programs",
     "rules",
     "config",

@@ -36,11 +36,11 @@ pub(super) fn remove_cleared_notes(base: &OwnedFd) {
 /// An open folder that belongs to this user.
 #[derive(Debug)]
 pub struct Folder {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     kind: Kind,
 }
 
-const FOLDER: OFlags = OFlags::RDONLY
+pub(super) const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
@@ -241,7 +241,7 @@ pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-trait NewPrivate {
+pub(super) trait NewPrivate {
     fn new_private() -> Self;
 }
 
@@ -270,7 +270,7 @@ fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
     }
 }
 
-fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
+pub(super) fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
     check_owner(&fd, Path::new(kind.name()))?;
     make_private(&fd)?;
     Ok(Folder { fd, kind })

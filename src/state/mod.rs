@@ -1,6 +1,7 @@
 //! bg-run's own folder: the log, caches and notes. Nobody else may read them: whole commands stand in there.
 
 mod folder;
+mod lasting;
 pub mod log;
 pub mod notes;
 pub mod once;
@@ -20,6 +21,11 @@ pub fn dir() -> Option<PathBuf> {
     })
 }
 
+/// The file in the folder of that kind, and what was once one.
+pub const HISTORY: &str = "durations";
+/// See [`HISTORY`].
+pub const HISTORY_DAMAGED: &str = "durations.damaged";
+
 /// The folders inside, each with files of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -31,17 +37,20 @@ pub enum Kind {
     Opened,
     /// What is noted of a task: [`notes`].
     Tasks,
+    /// How long commands took.
+    History,
     /// Settings files as they were before the registration.
     Registrations,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Calls,
         Self::Rules,
         Self::Opened,
         Self::Tasks,
+        Self::History,
         Self::Registrations,
     ];
 
@@ -52,6 +61,7 @@ impl Kind {
             Self::Rules => "rules",
             Self::Opened => "opened",
             Self::Tasks => "tasks",
+            Self::History => "history",
             Self::Registrations => "registrations",
         }
     }
@@ -64,7 +74,7 @@ impl Kind {
             Self::Calls => Some(Duration::from_mins(10)),
             Self::Opened => Some(DAY * 7),
             Self::Rules | Self::Tasks => Some(DAY * 30),
-            Self::Registrations => None,
+            Self::History | Self::Registrations => None,
         }
     }
 
@@ -76,6 +86,7 @@ impl Kind {
                 .is_some_and(|(id, event)| is_id(id) && is_id(event)),
             Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
+            Self::History => matches!(name, HISTORY | HISTORY_DAMAGED),
         }
     }
 }

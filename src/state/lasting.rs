@@ -1,0 +1,61 @@
+//! A file that stays and that many processes change in place.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat};
+use rustix::io::Errno;
+
+use super::Kind;
+use super::folder::{FOLDER, Folder, NewPrivate as _, own};
+
+impl Folder {
+    /// Any folder of this user's, treated as one of this kind; made where it isn't there yet.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made, when it is a link or somebody else's.
+    pub fn at(path: &Path, kind: Kind) -> io::Result<Self> {
+        fs::DirBuilder::new_private().create(path)?;
+        own(rustix::fs::open(path, FOLDER, Mode::empty())?, kind)
+    }
+
+    /// The file `name`, to read and to change; made where it isn't there yet.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made, or is no regular file.
+    pub fn file_to_change(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = File::from(openat(&self.fd, name, flags | OFlags::CLOEXEC, mode)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(file)
+    }
+
+    /// Whether `name` is still this very file, which was opened before.
+    ///
+    /// # Errors
+    ///
+    /// When that can't be seen.
+    pub fn still_is(&self, name: &str, file: &File) -> io::Result<bool> {
+        let now = match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(false),
+            now => now?,
+        };
+        let then = fstat(file)?;
+        Ok((now.st_dev, now.st_ino) == (then.st_dev, then.st_ino))
+    }
+
+    /// Gives the file `name` another name, in the place of what has that one.
+    ///
+    /// # Errors
+    ///
+    /// When it can't.
+    pub fn rename(&self, name: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.fd, name, &self.fd, to)?)
+    }
+}
