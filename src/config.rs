@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::environment;
 use crate::folders::{self, CallSite};
@@ -62,6 +63,10 @@ pub struct Config {
     pub max_tabs: usize,
     /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or `WezTerm`.
     pub pane: bool,
+    /// What calls took is kept, and asked where names only guess.
+    pub history: bool,
+    /// How long a headless session waits for a task whose own time-out was shorter.
+    pub hold: Span,
 }
 
 impl Default for Config {
@@ -74,7 +79,35 @@ impl Default for Config {
             editor: None,
             max_tabs: 5,
             pane: false,
+            history: true,
+            hold: Span(Duration::from_mins(10)),
         }
+    }
+}
+
+/// A span of time as the user writes it: `45s`, `10m`, `2h`, `30d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mend = || {
+            de::Error::custom(format!(
+                "`{text}` is no time; write it like \"45s\", \"10m\", \"2h\" or \"30d\""
+            ))
+        };
+        let (number, unit) =
+            text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+        let number: u32 = number.trim().parse().map_err(|_| mend())?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 24 * 3600,
+            _ => return Err(mend()),
+        };
+        Ok(Self(Duration::from_secs(u64::from(number) * seconds)))
     }
 }
 

@@ -70,8 +70,24 @@ pub fn claude_pid() -> Option<u32> {
 
 /// `PYTHONUNBUFFERED` is in the environment, and so in that of every command. Any text switches it on.
 pub fn python_unbuffered() -> bool {
-    is_set("PYTHONUNBUFFERED")
+    is_set(PYTHON_UNBUFFERED)
 }
+
+/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: what runs longer than so many milliseconds is moved to the background by the
+/// client, 2.1.200 and later (measured).
+pub fn auto_background_ms() -> Option<u64> {
+    text(AUTO_BACKGROUND)?
+        .trim()
+        .parse()
+        .ok()
+        .filter(|ms| *ms > 0)
+}
+
+/// The name of that variable.
+pub const AUTO_BACKGROUND: &str = "CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS";
+
+/// The name of the variable that keeps Python from holding its output back.
+pub const PYTHON_UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
 /// `CLAUDE_CODE_SESSION_ATTENDED`: whether somebody watches the session (measured, 2.1.330).
 pub fn session_attended() -> Option<bool> {

@@ -81,6 +81,34 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
         .unwrap_or_else(|| cwd.to_owned())
 }
 
+/// A longer `.git` file names no folder, in bytes.
+const MAX_GIT_FILE: u64 = 8 * 1024;
+
+/// What all worktrees of the repository around `project` have in common: its `.git` folder; `project` itself where there
+/// is none.
+pub fn repository(project: &Path) -> PathBuf {
+    let git = project.ancestors().map(|dir| dir.join(".git"));
+    let found = git
+        .filter_map(|git| Some((fs::metadata(&git).ok()?, git)))
+        .next();
+    match found {
+        None => project.to_owned(),
+        Some((metadata, git)) if metadata.is_dir() => git,
+        // A worktree's, or a submodule's, which is a repository of its own.
+        Some((_, file)) => common_folder(&file).unwrap_or(file),
+    }
+}
+
+/// Of a worktree, whose `.git` is a file (gitrepository-layout(5)).
+fn common_folder(file: &Path) -> Option<PathBuf> {
+    let text = read_regular(file, MAX_GIT_FILE).ok()?;
+    let folder = file.parent()?.join(text.strip_prefix("gitdir:")?.trim());
+    match read_regular(&folder.join("commondir"), MAX_GIT_FILE) {
+        Ok(common) => fs::canonicalize(folder.join(common.trim())).ok(),
+        Err(_) => Some(folder),
+    }
+}
+
 /// A project's own rules.
 pub fn project_rules_file(project: &Path) -> PathBuf {
     project.join(".claude").join("bg-run.toml")
@@ -134,5 +162,31 @@ pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
     match home {
         Some((rest, dirs)) => dirs.home_dir().join(rest),
         None => cwd.join(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worktrees_share_their_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let main = root.join("main");
+        let inside = main.join(".git/worktrees/fix");
+        fs::create_dir_all(&inside).unwrap();
+        fs::create_dir_all(main.join("src")).unwrap();
+        fs::write(inside.join("commondir"), "../..\n").unwrap();
+        let worktree = root.join("fix");
+        fs::create_dir(&worktree).unwrap();
+        let text = format!("gitdir: {}\n", inside.display());
+        fs::write(worktree.join(".git"), text).unwrap();
+        let common = main.join(".git");
+        for project in [&main, &main.join("src"), &worktree] {
+            assert_eq!(repository(project), common, "{}", project.display());
+        }
+        let alone = root.join("alone");
+        assert_eq!(repository(&alone), alone);
     }
 }

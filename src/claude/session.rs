@@ -16,6 +16,10 @@ pub struct Session {
     pub subagent: bool,
     /// Its permission mode asks nobody.
     pub bypasses_permissions: bool,
+    /// The client moves a call by itself after so many milliseconds; not a subagent's.
+    pub limit: Option<u64>,
+    /// `PYTHONUNBUFFERED` reaches every command.
+    pub python_unbuffered: bool,
 }
 
 impl Session {
@@ -30,6 +34,23 @@ impl Session {
             headless,
             subagent,
             bypasses_permissions: permission_mode == "bypassPermissions",
+            limit: environment::auto_background_ms().filter(|_| !subagent),
+            python_unbuffered: environment::python_unbuffered(),
+        }
+    }
+
+    /// The session that would be started in `project`: with what the settings' `env` says, which hooks find in their
+    /// environment (measured, 2.1.200 and 2.1.331).
+    pub fn started_in(project: &Path) -> Self {
+        let around = Self::around(false, "");
+        let limit = settings::variable(environment::AUTO_BACKGROUND, project);
+        let limit = limit.map(|variable| variable.value.trim().parse().ok().filter(|ms| *ms > 0));
+        let unbuffered = settings::variable(environment::PYTHON_UNBUFFERED, project);
+        Self {
+            limit: limit.unwrap_or(around.limit),
+            python_unbuffered: unbuffered
+                .map_or(around.python_unbuffered, |set| !set.value.is_empty()),
+            ..around
         }
     }
 

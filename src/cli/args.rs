@@ -104,6 +104,19 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Replay calls whose durations are known
+    #[command(hide = true)]
+    Replay {
+        /// One JSON object a line, gzip or plain
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Print the share of long calls per rule
+        #[arg(long, conflicts_with = "json")]
+        shares: bool,
+    },
     /// See it work: a long command goes to the background and its output opens, without Claude Code
     Demo,
     /// Print a completion script for a shell

@@ -7,6 +7,7 @@ mod explain;
 mod install;
 mod open;
 mod print;
+mod replay;
 mod rules;
 mod tail;
 mod tasks;
@@ -76,6 +77,14 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
         Command::Tasks { json } => tasks::run(json),
+        Command::Replay { file, json, shares } => replay::run(
+            &file,
+            match (json, shares) {
+                (true, _) => replay::Print::Json,
+                (_, true) => replay::Print::Shares,
+                _ => replay::Print::Table,
+            },
+        ),
         Command::Demo => demo::run(),
         Command::Completions { shell } => {
             let mut cli = Cli::command();

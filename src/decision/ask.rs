@@ -1,11 +1,29 @@
 //! The question about a call, as a session has it: the hook, its dry run and `explain` all ask here.
 
-use super::{Call, Context, Decision, decide};
+use std::io;
+
+use super::{Call, Context, Decision, History, decide};
 use crate::claude::arguments::CommandLine;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Treatment};
 use crate::folders::CallSite;
+use crate::history::store::{Key, Known, Store};
+use crate::history::{self, Limit};
+use crate::state::log;
 use crate::{environment, programs};
+
+/// A store that can't be read knows nothing, and the call goes on.
+fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<Known> {
+    let read = match store {
+        Some(Ok(store)) => store.known(keys).map_err(|error| error.to_string()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => return Vec::new(),
+    };
+    read.unwrap_or_else(|error| {
+        log::line(&format!("history: it can't be read: {error}"));
+        Vec::new()
+    })
+}
 
 impl Session {
     /// Whether the settings say to leave its headless calls alone.
@@ -25,6 +43,13 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
+        let store = configuration.settings.history.then(Store::own);
+        let known = |keys: &[Key]| known(store.as_ref(), keys);
+        let history = store.as_ref().map(|_| History {
+            repository: history::repository_of(&site.project),
+            known: &known,
+            limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
+        });
         let permissions = || self.permissions(&site.project, &CommandLine::around());
         let context = Context {
             leave_headless: self.leave_headless(&configuration.settings),
@@ -32,7 +57,8 @@ impl Session {
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions: &permissions,
-            python_unbuffered: environment::python_unbuffered(),
+            python_unbuffered: self.python_unbuffered,
+            history,
             tools: &programs::text_tools,
         };
         decide(call, &configuration.rules, &context)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::programs::{View, Views, is_quick};
-use crate::rules::{Action, Rule, Rules};
+use crate::rules::{Action, Layer, Rule, Rules};
 use crate::shell::{Script, SimpleCommand, Word, base_name, own_logs};
 use crate::text::{SHOWN, one_line};
 
@@ -14,6 +14,8 @@ const SHORT: Duration = Duration::from_secs(30);
 /// What the rules say of each simple command.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
+    /// What each simple command reads like.
+    pub views: Vec<Views>,
     /// Indices of the simple commands that run long.
     pub long: Vec<usize>,
     /// The first rule that asks for the background.
@@ -29,6 +31,8 @@ pub(super) struct Findings {
 pub(super) struct Match {
     /// Its name.
     pub rule: String,
+    /// The user or the project has a say in it.
+    pub is_own: bool,
     /// Why, in words.
     pub reason: String,
 }
@@ -42,6 +46,7 @@ impl Match {
         };
         Self {
             rule: rule.name.clone().into_owned(),
+            is_own: rule.layer != Layer::BuiltIn,
             reason: format!("rule {} matches `{text}`{reason}", rule.name),
         }
     }
@@ -55,9 +60,11 @@ impl Findings {
             .simple_commands
             .iter()
             .any(|command| command.program().as_deref() == Some("wait"));
-        for (index, command) in script.simple_commands.iter().enumerate() {
-            let views = Views::of(command, &rules.wrappers);
-            let Some((rule, view)) = rules.winner(&views) else {
+        let commands = script.simple_commands.iter();
+        let views = commands.map(|command| Views::of(command, &rules.wrappers));
+        let all_views: Vec<Views> = views.collect();
+        for ((index, command), views) in script.simple_commands.iter().enumerate().zip(&all_views) {
+            let Some((rule, view)) = rules.winner(views) else {
                 continue;
             };
             if rule.action == Action::Foreground {
@@ -74,11 +81,16 @@ impl Findings {
                 findings.short = Some("the long command stands in a function that isn't called");
             } else {
                 findings.long.push(index);
-                findings
+                let by_user = findings
                     .background
-                    .get_or_insert_with(|| Match::by(rule, view));
+                    .as_ref()
+                    .is_some_and(|found| found.is_own);
+                if !by_user && (rule.layer != Layer::BuiltIn || findings.background.is_none()) {
+                    findings.background = Some(Match::by(rule, view));
+                }
             }
         }
+        findings.views = all_views;
         findings
     }
 

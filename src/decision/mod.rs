@@ -2,11 +2,13 @@
 
 mod ask;
 mod findings;
+mod foresight;
 mod marker;
 
 use serde::Serialize;
 
 use crate::claude::permissions::PermissionRules;
+use crate::history::Expectation;
 use crate::programs::Tools;
 use crate::rewrite::{self, Rewrite, Subject, Surroundings};
 use crate::rules::Rules;
@@ -15,6 +17,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::own_log;
+pub use foresight::{History, call_keys};
 
 /// A Bash call, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,8 @@ pub struct Context<'a> {
     pub permissions: &'a dyn Fn() -> PermissionRules,
     /// `PYTHONUNBUFFERED` is in the environment of every command.
     pub python_unbuffered: bool,
+    /// What was measured here; `None` where that is switched off.
+    pub history: Option<History<'a>>,
     /// Gives the text tools of the machine; called only where one of them stands behind a pipe.
     pub tools: &'a dyn Fn() -> Tools,
 }
@@ -57,6 +62,7 @@ impl<'a> Context<'a> {
             switched_off: false,
             permissions,
             python_unbuffered: false,
+            history: None,
             tools: &|| Tools::GNU,
         }
     }
@@ -87,6 +93,8 @@ pub struct Decision {
     pub rewrite: Rewrite,
     /// In the foreground, the session would stand in another folder afterwards.
     pub changes_folder: bool,
+    /// What was to be expected of it, where the history was asked.
+    pub expected: Option<Expectation>,
 }
 
 impl Decision {
@@ -138,6 +146,7 @@ fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decisio
         reason: verdict.reason,
         rewrite,
         changes_folder,
+        expected: verdict.expected,
     }
 }
 
@@ -147,6 +156,7 @@ struct Verdict {
     reason: String,
     /// The long-running simple commands.
     targets: Vec<usize>,
+    expected: Option<Expectation>,
 }
 
 fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
@@ -155,6 +165,7 @@ fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
         rule: None,
         reason: reason.into(),
         targets: Vec::new(),
+        expected: None,
     }
 }
 
@@ -197,30 +208,7 @@ fn judge(
         let reason = "a subagent is left alone: the client ends its tasks with its answer";
         return verdict(Outcome::Pass, reason);
     }
-    if let Some(found) = &findings.background {
-        return Verdict {
-            outcome: Outcome::Background,
-            rule: Some(found.rule.clone()),
-            reason: found.reason.clone(),
-            targets: findings.targets(script, &[]),
-        };
-    }
-    if let Some(found) = findings.foreground {
-        return Verdict {
-            rule: Some(found.rule),
-            ..verdict(Outcome::Foreground, found.reason)
-        };
-    }
-    if call.run_in_background {
-        return Verdict {
-            targets: findings.targets(script, &[]),
-            ..verdict(
-                Outcome::Background,
-                "the call asks for the background itself",
-            )
-        };
-    }
-    verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches"))
+    foresight::judge(call, context, script, &findings)
 }
 
 #[cfg(test)]

@@ -1,3 +1,11 @@
 //! How long commands took, and what that says of the next one.
 
+mod expect;
+mod key;
+mod place;
 pub mod store;
+mod words;
+
+pub use expect::{Expectation, LONG, Limit, NO_RULE, expect};
+pub use key::{CallKeys, Level, long_or_all};
+pub use place::{repository_named, repository_of};

@@ -1,0 +1,271 @@
+//! What a call's duration is kept under, from the coarse to the fine.
+
+use super::store::Key;
+use super::words;
+use crate::programs::{Line, Views, is_quick};
+
+/// How much of a call a key says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// The rule that matches.
+    Rule,
+    /// The programs.
+    Head,
+    /// With their subcommands, and whether they run a part only.
+    Target,
+    /// With their options; values generalised.
+    Shape,
+    /// The commands, without what changes nothing about them: folders, assignments, redirections, wrappers, light filters.
+    Core,
+}
+
+impl Level {
+    /// All, the coarse first.
+    pub const ALL: [Self; 5] = [
+        Self::Rule,
+        Self::Head,
+        Self::Target,
+        Self::Shape,
+        Self::Core,
+    ];
+}
+
+/// More commands than this of a call aren't told apart.
+const MAX_COMMANDS: usize = 8;
+
+/// The commands of a call that its duration is kept under: those that a rule calls long, else all that can run long.
+pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
+    let can_run_long = |index: &usize| {
+        let first = views.get(*index).and_then(innermost);
+        first.is_some_and(|line| line.words.first().is_some_and(|first| !is_quick(first)))
+    };
+    let mut indices = if long.is_empty() {
+        (0..views.len()).filter(can_run_long).collect()
+    } else {
+        long.to_vec()
+    };
+    indices.truncate(MAX_COMMANDS);
+    indices
+}
+
+/// What a call's duration is kept under.
+#[derive(Debug, Clone, Default)]
+pub struct CallKeys {
+    /// A key per level, the coarse first; none where nothing in the call can run long.
+    pub keys: Vec<Key>,
+}
+
+impl CallKeys {
+    /// The keys of the commands with these readings, which `rule` matches, in the repository of this number.
+    pub fn of<'a>(
+        commands: impl Iterator<Item = &'a Views>,
+        rule: Option<&str>,
+        repository: u64,
+    ) -> Self {
+        let commands: Vec<Words<'_>> = commands.filter_map(innermost).map(Words::new).collect();
+        if commands.is_empty() {
+            return Self::default();
+        }
+        let key = |level: Level| {
+            let (whole, shown) = match level {
+                Level::Rule => (rule.unwrap_or("-").to_owned(), None),
+                Level::Head => (joined(&commands, |words| words.head()), None),
+                Level::Target => (joined(&commands, |words| words.target()), None),
+                Level::Shape => (
+                    joined(&commands, |words| words.shape()),
+                    Some(joined(&commands, |words| words.shown_shape())),
+                ),
+                Level::Core => (
+                    joined(&commands, |words| words.line.text.clone()),
+                    Some(joined(&commands, |words| words.shown())),
+                ),
+            };
+            Key {
+                repository,
+                level: level as u8,
+                hash: hash([level as u8].into_iter().chain(whole.bytes())),
+                text: shown.unwrap_or_else(|| words::clean(&whole)),
+            }
+        };
+        Self {
+            keys: Level::ALL.into_iter().map(key).collect(),
+        }
+    }
+}
+
+fn joined(commands: &[Words<'_>], part: fn(&Words<'_>) -> String) -> String {
+    let mut parts: Vec<String> = commands.iter().map(part).collect();
+    parts.dedup();
+    parts.join("; ")
+}
+
+/// A command's words, and how many of them name what it runs.
+struct Words<'a> {
+    line: &'a Line,
+    named: usize,
+}
+
+impl<'a> Words<'a> {
+    fn new(line: &'a Line) -> Self {
+        Self {
+            line,
+            named: words::named(&line.words),
+        }
+    }
+
+    fn head(&self) -> String {
+        self.line.words.first().cloned().unwrap_or_default()
+    }
+
+    fn target(&self) -> String {
+        let named = self.line.words.get(..self.named).unwrap_or_default();
+        let part = if words::is_narrowed(&self.line.words, self.named) {
+            " …"
+        } else {
+            ""
+        };
+        named.join(" ") + part
+    }
+
+    fn shape(&self) -> String {
+        words::shape(&self.line.words, self.named)
+    }
+
+    fn shown_shape(&self) -> String {
+        words::clean(&self.shape())
+    }
+
+    fn shown(&self) -> String {
+        words::in_clear(&self.line.words, self.named)
+    }
+}
+
+/// The innermost reading: without global options, and with its folder.
+fn innermost(views: &Views) -> Option<&Line> {
+    let view = views.iter().last()?;
+    let line = view.bare.as_ref().or(view.with_folder.as_ref());
+    Some(line.unwrap_or(&view.full))
+}
+
+/// FNV-1a, which the standard hasher doesn't promise to stay.
+pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell;
+
+    fn keys(command: &str) -> Vec<String> {
+        let script = shell::parse(command).unwrap();
+        let commands = script.simple_commands.iter();
+        let views: Vec<Views> = commands.map(|command| Views::of(command, &[])).collect();
+        let indices = long_or_all(&views, &[]);
+        let chosen = indices.iter().filter_map(|index| views.get(*index));
+        let keys = CallKeys::of(chosen, None, 1).keys;
+        keys.into_iter().map(|key| key.text).collect()
+    }
+
+    fn hashes(command: &str) -> Vec<u64> {
+        let script = shell::parse(command).unwrap();
+        let commands = script.simple_commands.iter();
+        let views: Vec<Views> = commands.map(|command| Views::of(command, &[])).collect();
+        let indices = long_or_all(&views, &[]);
+        let chosen = indices.iter().filter_map(|index| views.get(*index));
+        let keys = CallKeys::of(chosen, None, 1).keys;
+        keys.into_iter().map(|key| key.hash).collect()
+    }
+
+    #[test]
+    fn levels_go_from_the_program_to_the_command() {
+        for (command, expected) in [
+            (
+                "cd x && FOO=1 timeout 60 uv run pytest -x tests/a.py 2>&1 | tail -5",
+                ["pytest", "pytest …", "pytest -x py", "pytest -x tests/a.py"],
+            ),
+            (
+                "npm run build -- --watch=no",
+                [
+                    "npm",
+                    "npm run build",
+                    "npm run build -- --watch",
+                    "npm run build -- …",
+                ],
+            ),
+            (
+                "git add -A && git commit -m 'x y' && git push",
+                [
+                    "git",
+                    "git add …; git commit …; git push",
+                    "git add -A; git commit -m *; git push",
+                    "git add -A; git commit -m …; git push",
+                ],
+            ),
+            (
+                "cargo test -p core parse::tests",
+                [
+                    "cargo",
+                    "cargo test …",
+                    "cargo test -p *",
+                    "cargo test -p … parse::tests",
+                ],
+            ),
+        ] {
+            assert_eq!(keys(command)[1..], expected, "{command}");
+        }
+        assert!(keys("cd x && ls | head -3").is_empty());
+    }
+
+    #[test]
+    fn what_changes_nothing_gives_the_same_keys() {
+        let plain = hashes("pytest -x tests");
+        for other in [
+            "cd sub && pytest -x tests",
+            "PYTHONUNBUFFERED=1 pytest -x tests 2>&1",
+            "CI=1 uv run python -u -m pytest -x tests | tail -20",
+            "stdbuf -oL pytest -x tests > log 2>&1",
+        ] {
+            assert_eq!(hashes(other), plain, "{other}");
+        }
+        assert_ne!(hashes("pytest -x"), plain);
+    }
+
+    /// None of these may be read in what is kept.
+    #[test]
+    fn secrets_are_not_kept_in_clear() {
+        for (command, secret) in [
+            (
+                "curl -H 'Authorization: Bearer abc.def' https://x.org",
+                "abc",
+            ),
+            ("deploy --token=hunter2 prod", "hunter2"),
+            ("deploy --password hunter2 prod", "hunter2"),
+            ("mysqldump -phunter2 db", "hunter2"),
+            ("deploy -phunter2 db", "hunter2"),
+            ("./run https://me:hunter2@host/x", "hunter2"),
+            ("./run sk-proj-4f9a8b7c6d5e4f3a2b1c", "4f9a8b7c"),
+            ("./run ghp_16C7e42F292c6912E7710c838347Ae178B4a", "16C7e42F"),
+            ("./run AKIAIOSFODNN7EXAMPLE", "AKIAIO"),
+            ("./run 9f86d081884c7d659a2feaa0c55ad015", "9f86d0"),
+            ("psql postgres://u:pw@h/db", "pw@"),
+            ("redis-cli -a hunter2 ping", "hunter2"),
+            ("docker login -u me -p hunter2 reg", "hunter2"),
+            ("./9f86d081884c7d659a2feaa0c55ad015", "9f86d0"),
+            ("tool sub-9f86d081884c7d659a2feaa0 x", "9f86d0"),
+            ("API_KEY=hunter2 ./run", "hunter2"),
+            ("gh secret set X --body hunter2", "hunter2"),
+            ("./run user:hunter2", "hunter2"),
+            ("./run key=hunter2", "hunter2"),
+        ] {
+            let kept = keys(command);
+            assert!(
+                kept.iter().all(|text| !text.contains(secret)),
+                "{command}: {kept:?}"
+            );
+        }
+    }
+}

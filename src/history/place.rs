@@ -1,0 +1,21 @@
+//! Which calls share what is known: those of one repository on one machine.
+
+use std::path::Path;
+
+use crate::folders;
+
+/// The number of the repository around `project`: all its worktrees have the same. Another machine that shares the home
+/// folder has its own.
+pub fn repository_of(project: &Path) -> u64 {
+    let repository = folders::repository(project);
+    let machine = rustix::system::uname();
+    repository_named(&[
+        &repository.to_string_lossy(),
+        &machine.nodename().to_string_lossy(),
+    ])
+}
+
+/// The number of what has these names; the same in every build.
+pub fn repository_named(names: &[&str]) -> u64 {
+    super::key::hash(names.iter().flat_map(|name| name.bytes().chain([0])))
+}
