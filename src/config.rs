@@ -183,15 +183,10 @@ impl Configuration {
                 Some((_, Ok(text))) => built(&text),
                 Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
             };
-            if self.settings.dry_run {
-                return built;
+            if !self.settings.dry_run {
+                cache::store(&state, &built);
             }
-            cache::store(state.clone(), built);
-            // The next call reads it from there, and so does this one.
-            cache::load(&state).unwrap_or_else(|| match Self::read(path, limit) {
-                Some((_, Ok(text))) => self::built(&text),
-                _ => Built::Layer(CompiledLayer::default()),
-            })
+            built
         });
         let problems = match built {
             Built::Layer(compiled) => self.rules.add_compiled(compiled, layer).err(),
