@@ -256,6 +256,23 @@ fn a_rules_file_is_read_once_though_nothing_can_be_kept() {
 }
 
 #[test]
+fn explain_reads_the_permission_rules_once() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash(pytest:*)"]}}));
+    let (openings, said) = sandbox.openings(
+        &["explain", "pytest"],
+        b"",
+        &[],
+        "/home/.claude/settings.json",
+    );
+    assert!(said.contains("Your permission rules: 1 "), "{said}");
+    assert_eq!(openings, 1);
+}
+
+#[test]
 fn permission_rules_hold_edits_back() {
     let sandbox = Sandbox::new();
     sandbox.write(

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::print;
 use crate::claude::arguments::CommandLine;
+use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
@@ -30,8 +31,11 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         run_in_background: false,
     };
     let session = Session::around(false, "");
-    let decision = session.decide(call, &site, &configuration);
-    let rules = PermissionSources::around(session, &site);
+    let command_line = CommandLine::around();
+    // What is said of them is what was decided by.
+    let rules = session.permissions(&site.project, &command_line);
+    let decision = session.decide_with(call, &configuration, &|| rules.clone());
+    let rules = PermissionSources::of(&rules, &command_line);
     print::problems(&configuration.problems);
     if json {
         println!(
@@ -67,9 +71,7 @@ struct PermissionSources {
 }
 
 impl PermissionSources {
-    fn around(session: Session, site: &CallSite) -> Self {
-        let command_line = CommandLine::around();
-        let rules = session.permissions(&site.project, &command_line);
+    fn of(rules: &PermissionRules, command_line: &CommandLine) -> Self {
         Self {
             count: rules.count(),
             all_known: rules.unknown().is_none(),

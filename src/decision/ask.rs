@@ -2,6 +2,7 @@
 
 use super::{Call, Context, Decision, decide};
 use crate::claude::arguments::CommandLine;
+use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Treatment};
 use crate::folders::CallSite;
@@ -26,12 +27,22 @@ impl Session {
         configuration: &Configuration,
     ) -> Decision {
         let permissions = || self.permissions(&site.project, &CommandLine::around());
+        self.decide_with(call, configuration, &permissions)
+    }
+
+    /// The same by permission rules that the caller gives.
+    pub fn decide_with(
+        self,
+        call: Call<'_>,
+        configuration: &Configuration,
+        permissions: &dyn Fn() -> PermissionRules,
+    ) -> Decision {
         let context = Context {
             leave_headless: self.leave_headless(&configuration.settings),
             leave_subagent: self.leave_subagent(&configuration.settings),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
-            permissions: &permissions,
+            permissions,
             python_unbuffered: environment::python_unbuffered(),
             tools: &programs::text_tools,
         };
