@@ -13,8 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::compiled::CompiledLayer;
 use crate::state::{Folder, Kind, name_of};
 
-/// Another version of bg-run, or another build for another machine, builds other automata.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("BG_RUN_RULES_FORMAT"));
+/// Another version of bg-run, or another build for another machine, builds other automata. The number goes up with what
+/// is kept.
+const FORMAT: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "-2-",
+    env!("BG_RUN_RULES_FORMAT")
+);
 
 #[derive(Serialize, Deserialize)]
 struct Cached<L> {

@@ -10,6 +10,7 @@ use super::rule::{Layer, Rule, Rules};
 pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 
 /// What `build.rs` made of `default_rules.toml`.
+#[expect(clippy::unreadable_literal, reason = "nobody reads them")]
 mod built_in {
     use std::borrow::Cow;
 
