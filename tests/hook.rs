@@ -197,10 +197,10 @@ fn a_faulty_file_is_reported_and_the_others_count() {
     assert!(command_of(&answer).is_some());
     let said = answer["systemMessage"].as_str().unwrap();
     assert!(
-        said.contains(".claude/bg-run.toml:1:1: unknown field `editor`"),
+        said.contains(".claude/bg-run.toml:1:1: unknown key `editor`"),
         "{said}"
     );
-    assert!(sandbox.log().contains("unknown field `editor`"));
+    assert!(sandbox.log().contains("unknown key `editor`"));
 }
 
 #[test]

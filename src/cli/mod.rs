@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod config;
 mod demo;
 mod doctor;
 mod explain;
@@ -8,6 +9,7 @@ mod install;
 mod open;
 mod print;
 mod rules;
+mod suggest;
 mod tail;
 mod tasks;
 
@@ -23,7 +25,10 @@ use args::{Cli, Command, RulesCommand};
 /// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
 /// use.
 pub fn run() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => suggest::with_meant(error).exit(),
+    };
     // `bg-run rules | head` ends quietly. The opener goes on when the hook that listens has gone.
     if !matches!(command, Command::Open { detached: true, .. }) {
         sigpipe::reset();
@@ -44,7 +49,14 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         } else {
             Mode::Real
         })),
-        Command::Explain { json, cwd, command } => explain::run(&command.join(" "), cwd, json),
+        Command::Explain {
+            json,
+            cwd,
+            mut command,
+        } => {
+            let json = args::take_json(&mut command, std::env::args()) || json;
+            explain::run(&command.join(" "), cwd, json)
+        }
         Command::Install {
             target,
             editor_settings: Some(file),
@@ -59,6 +71,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Doctor { .. } => doctor::run(),
         Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
+        Command::Config { command } => config::run(command),
         Command::Open {
             target,
             detached: true,

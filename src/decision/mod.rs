@@ -15,6 +15,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::own_log;
+pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]

@@ -235,7 +235,7 @@ mod tests {
             ("off = ['nope']", "/u/rules.toml:1:8: `off` names `nope`"),
             (
                 "[[rule]]\nname = 'a'\nmatch = 'x'\neditor = 'vi'\n",
-                "/u/rules.toml:4:1: unknown field `editor`",
+                "/u/rules.toml:4:1: unknown key `editor`",
             ),
             ("[[rule]\n", "/u/rules.toml:1:8: "),
             (
