@@ -1,7 +1,5 @@
 //! `bg-run config`, and what is said of a faulty file.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::os::unix::fs::symlink;

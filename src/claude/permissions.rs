@@ -92,6 +92,19 @@ impl PermissionRules {
             .count()
     }
 
+    /// The rules that name what is put into a command, but for saved ones.
+    pub fn naming_edits(&self) -> Vec<&str> {
+        let lists = [&self.allowed, &self.restricted].into_iter().flatten();
+        let written = lists.filter(|(_, is_written)| **is_written);
+        written
+            .map(|(specifier, _)| specifier.as_str())
+            .filter(|specifier| {
+                specifier.contains(UNBUFFERED.trim_end()) || specifier.contains("2>&1")
+            })
+            .filter(|specifier| !self.allowed.contains_key(*specifier) || !is_saved(specifier))
+            .collect()
+    }
+
     /// Whether a rule matches `after` that doesn't match `before` in the same reading. An allow rule that begins
     /// with [`UNBUFFERED`] was saved from a prompt that showed the edited command: that one may.
     pub fn gain(&self, before: &str, after: &str) -> bool {

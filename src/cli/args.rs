@@ -60,7 +60,10 @@ pub(super) enum Command {
     },
     /// Say what works here and what doesn't, each with a fix
     Doctor {
-        /// Only what has to do with the editor (all there is so far)
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only what has to do with the editor
         #[arg(long)]
         editor: bool,
     },

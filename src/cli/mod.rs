@@ -68,7 +68,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             ..
         } => install::editor_extension(file.as_deref(), target.mode()),
         Command::Install { target, .. } => install::install(target.scope, target.mode()),
-        Command::Doctor { .. } => doctor::run(),
+        Command::Doctor { json, editor } => doctor::run(json, editor),
         Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
         Command::Config { command } => config::run(command),

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
+pub(crate) use hooks::{EVENTS, calls_us};
 use journal::Journal;
 pub use journal::editor_files;
 

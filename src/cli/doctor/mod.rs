@@ -1,105 +1,126 @@
-//! `bg-run doctor`: whether outputs can be shown here, and what to do where they can't.
+//! `bg-run doctor`: what works here and what doesn't, each with its mend.
 
-use std::path::Path;
+mod client;
+mod editor;
+mod hooks;
+mod program;
+mod rules;
+mod state;
+
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde::Serialize;
 
 use super::print;
-use crate::claude::arguments::CommandLine;
-use crate::claude::session::Session;
-use crate::claude::settings::{self, Scope};
-use crate::claude::task::PATTERN;
+use crate::claude::client::{self as claude, Version};
+use crate::claude::hooks::sources;
 use crate::config::{Configuration, Mode};
-use crate::folders::{self, CallSite};
-use crate::install::editor;
-use crate::viewer::{Check, Viewer};
+use crate::folders::CallSite;
 
-/// In bytes.
-const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// Something is missing, and the main job works all the same.
+    Warning,
+    /// The main job can't work, or work would be lost.
+    Failure,
+}
 
-/// Looks at the editor; nothing is opened.
-#[expect(clippy::unnecessary_wraps, reason = "as all subcommands")]
-pub(super) fn run() -> Result<ExitCode> {
-    let configuration = Configuration::without_rules(Mode::Real);
-    for problem in &configuration.problems {
-        println!("✗ {}", print::outside(problem));
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    says: String,
+    fix: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Ok,
+            says: says.into(),
+            fix: None,
+        }
     }
-    let project = CallSite::new(&std::env::current_dir().unwrap_or_default()).project;
-    let command_line = CommandLine::around();
-    let rules = Session::around(false, "").permissions(&project, &command_line);
-    let sign = if rules.unknown().is_none() {
-        '✓'
+
+    fn warning(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            state: State::Warning,
+            fix: Some(fix.into()),
+            ..Self::ok(name, says)
+        }
+    }
+
+    fn failure(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            state: State::Failure,
+            ..Self::warning(name, says, fix)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    works: bool,
+    checks: Vec<Check>,
+}
+
+/// Looks at everything, or at the editor only; nothing is opened and nothing is changed.
+pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
+    let cwd = std::env::current_dir().context("the current folder is gone")?;
+    let site = CallSite::new(&cwd);
+    // A fault that is told here is told to the next call, too.
+    let configuration = Configuration::load(&site, Mode::Dry);
+    let mut checks = Vec::new();
+    if !editor_only {
+        let sources = sources(&site.project);
+        let client = claude::program().map(|program| (claude::version_of(&program), program));
+        let version: Option<Version> = client
+            .as_ref()
+            .and_then(|(version, _)| version.clone().ok());
+        checks.extend(hooks::checks(&sources, &site));
+        let in_force = hooks::events_in_force(&sources);
+        checks.extend(client::checks(client.as_ref(), &sources, &site));
+        checks.push(client::limit(version, &sources, &in_force));
+        checks.extend(rules::checks(&configuration, &site));
+    }
+    checks.extend(editor::checks(&configuration.settings, &site.project));
+    if !editor_only {
+        checks.extend(state::checks());
+    }
+    let works = !checks.iter().any(|check| check.state == State::Failure);
+    if json {
+        let report = Report {
+            version: env!("CARGO_PKG_VERSION"),
+            works,
+            checks,
+        };
+        println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        '-'
-    };
-    println!(
-        "{sign} Permission rules: {} in the settings files; {command_line}",
-        rules.count()
-    );
-    let runs_hooks = hooks_run(&project);
-    let viewer = match Viewer::find(&configuration.settings) {
-        Ok(viewer) => viewer,
-        Err(why) => {
-            println!("✗ No editor: {why}");
-            println!(
-                "  Set `editor` in config.toml, or put its command on the PATH; `bg-run tail` works without."
-            );
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    println!("✓ Editor: {}", viewer.name);
-    let mut works = false;
-    for Check { what, fault } in viewer.check(&project) {
-        match fault {
-            // One way is enough; those before it are tried first.
-            None => {
-                works = true;
-                println!("✓ {what}");
-            }
-            Some(fault) => println!("✗ {what}: {}", print::outside(fault)),
-        }
+        show(&checks);
     }
-    if !works {
-        println!(
-            "  Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`."
-        );
-    }
-    match editor::path() {
-        Some(path)
-            if folders::read_regular(&path, MAX_SETTINGS)
-                .is_ok_and(|text| text.contains(PATTERN)) =>
-        {
-            println!("✓ Outputs are read-only by {}", path.display());
-        }
-        Some(_) => println!(
-            "- A stray key in an output stops it from refreshing; `bg-run install --editor-settings` prevents that."
-        ),
-        None => {}
-    }
-    Ok(if works && runs_hooks {
+    Ok(if works {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// Whether the client runs the hooks of all settings files; says which it doesn't.
-fn hooks_run(project: &Path) -> bool {
-    let mut all = true;
-    for scope in [Scope::User, Scope::Project, Scope::Local] {
-        let Some(path) = settings::path(scope, project) else {
-            continue;
+fn show(checks: &[Check]) {
+    for check in checks {
+        let sign = match check.state {
+            State::Ok => '✓',
+            State::Warning => '!',
+            State::Failure => '✗',
         };
-        let why = match settings::read(&path) {
-            Ok(settings) => settings::no_hooks_because(&settings),
-            Err(error) => Some(format!("it can't be read: {error}")),
-        };
-        if let Some(why) = why {
-            all = false;
-            println!("✗ {}: {}", path.display(), print::outside(why));
-            println!("  Claude Code runs no hook of this file until that is mended.");
+        println!("{sign} {}", print::outside(&check.says));
+        if let Some(fix) = &check.fix {
+            println!("  {}", print::outside(fix));
         }
     }
-    all
 }
