@@ -129,9 +129,10 @@ impl Code {
                 built.literals.iter().map(|literal| text(literal)).collect();
             let literals = self.slice("Text", &literals)?;
             values.push(format!(
-                "Pattern {{ source: {}, literals: {literals}, anchored: {}, automaton: Bytes::Here(Cow::Borrowed(include_bytes!({:?}))) }}",
+                "Pattern {{ source: {}, literals: {literals}, anchored: {}, first: {:#x}, automaton: Bytes::Here(Cow::Borrowed(include_bytes!({:?}))) }}",
                 text(source),
                 built.anchored,
+                built.first,
                 file.to_str().ok_or("OUT_DIR is no UTF-8")?,
             ));
         }

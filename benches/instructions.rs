@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-const LIMITS: [u64; 6] = [350_000, 890_000, 1_160_000, 1_800_000, 100_000, 23_500_000];
+const LIMITS: [u64; 6] = [200_000, 770_000, 520_000, 1_125_000, 98_000, 23_500_000];
 
 fn count(bench: &Bench, case: &Case) -> Option<u64> {
     let input = bench.path("input");

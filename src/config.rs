@@ -1,27 +1,17 @@
 //! What the user has set: `config.toml`, and the rules of all layers.
 
+mod keys;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
-
-use serde::{Deserialize, Deserializer, de};
 
 use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::rules::cache::{self, Built, FileState};
 use crate::rules::{CompiledLayer, Layer, Origin, Problem, Rules};
 
-/// What is done with a kind of session in which the client ends background tasks early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Treatment {
-    /// Its calls are left as they are.
-    #[default]
-    Leave,
-    /// Its calls are treated like all others.
-    Background,
-}
+pub use keys::{Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Treatment};
 
 /// Whether something is done, or only said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,95 +20,6 @@ pub enum Mode {
     Real,
     /// It is only said.
     Dry,
-}
-
-/// When a task's output is opened in the editor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Open {
-    /// Never; the path is told.
-    Never,
-    /// For the first task of a session.
-    First,
-    /// Whenever a task starts.
-    #[default]
-    Always,
-}
-
-/// `config.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Config {
-    /// Say what would be done, and do nothing.
-    pub dry_run: bool,
-    /// `claude -p` and SDK sessions.
-    pub headless: Treatment,
-    /// Subagents.
-    pub subagents: Treatment,
-    /// When to open outputs.
-    pub open: Open,
-    /// The editor, instead of the one around or on the `PATH`.
-    pub editor: Option<EditorChoice>,
-    /// How many outputs of a session are opened.
-    pub max_tabs: usize,
-    /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or `WezTerm`.
-    pub pane: bool,
-    /// What calls took is kept, and asked where names only guess.
-    pub history: bool,
-    /// How long a headless session waits for a task whose own time-out was shorter.
-    pub hold: Span,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            dry_run: false,
-            headless: Treatment::default(),
-            subagents: Treatment::default(),
-            open: Open::default(),
-            editor: None,
-            max_tabs: 5,
-            pane: false,
-            history: true,
-            hold: Span(Duration::from_mins(10)),
-        }
-    }
-}
-
-/// A span of time as the user writes it: `45s`, `10m`, `2h`, `30d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let mend = || {
-            de::Error::custom(format!(
-                "`{text}` is no time; write it like \"45s\", \"10m\", \"2h\" or \"30d\""
-            ))
-        };
-        let (number, unit) =
-            text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-        let number: u32 = number.trim().parse().map_err(|_| mend())?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 24 * 3600,
-            _ => return Err(mend()),
-        };
-        Ok(Self(Duration::from_secs(u64::from(number) * seconds)))
-    }
-}
-
-/// An editor as the user names it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum EditorChoice {
-    /// One that is known: `cursor`.
-    Name(String),
-    /// Any, by its command, one word per element; `{file}` and `{line}` are put in.
-    Command(Vec<String>),
 }
 
 /// Everything that was set, and what was wrong with it.
@@ -183,7 +84,7 @@ impl Configuration {
         let Some((state, text)) = Self::read(path, MAX_OWN) else {
             return;
         };
-        match text.and_then(|text| parse_config(&text)) {
+        match text.and_then(|text| Config::parse(&text)) {
             Ok(config) => self.settings = config,
             Err(fault) => {
                 self.settings.dry_run = true;
@@ -216,15 +117,10 @@ impl Configuration {
                 Some((_, Ok(text))) => built(&text),
                 Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
             };
-            if self.settings.dry_run {
-                return built;
+            if !self.settings.dry_run {
+                cache::store(&state, &built);
             }
-            cache::store(state.clone(), built);
-            // The next call reads it from there, and so does this one.
-            cache::load(&state).unwrap_or_else(|| match Self::read(path, limit) {
-                Some((_, Ok(text))) => self::built(&text),
-                _ => Built::Layer(CompiledLayer::default()),
-            })
+            built
         });
         let problems = match built {
             Built::Layer(compiled) => self.rules.add_compiled(compiled, layer).err(),
@@ -298,20 +194,45 @@ fn built(text: &str) -> Built {
     )
 }
 
-fn parse_config(text: &str) -> Result<Config, Problem> {
-    let problem = |position, message: &str| Problem {
-        origin: Origin::BuiltIn,
-        position,
-        message: message.to_owned(),
-    };
-    let config: Config = toml::from_str(text).map_err(|error| Problem::from_toml(text, &error))?;
-    if let Some(EditorChoice::Command(editor)) = &config.editor
-        && !editor.iter().any(|word| word.contains("{file}"))
-    {
-        let mend = "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]";
-        return Err(problem(None, mend));
+impl Config {
+    /// Reads the text of a `config.toml`.
+    ///
+    /// # Errors
+    ///
+    /// The fault, without the file's path.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| named(text, Problem::from_toml(text, &error)))?;
+        if let Some(EditorChoice::Command(editor)) = &config.editor
+            && !editor.iter().any(|word| word.contains("{file}"))
+        {
+            return Err(Problem {
+                origin: Origin::BuiltIn,
+                position: None,
+                message: "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]"
+                    .to_owned(),
+            });
+        }
+        Ok(config)
     }
-    Ok(config)
+}
+
+/// With the key whose value has the fault, where that stands on the line.
+fn named(text: &str, problem: Problem) -> Problem {
+    let line = problem
+        .position
+        .and_then(|(line, _)| text.lines().nth(line - 1));
+    let name = line
+        .and_then(|line| line.split_once('='))
+        .map(|(name, _)| name.trim());
+    let key = KEYS.iter().find(|key| Some(key.name().as_str()) == name);
+    match key {
+        Some(key) => Problem {
+            message: format!("`{}` takes {}: {}", key.name(), key.kind, problem.message),
+            ..problem
+        },
+        None => problem,
+    }
 }
 
 #[cfg(test)]
@@ -321,18 +242,22 @@ mod tests {
     #[test]
     fn settings_are_read_and_faults_located() {
         let config =
-            parse_config("dry-run = true\nheadless = 'background'\neditor = ['vi', '{file}']\n")
+            Config::parse("dry-run = true\nheadless = 'background'\neditor = ['vi', '{file}']\n")
                 .unwrap();
         assert!(config.dry_run);
         assert_eq!(config.max_tabs, 5);
-        assert!(parse_config("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
+        assert!(Config::parse("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),
             ("editor = ['vi']", None),
         ] {
-            assert_eq!(parse_config(text).unwrap_err().position, position, "{text}");
+            assert_eq!(
+                Config::parse(text).unwrap_err().position,
+                position,
+                "{text}"
+            );
         }
     }
 }

@@ -103,6 +103,11 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
+/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: the client moves what runs longer (measured, 2.1.200 and later).
+pub fn background_limit() -> Option<String> {
+    text("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS")
+}
+
 /// Where the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150
 /// to 2.1.331), `TMP` (2.1.331), `/tmp`.
 pub fn claude_tmp_dirs() -> Vec<PathBuf> {

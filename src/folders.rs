@@ -56,13 +56,13 @@ impl CallSite {
     }
 }
 
-/// Linux's `PATH_MAX`, in bytes.
-const MAX_PATH: usize = 4096;
+/// Longer than any path that can be opened (Linux's `PATH_MAX`), in bytes.
+pub const MAX_PATH: usize = 4096;
 
 /// The project around `cwd`: the client's word, else the nearest folder up from `cwd` with a `.claude`, else the one with
 /// a `.git`, else `cwd` itself.
 pub fn project_dir(cwd: &Path) -> PathBuf {
-    // Longer than any path that can be opened: nothing is there to be looked for.
+    // Nothing is there to be looked for.
     if cwd.as_os_str().len() > MAX_PATH {
         return environment::claude_project_dir().unwrap_or_else(|| cwd.to_owned());
     }

@@ -38,6 +38,41 @@ fn is_active(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// What somebody who wrote `word` may have meant: the nearest of `known`, if one is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (word.chars().count() / 3).clamp(1, MAX_SLIPS);
+    known
+        .into_iter()
+        .filter(|name| *name != word)
+        .map(|name| (strsim::damerau_levenshtein(name, word), name))
+        .filter(|(slips, _)| *slips <= most)
+        .min_by_key(|(slips, name)| (*slips, !name.starts_with(word)))
+        .map(|(_, name)| name)
+}
+
+/// A word with more slips of the pen is another word.
+const MAX_SLIPS: usize = 2;
+
+/// Which letters a text holds, roughly: enough to see at once that most texts aren't in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Letters(u64);
+
+impl Letters {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0, |all, byte| all | bit(byte)))
+    }
+
+    /// `false`: `part` isn't in the text.
+    pub(crate) fn may_hold(self, part: &str) -> bool {
+        part.bytes().all(|byte| self.0 & bit(byte) != 0)
+    }
+}
+
+/// Two bytes may share one; no two small letters do.
+const fn bit(byte: u8) -> u64 {
+    1 << (byte & 63)
+}
+
 /// Rows as columns, two blanks between, each column as wide as its widest cell.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();
@@ -75,6 +110,33 @@ mod tests {
             assert_eq!(one_line(text, limit), expected, "{text:?}");
         }
         assert_eq!(lines("a\tb\n\u{9b}c\r"), "a\tb\n c ");
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_seen() {
+        for (word, known, nearest_one) in [
+            ("dryrun", &["dry-run", "open"][..], Some("dry-run")),
+            ("opne", &["dry-run", "open"], Some("open")),
+            ("of", &["on", "off"], Some("off")),
+            ("ls", &["tasks", "rules"], None),
+            ("frobnicate", &["tasks"], None),
+            ("open", &["open"], None),
+        ] {
+            assert_eq!(nearest(word, known.iter().copied()), nearest_one, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_text_is_never_ruled_out() {
+        let text = "uv run pytest -x é";
+        let letters = Letters::of(text);
+        for (start, _) in text.char_indices() {
+            let rest = text.get(start..).unwrap();
+            assert!(letters.may_hold(rest), "{rest}");
+        }
+        for absent in ["make", "gradle", "a", "pytestz"] {
+            assert!(!letters.may_hold(absent), "{absent}");
+        }
     }
 
     #[test]

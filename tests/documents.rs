@@ -5,11 +5,14 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use serde_json::Value;
+use bg_run::config::{Config, KEYS, Key, Kind};
+use bg_run::viewer::Editor;
+use serde_json::{Map, Value, json};
 use support::sandbox::{BG_RUN, Sandbox, read};
 
-fn json(text: &str) -> Value {
+fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -27,13 +30,13 @@ fn the_example_settings_are_what_install_writes() {
 
 #[test]
 fn the_plugin_registers_the_same_hooks() {
-    let example = json(
+    let example = parsed(
         include_str!("../settings.example.json")
             .replace("/absolute/path/to", "${CLAUDE_PLUGIN_ROOT}/bin")
             .as_str(),
     );
     assert_eq!(
-        json(include_str!("../hooks/hooks.json"))["hooks"],
+        parsed(include_str!("../hooks/hooks.json"))["hooks"],
         example["hooks"]
     );
 }
@@ -76,7 +79,7 @@ fn the_schemas_know_what_the_program_knows() {
         let said = sandbox.bg_run(&["rules", "check", file.to_str().unwrap()]);
         String::from_utf8(said.stderr).unwrap()
     };
-    let rules = json(include_str!("../docs/rules.schema.json"));
+    let rules = parsed(include_str!("../docs/rules.schema.json"));
     assert_eq!(
         properties(&rules),
         known_keys(&refused("a.toml", "nope = 1"))
@@ -90,22 +93,111 @@ fn the_schemas_know_what_the_program_knows() {
     let actions: BTreeSet<String> =
         serde_json::from_value(rule["properties"]["action"]["enum"].clone()).unwrap();
     assert_eq!(actions, known_keys(&action));
+}
 
-    let config = json(include_str!("../docs/config.schema.json"));
-    let explain = |text: &str| {
-        sandbox.write("home/.config/bg-run/config.toml", text);
-        String::from_utf8(sandbox.bg_run(&["explain", "ls"]).stderr).unwrap()
-    };
-    assert_eq!(properties(&config), known_keys(&explain("nope = 1")));
-    for key in ["headless", "subagents", "open"] {
-        let values: BTreeSet<String> =
-            serde_json::from_value(config["properties"][key]["enum"].clone()).unwrap();
-        assert_eq!(
-            values,
-            known_keys(&explain(&format!("{key} = 'nope'"))),
-            "{key}"
-        );
+/// Holds a file to what the program gives; `DOCUMENTS=overwrite cargo test --test documents` writes it anew.
+#[expect(clippy::disallowed_methods, reason = "the test's own switch")]
+fn hold(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var("DOCUMENTS").is_ok_and(|value| value == "overwrite") {
+        std::fs::write(&path, text).unwrap();
     }
+    let overwrite = "DOCUMENTS=overwrite cargo test --test documents";
+    assert_eq!(read(&path), text, "{file} is old; `{overwrite}` renews it");
+}
+
+fn default_of(key: &Key) -> Option<String> {
+    key.value(&Config::default()).map(|value| value.to_string())
+}
+
+#[test]
+fn the_schema_of_the_settings_is_that_of_the_table() {
+    let properties = KEYS.iter().map(|key| {
+        let mut property = match key.kind {
+            Kind::Switch => json!({"type": "boolean"}),
+            Kind::Number => json!({"type": "integer", "minimum": 0}),
+            Kind::OneOf(words) => json!({"enum": words}),
+            Kind::Span => json!({"type": "string", "examples": ["45s", "10m", "2h", "30d"]}),
+            Kind::Editor => json!({"anyOf": [
+                {"enum": Editor::names().collect::<Vec<_>>()},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1}
+            ]}),
+        };
+        property["description"] = key.says().into();
+        if let Some(value) = key.value(&Config::default()) {
+            property["default"] = serde_json::to_value(value).unwrap();
+        }
+        (key.name(), property)
+    });
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Settings of bg-run: config.toml",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties.collect::<Map<_, _>>(),
+    });
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    hold("docs/config.schema.json", &text);
+}
+
+#[test]
+fn the_configuration_page_has_every_key() {
+    let rows = KEYS.iter().map(|key| {
+        let default =
+            default_of(key).map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"));
+        format!(
+            "| `{}` | {default} | {} | {} |\n",
+            key.name(),
+            key.kind,
+            key.says()
+        )
+    });
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md"));
+    let (before, rest) = page.split_once("<!-- keys -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of keys -->\n").unwrap();
+    let head = "| key | default | takes | what for |\n| --- | --- | --- | --- |\n";
+    let rows: String = rows.collect();
+    let page = format!("{before}<!-- keys -->\n{head}{rows}<!-- end of keys -->\n{after}");
+    hold("docs/configuration.md", &page);
+}
+
+#[test]
+fn the_readme_has_every_key_with_its_default() {
+    let readme = include_str!("../README.md");
+    let (_, table) = readme
+        .split_once("| key | default | |\n| --- | --- | --- |\n")
+        .unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let mut written = BTreeSet::new();
+    for row in table.lines() {
+        let cells: Vec<&str> = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect();
+        let key = KEYS.iter().find(|key| key.name() == cells[1]);
+        let key = key.unwrap_or_else(|| panic!("there is no key {}", cells[1]));
+        if let Some(default) = default_of(key) {
+            assert_eq!(cells[2], default, "{}", key.name());
+        }
+        written.insert(key.name());
+    }
+    assert_eq!(written, KEYS.iter().map(Key::name).collect());
+}
+
+#[test]
+fn every_default_can_be_set_and_is_what_it_was() {
+    let sandbox = Sandbox::new();
+    let keys = KEYS
+        .iter()
+        .filter_map(|key| Some((key.name(), default_of(key)?)));
+    for (key, default) in keys {
+        let set = sandbox.bg_run(&["config", "set", &key, &default]);
+        assert!(set.status.success(), "{set:?}");
+        let got = sandbox.bg_run(&["config", "get", &key]);
+        assert_eq!(String::from_utf8(got.stdout).unwrap().trim(), default);
+    }
+    let written = read(&sandbox.home().join(".config/bg-run/config.toml"));
+    assert_eq!(Config::parse(&written).unwrap(), Config::default());
 }
 
 #[test]
@@ -150,7 +242,7 @@ fn the_rewriting_page_shows_what_happens() {
             );
         }
         let said = sandbox.bg_run(&["explain", "--json", "--", &before]).stdout;
-        let said = json(std::str::from_utf8(&said).unwrap());
+        let said = parsed(std::str::from_utf8(&said).unwrap());
         assert_eq!(said["decision"], "background", "{before}");
         assert_eq!(said["command"], after, "{before}");
         pairs += 1;

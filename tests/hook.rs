@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 
 use serde_json::{Value, json};
+use support::claude::{is_there, skip};
 use support::sandbox::{Sandbox, read};
 use support::wait_until;
 
@@ -196,10 +197,10 @@ fn a_faulty_file_is_reported_and_the_others_count() {
     assert!(command_of(&answer).is_some());
     let said = answer["systemMessage"].as_str().unwrap();
     assert!(
-        said.contains(".claude/bg-run.toml:1:1: unknown field `editor`"),
+        said.contains(".claude/bg-run.toml:1:1: unknown key `editor`"),
         "{said}"
     );
-    assert!(sandbox.log().contains("unknown field `editor`"));
+    assert!(sandbox.log().contains("unknown key `editor`"));
 }
 
 #[test]
@@ -229,6 +230,46 @@ fn a_changed_rules_file_counts_at_once_and_a_broken_cache_never() {
     }
     fs::remove_file(sandbox.path(rules)).unwrap();
     assert!(!moves("digest"));
+}
+
+#[test]
+fn a_rules_file_is_read_once_though_nothing_can_be_kept() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "home/.config/bg-run/rules.toml",
+        "[[rule]]\nname = 'mine'\nmatch = '^report\\b'\n",
+    );
+    let blocked = sandbox.write("file", "").join("state");
+    let event = sandbox.event("PreToolUse", &json!({"command": "report"}));
+    let variables = [("BG_RUN_STATE_DIR", blocked.to_str().unwrap())];
+    let (openings, answer) = sandbox.openings(
+        &["hook"],
+        event.to_string().as_bytes(),
+        &variables,
+        "rules.toml",
+    );
+    assert!(answer.contains("run_in_background"), "{answer}");
+    assert_eq!(openings, 1);
+}
+
+#[test]
+fn explain_reads_the_permission_rules_once() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash(pytest:*)"]}}));
+    let (openings, said) = sandbox.openings(
+        &["explain", "pytest"],
+        b"",
+        &[],
+        "/home/.claude/settings.json",
+    );
+    assert!(said.contains("Your permission rules: 1 "), "{said}");
+    assert_eq!(openings, 1);
 }
 
 #[test]

@@ -705,10 +705,7 @@ fn a_faulty_config_counts_as_a_dry_run_and_says_so() {
         let answer = call(&sandbox, "pytest");
         assert!(answer["hookSpecificOutput"].is_null(), "{answer}");
         assert!(message(&answer).contains("dry run"), "{answer}");
-        assert!(
-            message(&answer).contains("unknown field `opne`"),
-            "{answer}"
-        );
+        assert!(message(&answer).contains("unknown key `opne`"), "{answer}");
     }
 }
 

@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod arguments;
+pub mod client;
 pub mod holders;
+pub mod hooks;
 pub mod input;
 pub mod permissions;
 pub mod session;

@@ -3,7 +3,7 @@
 //! The client checks allow, ask and deny rules on the command as we return it (measured, 2.1.20 to 2.1.331). An
 //! edit that makes other rules match would turn an allowed call into a prompt, or a denied one into a run.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -19,11 +19,14 @@ pub enum List {
     Restrict,
 }
 
+/// What rules match, each with whether it stands so in a rule: `false` for what is read between its lines.
+type Specifiers = BTreeMap<String, bool>;
+
 /// The `Bash(…)` rules of all settings files and of the client's command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PermissionRules {
-    allowed: BTreeSet<String>,
-    restricted: BTreeSet<String>,
+    allowed: Specifiers,
+    restricted: Specifiers,
     /// The session asks nobody (`bypassPermissions`).
     bypassed: bool,
     /// Why there may be more of them.
@@ -57,7 +60,12 @@ impl PermissionRules {
             List::Allow => &mut self.allowed,
             List::Restrict => &mut self.restricted,
         };
-        of_list.extend(unescaped(specifier));
+        of_list.insert(specifier.to_owned(), true);
+        if specifier.contains('\\') {
+            for reading in unescaped(specifier) {
+                of_list.entry(reading).or_insert(false);
+            }
+        }
     }
 
     /// Notes that the session runs in the mode `bypassPermissions`, in which only ask and deny rules count.
@@ -75,9 +83,26 @@ impl PermissionRules {
         self.unknown.as_deref()
     }
 
-    /// How many there are.
+    /// How many there are, as they are written: one that stands in two files counts once.
     pub fn count(&self) -> usize {
-        self.allowed.len() + self.restricted.len()
+        let lists = [&self.allowed, &self.restricted].into_iter();
+        lists
+            .flat_map(BTreeMap::values)
+            .filter(|&&is_written| is_written)
+            .count()
+    }
+
+    /// The rules that name what is put into a command, but for saved ones.
+    pub fn naming_edits(&self) -> Vec<&str> {
+        let lists = [&self.allowed, &self.restricted].into_iter().flatten();
+        let written = lists.filter(|(_, is_written)| **is_written);
+        written
+            .map(|(specifier, _)| specifier.as_str())
+            .filter(|specifier| {
+                specifier.contains(UNBUFFERED.trim_end()) || specifier.contains("2>&1")
+            })
+            .filter(|specifier| !self.allowed.contains_key(*specifier) || !is_saved(specifier))
+            .collect()
     }
 
     /// Whether a rule matches `after` that doesn't match `before` in the same reading. An allow rule that begins
@@ -88,10 +113,10 @@ impl PermissionRules {
             let has = readings(specifier, after);
             had.iter().zip(has).any(|(had, has)| has && !had)
         };
-        self.restricted.iter().any(gains)
+        self.restricted.keys().any(gains)
             || self
                 .allowed
-                .iter()
+                .keys()
                 .any(|specifier| gains(specifier) && !is_saved(specifier))
     }
 
@@ -128,28 +153,28 @@ impl PermissionRules {
     /// Whether an allow rule matches the simple command `text` in some reading.
     pub fn may_allow(&self, text: &str) -> bool {
         self.allowed
-            .iter()
+            .keys()
             .any(|specifier| matches(specifier, text))
     }
 
     /// Whether an ask or a deny rule matches the simple command `text` in some reading.
     pub fn may_restrict(&self, text: &str) -> bool {
         self.restricted
-            .iter()
+            .keys()
             .any(|specifier| matches(specifier, text))
     }
 
     /// Whether the simple command `text` runs unasked in every client version, unless an ask or a deny rule matches.
     pub fn surely_allow(&self, text: &str) -> bool {
         self.bypassed
-            || self.allowed.iter().any(|specifier| {
+            || self.allowed.keys().any(|specifier| {
                 let [word_prefix, .., exact] = readings(specifier, text);
                 is_everything(specifier) || word_prefix || exact
             })
     }
 
     fn specifiers(&self) -> impl Iterator<Item = &String> {
-        self.allowed.iter().chain(&self.restricted)
+        self.allowed.keys().chain(self.restricted.keys())
     }
 }
 
@@ -161,12 +186,12 @@ fn specifier(rule: &str) -> Option<&str> {
     }
 }
 
-/// The specifier as it is written, and without the escapes that the client puts into what it saves (measured, 2.1.90
-/// to 2.1.331: `\(` and `\)`).
+/// The specifier without the escapes that the client puts into what it saves (measured, 2.1.90 to 2.1.331: `\(` and
+/// `\)`).
 fn unescaped(specifier: &str) -> impl Iterator<Item = String> {
     let parentheses = specifier.replace("\\(", "(").replace("\\)", ")");
     let all = parentheses.replace("\\\\", "\\");
-    [specifier.to_owned(), parentheses, all].into_iter()
+    [parentheses, all].into_iter()
 }
 
 fn matches(specifier: &str, text: &str) -> bool {
@@ -307,6 +332,19 @@ mod tests {
             (r"ls \(a", "ls b", false),
         ] {
             assert_eq!(rules(&[rule]).single_out(text), matched, "{rule} on {text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_counts_once_however_it_is_read() {
+        for (allowed, count) in [
+            (&[r"ls \(a\) \\b"][..], 1),
+            (&[r"ls \(a", "ls (a"], 2),
+            (&["ls (a", r"ls \(a"], 2),
+            (&["ls", "ls"], 1),
+            (&[], 0),
+        ] {
+            assert_eq!(rules(allowed).count(), count, "{allowed:?}");
         }
     }
 

@@ -48,8 +48,13 @@ fn managed(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// An administrator's files on this machine.
+pub fn managed_files() -> Vec<PathBuf> {
+    managed(Path::new(MANAGED))
+}
+
 /// Larger files aren't read, in bytes.
-const MAX_SIZE: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_SIZE: u64 = 4 * 1024 * 1024;
 
 /// The settings in the file at `path`; `Null` where it is missing or no JSON, which the client takes for none.
 ///

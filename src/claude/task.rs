@@ -142,6 +142,11 @@ fn roots() -> Vec<Root> {
     )
 }
 
+/// The folders that outputs lie below, whether they are there or not.
+pub fn root_folders() -> Vec<PathBuf> {
+    roots().into_iter().map(|root| root.folder).collect()
+}
+
 fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
     let mut roots: Vec<Root> = Vec::new();
     for layout in LAYOUTS {

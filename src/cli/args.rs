@@ -32,7 +32,7 @@ pub(super) enum Command {
     },
     /// Show what would become of a command, and why
     Explain {
-        /// Print JSON: decision, rule, reason, command, edits
+        /// Print JSON: decision, rule, reason, command, edits; anywhere before a `--`
         #[arg(long)]
         json: bool,
         /// Decide as in this folder
@@ -60,7 +60,10 @@ pub(super) enum Command {
     },
     /// Say what works here and what doesn't, each with a fix
     Doctor {
-        /// Only what has to do with the editor (all there is so far)
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only what has to do with the editor
         #[arg(long)]
         editor: bool,
     },
@@ -73,6 +76,11 @@ pub(super) enum Command {
     Rules {
         #[command(subcommand)]
         command: Option<RulesCommand>,
+    },
+    /// Show the settings in force, and change yours
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
     },
     /// Open the output of a background task; without an argument, of the newest
     Open {
@@ -126,6 +134,31 @@ pub(super) enum Command {
     },
 }
 
+/// Takes `--json` out of what follows `explain`, where no `--` says that all of it is the command.
+pub(super) fn take_json(
+    command: &mut Vec<String>,
+    arguments: impl IntoIterator<Item = String>,
+) -> bool {
+    let arguments: Vec<String> = arguments.into_iter().collect();
+    let before = arguments.len().checked_sub(command.len() + 1);
+    let is_literal = before
+        .and_then(|at| arguments.get(at))
+        .is_some_and(|word| word == "--");
+    let end = command
+        .iter()
+        .position(|word| word == "--")
+        .unwrap_or(command.len());
+    let at = command.iter().take(end).position(|word| word == "--json");
+    match at {
+        // A command needs a word.
+        Some(at) if !is_literal && command.len() > 1 => {
+            command.remove(at);
+            true
+        }
+        _ => false,
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
     /// Which settings.json
@@ -140,6 +173,30 @@ impl Target {
     pub(super) fn mode(&self) -> Mode {
         if self.dry_run { Mode::Dry } else { Mode::Real }
     }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Each key, its value, and where that comes from; or only the value of KEY
+    Get {
+        /// The key
+        key: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a value into your config.toml
+    Set {
+        /// The key
+        key: String,
+        /// The value: `true`, `5`, `cursor`, `["vi", "{file}"]`
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Where your config.toml is
+    Path,
+    /// Look for faults in it
+    Check,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use super::print;
 use crate::claude::arguments::CommandLine;
+use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
-use crate::decision::{Call, Decision, Outcome};
+use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::{self, CallSite};
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::text::lines;
@@ -19,8 +20,8 @@ use crate::text::lines;
 /// Explains `command` as if it were called in `cwd`.
 pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<ExitCode> {
     let cwd = match cwd {
-        Some(cwd) => std::path::absolute(&cwd)
-            .with_context(|| format!("{} is not a folder", cwd.display()))?,
+        Some(cwd) if !cwd.is_dir() => bail!("{} is not a folder", cwd.display()),
+        Some(cwd) => std::path::absolute(cwd)?,
         None => std::env::current_dir().context("the current folder is gone")?,
     };
     let site = CallSite::new(&cwd);
@@ -30,9 +31,15 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         run_in_background: false,
     };
     let session = Session::around(false, "");
-    let decision = session.decide(call, &site, &configuration);
-    let rules = PermissionSources::around(session, &site);
+    let command_line = CommandLine::around();
+    // What is said of them is what was decided by.
+    let rules = session.permissions(&site.project, &command_line);
+    let decision = session.decide_with(call, &configuration, &|| rules.clone());
+    let rules = PermissionSources::of(&rules, &command_line);
     print::problems(&configuration.problems);
+    for word in decision::unknown_words(command) {
+        eprintln!("bg-run: {}", print::outside(word));
+    }
     if json {
         println!(
             "{}",
@@ -67,9 +74,7 @@ struct PermissionSources {
 }
 
 impl PermissionSources {
-    fn around(session: Session, site: &CallSite) -> Self {
-        let command_line = CommandLine::around();
-        let rules = session.permissions(&site.project, &command_line);
+    fn of(rules: &PermissionRules, command_line: &CommandLine) -> Self {
         Self {
             count: rules.count(),
             all_known: rules.unknown().is_none(),

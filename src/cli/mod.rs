@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod config;
 mod demo;
 mod doctor;
 mod explain;
@@ -9,6 +10,7 @@ mod open;
 mod print;
 mod replay;
 mod rules;
+mod suggest;
 mod tail;
 mod tasks;
 
@@ -24,7 +26,10 @@ use args::{Cli, Command, RulesCommand};
 /// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
 /// use.
 pub fn run() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => suggest::with_meant(error).exit(),
+    };
     // `bg-run rules | head` ends quietly. The opener goes on when the hook that listens has gone.
     if !matches!(command, Command::Open { detached: true, .. }) {
         sigpipe::reset();
@@ -45,7 +50,14 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         } else {
             Mode::Real
         })),
-        Command::Explain { json, cwd, command } => explain::run(&command.join(" "), cwd, json),
+        Command::Explain {
+            json,
+            cwd,
+            mut command,
+        } => {
+            let json = args::take_json(&mut command, std::env::args()) || json;
+            explain::run(&command.join(" "), cwd, json)
+        }
         Command::Install {
             target,
             editor_settings: Some(file),
@@ -57,9 +69,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             ..
         } => install::editor_extension(file.as_deref(), target.mode()),
         Command::Install { target, .. } => install::install(target.scope, target.mode()),
-        Command::Doctor { .. } => doctor::run(),
+        Command::Doctor { json, editor } => doctor::run(json, editor),
         Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
+        Command::Config { command } => config::run(command),
         Command::Open {
             target,
             detached: true,

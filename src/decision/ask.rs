@@ -4,6 +4,7 @@ use std::io;
 
 use super::{Call, Context, Decision, History, decide};
 use crate::claude::arguments::CommandLine;
+use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Treatment};
 use crate::folders::CallSite;
@@ -43,6 +44,18 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
+        let permissions = || self.permissions(&site.project, &CommandLine::around());
+        self.decide_with(call, site, configuration, &permissions)
+    }
+
+    /// The same by permission rules that the caller gives.
+    pub fn decide_with(
+        self,
+        call: Call<'_>,
+        site: &CallSite,
+        configuration: &Configuration,
+        permissions: &dyn Fn() -> PermissionRules,
+    ) -> Decision {
         let store = configuration.settings.history.then(Store::own);
         let known = |keys: &[Key]| known(store.as_ref(), keys);
         let history = store.as_ref().map(|_| History {
@@ -50,13 +63,12 @@ impl Session {
             known: &known,
             limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
         });
-        let permissions = || self.permissions(&site.project, &CommandLine::around());
         let context = Context {
             leave_headless: self.leave_headless(&configuration.settings),
             leave_subagent: self.leave_subagent(&configuration.settings),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
-            permissions: &permissions,
+            permissions,
             python_unbuffered: self.python_unbuffered,
             history,
             tools: &programs::text_tools,

@@ -1,6 +1,7 @@
 //! What a call says of itself: `BG_RUN=on`, `BG_RUN=off`.
 
-use crate::shell::{Script, Span, Word};
+use crate::shell::{self, Script, Span, Word};
+use crate::text::nearest;
 
 /// The variable by which a call says where it wants to run: `BG_RUN=on`, `BG_RUN=off`.
 pub(super) const MARKER: &str = "BG_RUN";
@@ -47,6 +48,31 @@ impl Markers {
         }
         markers
     }
+}
+
+/// What to say of each `BG_RUN=…` in `command` that is neither `on` nor `off`, and so does nothing.
+pub fn unknown_words(command: &str) -> Vec<String> {
+    let Ok(script) = shell::parse(command) else {
+        return Vec::new();
+    };
+    let assignments = script
+        .simple_commands
+        .iter()
+        .flat_map(|command| &command.assignments);
+    let of_word = |word: &Word| {
+        let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
+        if wish_of(word).is_some() {
+            return None;
+        }
+        let text = word.text();
+        let value = text.get(name.len() + 1..)?.to_ascii_lowercase();
+        let mend = nearest(&value, ["off", "on"]).map_or_else(
+            || format!("`{MARKER}=on` and `{MARKER}=off` do"),
+            |meant| format!("did you mean `{MARKER}={meant}`?"),
+        );
+        Some(format!("`{text}` says nothing to bg-run; {mend}"))
+    };
+    assignments.filter_map(of_word).collect()
 }
 
 fn wish_of(word: &Word) -> Option<Wish> {

@@ -18,6 +18,7 @@ use marker::{Markers, Wish};
 
 pub use findings::own_log;
 pub use foresight::{History, call_keys};
+pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]

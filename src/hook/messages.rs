@@ -8,12 +8,10 @@ use crate::claude::answer::{Answer, ForModel};
 use crate::claude::task::TaskId;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
+use crate::folders::MAX_PATH;
 use crate::rules::Problem;
 use crate::text::{LONG, SHOWN, one_line};
 use crate::viewer::Shown;
-
-/// A path is shown whole, unless it is longer than any that can be opened.
-const PATH: usize = 4096;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
 pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String {
@@ -87,7 +85,8 @@ pub(super) struct Launch<'a> {
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let id = launch.task.as_str();
     let cause = cause(launch.response);
-    let path = |path: &Path| one_line(&path.display().to_string(), PATH);
+    // Shown whole.
+    let path = |path: &Path| one_line(&path.display().to_string(), MAX_PATH);
     let Some(file) = launch.shown_file.map(path) else {
         return answer_of(
             format!(

@@ -11,6 +11,7 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::cst::CstRootNode;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
+use super::Change;
 use crate::folders;
 
 /// Larger settings files aren't edited.
@@ -110,6 +111,41 @@ impl SettingsFile {
         }
         Ok(())
     }
+}
+
+pub(super) fn folder_of(path: &Path) -> Result<&Path> {
+    path.parent()
+        .with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// Locks `folder`, made where it isn't there yet, as long as what comes back lives.
+pub(super) fn lock(folder: &Path) -> Result<File> {
+    let why = || format!("{} can't be written", folder.display());
+    fs::create_dir_all(folder).with_context(why)?;
+    let lock = File::open(folder).with_context(why)?;
+    lock.lock()
+        .with_context(|| format!("{} can't be locked", folder.display()))?;
+    Ok(lock)
+}
+
+/// Puts what `edit` makes of the file's path and text in its place, as whole as a settings file.
+///
+/// # Errors
+///
+/// When `edit` fails, when the file can't be read or written, or changed meanwhile.
+pub fn edit_text(path: &Path, edit: impl FnOnce(&Path, &str) -> Result<String>) -> Result<Change> {
+    let path = behind_links(path)?;
+    let _lock = lock(folder_of(&path)?)?;
+    let file = SettingsFile::read(&path)?;
+    let after = Some(edit(&path, file.text.as_deref().unwrap_or_default())?);
+    if file.text != after {
+        file.replace(after.as_deref())?;
+    }
+    Ok(Change {
+        path,
+        before: file.text,
+        after,
+    })
 }
 
 /// One name for all, because only the holder of the lock writes it: what a killed process left goes with the next.

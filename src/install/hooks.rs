@@ -11,7 +11,7 @@ use super::file::{split_mark, wrong_shape};
 use crate::shell;
 
 /// The events that bg-run answers, each for the tools that match.
-const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
+pub(crate) const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
 
 /// Seconds after which the client gives a hook up.
 const TIMEOUT: u32 = 10;
@@ -190,7 +190,7 @@ fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
 }
 
 /// `command` is a program where `args` follow it, else shell text: `$HOME/.cargo/bin/bg-run hook 2>/dev/null || true`.
-fn calls_us(command: &str, first_argument: Option<&str>, program: &str) -> bool {
+pub(crate) fn calls_us(command: &str, first_argument: Option<&str>, program: &str) -> bool {
     let is_us = |word: &str| PROGRAMS.contains(&shell::base_name(word)) || word == program;
     if is_us(command) {
         return first_argument.is_none_or(|argument| argument == "hook");

@@ -6,12 +6,14 @@ mod file;
 mod hooks;
 mod journal;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
+pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
+pub(crate) use hooks::{EVENTS, calls_us};
 use journal::Journal;
 pub use journal::editor_files;
 
@@ -63,16 +65,12 @@ impl Act<'_> {
     /// When the change can't be worked out or written, or the file changed meanwhile.
     pub fn carry_out(self, path: &Path) -> Result<Change> {
         let path = file::behind_links(path)?;
-        let why = || format!("{} can't be written", path.display());
-        let folder = path.parent().with_context(why)?;
+        let folder = file::folder_of(&path)?;
         let made_folder = !folder.exists();
         if made_folder && !self.adds() {
             return self.plan(&path);
         }
-        fs::create_dir_all(folder).with_context(why)?;
-        let lock = File::open(folder).with_context(why)?;
-        lock.lock()
-            .with_context(|| format!("{} can't be locked", folder.display()))?;
+        let _lock = file::lock(folder)?;
         let done = self.carry_out_locked(&path, made_folder);
         if made_folder && done.is_err() {
             // It is empty but for what others put there.

@@ -10,6 +10,7 @@ mod wrappers;
 
 pub use filters::{Awk, Sed, Tools};
 pub(crate) use filters::{Streaming, streaming};
+pub use path::ask;
 pub use path::find;
 pub(crate) use path::{is_executable, own_path, product_of};
 pub(crate) use probe::text_tools;

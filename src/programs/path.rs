@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -28,6 +29,31 @@ pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
 
 /// In bytes.
 const MAX_PRODUCT: u64 = 1024 * 1024;
+
+/// What a program prints on stdout, where it ends well within `limit`; it is ended then.
+///
+/// # Errors
+///
+/// Why there is nothing.
+pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String> {
+    let handle = command
+        .stderr_null()
+        .stdout_capture()
+        .unchecked()
+        .start()
+        .map_err(|error| format!("it can't be started: {error}"))?;
+    match handle.wait_timeout(limit) {
+        Ok(Some(output)) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(Some(output)) => Err(format!("it ended with {}", output.status)),
+        Ok(None) => {
+            let _ = handle.kill();
+            Err(format!("it didn't end within {} s", limit.as_secs()))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
 
 /// The first executable file of this name on the `PATH`.
 pub fn find(name: &str) -> Option<PathBuf> {

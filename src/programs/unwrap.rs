@@ -9,6 +9,7 @@ use super::options::{program_name, without_global_options};
 use super::table;
 use super::wrappers::{self, Inner, Trait, Wrapper};
 use crate::shell::{self, SimpleCommand};
+use crate::text::Letters;
 
 /// How deep wrappers and shell texts are followed.
 const MAX_VIEWS: usize = 24;
@@ -39,6 +40,8 @@ pub struct Line {
     pub words: Vec<String>,
     /// The words with one space between; white space inside a word stands as `␣`.
     pub text: String,
+    /// Those of the text.
+    pub(crate) letters: Letters,
 }
 
 /// All readings of a simple command, the outermost first.
@@ -114,8 +117,10 @@ impl Line {
             .iter()
             .map(|word| word.replace(char::is_whitespace, "␣"))
             .collect();
+        let text = shown.join(" ");
         Self {
-            text: shown.join(" "),
+            letters: Letters::of(&text),
+            text,
             words,
         }
     }

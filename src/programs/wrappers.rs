@@ -338,8 +338,11 @@ pub(crate) fn is_seen_through(program: &str) -> bool {
 pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrapper, usize)> {
     let all: &'static [Wrapper] = WRAPPERS;
     let program = interpreter_name(program_name(words.first()?));
+    let first = program.bytes().next();
     all.iter()
         .chain(own)
+        // Nearly all of them differ there.
+        .filter(|wrapper| wrapper.name.bytes().next() == first)
         .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, program, words)?)))
         .max_by_key(|(wrapper, _)| wrapper.name.split(' ').count())
 }

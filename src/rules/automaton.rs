@@ -7,6 +7,7 @@ use regex_automata::dfa::{Automaton as _, StartKind, dense, sparse};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Hir, HirKind};
 
 /// Larger automata are slower to load than the expression is to compile.
@@ -27,6 +28,8 @@ pub(crate) struct Automaton {
     pub(crate) literals: Vec<String>,
     /// It matches from the start of the text only.
     pub(crate) anchored: bool,
+    /// The bytes that a match can begin with, each by its [`bit`].
+    pub(crate) first: u64,
     /// A sparse automaton, or nothing where that would be too large.
     pub(crate) bytes: Vec<u8>,
 }
@@ -75,6 +78,7 @@ pub(crate) fn build(source: &str) -> Result<Automaton, String> {
     Ok(Automaton {
         literals: required(&hir).unwrap_or_default(),
         anchored,
+        first: first_bytes(&hir),
         bytes,
     })
 }
@@ -89,6 +93,30 @@ pub(crate) fn is_match(bytes: &[u8], anchored: bool, text: &str) -> Option<bool>
     };
     let input = Input::new(text).anchored(mode).earliest(true);
     Some(automaton.try_search_fwd(&input).ok()?.is_some())
+}
+
+/// What stands for a byte in a set of 64: two bytes may share one, no two small letters do.
+pub(crate) const fn bit(byte: u8) -> u64 {
+    1 << (byte & 63)
+}
+
+/// The bytes that a match can begin with; all, where it can be empty or begins with too many.
+fn first_bytes(hir: &Hir) -> u64 {
+    let mut extractor = Extractor::new();
+    extractor.kind(ExtractKind::Prefix);
+    extractor
+        .limit_class(64)
+        .limit_literal_len(1)
+        .limit_total(1000);
+    let starts = extractor.extract(hir);
+    let Some(starts) = starts.literals() else {
+        return u64::MAX;
+    };
+    let first = starts.iter().map(|start| start.as_bytes().first());
+    let bits: Option<Vec<u64>> = first.map(|byte| Some(bit(*byte?))).collect();
+    bits.map_or(u64::MAX, |bits| {
+        bits.into_iter().fold(0, |all, bit| all | bit)
+    })
 }
 
 /// Texts of which one is in every match.

@@ -13,8 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::compiled::CompiledLayer;
 use crate::state::{Folder, Kind, name_of};
 
-/// Another version of bg-run, or another build for another machine, builds other automata.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("BG_RUN_RULES_FORMAT"));
+/// Another version of bg-run, or another build for another machine, builds other automata. The number goes up with what
+/// is kept.
+const FORMAT: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "-2-",
+    env!("BG_RUN_RULES_FORMAT")
+);
 
 #[derive(Serialize, Deserialize)]
 struct Cached<L> {
@@ -24,7 +29,7 @@ struct Cached<L> {
 }
 
 /// What came of a rules file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Built<L = CompiledLayer> {
     /// Its rules.
     Layer(L),
@@ -83,19 +88,20 @@ pub(crate) fn load(file: &FileState) -> Option<Built> {
 }
 
 /// Keeps what came of a file for the next call.
-pub(crate) fn store(file: FileState, built: Built) {
+pub(crate) fn store(file: &FileState, built: &Built) {
     let _: Option<()> = try_store(file, built);
 }
 
-fn try_store(file: FileState, mut built: Built) -> Option<()> {
+fn try_store(file: &FileState, built: &Built) -> Option<()> {
     let name = name_of(&file.path);
+    let mut built = built.clone();
     let automata = match &mut built {
         Built::Layer(layer) => layer.take_automata(),
         Built::Faulty(_) => Vec::new(),
     };
     let cached = Cached {
         format: FORMAT.to_owned(),
-        file,
+        file: file.clone(),
         built,
     };
     let head = postcard::to_stdvec(&cached).ok()?;

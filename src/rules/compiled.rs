@@ -13,7 +13,7 @@ use super::problem::{Fault, Position, Problem, position};
 use crate::programs::Wrapper;
 
 /// A rules file with its expressions built, before it is laid over others: what a cache can keep.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub(crate) struct CompiledLayer {
     pub(super) rules: Vec<CompiledRule>,
@@ -21,7 +21,7 @@ pub(crate) struct CompiledLayer {
     pub(super) wrappers: Vec<Wrapper>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub(super) struct CompiledRule {
     #[serde(deserialize_with = "borrowed::text")]

@@ -10,6 +10,7 @@ use super::rule::{Layer, Rule, Rules};
 pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 
 /// What `build.rs` made of `default_rules.toml`.
+#[expect(clippy::unreadable_literal, reason = "nobody reads them")]
 mod built_in {
     use std::borrow::Cow;
 
@@ -234,7 +235,7 @@ mod tests {
             ("off = ['nope']", "/u/rules.toml:1:8: `off` names `nope`"),
             (
                 "[[rule]]\nname = 'a'\nmatch = 'x'\neditor = 'vi'\n",
-                "/u/rules.toml:4:1: unknown field `editor`",
+                "/u/rules.toml:4:1: unknown key `editor`",
             ),
             ("[[rule]\n", "/u/rules.toml:1:8: "),
             (

@@ -6,9 +6,7 @@ use super::file::{RuleEntry, RulesFile};
 use super::layers::built_in_names;
 use super::problem::{Problem, position};
 use crate::programs;
-
-/// Names that differ in so many letters may be meant for each other.
-const NEAR: usize = 2;
+use crate::text::nearest;
 
 /// The findings in `text`, each without a path. A file that doesn't parse has others, and gives none here.
 pub fn lint(text: &str) -> Vec<Problem> {
@@ -91,8 +89,7 @@ fn near_name(name: &str) -> Option<String> {
     if names.any(|built_in| built_in == name) {
         return None;
     }
-    let near =
-        built_in_names().find(|built_in| strsim::damerau_levenshtein(built_in, name) <= NEAR)?;
+    let near = nearest(name, built_in_names())?;
     Some(format!(
         "it is a new rule; was the built-in `{near}` meant?"
     ))

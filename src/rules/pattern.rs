@@ -9,6 +9,7 @@ use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::automaton;
+use crate::text::Letters;
 
 /// Text that is part of the program, or was read from a file.
 pub type Text = Cow<'static, str>;
@@ -27,6 +28,7 @@ pub struct Pattern {
     #[serde(deserialize_with = "borrowed::texts")]
     pub(super) literals: Texts,
     pub(super) anchored: bool,
+    pub(super) first: u64,
     pub(super) automaton: Bytes,
 }
 
@@ -108,6 +110,7 @@ impl Pattern {
             source: Text::Owned(source.to_owned()),
             literals: built.literals.into_iter().map(Text::Owned).collect(),
             anchored: built.anchored,
+            first: built.first,
             automaton: Bytes::Here(built.bytes.into()),
         })
     }
@@ -122,13 +125,14 @@ impl Pattern {
         &self.source
     }
 
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        if !self.literals.is_empty()
-            && !self
-                .literals
-                .iter()
-                .any(|literal| text.contains(&**literal))
-        {
+    /// `letters` are those of `text`.
+    pub(super) fn is_match(&self, text: &str, letters: Letters) -> bool {
+        let begins = |byte: u8| self.first & automaton::bit(byte) != 0;
+        if self.anchored && !text.bytes().next().map_or(self.first == u64::MAX, begins) {
+            return false;
+        }
+        let is_in = |literal: &Text| letters.may_hold(literal) && text.contains(&**literal);
+        if !self.literals.is_empty() && !self.literals.iter().any(is_in) {
             return false;
         }
         automaton::is_match(&self.automaton.get(), self.anchored, text)
@@ -176,6 +180,10 @@ pub(super) mod borrowed {
 mod tests {
     use super::*;
 
+    fn is_match(pattern: &Pattern, text: &str) -> bool {
+        pattern.is_match(text, Letters::of(text))
+    }
+
     #[test]
     fn an_automaton_says_what_the_expression_says() {
         for source in [
@@ -184,6 +192,13 @@ mod tests {
             "train\\b",
             "(a|b)+c?$",
             "^\\S+ (.* )?--years [1-9]\\d",
+            "^(a|bc)d",
+            "^[a-c]+x",
+            "^x?y",
+            "^(|z)q?",
+            "(?i)^Make",
+            "^é",
+            "\\bx",
         ] {
             let (pattern, regex) = (Pattern::new(source).unwrap(), Regex::new(source).unwrap());
             for text in [
@@ -197,9 +212,18 @@ mod tests {
                 "sim --years 10",
                 "sim a --years 0",
                 "",
+                "ad",
+                "bcd",
+                "cd",
+                "cax",
+                "yy",
+                "xy",
+                "mAKE all",
+                "été",
+                "zq",
             ] {
                 assert_eq!(
-                    pattern.is_match(text),
+                    is_match(&pattern, text),
                     regex.is_match(text),
                     "{source} on {text}"
                 );
@@ -212,14 +236,14 @@ mod tests {
         let source = "^(a|b)*a(a|b){14}$";
         let pattern = Pattern::new(source).unwrap();
         assert!(pattern.automaton.get().is_empty());
-        assert!(pattern.is_match("aabbaabbaabbaab"));
-        assert!(!pattern.is_match("babbaabbaabbaab"));
+        assert!(is_match(&pattern, "aabbaabbaabbaab"));
+        assert!(!is_match(&pattern, "babbaabbaabbaab"));
     }
 
     #[test]
     fn patterns_without_an_anchor_match_anywhere() {
         let pattern = Pattern::new("train").unwrap();
-        assert!(pattern.is_match("python -m x.train"));
+        assert!(is_match(&pattern, "python -m x.train"));
         assert!(Pattern::new("(").is_err());
     }
 }

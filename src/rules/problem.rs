@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::text::nearest;
+
 /// A fault in a rules file: what, where, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
@@ -42,9 +44,47 @@ impl Problem {
         Self {
             origin: Origin::BuiltIn,
             position: error.span().map(|span| position(text, span.start)),
-            message: error.message().to_owned(),
+            message: plain(error.message()),
         }
     }
+}
+
+/// The parser's words for those of the file's format.
+const PLAIN: &[(&str, &str)] = &[
+    ("unknown field", "unknown key"),
+    ("unknown variant", "unknown value"),
+    ("missing field", "missing key"),
+    ("invalid type: ", "found "),
+    ("invalid value: ", "found "),
+    ("invalid length ", "found a list of "),
+    ("expected a boolean", "expected `true` or `false`"),
+    ("expected usize", "expected a whole number"),
+    ("expected u64", "expected a whole number"),
+    ("expected u32", "expected a whole number"),
+    ("expected f64", "expected a number"),
+    ("expected a sequence", "expected a list"),
+    ("wanted string or table", "expected a text"),
+    ("found string", "found text"),
+    ("found sequence", "found a list"),
+    ("found map", "found a table"),
+    ("expected a string", "expected a text"),
+];
+
+/// What the parser says, in the words of whoever wrote the file; with the word that may have been meant.
+fn plain(message: &str) -> String {
+    let mut plain = message.trim_end().replace('\n', "; ");
+    for (word, better) in PLAIN {
+        plain = plain.replace(word, better);
+    }
+    let unknown = ["unknown key", "unknown value"];
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if let Some(word) = quoted.next()
+        && unknown.iter().any(|start| plain.starts_with(start))
+        && let Some(meant) = nearest(word, quoted)
+    {
+        plain = format!("{plain}; did you mean `{meant}`?");
+    }
+    plain
 }
 
 /// What is wrong in a rules file, and how to mend it.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::Action;
-use super::pattern::{Patterns, Text, Texts};
+use super::pattern::{Pattern, Patterns, Text, Texts};
 use crate::programs::{Line, View, Views, Wrapper};
 
 /// Where a rule comes from. Later ones win.
@@ -76,15 +76,11 @@ impl Rule {
         let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
         (commands.is_empty() || commands.iter().any(|entry| starts_with(line, entry)))
             && (arguments.is_empty() || has_argument(line, arguments))
-            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(head(line))))
+            && (patterns.is_empty() || matches_any(patterns, line))
     }
 
     fn excepts(&self, line: &Line) -> bool {
-        has_argument(line, &self.without)
-            || self
-                .unless
-                .iter()
-                .any(|pattern| pattern.is_match(head(line)))
+        has_argument(line, &self.without) || matches_any(&self.unless, line)
     }
 }
 
@@ -96,11 +92,30 @@ fn head(line: &Line) -> &str {
     line.text.get(..end).unwrap_or_default()
 }
 
+fn matches_any(patterns: &[Pattern], line: &Line) -> bool {
+    let text = head(line);
+    patterns
+        .iter()
+        .any(|pattern| pattern.is_match(text, line.letters))
+}
+
 fn starts_with(line: &Line, entry: &str) -> bool {
-    let mut words = line.words.iter();
-    entry
-        .split(' ')
-        .all(|part| words.next().is_some_and(|word| word == part))
+    let Some((first, rest)) = line.words.split_first() else {
+        return false;
+    };
+    // Nearly all entries differ there.
+    if entry.bytes().next() != first.bytes().next() {
+        return false;
+    }
+    let mut rest = rest.iter();
+    match entry.strip_prefix(first.as_str()) {
+        Some("") => true,
+        Some(parts) => parts.strip_prefix(' ').is_some_and(|parts| {
+            let mut parts = parts.split(' ');
+            parts.all(|part| rest.next().is_some_and(|word| word == part))
+        }),
+        None => false,
+    }
 }
 
 /// `--x` stands for `--x` and `--x=…`.

@@ -37,9 +37,6 @@ pub(crate) fn is_literal(text: &str) -> bool {
         && !rest.contains(['$', '`', '*', '?', '[', '{', '~', '\n', '<', '>', '\\'])
 }
 
-/// Longer than any path that can be opened (Linux's `PATH_MAX`), in bytes.
-pub(super) const MAX_PATH: usize = 4096;
-
 /// `path` seen from `from`.
 pub(crate) fn join(from: &str, path: &str) -> String {
     if from.is_empty() || path.starts_with(['/', '~']) {

@@ -1,7 +1,7 @@
 //! The log: one line per event, for what can't be said on a screen.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, Metadata};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
@@ -18,6 +18,24 @@ const MAX_SIZE: u64 = 1024 * 1024;
 pub fn path() -> Option<PathBuf> {
     super::dir().map(|dir| dir.join(NAME))
 }
+
+/// The newest lines, the oldest of them first.
+pub fn last_lines() -> Vec<String> {
+    let read = || {
+        let mut log = File::open(path()?).ok()?;
+        let size = log.metadata().ok().filter(Metadata::is_file)?.len();
+        log.seek(SeekFrom::Start(size.saturating_sub(MAX_SHOWN)))
+            .ok()?;
+        let mut end = Vec::new();
+        log.take(MAX_SHOWN).read_to_end(&mut end).ok()?;
+        Some(String::from_utf8_lossy(&end).into_owned())
+    };
+    let end = read().unwrap_or_default();
+    end.lines().map(str::to_owned).collect()
+}
+
+/// In bytes.
+const MAX_SHOWN: u64 = 64 * 1024;
 
 /// Appends a line. What can't be logged is lost: there is nowhere to say so.
 pub fn line(message: &str) {

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::editors::LIKE_CODE;
 use super::{Editor, LAST_LINE, NoViewer};
 use crate::config::EditorChoice;
+use crate::programs;
 
 /// One that hasn't returned by then stays in the foreground, and has opened the file.
 const RETURNS_WITHIN: Duration = Duration::from_secs(20);
@@ -40,6 +42,22 @@ pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>),
             Ok((editor.name, words))
         }
     }
+}
+
+/// Why the command can't open anything; one of VS Code's kind is asked for its version, and opens nothing by that.
+pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
+    let path = Path::new(program);
+    let path = if program.contains('/') {
+        Some(path.to_owned()).filter(|path| programs::is_executable(path))
+    } else {
+        programs::find(program)
+    };
+    let Some(path) = path else {
+        return Some("isn't there".to_owned());
+    };
+    let is_like_code = words.iter().skip(1).eq(LIKE_CODE);
+    let asked = || programs::ask(&duct::cmd!(path, "--version"), RETURNS_WITHIN).err();
+    is_like_code.then(asked).flatten()
 }
 
 /// Runs an editor's command and waits for it; its exit status alone says little. It is never ended: what stays in the

@@ -10,7 +10,7 @@ use crate::{environment, programs};
 ///
 /// `-r` reuses the window, `-g` goes to the line; any other form of the call can open an empty window instead
 /// (measured, VS Code 1.139).
-const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
+pub(super) const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
 
 const LIKE_IDEA: &[&str] = &["--line", "{line}", "{file}"];
 

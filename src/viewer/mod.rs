@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::claude::task;
-use crate::{environment, folders, programs};
+use crate::{environment, folders};
 
 pub use choose::{NoViewer, Viewer};
 pub use detached::{Request, Shown, open_detached, show_detached};
@@ -93,24 +93,23 @@ impl Viewer {
     pub fn check(&self, project: &Path) -> Vec<Check> {
         let check = |way: &Way| match way {
             Way::Window => Check {
-                what: "A window answers on its socket".to_owned(),
+                what: "a window's socket".to_owned(),
                 fault: socket::window_for(project)
                     .err()
                     .map(|error| format!("{error:#}")),
             },
             Way::Command(words) => {
                 let program = words.first().map(String::as_str).unwrap_or_default();
-                let is_there = Path::new(program).is_file() || programs::find(program).is_some();
                 Check {
-                    what: format!("The command {program}"),
-                    fault: (!is_there).then(|| "isn't there".to_owned()),
+                    what: format!("the command {program}"),
+                    fault: command::fault_of(program, words),
                 }
             }
             Way::Pane => Check {
-                what: "A pane of the terminal".to_owned(),
+                what: "a pane of the terminal".to_owned(),
                 fault: pane::terminal()
                     .is_none()
-                    .then(|| "there is no tmux, zellij, kitty or WezTerm around".to_owned()),
+                    .then(|| "isn't there: no tmux, zellij, kitty or WezTerm is around".to_owned()),
             },
         };
         self.ways.iter().map(check).collect()

@@ -139,6 +139,34 @@ impl Sandbox {
         child.wait_with_output().unwrap()
     }
 
+    /// How often `command`, run by strace, opens a file whose path ends so; and what it said on stdout.
+    pub fn openings(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        variables: &[(&str, &str)],
+        name: &str,
+    ) -> (usize, String) {
+        let (trace, stdin) = (self.path("trace"), self.path("stdin"));
+        fs::write(&stdin, input).unwrap();
+        let mut command = self.command("strace");
+        command
+            .args(["-f", "-qq", "-e", "trace=open,openat", "-o"])
+            .arg(&trace)
+            .arg(BG_RUN)
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdin(fs::File::open(&stdin).unwrap());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let opened = format!("{name}\"");
+        let count = read(&trace)
+            .lines()
+            .filter(|line| line.contains(&opened))
+            .count();
+        (count, String::from_utf8(output.stdout).unwrap())
+    }
+
     /// The hook's answer to one event; `Null` where it stayed silent. It has to exit with 0 and a quiet stderr.
     pub fn answer(&self, event: &Value, variables: &[(&str, &str)]) -> Value {
         let output = self.hook(event.to_string().as_bytes(), variables);

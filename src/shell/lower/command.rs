@@ -3,6 +3,7 @@
 use rable::{Node, NodeKind};
 
 use super::{Lowering, Scope, in_substitution};
+use crate::folders::MAX_PATH;
 use crate::shell::directory::{self, Move};
 use crate::shell::redirection;
 use crate::shell::syntax::{SimpleCommand, Span, Word};
@@ -51,7 +52,7 @@ impl Lowering<'_> {
                     .map(String::as_str)
                     .or(path.starts_with(['/', '~']).then_some(""));
                 let to = from.map(|from| directory::join(from, path));
-                let to = to.filter(|to| to.len() <= directory::MAX_PATH);
+                let to = to.filter(|to| to.len() <= MAX_PATH);
                 to.map(|to| {
                     self.script.directories.push(to);
                     self.script.directories.len() - 1

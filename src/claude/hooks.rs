@@ -1,0 +1,215 @@
+//! The hooks that the client would run: those of all settings files and enabled plugins.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::settings::{self, Scope};
+use crate::folders;
+
+/// A settings file, or the hooks of a plugin.
+#[derive(Debug)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// An administrator's.
+    pub is_managed: bool,
+    /// The plugin's folder, where it is one's.
+    pub plugin: Option<PathBuf>,
+    /// What stands in it; `Null` where there is no file.
+    pub settings: Value,
+    /// Why the client takes nothing from it, where that is so.
+    pub fault: Option<String>,
+}
+
+/// One hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The event that it is for.
+    pub event: String,
+    /// The tools that it is for; `None`: all.
+    pub matcher: Option<String>,
+    /// A program where there are arguments, else shell text.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Option<Vec<String>>,
+    /// The client doesn't wait for it, so that it can't change a call.
+    pub is_async: bool,
+}
+
+/// All sources for the project in `project`, those that win last.
+pub fn sources(project: &Path) -> Vec<Source> {
+    let scopes = [Scope::User, Scope::Project, Scope::Local];
+    let files = scopes
+        .into_iter()
+        .filter_map(|scope| settings::path(scope, project))
+        .map(|path| source(path, false));
+    let managed = settings::managed_files().into_iter();
+    let mut sources: Vec<Source> = files
+        .chain(managed.map(|path| source(path, true)))
+        .collect();
+    let plugins = plugins(&sources);
+    sources.splice(0..0, plugins);
+    sources
+}
+
+fn source(path: PathBuf, is_managed: bool) -> Source {
+    let (settings, fault) = match read(&path) {
+        Ok(settings) => {
+            let why = settings::no_hooks_because(&settings);
+            (settings, why)
+        }
+        Err(why) => (Value::Null, Some(why)),
+    };
+    Source {
+        path,
+        is_managed,
+        plugin: None,
+        settings,
+        fault,
+    }
+}
+
+/// As the client reads it; other than [`settings::read`], this says where it is no JSON.
+fn read(path: &Path) -> Result<Value, String> {
+    let text = match folders::read_regular(path, settings::MAX_SIZE) {
+        Ok(text) => text,
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Value::Null),
+                _ => Err(format!("it can't be read: {error}")),
+            };
+        }
+    };
+    let parsed = jsonc_parser::parse_to_serde_value::<Option<Value>>(
+        &text,
+        &jsonc_parser::ParseOptions::default(),
+    );
+    parsed
+        .map(Option::unwrap_or_default)
+        .map_err(|error| format!("it is no JSON: {error}"))
+}
+
+/// The enabled plugins that have hooks.
+fn plugins(files: &[Source]) -> Vec<Source> {
+    let mut enabled: BTreeMap<String, bool> = BTreeMap::new();
+    for file in files {
+        let named = file
+            .settings
+            .get("enabledPlugins")
+            .and_then(Value::as_object);
+        for (name, value) in named.into_iter().flatten() {
+            enabled.insert(name.clone(), value.as_bool() == Some(true));
+        }
+    }
+    let installed = folders::claude_dir().map(|dir| dir.join("plugins/installed_plugins.json"));
+    let installed = installed
+        .and_then(|path| read(&path).ok())
+        .unwrap_or_default();
+    let names = enabled.into_iter().filter(|(_, is_on)| *is_on);
+    let folder = |name: &str| {
+        let places = installed.get("plugins")?.get(name)?;
+        let place = places.as_array().and_then(|places| places.last())?;
+        Some(PathBuf::from(place.get("installPath")?.as_str()?))
+    };
+    names
+        .filter_map(|(name, _)| folder(&name))
+        .map(|folder| Source {
+            plugin: Some(folder.clone()),
+            ..source(folder.join("hooks/hooks.json"), false)
+        })
+        .filter(|source| !source.settings.is_null() || source.fault.is_some())
+        .collect()
+}
+
+impl Source {
+    /// Its hooks, in force or not; what has another shape is left out.
+    pub fn hooks(&self) -> Vec<Hook> {
+        let events = self.settings.get("hooks").and_then(Value::as_object);
+        let entries = events.into_iter().flatten().flat_map(|(event, entries)| {
+            let entries = entries.as_array().into_iter().flatten();
+            entries.map(move |entry| (event, entry))
+        });
+        entries
+            .flat_map(|(event, entry)| {
+                let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+                let matcher = text(entry, "matcher");
+                let hooks = entry.get("hooks").and_then(Value::as_array);
+                let hooks = hooks.into_iter().flatten();
+                hooks.filter_map(move |hook| {
+                    let arguments = hook.get("args").and_then(Value::as_array);
+                    Some(Hook {
+                        event: event.clone(),
+                        matcher: matcher.clone(),
+                        command: self.filled(&text(hook, "command")?),
+                        arguments: arguments.map(|words| {
+                            let words = words.iter().filter_map(Value::as_str);
+                            words.map(str::to_owned).collect()
+                        }),
+                        is_async: hook.get("async").and_then(Value::as_bool) == Some(true),
+                    })
+                })
+            })
+            .collect()
+    }
+
+    fn filled(&self, command: &str) -> String {
+        match &self.plugin {
+            Some(folder) => command.replace("${CLAUDE_PLUGIN_ROOT}", &folder.display().to_string()),
+            None => command.to_owned(),
+        }
+    }
+}
+
+impl Hook {
+    /// Whether it is run for this tool.
+    pub fn is_for(&self, tool: &str) -> bool {
+        match self.matcher.as_deref() {
+            None | Some("" | "*") => true,
+            Some(matcher) => {
+                matcher.split('|').any(|name| name == tool)
+                    || Regex::new(matcher).is_ok_and(|pattern| pattern.is_match(tool))
+                        && !matcher.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            }
+        }
+    }
+
+    /// Its command as people write it.
+    pub fn shown(&self) -> String {
+        let words = self.arguments.iter().flatten().map(String::as_str);
+        let all: Vec<&str> = [self.command.as_str()].into_iter().chain(words).collect();
+        all.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matcher_is_a_name_a_list_or_an_expression() {
+        for (matcher, is_for) in [
+            (None, true),
+            (Some(""), true),
+            (Some("*"), true),
+            (Some("Bash"), true),
+            (Some("Edit|Bash"), true),
+            (Some("Ba.*"), true),
+            (Some("Bas"), false),
+            (Some("Read"), false),
+            (Some("("), false),
+        ] {
+            let hook = Hook {
+                event: "PreToolUse".to_owned(),
+                matcher: matcher.map(str::to_owned),
+                command: "x".to_owned(),
+                arguments: None,
+                is_async: false,
+            };
+            assert_eq!(hook.is_for("Bash"), is_for, "{matcher:?}");
+        }
+    }
+}

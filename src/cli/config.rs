@@ -1,0 +1,244 @@
+//! `bg-run config`: the settings in force, and changes to `config.toml`, by the table of its keys.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde::Serialize;
+use toml_edit::{DocumentMut, Item};
+
+use super::args::ConfigCommand;
+use super::print;
+use crate::config::{Config, Configuration, KEYS, Key, Kind, Mode};
+use crate::folders;
+use crate::install;
+use crate::rules::{Origin, Problem};
+use crate::text::{columns, nearest};
+use crate::viewer::Editor;
+
+/// Runs one of the subcommands.
+pub(super) fn run(command: ConfigCommand) -> Result<ExitCode> {
+    match command {
+        ConfigCommand::Get { key: None, json } => all(json),
+        ConfigCommand::Get {
+            key: Some(name),
+            json,
+        } => one(&name, json),
+        ConfigCommand::Set { key, value } => set(&key, &value),
+        ConfigCommand::Path => {
+            println!("{}", file()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        ConfigCommand::Check => check(),
+    }
+}
+
+fn file() -> Result<PathBuf> {
+    folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
+}
+
+fn key(name: &str) -> Result<&'static Key> {
+    if let Some(key) = KEYS.iter().find(|key| key.name() == name) {
+        return Ok(key);
+    }
+    let names: Vec<String> = KEYS.iter().map(Key::name).collect();
+    let meant = nearest(name, names.iter().map(String::as_str));
+    Err(match meant {
+        Some(meant) => anyhow!("there is no key `{name}`; did you mean `{meant}`?"),
+        None => anyhow!("there is no key `{name}`; known are {}", names.join(", ")),
+    })
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Default,
+    File,
+    Environment,
+}
+
+/// A key as it is in force.
+#[derive(Serialize)]
+struct Setting {
+    key: String,
+    value: Option<toml::Value>,
+    from: Source,
+    takes: String,
+    says: &'static str,
+}
+
+/// All keys as they are in force. Faults are printed.
+fn settings() -> Result<(Vec<Setting>, bool)> {
+    let configuration = Configuration::without_rules(Mode::Real);
+    print::problems(&configuration.problems);
+    let text = std::fs::read_to_string(file()?).unwrap_or_default();
+    let written = Config::parse(&text).unwrap_or_default();
+    let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let is_whole = configuration.problems.is_empty();
+    let setting = |key: &'static Key| {
+        let value = key.value(&configuration.settings);
+        Setting {
+            from: if is_whole && value != key.value(&written) {
+                Source::Environment
+            } else if is_whole && table.contains_key(&key.name()) {
+                Source::File
+            } else {
+                Source::Default
+            },
+            key: key.name(),
+            value,
+            takes: takes(key.kind),
+            says: key.says(),
+        }
+    };
+    Ok((KEYS.iter().map(setting).collect(), is_whole))
+}
+
+/// What a key of this kind takes, in words.
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::Editor => {
+            let known: Vec<&str> = Editor::names().collect();
+            format!("{kind}; known are {}", known.join(", "))
+        }
+        _ => kind.to_string(),
+    }
+}
+
+fn shown(value: Option<&toml::Value>) -> String {
+    value.map_or_else(|| "-".to_owned(), toml::Value::to_string)
+}
+
+fn code(is_whole: bool) -> ExitCode {
+    if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn all(json: bool) -> Result<ExitCode> {
+    let (settings, is_whole) = settings()?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&settings)?);
+        return Ok(code(is_whole));
+    }
+    let rows = settings.iter().map(|setting| {
+        let from = match setting.from {
+            Source::Default => "default",
+            Source::File => "config.toml",
+            Source::Environment => "the environment",
+        };
+        vec![
+            setting.key.clone(),
+            print::outside(shown(setting.value.as_ref())),
+            from.to_owned(),
+            setting.says.to_owned(),
+        ]
+    });
+    print!("{}", columns(&rows.collect::<Vec<_>>()));
+    Ok(code(is_whole))
+}
+
+fn one(name: &str, json: bool) -> Result<ExitCode> {
+    let name = key(name)?.name();
+    let (settings, is_whole) = settings()?;
+    let setting = settings.into_iter().find(|setting| setting.key == name);
+    let setting = setting.context("the key has no value")?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&setting)?);
+    } else {
+        println!("{}", print::outside(shown(setting.value.as_ref())));
+    }
+    Ok(code(is_whole))
+}
+
+/// Writes one value into the file; comments and order stay.
+fn set(name: &str, value: &str) -> Result<ExitCode> {
+    let key = key(name)?;
+    let change = install::edit_text(&file()?, |path, text| with(path, text, key, value))?;
+    let written = Config::parse(change.after.as_deref().unwrap_or_default());
+    let value = written.ok().and_then(|config| key.value(&config));
+    let value = print::outside(shown(value.as_ref()));
+    let verb = if change.before == change.after {
+        "already in"
+    } else {
+        "in"
+    };
+    println!("{name} = {value} {verb} {}", change.path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `text` with this value, as TOML where that is one the key takes, else as a text: `cursor` is `"cursor"`.
+fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
+    let faulty = |problem: Problem| {
+        let problem = Problem {
+            origin: Origin::File(path.to_owned()),
+            ..problem
+        };
+        anyhow!("{problem}; nothing was changed, mend the file and try again")
+    };
+    Config::parse(text).map_err(faulty)?;
+    let document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| anyhow!("{}: {error}", path.display()))?;
+    let as_toml = value.parse::<toml_edit::Value>().ok();
+    let values = as_toml.into_iter().chain([value.into()]);
+    let mut candidates = values.map(|value| {
+        let mut document = document.clone();
+        put(&mut document, &key.name(), value);
+        document.to_string()
+    });
+    match candidates.find(|text| Config::parse(text).is_ok_and(|config| is_known(key, &config))) {
+        Some(text) => Ok(text),
+        None => bail!(
+            "`{}` takes {}; `{value}` is none of that",
+            key.name(),
+            takes(key.kind)
+        ),
+    }
+}
+
+/// An editor that isn't in the table could be written, and would open nothing.
+fn is_known(key: &Key, config: &Config) -> bool {
+    let value = key.value(config);
+    let name = value.as_ref().and_then(toml::Value::as_str);
+    key.kind != Kind::Editor || name.is_none_or(|name| Editor::named(name).is_some())
+}
+
+/// What stands around an old value stays: blanks, a comment behind it.
+fn put(document: &mut DocumentMut, name: &str, mut value: toml_edit::Value) {
+    let old = document.get(name).and_then(Item::as_value);
+    *value.decor_mut() = old.map(|old| old.decor().clone()).unwrap_or_default();
+    document[name] = Item::Value(value);
+}
+
+fn check() -> Result<ExitCode> {
+    let configuration = Configuration::without_rules(Mode::Real);
+    let path = file()?;
+    for problem in &configuration.problems {
+        eprintln!("{}", print::outside(problem));
+    }
+    let mut faults = configuration.problems.len();
+    if let Some(crate::config::EditorChoice::Name(name)) = &configuration.settings.editor
+        && Editor::named(name).is_none()
+    {
+        faults += 1;
+        eprintln!(
+            "{}: `editor` is `{}`; it takes {}",
+            path.display(),
+            print::outside(name),
+            takes(Kind::Editor)
+        );
+    }
+    if faults == 0 && path.exists() {
+        println!("{}: no faults", path.display());
+    } else if faults == 0 {
+        println!(
+            "There is no {}; everything is as `bg-run config get` shows it.",
+            path.display()
+        );
+    }
+    Ok(code(faults == 0))
+}

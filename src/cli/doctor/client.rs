@@ -1,0 +1,228 @@
+//! The client: its version, what it was told, the limit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Check;
+use crate::claude::client::Version;
+use crate::claude::hooks::Source;
+use crate::environment;
+use crate::folders::{self, CallSite};
+
+/// What runs longer than so many milliseconds is moved to the background by the client.
+const LIMIT: &str = "CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS";
+
+/// The client takes no less, in milliseconds (read in 2.1.331).
+const LEAST: u64 = 2000;
+
+const UPDATE: &str = "Update it: `claude update`, or as you installed it.";
+
+/// All but the limit.
+pub(super) fn checks(
+    client: Option<&(Result<Version, String>, PathBuf)>,
+    sources: &[Source],
+    site: &CallSite,
+) -> Vec<Check> {
+    let environment = settings_environment(sources);
+    let switches = [disabled(&environment), switched_off(&environment)];
+    [version(client), trust(&site.project)]
+        .into_iter()
+        .chain(switches.into_iter().flatten())
+        .collect()
+}
+
+fn version(client: Option<&(Result<Version, String>, PathBuf)>) -> Check {
+    let name = "client";
+    match client {
+        None => Check::warning(
+            name,
+            "Claude Code: there is no `claude` on the PATH, so its version isn't known",
+            format!("It has to be {} or newer.", Version::REWRITES),
+        ),
+        Some((Err(why), program)) => Check::warning(
+            name,
+            format!("Claude Code: {}: {why}", program.display()),
+            "Start it by hand; its version isn't known.",
+        ),
+        Some((Ok(version), _)) if *version < Version::REWRITES => Check::failure(
+            name,
+            format!("Claude Code {version} ignores what bg-run does to a call"),
+            format!("{} or newer is needed. {UPDATE}", Version::REWRITES),
+        ),
+        Some((Ok(version), _)) if *version < Version::HAS_LIMIT => Check::warning(
+            name,
+            format!("Claude Code {version}: calls are moved by rules only"),
+            format!(
+                "From {} on it has the limit as well. {UPDATE}",
+                Version::HAS_LIMIT
+            ),
+        ),
+        Some((Ok(version), _)) => Check::ok(name, format!("Claude Code {version}")),
+    }
+}
+
+/// An interactive client runs no hook in a folder that isn't trusted.
+fn trust(project: &Path) -> Check {
+    let file = environment::claude_config_dir()
+        .or_else(|| folders::claude_dir()?.parent().map(Path::to_owned))
+        .map(|dir| dir.join(".claude.json"));
+    let text = file.and_then(|file| folders::read_regular(&file, MAX_STATE).ok());
+    let state: Value = text
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let accepted = |folder: &Path| {
+        let project = state.get("projects")?.get(folder.to_str()?)?;
+        project.get("hasTrustDialogAccepted")?.as_bool()
+    };
+    if project
+        .ancestors()
+        .any(|folder| accepted(folder) == Some(true))
+    {
+        Check::ok("trust", format!("{} is trusted", project.display()))
+    } else {
+        Check::warning(
+            "trust",
+            format!(
+                "{} isn't trusted yet: Claude Code runs no hook there before you said so",
+                project.display()
+            ),
+            "Start `claude` there once, and answer its question.",
+        )
+    }
+}
+
+/// Of the client's own state, in bytes.
+const MAX_STATE: u64 = 64 * 1024 * 1024;
+
+type Environment = BTreeMap<String, (String, PathBuf)>;
+
+/// The variables that the settings set, each with the file that has the last word.
+fn settings_environment(sources: &[Source]) -> Environment {
+    let files = sources.iter().filter(|source| source.plugin.is_none());
+    let mut all = Environment::new();
+    for file in files {
+        let variables = file.settings.get("env").and_then(Value::as_object);
+        for (name, value) in variables.into_iter().flatten() {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            all.insert(name.clone(), (value, file.path.clone()));
+        }
+    }
+    all
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "1" | "on" | "true" | "yes"
+    )
+}
+
+fn disabled(settings: &Environment) -> Option<Check> {
+    let name = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
+    let file = settings.get(name).filter(|(value, _)| is_on(value));
+    let who = match file {
+        Some((_, file)) => file.display().to_string(),
+        None if environment::background_tasks_disabled() => "the environment".to_owned(),
+        None => return None,
+    };
+    Some(Check::failure(
+        "background-tasks",
+        format!("{name} is set: Claude Code runs nothing in the background"),
+        format!("Take it out of {who}."),
+    ))
+}
+
+fn switched_off(settings: &Environment) -> Option<Check> {
+    let is_off = |value: &str| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "0" | "off" | "false" | "no"
+        )
+    };
+    let file = settings.get("BG_RUN").filter(|(value, _)| is_off(value));
+    let who = match file {
+        Some((_, file)) => file.display().to_string(),
+        None if environment::switched_off() => "the environment".to_owned(),
+        None => return None,
+    };
+    Some(Check::warning(
+        "switched-off",
+        "BG_RUN=off is set: every call is left alone",
+        format!("Take it out of {who}."),
+    ))
+}
+
+/// Whether the client moves what takes long by itself, and whether that is safe.
+pub(super) fn limit(
+    version: Option<Version>,
+    sources: &[Source],
+    in_force: &BTreeSet<String>,
+) -> Check {
+    let name = "limit";
+    let settings = settings_environment(sources);
+    let set = settings
+        .get(LIMIT)
+        .map(|(value, file)| (value.clone(), file.display().to_string()));
+    let set = set.or_else(|| {
+        Some((
+            environment::background_limit()?,
+            "the environment".to_owned(),
+        ))
+    });
+    let Some((value, who)) = set else {
+        return Check::warning(
+            name,
+            "No limit is set: a long call that no rule names blocks until it ends",
+            format!("`bg-run install` sets it, or set {LIMIT} in the settings' `env`."),
+        );
+    };
+    let Some(limit) = value
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .filter(|limit| *limit >= LEAST)
+    else {
+        return Check::warning(
+            name,
+            format!("{LIMIT} is `{value}`, set by {who}"),
+            format!("It takes milliseconds, {LEAST} or more: 30000."),
+        );
+    };
+    let seconds = limit.div_ceil(1000);
+    let holds = in_force.contains("Stop");
+    match version {
+        Some(version) if version < Version::HAS_LIMIT => Check::warning(
+            name,
+            format!(
+                "The limit of {seconds} s, set by {who}, does nothing in Claude Code {version}"
+            ),
+            format!("From {} on it counts. {UPDATE}", Version::HAS_LIMIT),
+        ),
+        Some(version) if !holds && version < Version::WAITS => Check::failure(
+            name,
+            format!(
+                "The limit of {seconds} s is in force, set by {who}, and bg-run's Stop hook isn't: `claude -p` of \
+                 Claude Code {version} ends with its answer and kills what the limit moved"
+            ),
+            format!("`bg-run install` registers the hook; or take {LIMIT} out of {who}."),
+        ),
+        None if !holds => Check::warning(
+            name,
+            format!(
+                "The limit of {seconds} s is set by {who}, and bg-run's Stop hook isn't in force: `claude -p` of some \
+                 versions loses what the limit moved"
+            ),
+            format!("`bg-run install` registers the hook; or take {LIMIT} out of {who}."),
+        ),
+        _ => Check::ok(
+            name,
+            format!(
+                "What takes longer than {seconds} s goes to the background by itself (set by {who})"
+            ),
+        ),
+    }
+}

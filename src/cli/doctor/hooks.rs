@@ -1,0 +1,248 @@
+//! Whether the client runs our hooks, and ours alone: the effect, not the entry.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{Check, program};
+use crate::claude::hooks::{Hook, Source};
+use crate::folders::CallSite;
+use crate::install::{EVENTS, calls_us};
+use crate::programs;
+
+/// Programs that are known to rewrite Bash calls.
+const REWRITERS: &[&str] = &["rtk", "tokf"];
+
+const INSTALL: &str = "`bg-run install` registers it.";
+
+pub(super) fn checks(sources: &[Source], site: &CallSite) -> Vec<Check> {
+    let mut checks = silent(sources);
+    checks.extend(managed_only(sources));
+    let ours = in_force(sources);
+    if ours.is_empty() {
+        // Else why they aren't in force has been said.
+        if checks.is_empty() {
+            let says = "No hook of bg-run is registered for this project";
+            checks.push(Check::failure("hooks", says, INSTALL));
+        }
+    } else {
+        checks.push(registered(&ours));
+        checks.extend(program::checks(&ours, site));
+    }
+    checks.extend(others(sources));
+    checks
+}
+
+/// The events for which a hook of ours is run.
+pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
+    let ours = in_force(sources).into_iter();
+    ours.map(|(_, hook)| hook.event).collect()
+}
+
+fn is_ours(hook: &Hook) -> bool {
+    let program = programs::own_path().unwrap_or_default();
+    let first = hook.arguments.as_ref().and_then(|words| words.first());
+    calls_us(
+        &hook.command,
+        first.map(String::as_str),
+        &program.to_string_lossy(),
+    )
+}
+
+fn ours_in(source: &Source) -> Vec<Hook> {
+    source.hooks().into_iter().filter(is_ours).collect()
+}
+
+/// Our hooks that the client runs, each with the file that it stands in.
+fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
+    let only_managed = sources.iter().any(allows_only_managed);
+    sources
+        .iter()
+        .filter(|source| source.fault.is_none() && (source.is_managed || !only_managed))
+        .flat_map(|source| {
+            let ours = ours_in(source).into_iter();
+            ours.map(|hook| (source.path.clone(), hook))
+        })
+        .filter(|(_, hook)| {
+            let event = EVENTS.iter().find(|(event, _)| *event == hook.event);
+            event.is_some_and(|(_, tool)| tool.is_empty() || hook.is_for(tool))
+        })
+        .collect()
+}
+
+/// Files of which the client takes nothing.
+fn silent(sources: &[Source]) -> Vec<Check> {
+    let none_in_force = in_force(sources).is_empty();
+    let faulty = sources
+        .iter()
+        .filter_map(|source| Some((source, source.fault.as_ref()?)));
+    faulty
+        .map(|(source, why)| {
+            let says = format!(
+                "{}: {why}: Claude Code runs no hook of this file",
+                source.path.display()
+            );
+            let fix = format!("Mend {}.", source.path.display());
+            if none_in_force {
+                Check::failure("hooks-silent", says, fix)
+            } else {
+                Check::warning("hooks-silent", says, fix)
+            }
+        })
+        .collect()
+}
+
+fn allows_only_managed(source: &Source) -> bool {
+    let setting = source.settings.get("allowManagedHooksOnly");
+    source.is_managed && setting.and_then(Value::as_bool) == Some(true)
+}
+
+fn managed_only(sources: &[Source]) -> Option<Check> {
+    let source = sources.iter().find(|source| allows_only_managed(source))?;
+    let ours = sources.iter().filter(|source| source.is_managed);
+    if ours.flat_map(ours_in).next().is_some() {
+        return None;
+    }
+    Some(Check::failure(
+        "hooks-managed",
+        format!(
+            "`allowManagedHooksOnly` is on in {}: Claude Code runs an administrator's hooks only",
+            source.path.display()
+        ),
+        "Ask whoever manages this machine to register bg-run there.",
+    ))
+}
+
+/// Whether there is one for each event, and no more.
+fn registered(ours: &[(PathBuf, Hook)]) -> Check {
+    let name = "hooks";
+    let events = |event: &str| ours.iter().filter(|(_, hook)| hook.event == event).count();
+    let missing: Vec<&str> = EVENTS
+        .iter()
+        .map(|(event, _)| *event)
+        .filter(|event| events(event) == 0)
+        .collect();
+    let files: BTreeSet<String> = ours
+        .iter()
+        .map(|(file, _)| file.display().to_string())
+        .collect();
+    let files = files.into_iter().collect::<Vec<_>>().join(", ");
+    let changes = |(_, hook): &&(PathBuf, Hook)| hook.event == "PreToolUse" && !hook.is_async;
+    if ours.iter().find(changes).is_none() {
+        let why = if events("PreToolUse") == 0 {
+            "No hook of bg-run stands before Bash calls"
+        } else {
+            "The hook before Bash calls is `async`, so that it can't change a call"
+        };
+        return Check::failure(name, format!("{why}: {files}"), INSTALL);
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let says =
+            format!("The hooks in {files} are an older version's: {missing} isn't among them");
+        return Check::warning(name, says, "`bg-run install` brings them up to date.");
+    }
+    if EVENTS.iter().any(|(event, _)| events(event) > 1) {
+        return Check::warning(
+            name,
+            format!(
+                "The hooks are registered more than once: {files}; each call starts bg-run so often"
+            ),
+            "`bg-run uninstall` with the `--scope` that is too much, or `claude plugin uninstall bg-run@bg-run`.",
+        );
+    }
+    Check::ok(name, format!("The hooks are registered in {files}"))
+}
+
+/// Other hooks before Bash calls.
+fn others(sources: &[Source]) -> Option<Check> {
+    let all = sources.iter().filter(|source| source.fault.is_none());
+    let others: Vec<Hook> = all
+        .flat_map(Source::hooks)
+        .filter(|hook| hook.event == "PreToolUse" && hook.is_for("Bash") && !hook.is_async)
+        .filter(|hook| !is_ours(hook))
+        .collect();
+    let shown = |hooks: &[&Hook]| {
+        let shown: Vec<String> = hooks
+            .iter()
+            .map(|hook| format!("`{}`", hook.shown()))
+            .collect();
+        shown.join(", ")
+    };
+    let rewrites = |hook: &&Hook| {
+        let line = hook.shown();
+        let mut words = line.split(|c: char| c.is_whitespace() || "/;&|\"'.-_".contains(c));
+        words.any(|word| REWRITERS.contains(&word))
+    };
+    let rewriting: Vec<&Hook> = others.iter().filter(rewrites).collect();
+    if !rewriting.is_empty() {
+        return Some(Check::warning(
+            "other-hooks",
+            format!(
+                "{} rewrites Bash calls as well: of two, the one that finishes last wins",
+                shown(&rewriting)
+            ),
+            "Leave the rewriting of Bash calls to one of them.",
+        ));
+    }
+    let all: Vec<&Hook> = others.iter().collect();
+    (!all.is_empty()).then(|| {
+        let says = format!(
+            "Other hooks stand before Bash calls: {}; should one rewrite them, the one that finishes last wins",
+            shown(&all)
+        );
+        Check::ok("other-hooks", says)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::doctor::State;
+
+    fn source(settings: Value, is_managed: bool) -> Source {
+        Source {
+            path: PathBuf::from(if is_managed {
+                "/etc/managed.json"
+            } else {
+                "/u/settings.json"
+            }),
+            is_managed,
+            plugin: None,
+            settings,
+            fault: None,
+        }
+    }
+
+    fn ours() -> Value {
+        let hook = json!([{"matcher": "Bash", "hooks": [{"type": "command", "command": "/x/bg-run", "args": ["hook"]}]}]);
+        let hooks = EVENTS
+            .iter()
+            .map(|(event, _)| ((*event).to_owned(), hook.clone()));
+        json!({"hooks": hooks.collect::<serde_json::Map<_, _>>()})
+    }
+
+    /// An administrator's folder isn't a test's to write to.
+    #[test]
+    fn an_administrator_can_shut_all_others_out() {
+        let only = json!({"allowManagedHooksOnly": true});
+        let mut both = ours();
+        both["allowManagedHooksOnly"] = true.into();
+        for (managed, user, failure) in [
+            (only, ours(), true),
+            (both, json!({}), false),
+            (json!({}), ours(), false),
+        ] {
+            let sources = [source(user, false), source(managed, true)];
+            let found = managed_only(&sources);
+            assert_eq!(
+                found.map(|check| check.state),
+                failure.then_some(State::Failure)
+            );
+            assert_eq!(events_in_force(&sources).is_empty(), failure);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `bg-run doctor`: what works here and what doesn't, each with its mend.
+
+mod client;
+mod editor;
+mod hooks;
+mod program;
+mod rules;
+mod state;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::print;
+use crate::claude::client::{self as claude, Version};
+use crate::claude::hooks::sources;
+use crate::config::{Configuration, Mode};
+use crate::folders::CallSite;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// Something is missing, and the main job works all the same.
+    Warning,
+    /// The main job can't work, or work would be lost.
+    Failure,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    says: String,
+    fix: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Ok,
+            says: says.into(),
+            fix: None,
+        }
+    }
+
+    fn warning(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            state: State::Warning,
+            fix: Some(fix.into()),
+            ..Self::ok(name, says)
+        }
+    }
+
+    fn failure(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            state: State::Failure,
+            ..Self::warning(name, says, fix)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    works: bool,
+    checks: Vec<Check>,
+}
+
+/// Looks at everything, or at the editor only; nothing is opened and nothing is changed.
+pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
+    let cwd = std::env::current_dir().context("the current folder is gone")?;
+    let site = CallSite::new(&cwd);
+    // A fault that is told here is told to the next call, too.
+    let configuration = Configuration::load(&site, Mode::Dry);
+    let mut checks = Vec::new();
+    if !editor_only {
+        let sources = sources(&site.project);
+        let client = claude::program().map(|program| (claude::version_of(&program), program));
+        let version: Option<Version> = client
+            .as_ref()
+            .and_then(|(version, _)| version.clone().ok());
+        checks.extend(hooks::checks(&sources, &site));
+        let in_force = hooks::events_in_force(&sources);
+        checks.extend(client::checks(client.as_ref(), &sources, &site));
+        checks.push(client::limit(version, &sources, &in_force));
+        checks.extend(rules::checks(&configuration, &site));
+    }
+    checks.extend(editor::checks(&configuration.settings, &site.project));
+    if !editor_only {
+        checks.extend(state::checks());
+    }
+    let works = !checks.iter().any(|check| check.state == State::Failure);
+    if json {
+        let report = Report {
+            version: env!("CARGO_PKG_VERSION"),
+            works,
+            checks,
+        };
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        show(&checks);
+    }
+    Ok(if works {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn show(checks: &[Check]) {
+    for check in checks {
+        let sign = match check.state {
+            State::Ok => '✓',
+            State::Warning => '!',
+            State::Failure => '✗',
+        };
+        println!("{sign} {}", print::outside(&check.says));
+        if let Some(fix) = &check.fix {
+            println!("  {}", print::outside(fix));
+        }
+    }
+}

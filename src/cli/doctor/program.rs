@@ -1,0 +1,138 @@
+//! The programs that are registered as our hooks: what they do, not what they are called.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Check;
+use crate::claude::hooks::Hook;
+use crate::folders::{self, CallSite};
+use crate::install::calls_us;
+use crate::programs;
+use crate::shell;
+
+/// So long a hook may take to answer, and a program to say its version.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Each program that is registered: there, of this version, answering.
+pub(super) fn checks(ours: &[(PathBuf, Hook)], site: &CallSite) -> Vec<Check> {
+    let mut seen: BTreeMap<String, &(PathBuf, Hook)> = BTreeMap::new();
+    for found in ours.iter().filter(|(_, hook)| hook.event == "PreToolUse") {
+        seen.entry(found.1.shown()).or_insert(found);
+    }
+    let each = seen.into_values();
+    each.map(|(file, hook)| program_check(file, hook, site))
+        .collect()
+}
+
+fn program_check(file: &Path, hook: &Hook, site: &CallSite) -> Check {
+    let name = "program";
+    let at = format!("registered in {}", file.display());
+    let again = "`bg-run install` registers the one that you call now.";
+    let Some(program) = program_of(hook) else {
+        return Check::failure(
+            name,
+            format!("`{}`, {at}: there is no such program", hook.shown()),
+            again,
+        );
+    };
+    let version = programs::ask(&duct::cmd!(&program, "--version"), ANSWERS_WITHIN);
+    let ours = concat!("bg-run ", env!("CARGO_PKG_VERSION"));
+    match version.as_deref().map(str::trim) {
+        Ok(version) if version == ours => {}
+        Ok(version) => {
+            return Check::warning(
+                name,
+                format!(
+                    "{}, {at}, is {version}, and this is {ours}",
+                    program.display()
+                ),
+                again,
+            );
+        }
+        Err(why) => {
+            return Check::failure(name, format!("{}, {at}: {why}", program.display()), again);
+        }
+    }
+    match answers(hook, site) {
+        Ok(()) => Check::ok(name, format!("{} answers a call", program.display())),
+        Err(why) => Check::failure(
+            name,
+            format!("`{}`, {at}, doesn't answer a call: {why}", hook.shown()),
+            again,
+        ),
+    }
+}
+
+/// The file that a hook runs.
+fn program_of(hook: &Hook) -> Option<PathBuf> {
+    let word = if hook.arguments.is_some() {
+        hook.command.clone()
+    } else {
+        let script = shell::parse(&hook.command).ok()?;
+        let words = script
+            .simple_commands
+            .iter()
+            .flat_map(|command| &command.words);
+        let mut words = words.map(shell::Word::text);
+        words.find(|word| {
+            calls_us(
+                word,
+                None,
+                &programs::own_path().unwrap_or_default().to_string_lossy(),
+            )
+        })?
+    };
+    // What the shell fills in is the shell's to find.
+    let word = if word.contains('$') {
+        let line = format!("printf %s \"{word}\"");
+        programs::ask(&duct::cmd!("sh", "-c", line), ANSWERS_WITHIN).ok()?
+    } else {
+        word
+    };
+    let path = folders::resolve(Path::new("/"), &word);
+    if word.contains('/') {
+        programs::is_executable(&path).then_some(path)
+    } else {
+        programs::find(&word)
+    }
+}
+
+/// Asks it about a call that wants to be moved, as the client does, in a dry run; what it notes goes to a folder that is
+/// thrown away.
+fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
+    let event = json!({
+        "session_id": "doctor",
+        "transcript_path": "",
+        "cwd": site.cwd,
+        "permission_mode": "default",
+        "hook_event_name": "PreToolUse",
+        "tool_name": "Bash",
+        "tool_input": {"command": "BG_RUN=on true"},
+        "tool_use_id": "doctor",
+    });
+    let notes = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let command = if let Some(arguments) = &hook.arguments {
+        duct::cmd(&hook.command, arguments)
+    } else {
+        duct::cmd!("sh", "-c", &hook.command)
+    };
+    let command = command
+        .stdin_bytes(event.to_string())
+        .env("BG_RUN_DRY_RUN", "1")
+        .env("BG_RUN_STATE_DIR", notes.path())
+        .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
+    let said = programs::ask(&command, ANSWERS_WITHIN)?;
+    let answer: Value = serde_json::from_str(&said).map_err(|_| format!("it says {said:?}"))?;
+    let line = answer
+        .get("systemMessage")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if line.contains("would run in the background") {
+        Ok(())
+    } else {
+        Err(format!("it says {said:?}"))
+    }
+}

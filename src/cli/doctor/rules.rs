@@ -1,0 +1,122 @@
+//! The settings, the rules, and the permission rules that hold edits back.
+
+use super::Check;
+use crate::claude::arguments::CommandLine;
+use crate::claude::session::Session;
+use crate::config::{Config, Configuration};
+use crate::environment;
+use crate::folders::{self, CallSite};
+use crate::rules::{Origin, Problem, lint};
+
+/// In bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Check> {
+    let mut checks: Vec<Check> = configuration.problems.iter().map(problem).collect();
+    checks.extend(dry_run());
+    checks.extend(lint_findings());
+    if checks.is_empty() {
+        let count = configuration.rules.iter().count();
+        checks.push(Check::ok(
+            "rules",
+            format!("Settings and {count} rules have no fault"),
+        ));
+    }
+    checks.push(permissions(site));
+    checks
+}
+
+/// With a faulty `config.toml` nothing is done but said; a faulty rules file only doesn't count.
+fn problem(problem: &Problem) -> Check {
+    let says = problem.to_string();
+    let is_config = |origin: &Origin| match origin {
+        Origin::File(path) => Some(path) == folders::config_file().as_ref(),
+        Origin::Environment | Origin::BuiltIn => false,
+    };
+    match &problem.origin {
+        origin if is_config(origin) => Check::failure(
+            "config",
+            format!("{says}; nothing is done but said until that is mended"),
+            "`bg-run config check` shows when it is.",
+        ),
+        Origin::Environment => Check::warning("config", says, "Set it anew, or unset it."),
+        Origin::File(_) | Origin::BuiltIn => Check::warning(
+            "rules",
+            format!("{says}; the file doesn't count"),
+            "`bg-run rules check` shows when it is mended.",
+        ),
+    }
+}
+
+fn dry_run() -> Option<Check> {
+    let file = folders::config_file();
+    let text = file
+        .as_ref()
+        .and_then(|file| folders::read_regular(file, MAX_FILE).ok());
+    let in_file = text
+        .and_then(|text| Config::parse(&text).ok())
+        .is_some_and(|config| config.dry_run);
+    if environment::dry_run() {
+        let says = "BG_RUN_DRY_RUN is set: what would be done is only said";
+        return Some(Check::warning("dry-run", says, "Unset it to have it done."));
+    }
+    in_file.then(|| {
+        let says = "`dry-run` is on: what would be done is only said";
+        Check::warning(
+            "dry-run",
+            says,
+            "`bg-run config set dry-run false` has it done.",
+        )
+    })
+}
+
+/// Rules of the user's that can't be meant.
+fn lint_findings() -> Vec<Check> {
+    let Some(file) = folders::user_rules_file() else {
+        return Vec::new();
+    };
+    let text = folders::read_regular(&file, MAX_FILE).unwrap_or_default();
+    let findings = lint(&text).into_iter();
+    findings
+        .map(|finding| {
+            let finding = Problem {
+                origin: Origin::File(file.clone()),
+                ..finding
+            };
+            Check::warning(
+                "rules",
+                finding.to_string(),
+                "`bg-run rules check` shows when it is mended.",
+            )
+        })
+        .collect()
+}
+
+fn permissions(site: &CallSite) -> Check {
+    let command_line = CommandLine::around();
+    let rules = Session::around(false, "").permissions(&site.project, &command_line);
+    let says = format!(
+        "Permission rules: {} in the settings files; {command_line}",
+        rules.count()
+    );
+    if let Some(why) = rules.unknown() {
+        return Check::warning(
+            "permissions",
+            format!("{says}; some aren't known: {why}"),
+            "Only ` 2>&1` is added to a call meanwhile.",
+        );
+    }
+    let named = rules.naming_edits();
+    if named.is_empty() {
+        return Check::ok("permissions", says);
+    }
+    let named: Vec<String> = named.iter().map(|rule| format!("`Bash({rule})`")).collect();
+    Check::warning(
+        "permissions",
+        format!(
+            "Permission rules name what bg-run puts into a call: {}; where one matches, the edit is left out",
+            named.join(", ")
+        ),
+        "Write them without `PYTHONUNBUFFERED=1` and `2>&1`: Claude Code sees through both.",
+    )
+}

@@ -1,0 +1,161 @@
+//! The client's folder of outputs, and our own folder.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+
+use super::Check;
+use crate::claude::task;
+use crate::environment;
+use crate::state::{self, Folder, Kind, log};
+
+/// So many lines of the log are shown, where they are from the last day.
+const SHOWN_LINES: usize = 3;
+const DAY: Duration = Duration::from_hours(24);
+
+pub(super) fn checks() -> Vec<Check> {
+    // `history readable` goes in here: what `history::check()` says of the store.
+    [outputs(), own_folder()]
+        .into_iter()
+        .chain([last_errors()])
+        .collect()
+}
+
+/// Whether outputs can be found where the client writes them.
+fn outputs() -> Check {
+    let name = "outputs";
+    let dirs = environment::claude_tmp_dirs();
+    let likeliest = dirs.first().cloned().unwrap_or_default();
+    if !likeliest.is_dir() {
+        return Check::warning(
+            name,
+            format!(
+                "{}, where Claude Code keeps outputs, isn't there",
+                likeliest.display()
+            ),
+            "Make the folder, or mend CLAUDE_CODE_TMPDIR or TMPDIR.",
+        );
+    }
+    let roots = task::root_folders();
+    let foreign = roots.iter().find(|root| {
+        fs::symlink_metadata(root).is_ok_and(|root| root.uid() != user() || !root.is_dir())
+    });
+    if let Some(root) = foreign {
+        return Check::warning(
+            name,
+            format!(
+                "{} is a link or another user's: what lies there isn't opened",
+                root.display()
+            ),
+            "Remove it, or set CLAUDE_CODE_TMPDIR to a folder of your own.",
+        );
+    }
+    match roots.iter().find(|root| root.is_dir()) {
+        Some(root) => Check::ok(name, format!("Outputs lie in {}", root.display())),
+        None => Check::ok(
+            name,
+            format!(
+                "Outputs will lie in {}; there are none yet",
+                likeliest.display()
+            ),
+        ),
+    }
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn own_folder() -> Check {
+    let name = "state";
+    let Some(dir) = state::dir() else {
+        return Check::warning(
+            name,
+            "There is no home folder for bg-run's notes",
+            "Set HOME or BG_RUN_STATE_DIR.",
+        );
+    };
+    let mend = format!("Mend {}, or set BG_RUN_STATE_DIR.", dir.display());
+    let fault = |why: &str| {
+        Check::warning(
+            name,
+            format!("{}, bg-run's own folder, {why}", dir.display()),
+            mend.clone(),
+        )
+    };
+    match fs::metadata(&dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return if can_be_made(&dir) {
+                Check::ok(
+                    name,
+                    format!("{} will be made with the first note", dir.display()),
+                )
+            } else {
+                fault("can't be made")
+            };
+        }
+        Err(error) => return fault(&format!("can't be read: {error}")),
+        Ok(metadata) if !metadata.is_dir() => return fault("is no folder"),
+        Ok(metadata) if metadata.uid() != user() => return fault("is another user's"),
+        Ok(metadata) if metadata.mode() & 0o077 != 0 => return fault("can be read by others"),
+        Ok(_) if access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
+            return fault("can't be written");
+        }
+        Ok(_) => {}
+    }
+    for kind in Kind::ALL {
+        if let Err(error) = Folder::open(kind)
+            && error.kind() != ErrorKind::NotFound
+        {
+            return fault(&format!(
+                "has a `{}` that can't be used: {error}",
+                kind.name()
+            ));
+        }
+    }
+    Check::ok(name, format!("{} is private", dir.display()))
+}
+
+/// The nearest folder above that is there can be written.
+fn can_be_made(dir: &Path) -> bool {
+    let above = dir.ancestors().skip(1).find(|above| above.exists());
+    above.is_some_and(|above| {
+        above.is_dir() && access(above, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    })
+}
+
+/// What went wrong in the hook lately.
+fn last_errors() -> Check {
+    let name = "log";
+    let lines: Vec<String> = log::last_lines();
+    let is_new = |line: &&String| {
+        let time = line
+            .split(' ')
+            .next()
+            .and_then(|word| word.parse::<jiff::Timestamp>().ok());
+        let age = time
+            .map(std::time::SystemTime::from)
+            .and_then(|time| time.elapsed().ok());
+        age.is_some_and(|age| age < DAY)
+    };
+    let new: Vec<&String> = lines.iter().filter(is_new).collect();
+    let path = log::path().unwrap_or_default();
+    if new.is_empty() {
+        return Check::ok(name, "Nothing went wrong within the last day");
+    }
+    let shown = new.iter().rev().take(SHOWN_LINES).rev();
+    let shown: Vec<&str> = shown.map(|line| line.as_str()).collect();
+    Check::warning(
+        name,
+        format!(
+            "Within the last day, {} things went wrong; the last: {}",
+            new.len(),
+            shown.join(" | ")
+        ),
+        format!("All of them are in {}.", path.display()),
+    )
+}

@@ -1,0 +1,44 @@
+//! What somebody may have meant by a word that isn't one of ours.
+
+use clap::Error;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Words that other programs have for what ours are called.
+const OTHERS: &[(&str, &str)] = &[
+    ("list", "tasks"),
+    ("ls", "tasks"),
+    ("ps", "tasks"),
+    ("jobs", "tasks"),
+    ("status", "tasks"),
+    ("log", "tail"),
+    ("logs", "tail"),
+    ("follow", "tail"),
+    ("watch", "tail"),
+    ("show", "open"),
+    ("view", "open"),
+    ("why", "explain"),
+    ("test", "explain"),
+    ("check", "doctor"),
+    ("diagnose", "doctor"),
+    ("setup", "install"),
+    ("init", "install"),
+    ("register", "install"),
+    ("remove", "uninstall"),
+    ("settings", "config"),
+    ("try", "demo"),
+    ("completion", "completions"),
+    ("version", "--version"),
+];
+
+/// The error, with the subcommand that was meant where clap itself saw none.
+pub(super) fn with_meant(mut error: Error) -> Error {
+    let suggested = ContextKind::SuggestedSubcommand;
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some((_, meant)) = OTHERS.iter().find(|(other, _)| other == word)
+    {
+        let meant = ContextValue::Strings(vec![(*meant).to_owned()]);
+        error.insert(suggested, meant);
+    }
+    error
+}

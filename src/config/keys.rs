@@ -1,0 +1,231 @@
+//! The keys of `config.toml`, a line each. What reads the file, its defaults, its schema, its documentation and
+//! `bg-run config` all come from this table.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SpanRelativeTo;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Switch,
+    /// A whole number from 0 on.
+    Number,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A known editor, or the words of a command.
+    Editor,
+    /// A span of time.
+    Span,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch => f.write_str("true, false"),
+            Self::Number => f.write_str("a whole number"),
+            Self::OneOf(words) => f.write_str(&words.join(", ")),
+            Self::Span => f.write_str("a time: 45s, 10m, 2h, 30d"),
+            Self::Editor => f.write_str("an editor's name, or [\"COMMAND\", \"{file}\"]"),
+        }
+    }
+}
+
+/// What a type of settings takes. A type that is used in the table says it here.
+pub trait Setting: Serialize {
+    /// See [`Kind`].
+    const KIND: Kind;
+}
+
+impl Setting for bool {
+    const KIND: Kind = Kind::Switch;
+}
+
+impl Setting for usize {
+    const KIND: Kind = Kind::Number;
+}
+
+impl<T: Setting> Setting for Option<T> {
+    const KIND: Kind = T::KIND;
+}
+
+/// A line of the table.
+pub struct Key {
+    field: &'static str,
+    says: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    value: fn(&Config) -> Option<toml::Value>,
+}
+
+impl Key {
+    /// As it is written in the file.
+    pub fn name(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// What it is for.
+    pub fn says(&self) -> &'static str {
+        self.says.trim()
+    }
+
+    /// Its value in `config`; `None` where nothing is set.
+    pub fn value(&self, config: &Config) -> Option<toml::Value> {
+        (self.value)(config)
+    }
+}
+
+macro_rules! keys {
+    ($( #[doc = $says:literal] $field:ident: $kind:ty = $default:expr; )*) => {
+        /// `config.toml`.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        #[allow(clippy::struct_excessive_bools, clippy::doc_markdown, clippy::allow_attributes, reason = "each is a setting of its own, and its line is shown to users")]
+        pub struct Config {
+            $( #[doc = $says] pub $field: $kind, )*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $( $field: $default, )* }
+            }
+        }
+
+        /// The table, in the order in which it is shown.
+        pub static KEYS: &[Key] = &[
+            $( Key {
+                field: stringify!($field),
+                says: $says,
+                kind: <$kind as Setting>::KIND,
+                value: |config| toml::Value::try_from(&config.$field).ok(),
+            }, )*
+        ];
+    };
+}
+
+keys! {
+    /// Say what would be done, and do nothing
+    dry_run: bool = false;
+    /// When a task's output is opened: always, for the first of a session, or never; then only its path is told
+    open: Open = Open::Always;
+    /// So many outputs of a session are open while their tasks run; the others are told
+    max_tabs: usize = 5;
+    /// The editor, instead of the one around or on the PATH: a known one, or a command with {file} and {line} in it
+    editor: Option<EditorChoice> = None;
+    /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or WezTerm
+    pane: bool = false;
+    /// `claude -p` and SDK sessions: left alone, or treated like others
+    headless: Treatment = Treatment::Leave;
+    /// The calls of subagents: left alone, or treated like others
+    subagents: Treatment = Treatment::Leave;
+    /// How long a session without a user waits at its end for a task that went to the background, where the call's own time-out was shorter
+    hold: Span = Span::minutes(10);
+    /// How long `bg-run tasks` knows a task
+    keep: Span = Span::days(30);
+    /// What tabs of VS Code and its forks are called by: what runs and the id, or the id alone
+    tab_names: TabNames = TabNames::Name;
+    /// Keep how long commands take, and decide by it where names only guess
+    history: bool = true;
+}
+
+/// What is done with a kind of session in which the client ends background tasks early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Treatment {
+    /// Its calls are left as they are.
+    Leave,
+    /// Its calls are treated like all others.
+    Background,
+}
+
+impl Setting for Treatment {
+    const KIND: Kind = Kind::OneOf(&["leave", "background"]);
+}
+
+/// When a task's output is opened in the editor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Open {
+    /// Whenever a task starts.
+    Always,
+    /// For the first task of a session.
+    First,
+    /// Never; the path is told.
+    Never,
+}
+
+impl Setting for Open {
+    const KIND: Kind = Kind::OneOf(&["always", "first", "never"]);
+}
+
+/// What the tabs of VS Code and its forks are called by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TabNames {
+    /// What runs, and the id.
+    Name,
+    /// The id alone: the file itself is opened.
+    Id,
+}
+
+impl Setting for TabNames {
+    const KIND: Kind = Kind::OneOf(&["name", "id"]);
+}
+
+/// An editor as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged, expecting = "found neither")]
+pub enum EditorChoice {
+    /// One that is known: `cursor`.
+    Name(String),
+    /// Any, by its command, one word per element; `{file}` and `{line}` are put in.
+    Command(Vec<String>),
+}
+
+impl Setting for EditorChoice {
+    const KIND: Kind = Kind::Editor;
+}
+
+/// A span of time as the user writes it: `45s`, `10m`, `2h`, `30d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// So many minutes.
+    pub const fn minutes(count: u64) -> Self {
+        Self(Duration::from_mins(count))
+    }
+
+    /// So many days.
+    pub const fn days(count: u64) -> Self {
+        Self(Duration::from_hours(count * 24))
+    }
+}
+
+impl Setting for Span {
+    const KIND: Kind = Kind::Span;
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let span = text.parse::<jiff::Span>().ok();
+        let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+        let span = span.and_then(|span| Duration::try_from(span).ok());
+        let mend = "write a time like \"45s\", \"10m\", \"2h\" or \"30d\"";
+        span.map(Self).ok_or_else(|| de::Error::custom(mend))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const UNITS: [(&str, u64); 4] = [("d", 24 * 3600), ("h", 3600), ("m", 60), ("s", 1)];
+        let all = self.0.as_secs();
+        let whole = UNITS.iter().find(|(_, seconds)| all % seconds == 0);
+        let (unit, seconds) = whole.unwrap_or(&("s", 1));
+        serializer.serialize_str(&format!("{}{unit}", all / seconds))
+    }
+}

@@ -1,0 +1,231 @@
+//! `bg-run doctor` on set-ups that are broken on purpose: tests/doctor.toml.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use support::sandbox::{BG_RUN, Sandbox, read};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    settings: Option<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    #[serde(default)]
+    remove: Vec<String>,
+    #[serde(default)]
+    folders: Vec<String>,
+    #[serde(default)]
+    links: BTreeMap<String, String>,
+    #[serde(default)]
+    modes: BTreeMap<String, u32>,
+    #[serde(default)]
+    programs: BTreeMap<String, String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    hook: Option<String>,
+    expect: Vec<String>,
+}
+
+/// A set-up in which all is well.
+fn healthy() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.program("claude", "echo '2.1.331 (Claude Code)'");
+    sandbox.program("code", "echo 1.139.1");
+    sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS": "30000"}}));
+    let project = sandbox.project().display().to_string();
+    let trusted = json!({"projects": {project: {"hasTrustDialogAccepted": true}}});
+    sandbox.write("home/.claude.json", &trusted.to_string());
+    sandbox.write("home/.config/Code/User/settings.json", "{}");
+    for arguments in [&["install"][..], &["install", "--editor-settings"]] {
+        let done = sandbox.bg_run(arguments);
+        assert!(done.status.success(), "{done:?}");
+    }
+    sandbox
+}
+
+/// Lays one value over another; `null` takes away.
+fn lay_over(below: &mut Value, above: Value) {
+    match above {
+        Value::Object(above) => {
+            if !below.is_object() {
+                *below = json!({});
+            }
+            let below = below.as_object_mut().unwrap();
+            for (key, value) in above {
+                if value.is_null() {
+                    below.remove(&key);
+                } else {
+                    lay_over(below.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        above => *below = above,
+    }
+}
+
+impl Case {
+    fn break_it(&self, sandbox: &Sandbox) {
+        let filled = |text: &str| fill(sandbox, text);
+        if let Some(settings) = &self.settings {
+            let file = sandbox.home().join(".claude/settings.json");
+            let mut below: Value = serde_json::from_str(&read(&file)).unwrap();
+            lay_over(&mut below, serde_json::from_str(&filled(settings)).unwrap());
+            sandbox.write_settings(&below);
+        }
+        for (name, text) in &self.files {
+            sandbox.write(name, &filled(text));
+        }
+        for (name, script) in &self.programs {
+            sandbox.program(name, script);
+        }
+        for name in &self.remove {
+            fs::remove_file(sandbox.path(name)).unwrap();
+        }
+        for name in &self.folders {
+            fs::create_dir_all(sandbox.path(name)).unwrap();
+        }
+        for (name, target) in &self.links {
+            symlink(sandbox.path(target), sandbox.path(&filled(name))).unwrap();
+        }
+        for (name, mode) in &self.modes {
+            fs::set_permissions(sandbox.path(name), Permissions::from_mode(*mode)).unwrap();
+        }
+        if let Some(input) = &self.hook {
+            assert!(sandbox.hook(input.as_bytes(), &[]).status.success());
+        }
+    }
+
+    /// What the doctor says as JSON, and its exit status.
+    fn examined(&self, sandbox: &Sandbox) -> (Value, Option<i32>) {
+        let variables = self.environment.iter();
+        let variables = variables.map(|(name, value)| (name, fill(sandbox, value)));
+        let mut command = sandbox.command(BG_RUN);
+        command.args(["doctor", "--json"]).envs(variables);
+        let said = command.output().unwrap();
+        let report = serde_json::from_slice(&said.stdout);
+        let report = report.unwrap_or_else(|error| panic!("{}: {error}: {said:?}", self.name));
+        (report, said.status.code())
+    }
+}
+
+fn fill(sandbox: &Sandbox, text: &str) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let program = fs::canonicalize(BG_RUN).unwrap();
+    text.replace(
+        "{root}",
+        sandbox.path("").display().to_string().trim_end_matches('/'),
+    )
+    .replace("{bg-run}", &program.display().to_string())
+    .replace("{uid}", &uid.to_string())
+}
+
+#[test]
+fn each_broken_set_up_is_named() {
+    let table: Table = toml::from_str(include_str!("doctor.toml")).unwrap();
+    let mut wrong = Vec::new();
+    for case in &table.case {
+        let sandbox = healthy();
+        case.break_it(&sandbox);
+        let (report, code) = case.examined(&sandbox);
+        let checks = report["checks"].as_array().unwrap();
+        let faults: Vec<String> = checks
+            .iter()
+            .filter(|check| check["state"] != "ok")
+            .map(|check| {
+                let text = |key: &str| check[key].as_str().unwrap_or_default();
+                format!(
+                    "{} {} {} {}",
+                    text("name"),
+                    text("state"),
+                    text("says"),
+                    text("fix")
+                )
+            })
+            .collect();
+        let is_meant = |expected: &String, fault: &String| {
+            let mut parts = expected.splitn(3, ' ');
+            let start = format!("{} {} ", parts.next().unwrap(), parts.next().unwrap());
+            fault.starts_with(&start) && fault.contains(&fill(&sandbox, parts.next().unwrap()))
+        };
+        let mut left = faults.clone();
+        let found = case.expect.iter().all(|expected| {
+            let at = left.iter().position(|fault| is_meant(expected, fault));
+            at.map(|at| left.remove(at)).is_some()
+        });
+        let fails = case
+            .expect
+            .iter()
+            .any(|expected| expected.contains(" failure "));
+        if !found || !left.is_empty() || code != Some(i32::from(fails)) {
+            wrong.push(format!("{}: {code:?}: {faults:#?}", case.name));
+        }
+        let without_fix = |check: &&Value| check["state"] != "ok" && !check["fix"].is_string();
+        assert!(!checks.iter().any(|check| without_fix(&check)), "{report}");
+        assert_eq!(report["works"], !fails || !found, "{}", case.name);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(table.case.len() > 20);
+}
+
+/// People read the same as machines do.
+#[test]
+fn the_text_has_every_line_of_the_json() {
+    let sandbox = healthy();
+    sandbox.write("home/.claude.json", "{}");
+    let text = String::from_utf8(sandbox.bg_run(&["doctor"]).stdout).unwrap();
+    let json = sandbox.bg_run(&["doctor", "--json"]).stdout;
+    let report: Value = serde_json::from_slice(&json).unwrap();
+    for check in report["checks"].as_array().unwrap() {
+        let sign = match check["state"].as_str().unwrap() {
+            "ok" => '✓',
+            "warning" => '!',
+            _ => '✗',
+        };
+        let line = format!("{sign} {}\n", check["says"].as_str().unwrap());
+        assert!(text.contains(&line), "{line}{text}");
+        if let Some(fix) = check["fix"].as_str() {
+            assert!(text.contains(&format!("{line}  {fix}\n")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn it_changes_nothing() {
+    let sandbox = healthy();
+    sandbox.write("home/.config/bg-run/config.toml", "opne = 'first'");
+    sandbox.write(
+        "home/.config/bg-run/rules.toml",
+        "[[rule]]\nname = 'a'\nmatch = '^a'\n",
+    );
+    let seen = || {
+        let found = sandbox
+            .command("find")
+            .args([".", "..", "-printf", "%p %s %T@\\n"])
+            .output();
+        let mut lines: Vec<String> = String::from_utf8(found.unwrap().stdout)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    };
+    let before = seen();
+    assert_eq!(sandbox.bg_run(&["doctor"]).status.code(), Some(1));
+    assert_eq!(seen(), before);
+}
