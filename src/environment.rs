@@ -174,6 +174,14 @@ pub fn socket_dirs() -> Vec<PathBuf> {
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
 }
 
+/// How many columns a line has: the terminal's, else `COLUMNS`; `None` where nothing says so.
+pub fn width() -> Option<usize> {
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((width, _)) => Some(width.0.into()),
+        None => text("COLUMNS")?.parse().ok().filter(|&width| width > 0),
+    }
+}
+
 /// Whether a variable of this name is set: the marks of terminal multiplexers.
 pub fn is_set(name: &str) -> bool {
     variable(name).is_some()

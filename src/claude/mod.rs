@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod arguments;
+mod footer;
 pub mod holders;
 pub mod input;
 pub mod permissions;

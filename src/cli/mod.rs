@@ -1,20 +1,26 @@
 //! The command line.
 
 mod args;
+mod complete;
 mod demo;
 mod doctor;
 mod explain;
 mod install;
+mod known;
+mod logs;
+mod offer;
 mod open;
 mod print;
 mod rules;
+mod say;
+mod stop;
 mod tail;
 mod tasks;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::config::Mode;
 use crate::viewer::Request;
@@ -23,6 +29,9 @@ use args::{Cli, Command, RulesCommand};
 /// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
 /// use.
 pub fn run() -> ExitCode {
+    if complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     let command = Cli::parse().command;
     // `bg-run rules | head` ends quietly. The opener goes on when the hook that listens has gone.
     if !matches!(command, Command::Open { detached: true, .. }) {
@@ -75,12 +84,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             [_, second, ..] => bail!("one file at a time: {second} is too much"),
         },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
-        Command::Tasks { json } => tasks::run(json),
+        Command::Tasks(wanted) => tasks::run(&wanted),
+        Command::Logs { target, number } => logs::run(target.as_deref(), number),
+        Command::Stop { target } => stop::run(&target),
         Command::Demo => demo::run(),
-        Command::Completions { shell } => {
-            let mut cli = Cli::command();
-            clap_complete::generate(shell, &mut cli, "bg-run", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => complete::print(shell),
     }
 }
