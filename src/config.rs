@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
+use jiff::SpanRelativeTo;
 use serde::Deserialize;
 
 use crate::environment;
@@ -44,6 +46,31 @@ pub enum Open {
     Always,
 }
 
+/// What a tab with a task's output is called by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TabNames {
+    /// What runs, and the id.
+    #[default]
+    Name,
+    /// The id alone: the file itself is opened.
+    Id,
+}
+
+/// A span of time as people write it: `10m`, `30d`.
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    use serde::de::Error as _;
+    let text = String::deserialize(deserializer)?;
+    let span = text.parse::<jiff::Span>().ok();
+    let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    span.and_then(|span| Duration::try_from(span).ok())
+        .ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no span of time; write it like \"10m\" or \"30d\""
+            ))
+        })
+}
+
 /// `config.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -58,8 +85,13 @@ pub struct Config {
     pub open: Open,
     /// The editor, instead of the one around or on the `PATH`.
     pub editor: Option<EditorChoice>,
-    /// How many outputs of a session are opened.
+    /// So many outputs of a session are open while their tasks run.
     pub max_tabs: usize,
+    /// What the tabs are called by.
+    pub tab_names: TabNames,
+    /// How long notes of tasks are kept.
+    #[serde(deserialize_with = "duration")]
+    pub keep: Duration,
     /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or `WezTerm`.
     pub pane: bool,
 }
@@ -73,6 +105,8 @@ impl Default for Config {
             open: Open::default(),
             editor: None,
             max_tabs: 5,
+            tab_names: TabNames::default(),
+            keep: Duration::from_hours(24 * 30),
             pane: false,
         }
     }
@@ -294,10 +328,16 @@ mod tests {
         assert_eq!(config.max_tabs, 5);
         assert!(parse_config("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
+        assert_eq!(
+            parse_config("keep = '2d'").unwrap().keep,
+            Duration::from_hours(48)
+        );
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),
             ("editor = ['vi']", None),
+            ("keep = 'long'", Some((1, 8))),
+            ("keep = '-3d'", Some((1, 8))),
         ] {
             assert_eq!(parse_config(text).unwrap_err().position, position, "{text}");
         }

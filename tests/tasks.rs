@@ -247,6 +247,40 @@ fn a_task_whose_output_is_gone_is_still_known() {
 }
 
 #[test]
+fn notes_are_kept_as_long_as_is_asked_for_and_links_as_long_as_they() {
+    let sandbox = Sandbox::new();
+    let days =
+        |days: u64| std::time::SystemTime::now() - std::time::Duration::from_hours(24 * days);
+    for (id, age) in [("bold", 3), ("bnew", 1)] {
+        note(&sandbox, id, &json!({}));
+        let note = sandbox.path(&format!("state/tasks/{id}.json"));
+        let note = File::options().append(true).open(note).unwrap();
+        note.set_modified(days(age)).unwrap();
+        let link = sandbox.path(&format!("state/tasks/make · {id}.output"));
+        std::os::unix::fs::symlink("/nowhere", link).unwrap();
+    }
+    std::os::unix::fs::symlink("/nowhere", sandbox.path("state/tasks/own.output.d")).unwrap();
+    sandbox.write("home/.config/bg-run/config.toml", "keep = '2d'\n");
+    let mut event = sandbox.event("PostToolUse", &json!({"command": "make"}));
+    event["tool_response"] = json!({"backgroundTaskId": "bnow"});
+    sandbox.answer(&event, &[]);
+    let mut left: Vec<String> = std::fs::read_dir(sandbox.path("state/tasks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            "bnew.json",
+            "bnow.json",
+            "make · bnew.output",
+            "own.output.d"
+        ]
+    );
+}
+
+#[test]
 fn stop_ends_the_task_and_nothing_else() {
     use std::os::unix::process::CommandExt as _;
     let sandbox = Sandbox::new();
