@@ -417,7 +417,7 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
         format!("file://{state}/tasks/{name}:999999")
     );
     let link = sandbox.state().join("tasks/Run e2e∶ a∕b · b44x.output");
-    assert_eq!(std::fs::read_link(link).unwrap(), output);
+    assert_eq!(std::fs::read_link(&link).unwrap(), output);
     let note: Value =
         serde_json::from_str(&read(&sandbox.state().join("tasks/b44x.json"))).unwrap();
     assert_eq!(note["output"], output.to_str().unwrap());
@@ -428,6 +428,9 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
     let again = [variables[0], ("CLAUDE_CODE_TMPDIR", tmp.as_str())];
     let told = said(&opens(&sandbox, &output, &again));
     assert!(told.contains(output.to_str().unwrap()), "{told}");
+    assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
+    // By the link, as somebody copies it from the tab.
+    opens(&sandbox, &link, &again);
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
     sandbox.write("home/.config/bg-run/config.toml", "tab-names = 'id'\n");
     opens(&sandbox, &output, &again);

@@ -268,8 +268,11 @@ fn list_candidates(found: &[&Task]) {
 ///
 /// When there is none, it isn't clear which, or it is gone.
 pub(super) fn file(target: Option<&str>) -> Result<PathBuf> {
-    if let Some(path) = target.filter(|target| Path::new(target).is_file()) {
-        return Ok(std::path::absolute(path)?);
+    if let Some(path) = target.map(Path::new).filter(|path| path.is_file()) {
+        // A tab's file is a link to the output.
+        let real = std::fs::read_link(path).ok();
+        let real = real.filter(|real| real.is_absolute());
+        return Ok(std::path::absolute(real.as_deref().unwrap_or(path))?);
     }
     if let Some(path) = target.filter(|target| target.contains('/')) {
         bail!("{path} is neither a file nor a task's id");
