@@ -243,6 +243,29 @@ fn the_editor_around_is_recognised() {
                 ),
             ],
         ),
+        // What an extension starts has no terminal around.
+        (
+            "cursor",
+            "Cursor",
+            &[
+                (
+                    "VSCODE_ESM_ENTRYPOINT",
+                    "vs/workbench/api/node/extensionHostProcess",
+                ),
+                (
+                    "VSCODE_NLS_CONFIG",
+                    r#"{"defaultMessagesFile":"/opt/Cursor/resources/app/out/nls.messages.json"}"#,
+                ),
+            ],
+        ),
+        (
+            "code",
+            "VS Code",
+            &[
+                ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+                ("VSCODE_NLS_CONFIG", "{"),
+            ],
+        ),
         (
             "code-server",
             "code-server",
@@ -302,19 +325,22 @@ fn the_command_is_found_beside_the_editors_files() {
     std::fs::create_dir_all(app.join("bin")).unwrap();
     let code = sandbox.program("code", "exit 0");
     std::fs::rename(code, app.join("bin/code")).unwrap();
-    let askpass = app
-        .join("extensions/git/dist/askpass-main.js")
-        .display()
-        .to_string();
-    let output = opens(
-        &sandbox,
-        &file,
-        &[
+    let app = app.display();
+    let askpass = format!("{app}/extensions/git/dist/askpass-main.js");
+    let messages = format!(r#"{{"defaultMessagesFile":"{app}/out/nls.messages.json"}}"#);
+    for variables in [
+        [
             ("TERM_PROGRAM", "vscode"),
-            ("VSCODE_GIT_ASKPASS_MAIN", &askpass),
+            ("VSCODE_GIT_ASKPASS_MAIN", askpass.as_str()),
         ],
-    );
-    assert!(output.status.success(), "{}", said(&output));
+        [
+            ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+            ("VSCODE_NLS_CONFIG", messages.as_str()),
+        ],
+    ] {
+        let output = opens(&sandbox, &file, &variables);
+        assert!(output.status.success(), "{}", said(&output));
+    }
 }
 
 #[test]
