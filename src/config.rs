@@ -11,7 +11,7 @@ use crate::folders::{self, CallSite};
 use crate::rules::cache::{self, Built, FileState};
 use crate::rules::{CompiledLayer, Layer, Origin, Problem, Rules};
 
-pub use keys::{Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Treatment};
+pub use keys::{Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment};
 
 /// Whether something is done, or only said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,10 +248,13 @@ mod tests {
         assert_eq!(config.max_tabs, 5);
         assert!(Config::parse("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
+        assert_eq!(parse_config("keep = '2d'").unwrap().keep, Span::days(2));
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),
             ("editor = ['vi']", None),
+            ("keep = 'long'", Some((1, 8))),
+            ("keep = '-3d'", Some((1, 8))),
         ] {
             assert_eq!(
                 Config::parse(text).unwrap_err().position,

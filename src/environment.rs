@@ -152,9 +152,21 @@ pub fn vscode_socket() -> Option<PathBuf> {
     path("VSCODE_IPC_HOOK_CLI")
 }
 
-/// `VSCODE_GIT_ASKPASS_MAIN`: a file of the editor whose terminal this is.
-pub fn vscode_askpass() -> Option<PathBuf> {
-    path("VSCODE_GIT_ASKPASS_MAIN")
+/// A file of the editor around: `VSCODE_GIT_ASKPASS_MAIN` in its terminals, the file with its messages in what its
+/// extensions start (`VSCODE_NLS_CONFIG`; measured, VS Code 1.139).
+pub fn vscode_file() -> Option<PathBuf> {
+    path("VSCODE_GIT_ASKPASS_MAIN").or_else(|| {
+        let messages: serde_json::Value = serde_json::from_str(&text("VSCODE_NLS_CONFIG")?).ok()?;
+        Some(messages.get("defaultMessagesFile")?.as_str()?.into())
+    })
+}
+
+/// Whether an extension of VS Code started this, as Claude Code's own does: there is no terminal around, and none of its
+/// variables (measured, VS Code 1.139).
+fn in_extension_host() -> bool {
+    let is_host = |entry: String| entry.ends_with("extensionHostProcess");
+    text("VSCODE_ESM_ENTRYPOINT").is_some_and(is_host)
+        || claude_entrypoint().is_some_and(|entrypoint| entrypoint == "claude-vscode")
 }
 
 /// What a terminal says of the editor that it belongs to (measured and read in VS Code 1.139; the others from their
@@ -162,7 +174,7 @@ pub fn vscode_askpass() -> Option<PathBuf> {
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 pub struct EditorTerminal {
-    /// `TERM_PROGRAM=vscode`: VS Code and all its forks.
+    /// `TERM_PROGRAM=vscode`: VS Code and all its forks. Their extensions' processes count as well.
     pub is_vscode: bool,
     /// `CURSOR_TRACE_ID` is set.
     pub is_cursor: bool,
@@ -180,7 +192,7 @@ pub struct EditorTerminal {
 pub fn editor_terminal() -> EditorTerminal {
     let program = text("TERM_PROGRAM").unwrap_or_default();
     EditorTerminal {
-        is_vscode: program == "vscode",
+        is_vscode: program == "vscode" || in_extension_host(),
         is_cursor: is_set("CURSOR_TRACE_ID"),
         is_zed: program.eq_ignore_ascii_case("zed") || is_set("ZED_TERM"),
         is_jet_brains: text("TERMINAL_EMULATOR").is_some_and(|name| name.contains("JetBrains")),
@@ -193,6 +205,14 @@ pub fn editor_terminal() -> EditorTerminal {
 pub fn socket_dirs() -> Vec<PathBuf> {
     let variables = ["XDG_RUNTIME_DIR", "TMPDIR"].map(path);
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
+}
+
+/// How many columns a line has: the terminal's, else `COLUMNS`; `None` where nothing says so.
+pub fn width() -> Option<usize> {
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((width, _)) => Some(width.0.into()),
+        None => text("COLUMNS")?.parse().ok().filter(|&width| width > 0),
+    }
 }
 
 /// Whether a variable of this name is set: the marks of terminal multiplexers.

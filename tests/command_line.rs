@@ -1,13 +1,125 @@
 //! The command line as data: `tests/cmd/*.trycmd`. `TRYCMD=overwrite cargo test --test command_line` writes what
 //! it says now.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
+use std::fs::File;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 use support::sandbox::Sandbox;
+use unicode_width::UnicodeWidthStr as _;
+
+const HOUR: u64 = 3600;
+
+/// A task of a project: its note, and its output where that is still there.
+fn add_task(sandbox: &Sandbox, project: &str, id: &str, note: &Value, output: Option<&str>) {
+    let uid = rustix::process::geteuid().as_raw();
+    let file = format!("tmp/claude-{uid}/-{project}/5e55/tasks/{id}.output");
+    if let Some(text) = output {
+        sandbox.write(&file, text);
+    }
+    let mut note = note.clone();
+    let hours = note["hours"].take().as_u64().unwrap();
+    let at =
+        jiff::Timestamp::now() - SignedDuration::from_secs((hours * HOUR + HOUR / 2).cast_signed());
+    note["id"] = id.into();
+    note["started"] = at.to_string().into();
+    note["project"] = format!("/{project}").into();
+    note["output"] = sandbox.path(&file).display().to_string().into();
+    sandbox.write(&format!("state/tasks/{id}.json"), &note.to_string());
+}
+
+/// Two that run, and all kinds of names and ends, over and over.
+fn add_many(sandbox: &Sandbox) -> Vec<File> {
+    let ended = |status: Value, ran: u64| json!({"at": "2026-01-01T00:00:00Z", "status": status, "ran": ran});
+    let kinds = [
+        (
+            json!({"description": "Run e2e tests", "ended": ended(json!({"exited": 0}), 754_000)}),
+            Some("\u{1b}[32m128 passed\u{1b}[0m in 12m 34s\n[exited with code 0]\n"),
+        ),
+        (
+            json!({"command": "PYTHONUNBUFFERED=1 pytest -x tests/integration --maxfail 3 2>&1", "ended": ended(json!({"exited": 1}), 42_000)}),
+            Some(
+                "FAILED tests/integration/test_login.py::test_two_factor - AssertionError: 403 != 200\n[exited with code 1]\n",
+            ),
+        ),
+        (
+            json!({"description": "Train the model for 10 epochs on the whole data set", "ended": ended(json!("killed"), 9_000_000)}),
+            Some("epoch 1/10 10%\repoch 1/10 20%\r\n[killed]\n"),
+        ),
+        (
+            json!({"description": "日本語のドキュメントを全部ビルドする作業", "ended": ended(json!("unknown"), 61_000)}),
+            Some("ビルドが完了しました。全部で百二十八ページ。\n"),
+        ),
+        (
+            json!({"description": "Serve the docs"}),
+            Some("listening\n"),
+        ),
+        (
+            json!({"description": "Build the image", "ended": ended(json!({"exited": 0}), 300_000)}),
+            None,
+        ),
+    ];
+    for at in 0..300_u64 {
+        let (mut note, output) = kinds[usize::try_from(at).unwrap() % kinds.len()].clone();
+        note["hours"] = (2 + at / 2).into();
+        add_task(sandbox, "many", &format!("b{:08}", 300 - at), &note, output);
+    }
+    let running = [
+        (0, "brunning1", "Watch the tests"),
+        (1, "brunning2", "cargo bench"),
+    ];
+    let held = running.map(|(hours, id, description)| {
+        let note = json!({"hours": hours, "description": description});
+        add_task(sandbox, "many", id, &note, Some("warming up\n"));
+        let uid = rustix::process::geteuid().as_raw();
+        let file = sandbox.path(&format!("tmp/claude-{uid}/-many/5e55/tasks/{id}.output"));
+        File::options().append(true).open(file).unwrap()
+    });
+    held.into()
+}
+
+/// What `bg-run tasks` says in a project with none, with one, and with 300 of them, at 80 columns.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn tasks_fit_a_terminal() {
+    let sandbox = Sandbox::new();
+    let note = json!({"hours": 0, "description": "Run e2e tests", "ended": {"at": "2026-01-01T00:00:00Z", "status": {"exited": 0}, "ran": 754_000}});
+    add_task(
+        &sandbox,
+        "one",
+        "b44x2k9f1",
+        &note,
+        Some("128 passed in 12m 34s\n[exited with code 0]\n"),
+    );
+    let _held = add_many(&sandbox);
+    for project in ["none", "one", "many"] {
+        let cases = cases(&sandbox);
+        cases.env("CLAUDE_PROJECT_DIR", format!("/{project}"));
+        cases.env("COLUMNS", "80");
+        cases.case(format!("tests/cmd/tasks/{project}.trycmd"));
+        drop(cases);
+        let mut tasks = sandbox.command(support::sandbox::BG_RUN);
+        tasks.args(["tasks", "-n", "400"]).env("COLUMNS", "80");
+        tasks.env("CLAUDE_PROJECT_DIR", format!("/{project}"));
+        tasks.env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+        let table = String::from_utf8(tasks.output().unwrap().stdout).unwrap();
+        for line in table.lines() {
+            assert!(line.width() <= 80, "{line}");
+        }
+    }
+}
 
 #[test]
 fn the_command_line_says_what_it_said() {
     let sandbox = Sandbox::new();
+    cases(&sandbox).case("tests/cmd/*.trycmd");
+}
+
+fn cases(sandbox: &Sandbox) -> trycmd::TestCases {
     let cases = trycmd::TestCases::new();
     cases.register_bin("bg-run", std::path::Path::new(support::sandbox::BG_RUN));
     for (name, value) in sandbox.environment() {
@@ -33,5 +145,5 @@ fn the_command_line_says_what_it_said() {
     ] {
         cases.env(variable, "");
     }
-    cases.case("tests/cmd/*.trycmd");
+    cases
 }

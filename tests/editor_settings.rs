@@ -97,7 +97,7 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
     let language = &package["contributes"]["languages"][0];
     assert_eq!(language["filenamePatterns"], serde_json::json!([PATTERN]));
 
-    let script = include_str!("../editors/vscode/extension.js");
+    let script = include_str!("../editors/vscode/follow.js");
     let (_, rest) = script.split_once("const OUTPUT = /").unwrap();
     let (source, _) = rest.split_once("/;").unwrap();
     let by_extension = regex::Regex::new(source).unwrap();
@@ -115,7 +115,13 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
         assert_eq!(by_extension.is_match(&path), output, "{path}");
         assert_eq!(by_pattern.is_match(&path), output, "{path}");
     }
-    // The program is the strictest: what it takes for an output, the others do too.
-    let elsewhere = "/home/me/tasks/b1.output";
-    assert!(by_extension.is_match(elsewhere) && !is_output(Path::new(elsewhere)));
+    // The program is the strictest: what it takes for an output, the others do too. They know the link by which it is
+    // opened as well.
+    for elsewhere in [
+        "/home/me/tasks/b1.output",
+        "/home/me/.local/state/bg-run/tasks/pytest -x · b1.output",
+    ] {
+        assert!(by_extension.is_match(elsewhere) && by_pattern.is_match(elsewhere));
+        assert!(!is_output(Path::new(elsewhere)));
+    }
 }

@@ -21,8 +21,11 @@ fn open(sandbox: &Sandbox, arguments: &[&str]) -> Output {
 
 fn with_task(sandbox: &Sandbox, id: &str) -> String {
     let uid = rustix::process::geteuid().as_raw();
+    // As the client calls the project.
+    let project = sandbox.project().display().to_string();
+    let slug = project.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let path = sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e55/tasks/{id}.output"),
+        &format!("tmp/claude-{uid}/{slug}/5e55/tasks/{id}.output"),
         "x\n",
     );
     path.display().to_string()
@@ -66,7 +69,7 @@ fn failures_say_what_where_and_how_to_mend() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(said(open(&sandbox, &["no-such-task"])).contains("no output of a task no-such-task"));
+    assert!(said(open(&sandbox, &["no-such-task"])).contains("no task is called no-such-task"));
     assert!(said(open(&sandbox, &["no/such"])).contains("neither a file nor a task's id"));
 
     let nothing = sandbox

@@ -1,5 +1,7 @@
 //! `bg-run tasks` and `bg-run tail`: what runs, how it ended, and its output as it grows.
 
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::fs::File;
@@ -43,7 +45,9 @@ fn tasks_are_listed_with_what_became_of_them() {
     let tmp = sandbox.path("tmp").display().to_string();
     sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
 
-    let said = command(&sandbox, &["tasks", "--json"]).output().unwrap();
+    let said = command(&sandbox, &["tasks", "--all", "--json"])
+        .output()
+        .unwrap();
     let tasks: Vec<Value> = serde_json::from_slice(&said.stdout).unwrap();
     let of = |id: &str| {
         tasks
@@ -74,9 +78,11 @@ fn tasks_are_listed_with_what_became_of_them() {
     }
     assert_eq!(of("brunning")["command"], "pytest -x");
     assert_eq!(of("brunning")["file"], running.to_str().unwrap());
+    assert_eq!(of("brunning")["session"], "5e551014");
+    assert_eq!(of("brunning")["cwd"], sandbox.project().to_str().unwrap());
     drop(held);
 
-    let said = command(&sandbox, &["tasks"]).output().unwrap();
+    let said = command(&sandbox, &["tasks", "--all"]).output().unwrap();
     let table = String::from_utf8(said.stdout).unwrap();
     assert!(
         table
@@ -128,7 +134,215 @@ fn a_file_that_is_replaced_is_followed_from_its_start() {
 #[test]
 fn an_unknown_task_is_named() {
     let sandbox = Sandbox::new();
-    let said = command(&sandbox, &["tail", "bnone"]).output().unwrap();
-    assert_eq!(said.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&said.stderr).contains("bnone"));
+    for what in ["tail", "open", "logs", "stop"] {
+        let said = command(&sandbox, &[what, "bnone"]).output().unwrap();
+        assert_eq!(said.status.code(), Some(1), "{what}");
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.contains("no task is called bnone"), "{what}: {said}");
+    }
+}
+
+/// A note as the hook writes it.
+fn note(sandbox: &Sandbox, id: &str, more: &Value) {
+    let mut note = json!({
+        "id": id,
+        "command": "make",
+        "project": sandbox.project(),
+        "started": jiff::Timestamp::now().to_string(),
+    });
+    for (key, value) in more.as_object().unwrap() {
+        note[key] = value.clone();
+    }
+    sandbox.write(&format!("state/tasks/{id}.json"), &note.to_string());
+}
+
+fn said(output: &std::process::Output) -> String {
+    let all = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8(all).unwrap()
+}
+
+#[test]
+fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
+    let sandbox = Sandbox::new();
+    let elsewhere = json!({"project": "/elsewhere", "description": "Train the model"});
+    for (id, more) in [
+        ("ba1", json!({"description": "Run e2e tests"})),
+        ("ba2", json!({"description": "Train the model"})),
+        ("ba3", elsewhere.clone()),
+        ("bc1", elsewhere),
+    ] {
+        output(
+            &sandbox,
+            id,
+            &format!("this is {id}\n[exited with code 0]\n"),
+        );
+        note(&sandbox, id, &more);
+    }
+    let logs = |target: &str| command(&sandbox, &["logs", target]).output().unwrap();
+    for (target, id) in [
+        ("ba1", "ba1"),
+        ("e2e", "ba1"),
+        // Of two projects, this one's.
+        ("train the", "ba2"),
+        ("ba3", "ba3"),
+        ("bc", "bc1"),
+    ] {
+        assert!(
+            said(&logs(target)).starts_with(&format!("this is {id}\n")),
+            "{target}"
+        );
+    }
+    let unclear = logs("ba");
+    assert_eq!(unclear.status.code(), Some(1));
+    let unclear = said(&unclear);
+    assert!(
+        unclear.contains("ba could be any of these")
+            && unclear.contains("ba2  Train the model  (done, "),
+        "{unclear}"
+    );
+    assert!(!unclear.contains("ba3"), "{unclear}");
+    let last = command(&sandbox, &["logs", "ba1", "-n", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(said(&last), "[exited with code 0]\n");
+}
+
+#[test]
+fn a_task_whose_output_is_gone_is_still_known() {
+    let sandbox = Sandbox::new();
+    let gone = sandbox.path("tmp/gone.output");
+    let ended =
+        json!({"at": jiff::Timestamp::now().to_string(), "status": {"exited": 2}, "ran": 240_000});
+    note(
+        &sandbox,
+        "bended",
+        &json!({"output": gone, "description": "Build all", "ended": ended}),
+    );
+    note(
+        &sandbox,
+        "blost",
+        &json!({"output": gone, "description": "Train", "ended": null}),
+    );
+
+    let listed = said(&command(&sandbox, &["tasks"]).output().unwrap());
+    let line = listed.lines().find(|line| line.starts_with("bended"));
+    let line = line.unwrap_or_else(|| panic!("{listed}"));
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(
+        words[1..7],
+        ["Build", "all", "exit", "2", "4", "min"],
+        "{line}"
+    );
+    assert!(line.ends_with("(its output is gone)"), "{line}");
+    for (target, why) in [
+        ("bended", "it ended: exit 2 after 4 min"),
+        ("blost", "how it ended isn't known"),
+    ] {
+        for what in ["tail", "open", "logs", "stop"] {
+            let output = command(&sandbox, &[what, target]).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{what}");
+            assert!(said(&output).contains(why), "{what}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn notes_are_kept_as_long_as_is_asked_for_and_links_as_long_as_they() {
+    let sandbox = Sandbox::new();
+    let days =
+        |days: u64| std::time::SystemTime::now() - std::time::Duration::from_hours(24 * days);
+    for (id, age) in [("bold", 3), ("bnew", 1)] {
+        note(&sandbox, id, &json!({}));
+        let note = sandbox.path(&format!("state/tasks/{id}.json"));
+        let note = File::options().append(true).open(note).unwrap();
+        note.set_modified(days(age)).unwrap();
+        let link = sandbox.path(&format!("state/tasks/make · {id}.output"));
+        std::os::unix::fs::symlink("/nowhere", link).unwrap();
+    }
+    std::os::unix::fs::symlink("/nowhere", sandbox.path("state/tasks/own.output.d")).unwrap();
+    sandbox.write("home/.config/bg-run/config.toml", "keep = '2d'\n");
+    let mut event = sandbox.event("PostToolUse", &json!({"command": "make"}));
+    event["tool_response"] = json!({"backgroundTaskId": "bnow"});
+    sandbox.answer(&event, &[]);
+    let mut left: Vec<String> = std::fs::read_dir(sandbox.path("state/tasks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            "bnew.json",
+            "bnow.json",
+            "make · bnew.output",
+            "own.output.d"
+        ]
+    );
+}
+
+#[test]
+fn stop_ends_the_task_and_nothing_else() {
+    use std::os::unix::process::CommandExt as _;
+    let sandbox = Sandbox::new();
+    let path = output(&sandbox, "bstop", "");
+    note(&sandbox, "bstop", &json!({"description": "Serve"}));
+    let append = || File::options().append(true).open(&path).unwrap();
+    // As the client starts it; and its children.
+    let mut task = Command::new("bash")
+        .args(["-c", "sleep 300 & sleep 300; true"])
+        .stdout(append())
+        .stderr(append())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    // A reader, and one that writes there by another descriptor, as the client could.
+    let reader = File::open(&path).unwrap();
+    let mut other = Command::new("sleep")
+        .arg("300")
+        .stdin(append())
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let stopped = command(&sandbox, &["stop", "bst"]).output().unwrap();
+    assert_eq!(said(&stopped), "Stopped \"Serve\" (bstop).\n");
+    assert!(!task.wait().unwrap().success());
+    assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
+    let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        said(&again).contains("no process of yours has"),
+        "{again:?}"
+    );
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    assert!(said(&again).contains("doesn't run: lost"), "{again:?}");
+    drop(reader);
+}
+
+#[test]
+fn shells_are_offered_the_tasks() {
+    let sandbox = Sandbox::new();
+    output(&sandbox, "bx1", "");
+    note(&sandbox, "bx1", &json!({"description": "Train"}));
+    let script = said(
+        &command(&sandbox, &["completions", "bash"])
+            .output()
+            .unwrap(),
+    );
+    assert!(script.contains("BG_RUN_COMPLETE=\"bash\""), "{script}");
+    // As bash does it: the function that the script registers, with the words of the line.
+    let line = "source <(bg-run completions bash); COMP_WORDS=(bg-run tail b); COMP_CWORD=2; COMP_TYPE=9; \
+                _clap_complete_bg_run bg-run b tail; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let folder = std::path::Path::new(BG_RUN).parent().unwrap().display();
+    let mut bash = sandbox.command("bash");
+    bash.args(["-c", line])
+        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    let offered = said(&bash.env("PATH", path).output().unwrap());
+    assert!(
+        offered.lines().any(|line| line.trim() == "bx1"),
+        "{script}\n{offered}"
+    );
 }

@@ -243,6 +243,29 @@ fn the_editor_around_is_recognised() {
                 ),
             ],
         ),
+        // What an extension starts has no terminal around.
+        (
+            "cursor",
+            "Cursor",
+            &[
+                (
+                    "VSCODE_ESM_ENTRYPOINT",
+                    "vs/workbench/api/node/extensionHostProcess",
+                ),
+                (
+                    "VSCODE_NLS_CONFIG",
+                    r#"{"defaultMessagesFile":"/opt/Cursor/resources/app/out/nls.messages.json"}"#,
+                ),
+            ],
+        ),
+        (
+            "code",
+            "VS Code",
+            &[
+                ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+                ("VSCODE_NLS_CONFIG", "{"),
+            ],
+        ),
         (
             "code-server",
             "code-server",
@@ -302,19 +325,22 @@ fn the_command_is_found_beside_the_editors_files() {
     std::fs::create_dir_all(app.join("bin")).unwrap();
     let code = sandbox.program("code", "exit 0");
     std::fs::rename(code, app.join("bin/code")).unwrap();
-    let askpass = app
-        .join("extensions/git/dist/askpass-main.js")
-        .display()
-        .to_string();
-    let output = opens(
-        &sandbox,
-        &file,
-        &[
+    let app = app.display();
+    let askpass = format!("{app}/extensions/git/dist/askpass-main.js");
+    let messages = format!(r#"{{"defaultMessagesFile":"{app}/out/nls.messages.json"}}"#);
+    for variables in [
+        [
             ("TERM_PROGRAM", "vscode"),
-            ("VSCODE_GIT_ASKPASS_MAIN", &askpass),
+            ("VSCODE_GIT_ASKPASS_MAIN", askpass.as_str()),
         ],
-    );
-    assert!(output.status.success(), "{}", said(&output));
+        [
+            ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+            ("VSCODE_NLS_CONFIG", messages.as_str()),
+        ],
+    ] {
+        let output = opens(&sandbox, &file, &variables);
+        assert!(output.status.success(), "{}", said(&output));
+    }
 }
 
 #[test]
@@ -374,4 +400,118 @@ fn the_opener_has_the_file_read_again_and_leaves_its_content() {
     });
     assert!(opener.wait().unwrap().success());
     assert_eq!(read(&file), text);
+}
+
+/// What the hook says of a task that has just started in a session, from a terminal of the window with this socket.
+fn launch(sandbox: &Sandbox, id: &str, input: &Value, socket: &Path) -> (PathBuf, String) {
+    let uid = rustix::process::geteuid().as_raw();
+    let output = sandbox.write(
+        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
+        "",
+    );
+    let mut event = sandbox.event("PostToolUse", input);
+    event["tool_response"] = serde_json::json!({"backgroundTaskId": id});
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(
+        &event,
+        &[
+            ("CLAUDE_CODE_TMPDIR", &tmp),
+            ("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap()),
+            ("XDG_RUNTIME_DIR", &tmp),
+            ("TMPDIR", &tmp),
+        ],
+    );
+    let said = answer["systemMessage"].as_str().unwrap().to_owned();
+    (output, said)
+}
+
+fn asked_for(asked: &Receiver<Value>) -> String {
+    let body = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    body["fileURIs"][0].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
+    let sandbox = Sandbox::new();
+    let (socket, asked) = window(&sandbox, "own");
+    let call = serde_json::json!({"command": "PYTHONUNBUFFERED=1 pytest -x 2>&1", "description": "Run e2e: a/b"});
+    let (output, _) = launch(&sandbox, "b44x", &call, &socket);
+    let state = sandbox.state().display().to_string();
+    let name = "Run%20e2e%E2%88%B6%20a%E2%88%95b%20%C2%B7%20b44x.output";
+    assert_eq!(
+        asked_for(&asked),
+        format!("file://{state}/tasks/{name}:999999")
+    );
+    let link = sandbox.state().join("tasks/Run e2e∶ a∕b · b44x.output");
+    assert_eq!(std::fs::read_link(&link).unwrap(), output);
+    let note: Value =
+        serde_json::from_str(&read(&sandbox.state().join("tasks/b44x.json"))).unwrap();
+    assert_eq!(note["output"], output.to_str().unwrap());
+
+    // Opened again it is the same tab; by another editor, or where it isn't wanted, the file itself.
+    let variables = [("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())];
+    let tmp = sandbox.path("tmp").display().to_string();
+    let again = [variables[0], ("CLAUDE_CODE_TMPDIR", tmp.as_str())];
+    let told = said(&opens(&sandbox, &output, &again));
+    assert!(told.contains(output.to_str().unwrap()), "{told}");
+    assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
+    // By the link, as somebody copies it from the tab.
+    opens(&sandbox, &link, &again);
+    assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
+    sandbox.write("home/.config/bg-run/config.toml", "tab-names = 'id'\n");
+    opens(&sandbox, &output, &again);
+    assert_eq!(
+        asked_for(&asked),
+        format!("file://{}:999999", output.display())
+    );
+    let zed = sandbox.path("zed.said");
+    sandbox.program("zed", &format!("echo \"$@\" >{}", zed.display()));
+    sandbox.write("home/.config/bg-run/config.toml", "editor = 'zed'\n");
+    opens(&sandbox, &output, &again);
+    assert_eq!(read(&zed).trim(), format!("{}:999999", output.display()));
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn tasks_that_have_ended_make_room_for_tabs() {
+    let sandbox = Sandbox::new();
+    let (socket, asked) = window(&sandbox, "own");
+    let call = serde_json::json!({"command": "make"});
+    let mut running = Vec::new();
+    let mut start = |id: &str| {
+        let (output, said) = launch(&sandbox, id, &call, &socket);
+        running.push(std::fs::File::options().append(true).open(&output).unwrap());
+        (output, said)
+    };
+    let outputs: Vec<PathBuf> = (0..5).map(|at| start(&format!("b{at}")).0).collect();
+    for _ in &outputs {
+        asked_for(&asked);
+    }
+    let (_, said) = start("b5");
+    assert!(
+        said.contains("5 tasks run in tabs already, and `max-tabs` is 5"),
+        "{said}"
+    );
+    // One by its last line, one because nobody writes any more, one by its note, one because its file is gone.
+    std::fs::write(&outputs[0], "[exited with code 0]\n").unwrap();
+    let (_, said) = start("b6");
+    assert!(!said.contains("max-tabs"), "{said}");
+    asked_for(&asked);
+    running.remove(1);
+    let mut start = |id: &str| {
+        let (output, said) = launch(&sandbox, id, &call, &socket);
+        running.push(std::fs::File::options().append(true).open(&output).unwrap());
+        said
+    };
+    assert!(!start("b7").contains("max-tabs"));
+    assert!(start("b8").contains("max-tabs"));
+    let note = sandbox.state().join("tasks/b2.json");
+    let mut ended: Value = serde_json::from_str(&read(&note)).unwrap();
+    ended["ended"] =
+        serde_json::json!({"at": "2026-01-01T00:00:00Z", "status": "killed", "ran": null});
+    std::fs::write(&note, ended.to_string()).unwrap();
+    assert!(!start("b9").contains("max-tabs"));
+    assert!(start("b10").contains("max-tabs"));
+    std::fs::remove_file(&outputs[3]).unwrap();
+    assert!(!start("b11").contains("max-tabs"));
 }

@@ -1,154 +1,156 @@
-// Follows the outputs of Claude Code's background tasks, and logs that bg-run opened.
+// The background tasks of Claude Code in the editor: their outputs are followed, and their state is told in the status
+// bar, on their tabs, in a tree, and by a notification at the end.
 
-const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const vscode = require('vscode');
-const { parse } = require('./ansi');
+const { Follower, OUTPUT } = require('./follow');
+const { Tasks, footerOf, span, words } = require('./tasks');
 
-const OUTPUT = /[\\/]tasks[\\/][^\\/]+\.output$/;
-const FOOTER = /\[(?:exited with code (\d+)|killed)\]\n?$/;
+/** How each state looks: the icon, the badge of the tab, the colour. */
+const LOOKS = {
+  running: { icon: 'sync~spin', badge: '●', colour: 'charts.blue' },
+  ok: { icon: 'pass', badge: '✓', colour: 'charts.green' },
+  failed: { icon: 'error', badge: '✗', colour: 'charts.red' },
+  killed: { icon: 'circle-slash', badge: '✗', colour: 'charts.yellow' },
+  ended: { icon: 'circle-outline', badge: '–', colour: 'disabledForeground' },
+  lost: { icon: 'question', badge: '?', colour: 'disabledForeground' },
+};
+const look = (task) => LOOKS[task.state] ?? LOOKS.ended;
+/** The tree shows so many. */
+const SHOWN = 50;
+/** How often running times are told again, in milliseconds. */
+const TICK = 1000;
 
-/** bg-run's state folder. */
-function stateDir() {
-  if (process.env.BG_RUN_STATE_DIR) return process.env.BG_RUN_STATE_DIR;
-  if (process.platform === 'darwin') return path.join(os.homedir(), 'Library/Application Support/bg-run');
-  return path.join(process.env.XDG_STATE_HOME || path.join(os.homedir(), '.local/state'), 'bg-run');
-}
-
-/** Whether bg-run noted that it opened the file: a note holds its path. */
-function isNoted(file) {
-  const sessions = path.join(stateDir(), 'opened');
-  try {
-    return fs.readdirSync(sessions).some((session) => {
-      const dir = path.join(sessions, session);
-      return fs.readdirSync(dir).some((note) => fs.readFileSync(path.join(dir, note), 'utf8') === file);
-    });
-  } catch {
-    return false;
-  }
-}
-
-class Follower {
+class View {
   constructor() {
-    /** By document: whether it is followed, the first line in view, and whether it was made read-only. */
-    this.documents = new Map();
+    this.decorated = new vscode.EventEmitter();
+    this.listed = new vscode.EventEmitter();
+    this.onDidChangeFileDecorations = this.decorated.event;
+    this.onDidChangeTreeData = this.listed.event;
+    this.tasks = new Tasks(
+      () => (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+      (changed, ended) => this.changed(changed, ended),
+    );
     this.status = vscode.window.createStatusBarItem('bg-run', vscode.StatusBarAlignment.Left, 0);
     this.status.name = 'bg-run';
-    this.hidden = vscode.window.createTextEditorDecorationType({ textDecoration: 'none; display: none;' });
-    this.styles = new Map();
+    this.timer = setInterval(() => this.tick(), TICK);
+    this.tick();
   }
 
   dispose() {
-    for (const part of [this.status, this.hidden, ...this.styles.values()]) part.dispose();
+    clearInterval(this.timer);
+    for (const part of [this.tasks, this.status, this.decorated, this.listed]) part.dispose();
   }
 
-  /** What is known of a document; nothing where it isn't one to follow. */
-  known(document) {
-    if (document.uri.scheme !== 'file') return undefined;
-    const key = document.uri.toString();
-    if (!this.documents.has(key)) {
-      const file = document.uri.fsPath;
-      const ours = OUTPUT.test(file) || isNoted(file);
-      this.documents.set(key, ours ? { following: true, top: 0, readonly: false } : null);
+  changed(tasks, ended) {
+    this.decorated.fire(tasks.flatMap((task) => this.tasks.files(task)).map((file) => vscode.Uri.file(file)));
+    this.listed.fire();
+    this.tell();
+    for (const task of ended) if (this.tasks.isOurs(task)) this.notify(task);
+  }
+
+  tick() {
+    this.tell();
+    const some = this.tasks.list();
+    vscode.commands.executeCommand('setContext', 'bg-run.any', some.length > 0);
+    for (const task of some) if (task.state === 'running') this.listed.fire(task);
+  }
+
+  /** The status bar: the task of the editor in front, else how many run. */
+  tell(editor = vscode.window.activeTextEditor) {
+    const task = editor && this.shownIn(editor.document);
+    const running = this.tasks.list().filter((task) => task.state === 'running');
+    if (task) {
+      this.status.text = `$(${look(task).icon}) ${clipped(task.name)}: ${words(task)}`;
+      this.status.tooltip = tooltip(task);
+    } else if (running.length) {
+      this.status.text = `$(sync~spin) ${running.length === 1 ? clipped(running[0].name) : `${running.length} tasks`} running`;
+      this.status.tooltip = running.map((task) => `${task.name}: ${words(task)}`).join('\n');
+    } else {
+      return this.status.hide();
     }
-    return this.documents.get(key) ?? undefined;
-  }
-
-  forget(document) {
-    this.documents.delete(document.uri.toString());
-  }
-
-  grown(document) {
-    const known = this.known(document);
-    if (!known) return;
-    for (const editor of vscode.window.visibleTextEditors) {
-      if (editor.document === document) this.show(editor, known);
-    }
-  }
-
-  scrolled(editor) {
-    const known = this.known(editor.document);
-    if (!known) return;
-    const last = editor.document.lineCount - 1;
-    const top = Math.min(...editor.visibleRanges.map((range) => range.start.line));
-    const bottom = Math.max(...editor.visibleRanges.map((range) => range.end.line));
-    // Growth never moves the view up: only the user does.
-    if (bottom >= last - 1) known.following = true;
-    else if (top < known.top) known.following = false;
-    known.top = top;
-    this.colour(editor);
-  }
-
-  show(editor, known = this.known(editor.document)) {
-    if (!known) return;
-    if (known.following) {
-      const last = editor.document.lineCount - 1;
-      editor.revealRange(new vscode.Range(last, 0, last, 0), vscode.TextEditorRevealType.Default);
-    }
-    this.colour(editor);
-    this.tell(editor);
-  }
-
-  async activated(editor) {
-    const known = editor && this.known(editor.document);
-    if (!known) return this.status.hide();
-    this.show(editor, known);
-    if (!known.readonly) {
-      known.readonly = true;
-      await vscode.commands.executeCommand('workbench.action.files.setActiveEditorReadonlyInSession');
-    }
-  }
-
-  /** Escape sequences out of sight, and the colours that they stand for, in the lines in view. */
-  colour(editor) {
-    const hidden = [];
-    const ranges = new Map();
-    for (const visible of editor.visibleRanges) {
-      for (let line = visible.start.line; line <= visible.end.line; line++) {
-        const { hidden: sequences, coloured } = parse(editor.document.lineAt(line).text);
-        for (const [start, end] of sequences) hidden.push(new vscode.Range(line, start, line, end));
-        for (const part of coloured) {
-          const style = this.style(part);
-          ranges.set(style, [...(ranges.get(style) ?? []), new vscode.Range(line, part.start, line, part.end)]);
-        }
-      }
-    }
-    editor.setDecorations(this.hidden, hidden);
-    for (const style of this.styles.values()) editor.setDecorations(style, ranges.get(style) ?? []);
-  }
-
-  style({ colour, bold }) {
-    const key = `${colour} ${bold}`;
-    if (!this.styles.has(key)) {
-      const look = { fontWeight: bold ? 'bold' : undefined, color: colour ? new vscode.ThemeColor(colour) : undefined };
-      this.styles.set(key, vscode.window.createTextEditorDecorationType(look));
-    }
-    return this.styles.get(key);
-  }
-
-  /** How the task is, from the last lines. */
-  tell(editor) {
-    if (editor !== vscode.window.activeTextEditor) return;
-    const { document } = editor;
-    const from = new vscode.Position(Math.max(0, document.lineCount - 3), 0);
-    const footer = FOOTER.exec(document.getText(new vscode.Range(from, document.lineAt(document.lineCount - 1).range.end)));
-    const isTask = OUTPUT.test(document.uri.fsPath);
-    if (!footer) this.status.text = isTask ? '$(sync) bg-run: running' : '$(sync) bg-run: following';
-    else if (footer[1] === undefined) this.status.text = '$(circle-slash) bg-run: killed';
-    else this.status.text = `${footer[1] === '0' ? '$(check)' : '$(error)'} bg-run: exit ${footer[1]}`;
+    this.status.command = 'bg-run.tasks.focus';
     this.status.show();
+  }
+
+  /** The task whose output a document is; one that isn't noted is known by its last lines only. */
+  shownIn(document) {
+    if (document.uri.scheme !== 'file') return undefined;
+    const file = document.uri.fsPath;
+    const task = this.tasks.of(file);
+    if (task || !OUTPUT.test(file)) return task;
+    const from = new vscode.Position(Math.max(0, document.lineCount - 3), 0);
+    const end = document.getText(new vscode.Range(from, document.lineAt(document.lineCount - 1).range.end));
+    return { name: path.basename(file, '.output'), state: 'running', started: NaN, ...footerOf(end) };
+  }
+
+  provideFileDecoration(uri) {
+    const task = uri.scheme === 'file' ? this.tasks.of(uri.fsPath) : undefined;
+    if (!task) return undefined;
+    const { badge, colour } = look(task);
+    return new vscode.FileDecoration(badge, `${task.command}\n${words(task)}`, new vscode.ThemeColor(colour));
+  }
+
+  async notify(task) {
+    if (!vscode.workspace.getConfiguration('bg-run').get('notifications')) return;
+    const front = vscode.window.activeTextEditor?.document.uri.fsPath;
+    if (vscode.window.state.focused && this.tasks.files(task).includes(front)) return;
+    const say = task.state === 'ok' ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
+    if ((await say(`"${clipped(task.name)}": ${words(task)}`, 'Show')) === 'Show') await this.open(task);
+  }
+
+  async open(task) {
+    const file = this.tasks.tab(task);
+    try {
+      const editor = await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
+      const last = editor.document.lineCount - 1;
+      editor.selection = new vscode.Selection(last, 0, last, 0);
+      editor.revealRange(new vscode.Range(last, 0, last, 0));
+    } catch (error) {
+      vscode.window.showWarningMessage(`The output of "${clipped(task.name)}" can't be opened: ${error.message}`);
+    }
+  }
+
+  getChildren(task) {
+    return task ? [] : this.tasks.list().slice(0, SHOWN);
+  }
+
+  getTreeItem(task) {
+    const item = new vscode.TreeItem(task.name);
+    const ago = task.ended ? `, ${span(Date.now() - task.ended)} ago` : '';
+    const { icon, colour } = look(task);
+    item.id = task.id;
+    item.description = words(task) + ago;
+    item.iconPath = new vscode.ThemeIcon(icon, new vscode.ThemeColor(colour));
+    item.tooltip = tooltip(task);
+    item.accessibilityInformation = { label: `${task.name}, ${item.description}` };
+    item.command = { command: 'bg-run.show', title: 'Show', arguments: [task] };
+    return item;
   }
 }
 
+const clipped = (text) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+const tooltip = (task) => [task.command ?? task.name, task.log ?? task.output, words(task)].filter(Boolean).join('\n');
+
 function activate(context) {
   const follower = new Follower();
+  const view = new View();
   context.subscriptions.push(
     follower,
-    vscode.workspace.onDidChangeTextDocument((event) => follower.grown(event.document)),
+    view,
+    vscode.window.registerFileDecorationProvider(view),
+    vscode.window.registerTreeDataProvider('bg-run.tasks', view),
+    vscode.commands.registerCommand('bg-run.show', (task) => view.open(task)),
+    vscode.workspace.onDidChangeTextDocument((event) => {
+      follower.grown(event.document);
+      if (event.document === vscode.window.activeTextEditor?.document) view.tell();
+    }),
     vscode.workspace.onDidCloseTextDocument((document) => follower.forget(document)),
     vscode.window.onDidChangeTextEditorVisibleRanges((event) => follower.scrolled(event.textEditor)),
-    vscode.window.onDidChangeActiveTextEditor((editor) => follower.activated(editor)),
+    vscode.window.onDidChangeActiveTextEditor((editor) => {
+      view.tell(editor);
+      return follower.activated(editor);
+    }),
   );
   return follower.activated(vscode.window.activeTextEditor);
 }

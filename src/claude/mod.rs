@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod arguments;
 pub mod client;
+mod footer;
 pub mod holders;
 pub mod hooks;
 pub mod input;

@@ -1,14 +1,17 @@
-//! Background tasks of the client: their ids, where their output lies, how it ends. All that is known of outputs.
+//! Background tasks of the client: their ids, and where their output lies. How it ends: [`Footer`].
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, openat, readlinkat};
 
+pub use super::footer::{FOOTER_WITHIN, Footer};
 use crate::environment;
 use crate::state::is_id;
 
@@ -77,7 +80,7 @@ impl ClientSession {
     pub fn output_of(&self, task: &TaskId) -> Option<PathBuf> {
         let mut places = LAYOUTS.iter().flat_map(|layout| self.fill(layout, task));
         let roots = roots_in(&self.tmp, self.notes.as_deref());
-        places.find(|path| open_below(&roots, path).is_ok())
+        places.find_map(|path| Some(open_below(&roots, &path).ok()?.1))
     }
 
     /// Where the newest layout that needs no more than this puts the output of `task`.
@@ -209,16 +212,45 @@ pub fn is_output(path: &Path) -> bool {
 }
 
 /// Opens a task's output, to read and to set its time: a regular file of this user's, every folder below the root
-/// this user's too, and nothing a link.
+/// this user's too, and nothing a link but to another task's output.
 ///
 /// # Errors
 ///
 /// When there is no such file.
 pub fn open(path: &Path) -> io::Result<File> {
-    open_below(&roots(), path)
+    open_below(&roots(), path).map(|(file, _)| file)
 }
 
-fn open_below(roots: &[Root], path: &Path) -> io::Result<File> {
+/// Where the output at `path` lies: a session that goes on with the tasks of an earlier one has links to their outputs
+/// (measured, 2.1.331, after "Move to background and exit").
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn real_path(path: &Path) -> io::Result<PathBuf> {
+    open_below(&roots(), path).map(|(_, path)| path)
+}
+
+/// So many sessions may have handed a task on.
+const MAX_LINKS: usize = 8;
+
+fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        match open_or_link(roots, &path)? {
+            Opened::File(file) => return Ok((file, path)),
+            Opened::Link(target) => path = target,
+        }
+    }
+    Err(io::Error::other("a link to a link, and so on"))
+}
+
+enum Opened {
+    File(File),
+    Link(PathBuf),
+}
+
+fn open_or_link(roots: &[Root], path: &Path) -> io::Result<Opened> {
     let mut found = roots
         .iter()
         .filter_map(|root| Some((root, root.names(path)?)));
@@ -233,12 +265,16 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<File> {
         fd = File::from(openat(&fd, *name, folder, Mode::empty())?);
         check_owner(&fd)?;
     }
+    if let Ok(target) = readlinkat(&fd, *last, Vec::new()) {
+        let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+        return Ok(Opened::Link(path.with_file_name(target)));
+    }
     // A FIFO that is nobody's to write would block here, and one that somebody reads would lose its reader.
     let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(openat(&fd, *last, file, Mode::empty())?);
     check_owner(&file)?;
     if file.metadata()?.is_file() {
-        Ok(file)
+        Ok(Opened::File(file))
     } else {
         Err(io::Error::other("not a regular file"))
     }
@@ -249,48 +285,6 @@ fn check_owner(file: &File) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other("it is another user's"))
-    }
-}
-
-/// The line by which the client ends a task's output (measured, 2.1.260 to 2.1.331).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Footer {
-    /// `[exited with code N]`
-    Exited(i32),
-    /// `[killed]`
-    Killed,
-    /// `[process exited while detached; exit code unknown]`
-    Unknown,
-}
-
-/// A footer is shorter than this, in bytes.
-pub const FOOTER_WITHIN: usize = 200;
-
-impl Footer {
-    /// The footer at the end of `text`.
-    pub fn of(text: &str) -> Option<Self> {
-        let line = text.trim_end_matches('\n').rsplit('\n').next()?;
-        if line.ends_with("[killed]") {
-            return Some(Self::Killed);
-        }
-        if line.ends_with("[process exited while detached; exit code unknown]") {
-            return Some(Self::Unknown);
-        }
-        let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
-        code.parse().ok().map(Self::Exited)
-    }
-
-    /// The footer of an output; only the end of the file is read.
-    ///
-    /// # Errors
-    ///
-    /// When the file can't be read.
-    pub fn of_file(mut file: &File) -> io::Result<Option<Self>> {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
-        let mut end = Vec::new();
-        file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
-        Ok(Self::of(&String::from_utf8_lossy(&end)))
     }
 }
 
@@ -314,7 +308,8 @@ impl Output {
 /// All task outputs of this user's, the newest first.
 pub fn outputs() -> Vec<Output> {
     let (mut outputs, mut seen) = (Vec::new(), BTreeSet::new());
-    for root in roots() {
+    let all = roots();
+    for root in &all {
         let mut paths = vec![root.folder.clone()];
         for part in &root.below {
             paths = paths
@@ -326,29 +321,19 @@ pub fn outputs() -> Vec<Output> {
                 .collect();
         }
         for path in paths {
-            if !seen.insert(path.clone()) {
+            let Ok((file, path)) = open_below(&all, &path) else {
                 continue;
-            }
-            let modified = open(&path).and_then(|file| file.metadata()?.modified());
-            if let Ok(modified) = modified {
+            };
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if seen.insert(path.clone())
+                && let Ok(modified) = modified
+            {
                 outputs.push(Output { path, modified });
             }
         }
     }
     outputs.sort_by_key(|output| std::cmp::Reverse(output.modified));
     outputs
-}
-
-/// The output of the task whose id is `id` or starts with it, the newest of several; a whole id wins.
-pub fn find(id: &TaskId) -> Option<Output> {
-    let outputs = outputs();
-    let whole = outputs.iter().find(|output| output.id() == id.as_str());
-    whole
-        .or_else(|| {
-            let mut outputs = outputs.iter();
-            outputs.find(|output| output.id().starts_with(id.as_str()))
-        })
-        .cloned()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -368,23 +353,6 @@ mod tests {
             slug: "-home-u-proj".to_owned(),
             tmp: vec![tmp.to_owned()],
             notes: None,
-        }
-    }
-
-    #[test]
-    fn the_last_line_tells_the_end() {
-        for (text, footer) in [
-            ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
-            (
-                "no newline[exited with code 130]",
-                Some(Footer::Exited(130)),
-            ),
-            ("[killed]\n", Some(Footer::Killed)),
-            ("[exited with code 0]\nmore\n", None),
-            ("[exited with code x]", None),
-            ("", None),
-        ] {
-            assert_eq!(Footer::of(text), footer, "{text}");
         }
     }
 
@@ -441,6 +409,32 @@ mod tests {
                 "{id}"
             );
         }
+    }
+
+    #[test]
+    fn a_link_to_another_task_s_output_is_followed_and_no_further_than_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let tasks = |session: &str| {
+            let tasks = format!("claude-{}/-home-u-proj/{session}/tasks", user_id());
+            fs::create_dir_all(dir.path().join(&tasks)).unwrap();
+            dir.path().join(tasks)
+        };
+        let (new, old) = (tasks("5e55-10n"), tasks("01d"));
+        let of = |id: &str| session(dir.path()).output_of(&TaskId::new(id).unwrap());
+        let link = |to: &Path, id: &str| {
+            std::os::unix::fs::symlink(to, new.join(format!("{id}.output"))).unwrap();
+        };
+        let real = old.join("b1.output");
+        fs::write(&real, "").unwrap();
+        link(&real, "b1");
+        link(Path::new("../../01d/tasks/b1.output"), "b2");
+        link(&new.join("b3.output"), "b3");
+        link(&new.join("b1.output"), "b4");
+        assert_eq!(of("b1"), Some(real.clone()));
+        // Only as the client writes it.
+        assert_eq!(of("b2"), None);
+        assert_eq!(of("b3"), None, "a circle");
+        assert_eq!(of("b4"), Some(real), "handed on twice");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 
+use super::offer;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
 
@@ -82,10 +84,10 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Open the output of a background task; without an argument, of the newest
+    /// Open the output of a background task; without an argument, of this project's newest
     Open {
-        /// A task's id or the start of it, or a file
-        #[arg(value_name = "TASK|PATH")]
+        /// A task's id or the start of it, a part of its name, or a file
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
         target: Vec<String>,
         /// Started by the hook: log instead of printing
         #[arg(long, hide = true, requires = "project")]
@@ -99,18 +101,21 @@ pub(super) enum Command {
     },
     /// Follow the output of a background task here, and end with its exit status
     Tail {
-        /// A task's id or the start of it, or a file; without it, the newest
-        #[arg(value_name = "TASK|PATH")]
+        /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
         target: Option<String>,
         /// In a pane of its own: wait for a key at the end
         #[arg(long, hide = true)]
         pane: bool,
     },
-    /// List the background tasks, the newest first
-    Tasks {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+    /// Print what a background task has written by now
+    Logs {
+        /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
+        target: Option<String>,
+        /// Only the last N lines
+        #[arg(short = 'n', value_name = "N")]
+        number: Option<usize>,
     },
     /// Replay calls whose durations are known
     #[command(hide = true)]
@@ -125,6 +130,14 @@ pub(super) enum Command {
         #[arg(long, conflicts_with = "json")]
         shares: bool,
     },
+    /// Ask a background task to end
+    Stop {
+        /// A task's id or the start of it, or a part of its name
+        #[arg(value_name = "TASK", add = ArgValueCandidates::new(offer::running))]
+        target: String,
+    },
+    /// List this project's background tasks, the newest last
+    Tasks(TasksArgs),
     /// See it work: a long command goes to the background and its output opens, without Claude Code
     Demo,
     /// Print a completion script for a shell
@@ -157,6 +170,22 @@ pub(super) fn take_json(
         }
         _ => false,
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TasksArgs {
+    /// Only the newest N
+    #[arg(short = 'n', value_name = "N")]
+    pub(super) number: Option<usize>,
+    /// Only those that run
+    #[arg(long)]
+    pub(super) running: bool,
+    /// Those of all projects
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print JSON, the newest first
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::{self, CallSite};
+use crate::history::Expectation;
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::text::lines;
 
@@ -30,11 +32,11 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         command,
         run_in_background: false,
     };
-    let session = Session::around(false, "");
+    let session = Session::started_in(&site.project);
     let command_line = CommandLine::around();
     // What is said of them is what was decided by.
     let rules = session.permissions(&site.project, &command_line);
-    let decision = session.decide_with(call, &configuration, &|| rules.clone());
+    let decision = session.decide_with(call, &site, &configuration, &|| rules.clone());
     let rules = PermissionSources::of(&rules, &command_line);
     print::problems(&configuration.problems);
     for word in decision::unknown_words(command) {
@@ -47,6 +49,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         );
     } else {
         print!("{}", as_text(command, &decision, &cwd, &rules));
+        print!("{}", at_the_limit(decision.outcome, session.limit));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,6 +64,8 @@ struct Explanation<'a> {
     left_out: &'a [LeftOut],
     /// The logs that the command writes itself.
     logs: Vec<PathBuf>,
+    /// What was to be expected, where what was measured was asked.
+    expected: Option<&'a Expectation>,
     permission_rules: PermissionSources,
 }
 
@@ -114,6 +119,7 @@ fn as_json<'a>(
         edits: edits.collect(),
         left_out: &decision.rewrite.left_out,
         logs: logs(decision, cwd).collect(),
+        expected: decision.expected.as_ref(),
         permission_rules,
     }
 }
@@ -181,6 +187,17 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
         text.push_str("To keep one call in the foreground, put BG_RUN=off in front of it.\n");
     }
     text
+}
+
+/// What the client does by itself with a call that stays.
+fn at_the_limit(outcome: Outcome, limit: Option<u64>) -> String {
+    match (outcome, limit) {
+        (Outcome::Background, _) | (_, None) => String::new(),
+        (_, Some(milliseconds)) => {
+            let limit = Duration::from_millis(milliseconds).as_secs_f64();
+            format!("It stays for up to {limit} s, then the client moves it to the background.\n")
+        }
+    }
 }
 
 fn section(title: &str, rows: &[(String, String)]) -> String {

@@ -1,15 +1,21 @@
 //! The command line.
 
 mod args;
+mod complete;
 mod config;
 mod demo;
 mod doctor;
 mod explain;
 mod install;
+mod known;
+mod logs;
+mod offer;
 mod open;
 mod print;
 mod replay;
 mod rules;
+mod say;
+mod stop;
 mod suggest;
 mod tail;
 mod tasks;
@@ -17,7 +23,7 @@ mod tasks;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::config::Mode;
 use crate::viewer::Request;
@@ -26,6 +32,9 @@ use args::{Cli, Command, RulesCommand};
 /// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
 /// use.
 pub fn run() -> ExitCode {
+    if complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) => suggest::with_meant(error).exit(),
@@ -89,7 +98,6 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             [_, second, ..] => bail!("one file at a time: {second} is too much"),
         },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
-        Command::Tasks { json } => tasks::run(json),
         Command::Replay { file, json, shares } => replay::run(
             &file,
             match (json, shares) {
@@ -98,11 +106,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
                 _ => replay::Print::Table,
             },
         ),
+        Command::Tasks(wanted) => tasks::run(&wanted),
+        Command::Logs { target, number } => logs::run(target.as_deref(), number),
+        Command::Stop { target } => stop::run(&target),
         Command::Demo => demo::run(),
-        Command::Completions { shell } => {
-            let mut cli = Cli::command();
-            clap_complete::generate(shell, &mut cli, "bg-run", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => complete::print(shell),
     }
 }

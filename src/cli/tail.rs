@@ -36,7 +36,7 @@ const UNKNOWN: u8 = 1;
 
 /// Follows `target`, like `tail -F`, until the task's footer; the exit status is the task's.
 pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
-    let path = super::open::find(target)?;
+    let path = super::known::file(target)?;
     eprintln!("{}", path.display());
     let end = follow(&path)?;
     match end {

@@ -1,133 +1,286 @@
 //! `bg-run tasks`: the background tasks of this machine's sessions.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use anstyle::Style;
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Serialize;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::claude::holders;
-use crate::claude::task::{self, Footer};
-use crate::state::notes::Note;
-use crate::text::{SHOWN, columns, one_line};
+use super::args::TasksArgs;
+use super::known::{self, Task};
+use super::say::{self, State};
+use crate::environment;
+use crate::text::one_line;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// Its output is held open by a process, or nobody can tell.
-    Running,
-    /// It ended by itself.
-    Exited,
-    /// It was ended.
-    Killed,
-    /// No footer, and no process holds its output open: its session is gone.
-    Lost,
-}
+/// So many are shown where no number is asked for.
+const SHOWN: usize = 20;
 
-#[derive(Debug, Serialize)]
-struct Task {
-    id: String,
-    state: State,
-    /// Since it was started, else since it last wrote.
-    age_seconds: u64,
-    command: Option<String>,
-    /// Of the output, in bytes.
-    size: u64,
-    exit: Option<i32>,
-    file: PathBuf,
-    log: Option<PathBuf>,
-}
-
-/// Lists them, the newest first.
-pub(super) fn run(json: bool) -> Result<ExitCode> {
-    let open = holders::open_outputs();
-    let tasks: Vec<Task> = task::outputs()
+/// Lists them, the newest last, where the eye is.
+pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
+    let project = known::project();
+    let mut tasks: Vec<Task> = known::all()
         .into_iter()
-        .map(|output| task_of(output, open.as_deref()))
+        .filter(|task| wanted.all || task.is_of(&project))
+        .filter(|task| !wanted.running || task.state == State::Running)
         .collect();
-    if json {
+    let found = tasks.len();
+    let most = wanted
+        .number
+        .unwrap_or(if wanted.json { usize::MAX } else { SHOWN });
+    tasks.truncate(most);
+    if wanted.json {
+        let tasks: Vec<Row> = tasks.iter().map(Row::of).collect();
         println!("{}", serde_json::to_string_pretty(&tasks)?);
-    } else if tasks.is_empty() {
-        println!("No task has written any output yet.");
-    } else {
-        print!("{}", table(&tasks));
+        return Ok(ExitCode::SUCCESS);
+    }
+    tasks.reverse();
+    if let hidden @ 1.. = found - tasks.len() {
+        println!("{hidden} older ones aren't shown: `bg-run tasks -n {found}`");
+    }
+    match tasks.as_slice() {
+        [] => println!("{}", nothing(wanted, &project)),
+        tasks => anstream::print!("{}", table(tasks, wanted.all, environment::width())),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn task_of(output: task::Output, open: Option<&[PathBuf]>) -> Task {
-    let id = output.id().to_owned();
-    let note = Note::of(&id);
-    let file = task::open(&output.path).ok();
-    let footer = file.as_ref().and_then(|file| Footer::of_file(file).ok());
-    let footer = footer.flatten();
-    let held = open.is_none_or(|open| open.contains(&output.path));
-    let started = note
-        .as_ref()
-        .and_then(|note| note.started.parse::<jiff::Timestamp>().ok());
-    let since = started.map_or(output.modified, SystemTime::from);
-    Task {
-        state: match footer {
-            Some(Footer::Exited(_) | Footer::Unknown) => State::Exited,
-            Some(Footer::Killed) => State::Killed,
-            None if held => State::Running,
-            None => State::Lost,
-        },
-        exit: match footer {
-            Some(Footer::Exited(code)) => Some(code),
-            _ => None,
-        },
-        age_seconds: since.elapsed().unwrap_or_default().as_secs(),
-        size: file.map_or(0, |file| {
-            file.metadata().map_or(0, |metadata| metadata.len())
-        }),
-        command: note.as_ref().map(|note| note.command.clone()),
-        log: note.and_then(|note| note.log),
-        file: output.path,
-        id,
+fn nothing(wanted: &TasksArgs, project: &Path) -> String {
+    let what = if wanted.running {
+        "No task runs"
+    } else {
+        "There are no tasks"
+    };
+    if wanted.all {
+        return format!("{what}.");
     }
+    let project = one_line(&project.display().to_string(), usize::MAX);
+    format!("{what} in {project}; those of all projects: `bg-run tasks --all`.")
 }
 
-fn table(tasks: &[Task]) -> String {
-    let rows = tasks.iter().map(|task| {
-        let state = match (task.state, task.exit) {
-            (State::Exited, Some(code)) => format!("exit {code}"),
-            (State::Exited, None) => "exited".to_owned(),
-            (State::Killed, _) => "killed".to_owned(),
-            (State::Lost, _) => "lost".to_owned(),
-            _ => "running".to_owned(),
+/// A column: what stands above it, and how much of it a narrow terminal shows at most.
+struct Column {
+    title: &'static str,
+    most: usize,
+}
+
+const fn column(title: &'static str, most: usize) -> Column {
+    Column { title, most }
+}
+
+const NAME: &str = "NAME";
+const STATE: &str = "STATE";
+const LAST: &str = "LAST LINE";
+
+/// The last one gets what is left of the width.
+const COLUMNS: [Column; 7] = [
+    column("TASK", 12),
+    column("PROJECT", 14),
+    column(NAME, 26),
+    column(STATE, 12),
+    column("TOOK", 8),
+    column("AGE", 8),
+    column(LAST, usize::MAX),
+];
+
+const BETWEEN: usize = 2;
+
+/// A narrower terminal has room for the essentials.
+const NARROW: usize = 100;
+
+fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
+    let is_narrow = width.is_some_and(|width| width < NARROW);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| with_project || column.title != "PROJECT")
+        .filter(|column| !is_narrow || column.title != "TOOK")
+        .collect();
+    let rows: Vec<Vec<String>> = tasks
+        .iter()
+        .map(|task| columns.iter().map(|column| cell(task, column)).collect())
+        .collect();
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
+            // Without a width nothing is left out.
+            let most = if width.is_some() {
+                column.most
+            } else {
+                usize::MAX
+            };
+            widest.max(column.title.len()).min(most)
+        })
+        .collect();
+    if let (Some(width), Some((last, others))) = (width, widths.split_last_mut()) {
+        let used: usize = others.iter().map(|width| width + BETWEEN).sum();
+        *last = (*last).min(width.saturating_sub(used));
+    }
+    let mut text = String::new();
+    let title = |column: &&Column| (column.title.to_owned(), Style::new().bold());
+    line(&mut text, columns.iter().map(title), &widths);
+    for (task, row) in tasks.iter().zip(rows) {
+        let style = |column: &Column| match column.title {
+            STATE => say::style(task.state),
+            LAST => Style::new().dimmed(),
+            _ => Style::new(),
         };
-        let command = task.command.as_deref().unwrap_or("-");
-        let file = task.log.as_ref().unwrap_or(&task.file).display();
-        vec![
-            task.id.clone(),
-            state,
-            age(task.age_seconds),
-            size(task.size),
-            one_line(command, SHOWN),
-            one_line(&file.to_string(), usize::MAX),
-        ]
-    });
-    let header = ["TASK", "STATE", "AGE", "SIZE", "COMMAND", "FILE"].map(str::to_owned);
-    let rows: Vec<Vec<String>> = [header.to_vec()].into_iter().chain(rows).collect();
-    columns(&rows)
+        let cells = row.into_iter().zip(&columns);
+        line(
+            &mut text,
+            cells.map(|(cell, column)| (cell, style(column))),
+            &widths,
+        );
+    }
+    text
 }
 
-fn age(seconds: u64) -> String {
-    let age = Duration::from_secs(seconds);
-    match age.as_secs() {
-        s @ ..120 => format!("{s} s"),
-        s @ ..7200 => format!("{} min", s / 60),
-        s @ ..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
+fn cell(task: &Task, column: &Column) -> String {
+    let text = match column.title {
+        "TASK" => task.id.clone(),
+        "PROJECT" => {
+            let project = task.note.as_ref().map(|note| note.project.as_path());
+            let name = project.and_then(Path::file_name).unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        }
+        NAME => task.name().unwrap_or_default(),
+        STATE => say::state(task.state),
+        "TOOK" => task.ran.map(say::span).unwrap_or_default(),
+        "AGE" => age(task).map(say::span).unwrap_or_default(),
+        _ => last_line(task),
+    };
+    match one_line(&text, usize::MAX) {
+        text if text.is_empty() => "-".to_owned(),
+        text => text,
     }
 }
 
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..=999 => format!("{bytes} B"),
-        1000..=999_999 => format!("{} kB", bytes / 1000),
-        _ => format!("{} MB", bytes / 1_000_000),
+fn last_line(task: &Task) -> String {
+    if task.output.is_none() {
+        return "(its output is gone)".to_owned();
+    }
+    task.last_line().unwrap_or_default()
+}
+
+/// Since it was started.
+fn age(task: &Task) -> Option<Duration> {
+    Duration::try_from(Timestamp::now().duration_since(task.started?)).ok()
+}
+
+fn line(text: &mut String, cells: impl Iterator<Item = (String, Style)>, widths: &[usize]) {
+    let mut gap = 0;
+    for ((cell, style), &width) in cells.zip(widths) {
+        let cell = clipped(&cell, width);
+        let blank = width.saturating_sub(cell.width());
+        // Writing to a string can't fail.
+        let _ = write!(text, "{:gap$}{style}{cell}{style:#}", "");
+        gap = blank + BETWEEN;
+    }
+    text.push('\n');
+}
+
+/// As much of it as `width` columns hold.
+fn clipped(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or_default();
+        if used > width {
+            break;
+        }
+        kept.push(c);
+    }
+    if width > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// A task as JSON.
+#[derive(Debug, Serialize)]
+struct Row {
+    id: String,
+    name: Option<String>,
+    state: &'static str,
+    exit: Option<i32>,
+    command: Option<String>,
+    description: Option<String>,
+    project: Option<PathBuf>,
+    cwd: Option<PathBuf>,
+    session: Option<String>,
+    /// RFC 3339, as the next.
+    started: Option<String>,
+    ended: Option<String>,
+    age_seconds: Option<u64>,
+    ran_seconds: Option<f64>,
+    last_line: Option<String>,
+    /// Of the output, in bytes.
+    size: Option<u64>,
+    /// Of the output; `null` where it is gone.
+    file: Option<PathBuf>,
+    log: Option<PathBuf>,
+}
+
+impl Row {
+    fn of(task: &Task) -> Self {
+        let note = task.note.clone();
+        let (state, exit) = match task.state {
+            State::Running => ("running", None),
+            State::Exited(code) => ("exited", code),
+            State::Killed => ("killed", None),
+            State::Lost => ("lost", None),
+        };
+        let size = |path: &PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.len());
+        let known = |path: PathBuf| Some(path).filter(|path| !path.as_os_str().is_empty());
+        let command = note.as_ref().map(|note| note.command.clone());
+        let description = note.as_ref().and_then(|note| note.description.clone());
+        let log = note.as_ref().and_then(|note| note.log.clone());
+        Self {
+            id: task.id.clone(),
+            name: task.name(),
+            state,
+            exit,
+            command,
+            description,
+            project: note.as_ref().and_then(|note| known(note.project.clone())),
+            cwd: note.as_ref().and_then(|note| known(note.cwd.clone())),
+            session: note.map(|note| note.session).filter(|id| !id.is_empty()),
+            started: task.started.map(|at| at.to_string()),
+            ended: task.ended.map(|at| at.to_string()),
+            age_seconds: age(task).map(|age| age.as_secs()),
+            ran_seconds: task.ran.map(|ran| ran.as_secs_f64()),
+            last_line: task.last_line(),
+            size: task.output.as_ref().and_then(size),
+            file: task.output.clone(),
+            log,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_clipped_fills_its_columns() {
+        for (text, width, shown) in [
+            ("pytest", 6, "pytest"),
+            ("pytest -x", 6, "pytes…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("x", 0, ""),
+        ] {
+            assert_eq!(clipped(text, width), shown, "{text} {width}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Config, Configuration, Mode};
 use crate::decision::own_log;
 use crate::folders::{self, CallSite};
-use crate::state::notes::Note;
+use crate::state::notes::{self, Note};
 use crate::state::{log, once};
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
@@ -52,6 +52,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         output: output.clone(),
     };
     note(input, &site, &task, written);
+    notes::clear_daily(config.keep.0);
     let files: Vec<PathBuf> = own_log.iter().chain(&output).cloned().collect();
     let shown = match files.first() {
         Some(_) => show(input, &site, &config, &files),

@@ -58,7 +58,7 @@ pub(crate) fn take_out(root: &CstRootNode) {
 /// told. A remote window has one of its own for the machine, because the user's is on the other side.
 pub fn path() -> Option<PathBuf> {
     let editor = Editor::here()?;
-    if let Some(server) = environment::vscode_askpass().and_then(|file| server_folder(&file)) {
+    if let Some(server) = environment::vscode_file().and_then(|file| server_folder(&file)) {
         return Some(server.join("data/Machine/settings.json"));
     }
     let dirs = BaseDirs::new()?;

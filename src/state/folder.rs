@@ -7,7 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, readlinkat, renameat,
+    statat, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
 
 use super::Kind;
@@ -147,6 +150,26 @@ impl Folder {
         moved
     }
 
+    /// Puts a link called `name` to `target` there, in place of what is called so.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made.
+    pub fn link(&self, name: &str, target: &Path) -> io::Result<()> {
+        let is_there = readlinkat(&self.fd, name, Vec::new())
+            .is_ok_and(|there| there.as_bytes() == target.as_os_str().as_encoded_bytes());
+        if is_there {
+            return Ok(());
+        }
+        let part = format!("{name}.{}", std::process::id());
+        symlinkat(target, &self.fd, &part)?;
+        let moved = renameat(&self.fd, &part, &self.fd, name);
+        if moved.is_err() {
+            self.remove(&part);
+        }
+        Ok(moved?)
+    }
+
     /// Removes the file `name`; what isn't there or can't be removed does no harm.
     pub fn remove(&self, name: &str) {
         let _ = unlinkat(&self.fd, name, AtFlags::empty());
@@ -167,14 +190,20 @@ impl Folder {
     /// Clears out what is older than its kind is kept, at most once a day, so that it costs the same however much lies
     /// there.
     pub fn clear_daily(&self) {
-        let (Some(kept), Ok(base)) = (self.kind.kept(), open_base(false)) else {
+        if let Some(kept) = self.kind.kept() {
+            self.clear_daily_after(kept);
+        }
+    }
+
+    /// The same with an age of its own.
+    pub fn clear_daily_after(&self, kept: Duration) {
+        let Ok(base) = open_base(false) else {
             return;
         };
         let note = cleared_note(self.kind);
         let now = SystemTime::now();
         let last = statat(&base, &note, AtFlags::SYMLINK_NOFOLLOW).ok();
-        let last = last.and_then(|stat| u64::try_from(stat.st_mtime).ok());
-        let last = last.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let last = last.as_ref().and_then(changed);
         let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
         if due {
             self.clear(self.kind, kept);
@@ -189,7 +218,7 @@ impl Folder {
     pub(super) fn clear(&self, kind: Kind, age: Duration) {
         for name in self.names(MAX_CLEARED) {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
-                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
             if is_folder && kind == Kind::Opened && super::is_id(&name) {
                 if let Ok(fd) = openat(&self.fd, &name, FOLDER, Mode::empty())
                     && let Ok(inner) = own(fd, kind)
@@ -204,26 +233,44 @@ impl Folder {
     }
 
     fn clear_files(&self, age: Duration) {
-        for name in self.names(MAX_CLEARED) {
+        let names = self.names(MAX_CLEARED);
+        for name in &names {
             // What a killed process left of a replacement has its name with a number behind.
             let whole = name.rsplit_once('.').filter(|(_, pid)| {
                 !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
             });
             let is_ours =
-                self.kind.owns(&name) || whole.is_some_and(|(whole, _)| self.kind.owns(whole));
-            let is_old = || {
-                let changed = self
-                    .file(&name)
-                    .and_then(|file| file.metadata()?.modified());
-                changed.is_ok_and(|changed| {
-                    changed.elapsed().is_ok_and(|since| since >= age) || age.is_zero()
-                })
-            };
-            if is_ours && is_old() {
-                self.remove(&name);
+                self.kind.owns(name) || whole.is_some_and(|(whole, _)| self.kind.owns(whole));
+            if is_ours && self.is_older(name, FileType::RegularFile, age) {
+                self.remove(name);
+            }
+        }
+        // A link lives as long as the file that it belongs to.
+        for name in &names {
+            let owner = self.kind.owner_of_link(name);
+            if owner.is_some_and(|owner| self.file(&owner).is_err())
+                && self.is_older(name, FileType::Symlink, Duration::ZERO)
+            {
+                self.remove(name);
             }
         }
     }
+
+    /// Whether there is such an entry that hasn't changed for `age`.
+    fn is_older(&self, name: &str, kind: FileType, age: Duration) -> bool {
+        let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return false;
+        };
+        let is_old = || {
+            changed(&stat).is_some_and(|changed| changed.elapsed().is_ok_and(|since| since >= age))
+        };
+        FileType::from_raw_mode(stat.st_mode) == kind && (age.is_zero() || is_old())
+    }
+}
+
+fn changed(stat: &Stat) -> Option<SystemTime> {
+    let seconds = u64::try_from(stat.st_mtime).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 /// bg-run's own folder; it may be reached by a link, which the user chose.

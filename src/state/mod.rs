@@ -35,7 +35,7 @@ pub enum Kind {
     Rules,
     /// The outputs that were opened, a folder per session.
     Opened,
-    /// What is noted of a task: [`notes`].
+    /// What is noted of a task ([`notes`]), and links to outputs that are called by what runs.
     Tasks,
     /// How long commands took.
     History,
@@ -73,9 +73,20 @@ impl Kind {
             // After minutes no sibling of a call is still to come; the clearing runs once a day.
             Self::Calls => Some(Duration::from_mins(10)),
             Self::Opened => Some(DAY * 7),
-            Self::Rules | Self::Tasks => Some(DAY * 30),
-            Self::History | Self::Registrations => None,
+            Self::Rules => Some(DAY * 30),
+            // The notes as long as the user likes: [`notes::clear_daily`].
+            Self::Tasks | Self::History | Self::Registrations => None,
         }
+    }
+
+    /// The file that a link of this name belongs to.
+    fn owner_of_link(self, name: &str) -> Option<String> {
+        if self != Self::Tasks {
+            return None;
+        }
+        let stem = name.strip_suffix(OUTPUT)?;
+        let id = stem.rsplit_once(BEFORE_ID).map_or(stem, |(_, id)| id);
+        is_id(id).then(|| format!("{id}.json"))
     }
 
     /// Whether a file of this name is one of ours.
@@ -90,6 +101,12 @@ impl Kind {
         }
     }
 }
+
+/// What a link to a task's output ends with, as the client's own file does.
+pub const OUTPUT: &str = ".output";
+
+/// What stands between a task's name and its id in the name of a link.
+pub const BEFORE_ID: &str = " · ";
 
 /// Whether `text`, which comes from outside, can be part of a path: 1 to 128 of `A-Z a-z 0-9 _ -`.
 pub fn is_id(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What is noted of a task, in the state folder: its output file says nothing of its command.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -118,7 +119,6 @@ impl Note {
         ensure!(is_id(&self.id), "{:?} is not a task id", self.id);
         let write = || {
             let folder = Folder::make(Kind::Tasks)?;
-            folder.clear_daily();
             let text = serde_json::to_vec(self)?;
             folder.replace(&file_of(&self.id), &[&text])
         };
@@ -147,9 +147,25 @@ impl Note {
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         match one_line(description, SHOWN) {
-            name if name.is_empty() => one_line(&self.command, SHOWN),
+            name if name.is_empty() => one_line(without_edits(&self.command), SHOWN),
             name => name,
         }
+    }
+}
+
+/// The edits that stand around every command say nothing of this one.
+fn without_edits(command: &str) -> &str {
+    let command = command.trim();
+    let command = command
+        .strip_prefix("PYTHONUNBUFFERED=1 ")
+        .unwrap_or(command);
+    command.strip_suffix(" 2>&1").unwrap_or(command)
+}
+
+/// Forgets, at most once a day, notes that haven't changed for so long, and the links that belong to them.
+pub fn clear_daily(kept: Duration) {
+    if let Ok(folder) = Folder::open(Kind::Tasks) {
+        folder.clear_daily_after(kept);
     }
 }
 

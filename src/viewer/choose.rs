@@ -1,7 +1,7 @@
 //! Which editor, and by which ways.
 
 use super::{Editor, Way, command, socket};
-use crate::config::{Config, Open};
+use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
 /// How files are shown here.
@@ -11,6 +11,8 @@ pub struct Viewer {
     pub name: String,
     /// In the order in which they are tried.
     pub(super) ways: Vec<Way>,
+    /// Its tabs are called by what runs.
+    pub(super) names_tabs: bool,
 }
 
 /// Why nothing shows files here.
@@ -62,9 +64,12 @@ impl Viewer {
         }
         let pane = config.pane.then_some(Way::Pane);
         if let Some(choice) = &config.editor {
-            let (name, command) = command::configured(choice)?;
-            let ways = [Way::Command(command)].into_iter().chain(pane).collect();
-            return Ok(Self { name, ways });
+            let (name, command, is_code) = command::configured(choice)?;
+            return Ok(Self {
+                name,
+                ways: [Way::Command(command)].into_iter().chain(pane).collect(),
+                names_tabs: is_code && config.tab_names == TabNames::Name,
+            });
         }
         let editor = Editor::here();
         let command = editor
@@ -89,11 +94,16 @@ impl Viewer {
                 Some(Editor { name, program, .. }) => NoViewer::NoCommand { name, program },
             });
         }
+        let is_code = editor.as_ref().is_none_or(|editor| editor.has_windows);
         let name = match (editor, ways.as_slice()) {
             (None, [Way::Pane]) => "a pane".to_owned(),
             (None, _) => "VS Code".to_owned(),
             (Some(editor), _) => editor.name,
         };
-        Ok(Self { name, ways })
+        Ok(Self {
+            name,
+            ways,
+            names_tabs: is_code && config.tab_names == TabNames::Name,
+        })
     }
 }

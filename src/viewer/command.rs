@@ -22,13 +22,14 @@ const NOT_IN_A_WINDOW: &str = "Command is only available in";
 /// So much of what it prints is looked at.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// The editor that `config.toml` names: its name, and its command line.
-pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>), NoViewer> {
+/// The editor that `config.toml` names: its name, its command line, and whether it is VS Code or a fork of it.
+pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>, bool), NoViewer> {
     match choice {
         EditorChoice::Command(command) => {
             let program = command.first().map(Path::new).and_then(Path::file_name);
             let name = program.unwrap_or_default().to_string_lossy().into_owned();
-            Ok((name, command.clone()))
+            let is_code = Editor::named(&name).is_some_and(|editor| editor.has_windows);
+            Ok((name, command.clone(), is_code))
         }
         EditorChoice::Name(name) => {
             let editor = Editor::named(name).ok_or_else(|| NoViewer::Unknown {
@@ -39,7 +40,7 @@ pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>),
             let program = program.map(|program| program.to_string_lossy().into_owned());
             let program = program.unwrap_or_else(|| editor.program.clone());
             let words = editor.line_of(program);
-            Ok((editor.name, words))
+            Ok((editor.name, words, editor.has_windows))
         }
     }
 }
@@ -68,7 +69,7 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
         .with_context(|| format!("{} is not UTF-8", file.display()))?;
     let words: Vec<String> = words
         .iter()
-        .map(|word| word.replace("{file}", file).replace("{line}", LAST_LINE))
+        .map(|word| word.replace("{line}", LAST_LINE).replace("{file}", file))
         .collect();
     let Some((program, arguments)) = words.split_first() else {
         bail!("the editor's command is empty; set `editor` in config.toml");

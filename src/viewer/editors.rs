@@ -153,8 +153,8 @@ impl Editor {
         if terminal.is_jet_brains {
             return Some(jet_brains_around(terminal.bundle.as_deref()));
         }
-        let askpass = environment::vscode_askpass();
-        let folders = askpass.as_deref().map(own_folders).unwrap_or_default();
+        let file = environment::vscode_file();
+        let folders = file.as_deref().map(own_folders).unwrap_or_default();
         let bundle = terminal.bundle.unwrap_or_default().to_ascii_lowercase();
         let version = terminal.version.unwrap_or_default();
         let has = |mark: &str| {
@@ -171,8 +171,8 @@ impl Editor {
         if !terminal.is_vscode {
             return None;
         }
-        match askpass {
-            Some(askpass) => Some(unknown_fork(&askpass)),
+        match file {
+            Some(file) => Some(unknown_fork(&file)),
             None => Self::named("code"),
         }
     }
@@ -181,8 +181,8 @@ impl Editor {
     pub fn command(&self) -> Option<PathBuf> {
         let on_path = || programs::find(&self.program);
         let beside = || {
-            let askpass = environment::vscode_askpass()?;
-            let app = app_folder(&askpass)?;
+            let file = environment::vscode_file()?;
+            let app = app_folder(&file)?;
             COMMAND_FOLDERS
                 .iter()
                 .map(|folder| app.join(folder).join(&self.program))
@@ -228,11 +228,11 @@ fn jet_brains_around(bundle: Option<&str>) -> Editor {
 
 /// A fork of VS Code that isn't in the table: only its own command will do. Its product file names that; else it is the
 /// one that lies beside its files.
-fn unknown_fork(askpass: &Path) -> Editor {
-    let app = app_folder(askpass);
+fn unknown_fork(file: &Path) -> Editor {
+    let app = app_folder(file);
     let product = app.and_then(|app| programs::product_of(&app.join("product.json")));
     let (name, program) = product.unwrap_or_else(|| {
-        let name = fork_name(askpass);
+        let name = fork_name(file);
         let program = app.and_then(program_beside);
         let program = program.unwrap_or_else(|| name.to_ascii_lowercase());
         (name, program)
@@ -258,20 +258,22 @@ fn program_beside(app: &Path) -> Option<String> {
 }
 
 /// The name of the folder that the editor is installed in.
-fn fork_name(askpass: &Path) -> String {
+fn fork_name(file: &Path) -> String {
     const INSIDE: &[&str] = &["app", "contents", "lib", "resources", "vscode"];
-    let names = app_folder(askpass).into_iter().flat_map(Path::ancestors);
+    let names = app_folder(file).into_iter().flat_map(Path::ancestors);
     let mut names = names.filter_map(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()));
     let name = names.find(|name| !INSIDE.contains(&name.to_ascii_lowercase().as_str()));
     let name = name.unwrap_or_else(|| "a fork of VS Code".to_owned());
     name.strip_suffix(".app").unwrap_or(&name).to_owned()
 }
 
-/// The folder that holds the editor's `extensions`.
-fn app_folder(askpass: &Path) -> Option<&Path> {
-    let mut folders = askpass.ancestors();
-    let extensions = folders.find(|dir| dir.file_name().is_some_and(|name| name == "extensions"));
-    extensions?.parent()
+/// The folder that holds the editor's `extensions` and `out`.
+fn app_folder(file: &Path) -> Option<&Path> {
+    let is_inner = |name: &std::ffi::OsStr| name == "extensions" || name == "out";
+    let mut folders = file.ancestors();
+    folders
+        .find(|dir| dir.file_name().is_some_and(is_inner))?
+        .parent()
 }
 
 /// The names of the folders above the editor's file, in small letters, without those of the user's home: somebody may be

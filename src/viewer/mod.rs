@@ -4,6 +4,7 @@ mod choose;
 mod command;
 mod detached;
 mod editors;
+mod links;
 mod nudge;
 mod pane;
 mod socket;
@@ -68,18 +69,20 @@ impl Viewer {
     /// When the file isn't there or too large, or every way fails; with the reason of each.
     pub fn show(&self, file: &Path, project: &Path) -> Result<String> {
         let size = wait_for(file)?.metadata()?.len();
-        let file = resolved(file)?;
+        let real = resolved(file)?;
+        let link = self.names_tabs.then(|| links::to(file, &real)).flatten();
+        let tab = link.as_deref().unwrap_or(&real);
         let mut reasons = Vec::new();
         for way in &self.ways {
             let shown = match way {
                 Way::Window => check_size(size, REMOTE_LIMIT)
                     .and_then(|()| socket::window_for(project))
-                    .and_then(|live| socket::open(&live, &file))
+                    .and_then(|live| socket::open(&live, tab))
                     .map(|()| self.name.clone()),
                 Way::Command(words) => check_size(size, self.command_limit())
-                    .and_then(|()| command::run(words, &file))
+                    .and_then(|()| command::run(words, tab))
                     .map(|()| self.name.clone()),
-                Way::Pane => pane::open(&file).map(|terminal| format!("a pane of {terminal}")),
+                Way::Pane => pane::open(&real).map(|terminal| format!("a pane of {terminal}")),
             };
             match shown {
                 Ok(place) => return Ok(place),
@@ -122,7 +125,7 @@ impl Viewer {
     }
 }
 
-/// The folder resolved, because the editor takes another spelling for another file. A task's output is no link.
+/// Links resolved, because the editor takes another spelling for another file.
 fn resolved(file: &Path) -> Result<PathBuf> {
     fs::canonicalize(file).with_context(|| format!("{} can't be resolved", file.display()))
 }

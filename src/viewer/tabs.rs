@@ -1,10 +1,15 @@
-//! Which files are open for a session: none twice, and only so many. The hook claims a tab, so that the next call knows;
+//! Which files are open for a session: none twice, and only so many whose tasks run. The hook claims a tab, so that the next call knows;
 //! the opener gives it back where nothing opened.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 
+use crate::claude::holders;
+use crate::claude::task::{self, Footer};
 use crate::config::{Config, Open};
+use crate::state::notes::Note;
 use crate::state::{Folder, Kind, is_id, name_of};
 
 /// Whether a file may be opened now.
@@ -24,19 +29,51 @@ fn folder_of(session: &str) -> Option<Folder> {
     all.make_inner(session).ok()
 }
 
+/// So many files of a session are looked at.
+const MAX_CLAIMS: usize = 1000;
+
 fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
-    let names = folder.names(config.max_tabs.saturating_add(1));
     if folder.file(&name_of(file)).is_ok() {
         return Claim::OpenAlready;
     }
+    let names = folder.names(MAX_CLAIMS);
     if config.open == Open::First && !names.is_empty() {
         return Claim::Refused("only the first output of a session is".to_owned());
     }
-    if names.len() >= config.max_tabs {
-        let open = config.max_tabs;
-        return Claim::Refused(format!("{open} outputs of this session are open"));
+    let most = config.max_tabs;
+    // Asking who writes looks at all processes.
+    if names.len() >= most && (most == 0 || running(folder, &names) >= most) {
+        return Claim::Refused(match most {
+            0 => "`max-tabs` is 0".to_owned(),
+            1 => "another task runs in a tab, and `max-tabs` is 1".to_owned(),
+            most => format!("{most} tasks run in tabs already, and `max-tabs` is {most}"),
+        });
     }
     Claim::Granted
+}
+
+/// How many of the files that were opened belong to a task that runs, as far as can be told.
+fn running(folder: &Folder, names: &[String]) -> usize {
+    let files = names.iter().filter_map(|name| folder.read(name).ok());
+    let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));
+    let files: Vec<PathBuf> = files.filter(|file| !has_ended(file)).collect();
+    match holders::written_among(&files) {
+        Some(written) => written.len(),
+        None => files.len(),
+    }
+}
+
+/// By the note of the task, else by the last line of its output, else because the file is gone.
+fn has_ended(file: &Path) -> bool {
+    if !task::is_output(file) {
+        return !file.exists();
+    }
+    let id = file.file_stem().and_then(|stem| stem.to_str());
+    let note = id.and_then(Note::of);
+    note.is_some_and(|note| note.ended.is_some() && note.output.as_deref() == Some(file))
+        || task::open(file)
+            .and_then(|file| Footer::of_file(&file))
+            .map_or(true, |footer| footer.is_some())
 }
 
 /// Claims a tab for `file` in the session with this id, which comes from outside, and notes it.

@@ -13,6 +13,8 @@ const children = [];
 
 before(async () => {
   server = await Server.start();
+  const ran = spawnSync(BG_RUN, ['install', `--editor-settings=${join(server.dirs.data, 'User/settings.json')}`], { env: server.env });
+  assert.equal(ran.status, 0, ran.stderr.toString());
   own = await server.window(server.dirs.project);
   other = await server.window(server.dirs.other);
 }, { timeout: 180_000 });
@@ -24,18 +26,19 @@ after(async () => {
 /** What Claude Code does with a Bash call, from a terminal with these variables. */
 class Call {
   constructor(command, variables, cwd = server.dirs.project) {
-    this.env = { ...server.env, BG_RUN_STATE_DIR: server.dirs.state, CLAUDE_CODE_TMPDIR: server.dirs.tmp, CLAUDE_CODE_ENTRYPOINT: 'cli', ...variables };
+    this.env = { ...server.env, CLAUDE_CODE_TMPDIR: server.dirs.tmp, CLAUDE_CODE_ENTRYPOINT: 'cli', ...variables };
     this.cwd = cwd;
     this.id = `b${process.pid}n${++count}`;
     // Only so many outputs of a session are opened.
     this.session = `s${count}`;
-    const input = this.hook('PreToolUse', { command }).hookSpecificOutput.updatedInput;
+    const input = this.hook('PreToolUse', { command, description: 'Repeat what it gets' }).hookSpecificOutput.updatedInput;
     assert.equal(input.run_in_background, true);
     this.input = input;
     const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/${this.session}/tasks`);
     mkdirSync(tasks, { recursive: true });
-    this.name = `${this.id}.output`;
-    this.output = join(tasks, this.name);
+    // The tab's name, and where the file is.
+    this.name = `Repeat what it gets · ${this.id}.output`;
+    this.output = join(tasks, `${this.id}.output`);
   }
 
   hook(event, tool_input, more = {}) {
@@ -158,4 +161,35 @@ test('a task that is opened again makes no second tab, and no window', { timeout
   await call.end();
   assert.equal((await named(own, call.name)).length, 1);
   assert.deepEqual(server.browser.contexts().map((context) => context.pages().length), [1, 1]);
+});
+
+test('a session of an extension opens here too, without a terminal', { timeout: 60_000 }, async () => {
+  const file = join(server.dirs.tmp, 'host-project.json');
+  const host = await until('the extension host runs', () => existsSync(file) && JSON.parse(readFileSync(file, 'utf8')));
+  assert.equal(host.TERM_PROGRAM, undefined);
+  const call = new Call(ECHO, { ...host, CLAUDE_CODE_ENTRYPOINT: 'claude-vscode' });
+  call.launch();
+  await own.tab(call.name);
+  call.print('from the extension');
+  await own.shows('from the extension');
+  await call.end();
+  assert.deepEqual(await named(other, call.name), []);
+});
+
+test('the settings make a tab read-only by either name', { timeout: 90_000 }, async () => {
+  const call = new Call(ECHO, fromTerminal(own));
+  call.launch();
+  await own.tab(call.name);
+  const key = `b${process.pid}byid`;
+  const id = join(call.output, `../${key}.output`);
+  writeFileSync(id, 'by its id\n');
+  for (const file of [call.output, id]) {
+    const opened = spawnSync(BG_RUN, ['open', file], { env: call.env, cwd: call.cwd });
+    assert.equal(opened.status, 0, opened.stderr.toString());
+    await until('it is in front', async () => (await own.tabs()).some((tab) => tab.active && tab.name === (file === id ? `${key}.output` : call.name)));
+    await until('it is read-only', () => own.page.evaluate(() => document.querySelector('.tabs-container .tab.active .monaco-icon-label').getAttribute('aria-label').includes('Read-only')));
+    await own.page.keyboard.type('oops');
+    assert.ok(!(await own.tabs()).some((tab) => tab.dirty));
+  }
+  await call.end();
 });

@@ -1,12 +1,13 @@
 // The extension in the real VS Code. Run by tests/editor.rs, which packs it.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BG_RUN, Server, pause, until } from './server.mjs';
 
 let server, window;
+const children = [];
 
 before(async () => {
   server = await Server.start();
@@ -17,10 +18,13 @@ before(async () => {
   await until('the extension speaks', async () => {
     const file = output('b0.output', '[exited with code 0]\n');
     await open(file);
-    return (await status()).includes('bg-run');
+    return (await status()).includes('b0: done');
   }, 60_000);
 }, { timeout: 180_000 });
-after(() => server?.stop());
+after(async () => {
+  for (const child of children) child.kill();
+  await server?.stop();
+});
 
 function output(name, text) {
   const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/5e55/tasks`);
@@ -30,13 +34,36 @@ function output(name, text) {
   return file;
 }
 
-const environment = () => ({ ...server.env, BG_RUN_STATE_DIR: server.dirs.state, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' });
+const environment = () => ({ ...server.env, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' });
 
-async function open(file) {
+async function open(file, name = file.split('/').at(-1)) {
   const ran = spawnSync(BG_RUN, ['open', file], { env: environment(), cwd: server.dirs.project });
   assert.equal(ran.status, 0, ran.stderr.toString());
-  await window.tab(file.split('/').at(-1));
+  await window.tab(name);
 }
+
+/** The note of a task of the project, as bg-run writes it. */
+function note(id, more) {
+  const folder = join(server.dirs.state, 'tasks');
+  mkdirSync(folder, { recursive: true });
+  const output = join(server.dirs.tmp, `claude-${process.getuid()}/-p/5e55/tasks/${id}.output`);
+  const text = { id, command: 'PYTHONUNBUFFERED=1 pytest -x 2>&1', project: server.dirs.project, started: new Date(Date.now() - 180_000), output, ended: null, ...more };
+  const file = join(folder, `${id}.json`);
+  writeFileSync(`${file}.1`, JSON.stringify(text));
+  renameSync(`${file}.1`, file);
+}
+
+/** Somebody who writes to a file until he is ended, as a task does. */
+function writer(file) {
+  const fd = openSync(file, 'a');
+  const child = spawn('sleep', ['600'], { stdio: ['ignore', fd, fd] });
+  closeSync(fd);
+  children.push(child);
+  return child;
+}
+
+/** The tree's rows, read aloud. */
+const tree = () => window.page.evaluate(() => [...document.querySelectorAll('.pane-body .monaco-list-row')].map((row) => row.getAttribute('aria-label')));
 
 const lines = (from, to) => Array.from({ length: to - from }, (_, at) => `line ${from + at}\n`).join('');
 const status = () => window.page.evaluate(() => document.querySelector('.statusbar-item[id$="bg-run"], .statusbar-item[aria-label*="bg-run"]')?.innerText.trim() ?? '');
@@ -70,13 +97,13 @@ test('the last line stays in view, until the user scrolls up', { timeout: 90_000
 test('keys do not change it, and the status bar tells how the task is', { timeout: 90_000 }, async () => {
   const file = output('b2.output', 'start\n');
   await open(file);
-  await until('it runs', async () => (await status()).includes('bg-run: running'));
+  await until('it runs', async () => (await status()).includes('b2: running'));
   await window.page.keyboard.type('oops');
   await pause(500);
   assert.ok(!(await window.tabs()).some((tab) => tab.dirty));
   await grow(file, ['more\n', 'and more\n'], 'and more');
   appendFileSync(file, '[exited with code 3]\n');
-  await until('it ended', async () => (await status()).includes('bg-run: exit 3'));
+  await until('it ended', async () => (await status()).includes('b2: exit 3'));
 });
 
 test('colours are shown, and their escape sequences are not', { timeout: 60_000 }, async () => {
@@ -87,5 +114,55 @@ test('colours are shown, and their escape sequences are not', { timeout: 60_000 
     Object.fromEntries([...document.querySelectorAll('.editor-group-container.active .view-line span span')].map((span) => [span.innerText.trim(), getComputedStyle(span).color])),
   );
   assert.notEqual(colours.FAILED, colours.tests, JSON.stringify(colours));
-  if (process.env.BG_RUN_SCREENS) await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'extension.png') });
+});
+
+test('a task is told by its name: on the tab, in the status bar, in the tree, and at the end', { timeout: 120_000 }, async () => {
+  const file = output('b4.output', 'collecting\n');
+  const child = writer(file);
+  note('b4', { description: 'Run e2e tests' });
+  note('b5', { description: 'Of another project', project: '/elsewhere' });
+  const name = 'Run e2e tests · b4.output';
+  await open(file, name);
+  await until('the status bar tells what runs', async () => (await status()).includes('Run e2e tests: running for 3 min'));
+  // Read-only, so its badge is VS Code's lock: in the colour of the state, as the title is.
+  const tab = () =>
+    window.page.evaluate((name) => {
+      const tab = [...document.querySelectorAll('.tabs-container .tab')].find((tab) => tab.getAttribute('data-resource-name') === name);
+      const label = tab.querySelector('.monaco-icon-label');
+      return { colour: getComputedStyle(label).color, badge: getComputedStyle(label, '::after').color, tip: label.getAttribute('aria-label') };
+    }, name);
+  const running = await until('the tab tells what runs', async () => {
+    const { tip, colour, badge } = await tab();
+    return /pytest -x\s+running for 3 min/.test(tip) && colour === badge && colour;
+  });
+  await window.page.click('.statusbar-item:has-text("Run e2e tests")');
+  await until('the tree lists it', async () => (await tree()).some((row) => /^Run e2e tests, running for 3 min/.test(row)));
+  assert.ok(!(await tree()).some((row) => row.includes('Of another project')));
+
+  // Another tab is in front when it ends.
+  await open(output('b6.output', 'x\n'));
+  await until('the status bar tells of it all the same', async () => (await status()).includes('b6: running'));
+  child.kill();
+  appendFileSync(file, 'FAILED test_login\n[exited with code 1]\n');
+  const { tip, colour } = await until('the tab tells', async () => {
+    const now = await tab();
+    return now.colour !== running && now;
+  });
+  assert.match(tip, /pytest -x\s+exit 1 after 3 min/, colour);
+  await until('the tree tells', async () => (await tree()).some((row) => /^Run e2e tests, exit 1 after 3 min/.test(row)));
+  const toast = await window.page.waitForSelector('.notification-toast:has-text("Run e2e tests")', { timeout: 15_000 });
+  assert.match(await toast.innerText(), /"Run e2e tests": exit 1 after 3 min/);
+  await (await toast.waitForSelector('text=Show')).click();
+  await until('it is in front', async () => (await window.tabs()).some((tab) => tab.active && tab.name === name));
+  await until('the status bar tells the end', async () => (await status()).includes('Run e2e tests: exit 1 after 3 min'));
+  assert.equal((await window.tabs()).filter((tab) => tab.name.includes('b4.output')).length, 1);
+});
+
+test('a task of an older client that nobody writes for any more is lost', { timeout: 60_000 }, async () => {
+  const file = output('b7.output', 'started\n');
+  const child = writer(file);
+  note('b7', { description: 'Old and silent' });
+  await until('it runs', async () => (await tree()).some((row) => row.startsWith('Old and silent, running')));
+  child.kill();
+  await until('it is lost', async () => (await tree()).some((row) => row.startsWith('Old and silent, lost')), 30_000);
 });

@@ -34,6 +34,19 @@ const SETTINGS = {
   'editor.minimap.enabled': false,
 };
 
+// An extension of the tests: it keeps the environment that processes of the extension host get, as Claude Code's own
+// extension starts them.
+const PROBE = {
+  'package.json': JSON.stringify({ name: 'probe', publisher: 'bg-run-tests', version: '1.0.0', engines: { vscode: '^1.90.0' }, main: './probe.js', activationEvents: ['onStartupFinished'] }),
+  'probe.js': `const fs = require('node:fs'), path = require('node:path'), vscode = require('vscode');
+exports.activate = () => {
+  const folder = path.basename(vscode.workspace.workspaceFolders[0].uri.fsPath);
+  const file = path.join(process.env.TMPDIR, 'host-' + folder + '.json');
+  fs.writeFileSync(file + '.part', JSON.stringify(process.env));
+  fs.renameSync(file + '.part', file);
+};`,
+};
+
 /** Polls `probe` until it gives something: what another program shows sends no event here. */
 export async function until(what, probe, ms = 15_000) {
   const end = Date.now() + ms;
@@ -62,15 +75,19 @@ const status = (url) =>
   });
 
 export class Server {
-  static async start() {
+  static async start(settings = {}) {
     // Socket paths have at most 107 bytes.
     const root = realpathSync(mkdtempSync('/tmp/bge-'));
     const dir = (name) => {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
       return join(root, name);
     };
-    const dirs = Object.fromEntries(['home', 'data', 'extensions', 'run', 'tmp', 'project', 'other', 'state'].map((name) => [name, dir(name)]));
-    writeFileSync(join(dir('data/User'), 'settings.json'), JSON.stringify(SETTINGS));
+    const dirs = Object.fromEntries(['home', 'data', 'extensions', 'run', 'tmp', 'project', 'other'].map((name) => [name, dir(name)]));
+    // Where it is by itself: the extension has no variable of the tests'.
+    dirs.state = dir('home/.local/state/bg-run');
+    writeFileSync(join(dir('data/User'), 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }));
+    const probe = dir('extensions/bg-run-tests.probe-1.0.0');
+    for (const [name, text] of Object.entries(PROBE)) writeFileSync(join(probe, name), text);
     const env = {
       HOME: dirs.home,
       PATH: `${join(CACHE, 'bin')}:/usr/local/bin:/usr/bin:/bin`,

@@ -1,0 +1,68 @@
+//! How a task's output ends.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+/// The line by which the client ends a task's output (measured, 2.1.260 to 2.1.331).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footer {
+    /// `[exited with code N]`
+    Exited(i32),
+    /// `[killed]`
+    Killed,
+    /// `[process exited while detached; exit code unknown]`
+    Unknown,
+}
+
+/// A footer is shorter than this, in bytes.
+pub const FOOTER_WITHIN: usize = 200;
+
+impl Footer {
+    /// The footer at the end of `text`.
+    pub fn of(text: &str) -> Option<Self> {
+        let line = text.trim_end_matches('\n').rsplit('\n').next()?;
+        if line.ends_with("[killed]") {
+            return Some(Self::Killed);
+        }
+        if line.ends_with("[process exited while detached; exit code unknown]") {
+            return Some(Self::Unknown);
+        }
+        let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
+        code.parse().ok().map(Self::Exited)
+    }
+
+    /// The footer of an output; only the end of the file is read.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read.
+    pub fn of_file(mut file: &File) -> io::Result<Option<Self>> {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
+        let mut end = Vec::new();
+        file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
+        Ok(Self::of(&String::from_utf8_lossy(&end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_tells_the_end() {
+        for (text, footer) in [
+            ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
+            (
+                "no newline[exited with code 130]",
+                Some(Footer::Exited(130)),
+            ),
+            ("[killed]\n", Some(Footer::Killed)),
+            ("[exited with code 0]\nmore\n", None),
+            ("[exited with code x]", None),
+            ("", None),
+        ] {
+            assert_eq!(Footer::of(text), footer, "{text}");
+        }
+    }
+}

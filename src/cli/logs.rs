@@ -1,0 +1,86 @@
+//! `bg-run logs`: what a task has written by now.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use super::known;
+use crate::folders;
+
+/// So much is read at once, in bytes.
+const PART: u64 = 64 * 1024;
+
+/// Prints the output of `target`, or its last `number` lines.
+pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
+    let path = known::file(target)?;
+    let cannot = || format!("{} can't be read", path.display());
+    let (mut file, metadata) = folders::open_regular(&path).with_context(cannot)?;
+    if let Some(number) = number {
+        let start = start_of_last(&file, metadata.len(), number).with_context(cannot)?;
+        file.seek(SeekFrom::Start(start)).with_context(cannot)?;
+    }
+    let mut output = io::stdout().lock();
+    let mut reader = BufReader::new(file.take(metadata.len()));
+    loop {
+        let part = reader.fill_buf().with_context(cannot)?;
+        let length = part.len();
+        if length == 0 {
+            break;
+        }
+        output.write_all(part)?;
+        reader.consume(length);
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the last `number` lines begin. Read from the end, because an output can be large.
+fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64> {
+    // The end of the last line begins none.
+    let (mut at, mut left) = (length.saturating_sub(1), number);
+    if number == 0 {
+        return Ok(length);
+    }
+    while at > 0 {
+        let from = at.saturating_sub(PART);
+        file.seek(SeekFrom::Start(from))?;
+        let mut part = Vec::new();
+        file.take(at - from).read_to_end(&mut part)?;
+        let mut rest = part.as_slice();
+        while let Some(end) = rest.iter().rposition(|&byte| byte == b'\n') {
+            left -= 1;
+            if left == 0 {
+                return Ok(from + end as u64 + 1);
+            }
+            rest = rest.get(..end).unwrap_or_default();
+        }
+        at = from;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_begin_after_the_end_of_the_one_before() {
+        let mut file = tempfile::tempfile().unwrap();
+        let long = "x".repeat(usize::try_from(PART).unwrap() * 2);
+        let text = format!("a\n{long}\n\nb\n");
+        file.write_all(text.as_bytes()).unwrap();
+        let length = text.len() as u64;
+        let rest = |number| {
+            let start = start_of_last(&file, length, number).unwrap();
+            text.get(usize::try_from(start).unwrap()..).unwrap()
+        };
+        assert_eq!(rest(0), "");
+        assert_eq!(rest(1), "b\n");
+        assert_eq!(rest(2), "\nb\n");
+        assert_eq!(rest(3), format!("{long}\n\nb\n"));
+        assert_eq!(rest(4), text);
+        assert_eq!(rest(99), text);
+    }
+}

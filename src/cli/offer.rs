@@ -1,0 +1,33 @@
+//! The tasks that a shell offers where one is to be named.
+
+use clap_complete::engine::CompletionCandidate;
+
+use super::known::{self, Task};
+use super::say::{self, State};
+
+/// This project's tasks, else all.
+pub(super) fn tasks() -> Vec<CompletionCandidate> {
+    candidates(|_| true)
+}
+
+/// The same, those that run.
+pub(super) fn running() -> Vec<CompletionCandidate> {
+    candidates(|task| task.state == State::Running)
+}
+
+fn candidates(is_wanted: impl Fn(&Task) -> bool) -> Vec<CompletionCandidate> {
+    let project = known::project();
+    let tasks: Vec<Task> = known::all().into_iter().filter(is_wanted).collect();
+    let any_here = tasks.iter().any(|task| task.is_of(&project));
+    tasks
+        .iter()
+        .filter(|task| !any_here || task.is_of(&project))
+        .enumerate()
+        .map(|(at, task)| {
+            let name = task.name().unwrap_or_default();
+            let help = format!("{name} ({})", say::state(task.state));
+            let candidate = CompletionCandidate::new(&task.id).help(Some(help.into()));
+            candidate.display_order(Some(at))
+        })
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! How a task is, in words and colours.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+/// How a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A process writes to its output, or nobody can tell.
+    Running,
+    /// It ended by itself, with this exit status where that is known.
+    Exited(Option<i32>),
+    /// It was ended.
+    Killed,
+    /// No line tells its end, and no process writes any more: its session is gone.
+    Lost,
+}
+
+/// A state in a word or two.
+pub(super) fn state(state: State) -> String {
+    match state {
+        State::Running => "running".to_owned(),
+        State::Exited(Some(0)) => "done".to_owned(),
+        State::Exited(Some(code)) => format!("exit {code}"),
+        State::Exited(None) => "ended".to_owned(),
+        State::Killed => "killed".to_owned(),
+        State::Lost => "lost".to_owned(),
+    }
+}
+
+/// The colour that a state is shown in.
+pub(super) fn style(state: State) -> Style {
+    let colour = match state {
+        State::Running => AnsiColor::Cyan,
+        State::Exited(Some(0)) => AnsiColor::Green,
+        State::Exited(Some(_)) => AnsiColor::Red,
+        State::Killed => AnsiColor::Yellow,
+        State::Exited(None) | State::Lost => return Style::new().dimmed(),
+    };
+    colour.on_default()
+}
+
+/// A span of time: `12 s`, `3 min`, `5 h`, `2 d`.
+pub(super) fn span(span: Duration) -> String {
+    match span.as_secs() {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7200 => format!("{} min", s / 60),
+        s @ ..172_800 => format!("{} h", s / 3600),
+        s => format!("{} d", s / 86_400),
+    }
+}

@@ -1,0 +1,106 @@
+//! Links to tasks' outputs that are called by what runs: VS Code calls a tab by the file that it opened, and a link
+//! refreshes as the file itself does (measured, VS Code 1.139).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::claude::task;
+use crate::state::notes::Note;
+use crate::state::{self, BEFORE_ID, Folder, Kind, OUTPUT, log};
+use crate::text::one_line;
+
+/// A tab shows no more, in characters.
+const MAX_NAME: usize = 60;
+
+/// The link to the output at `file`, which lies at `real`; `None` where it isn't an output, or nothing is known of it.
+pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
+    let id = file.file_stem()?.to_str()?;
+    let note = Note::of(id).filter(|_| task::is_output(file))?;
+    // Another session's task can have the same id.
+    if note.output.as_deref().is_some_and(|output| output != file) {
+        return None;
+    }
+    let made = make(&name_of(&note), real);
+    made.inspect_err(|error| log::line(&format!("open: no link to {}: {error:#}", file.display())))
+        .ok()
+}
+
+fn make(name: &str, real: &Path) -> Result<PathBuf> {
+    let state = state::dir().context("there is no home folder")?;
+    let folder = state.canonicalize()?.join(Kind::Tasks.name());
+    Folder::open(Kind::Tasks)?.link(name, real)?;
+    Ok(folder.join(name))
+}
+
+/// `pytest -x tests · b44x.output`: one part of a path, without what a command line or an editor would read as more.
+fn name_of(note: &Note) -> String {
+    let room = MAX_NAME.saturating_sub(BEFORE_ID.chars().count() + note.id.len() + OUTPUT.len());
+    let name: String = note.name().chars().map(harmless).collect();
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let name = words.join(" ");
+    let name = name.trim_start_matches(['.', '-']).trim();
+    let name = one_line(name, room);
+    if name.is_empty() || name == "…" {
+        return format!("{}{OUTPUT}", note.id);
+    }
+    format!("{name}{BEFORE_ID}{}{OUTPUT}", note.id)
+}
+
+/// A slash ends a folder's name, a colon stands before the line, braces are a pattern's; those that stand in their place
+/// look like them.
+fn harmless(c: char) -> char {
+    match c {
+        '/' => '∕',
+        ':' => '∶',
+        '\\' | '{' | '}' | '*' | '?' | '"' | '<' | '>' | '|' => ' ',
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_is_called_by_what_runs() {
+        for (description, command, name) in [
+            (
+                "Run e2e tests",
+                "make e2e",
+                "Run e2e tests · b44x2k9f1.output",
+            ),
+            (
+                "",
+                "PYTHONUNBUFFERED=1 pytest -x tests/a.py::b 2>&1",
+                "pytest -x tests∕a.py∶∶b · b44x2k9f1.output",
+            ),
+            (
+                "",
+                "../../x | tee {file}:{line}\n\u{1b}[0m",
+                "∕..∕x tee file ∶ line [0m · b44x2k9f1.output",
+            ),
+            ("..", "", "b44x2k9f1.output"),
+        ] {
+            let note = Note {
+                id: "b44x2k9f1".to_owned(),
+                description: Some(description.to_owned()),
+                command: command.to_owned(),
+                ..Note::default()
+            };
+            assert_eq!(name_of(&note), name);
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_clipped_before_the_id() {
+        let note = Note {
+            id: "b44x2k9f1".to_owned(),
+            command: "é".repeat(100),
+            ..Note::default()
+        };
+        let name = name_of(&note);
+        assert_eq!(name.chars().count(), MAX_NAME, "{name}");
+        assert!(name.ends_with("é… · b44x2k9f1.output"), "{name}");
+    }
+}
