@@ -8,10 +8,12 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::claude::skip;
+use serde_json::json;
+use support::claude::{Client, KEY, NEWEST, skip};
+use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::BG_RUN;
 
-fn play(file: &str) {
+fn play(file: &str, variables: &[(&str, String)]) {
     let Some(editor) = support::claude::cache().map(|cache| cache.join("editor")) else {
         return skip("there is no home folder");
     };
@@ -32,6 +34,7 @@ fn play(file: &str) {
     assert!(output.status.success(), "{output:?}");
     let mut node = Command::new(programs.join("node"));
     node.env("BG_RUN_EXTENSION", packed.path());
+    node.envs(variables.iter().map(|(name, value)| (name, value)));
     node.args(["--test", "--test-reporter=spec", "--test-force-exit"])
         .arg(tests.join(file));
     node.env("BG_RUN_EDITOR", &editor)
@@ -48,10 +51,34 @@ fn play(file: &str) {
 
 #[test]
 fn the_whole_way_with_the_real_editor() {
-    play("editor.test.mjs");
+    play("editor.test.mjs", &[]);
 }
 
 #[test]
 fn the_extension_in_the_real_editor() {
-    play("extension.test.mjs");
+    play("extension.test.mjs", &[]);
+}
+
+#[test]
+fn the_real_client_in_the_editors_own_terminal() {
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let api = MessagesApi::start(vec![
+        Turn::Bash(
+            json!({"command": "python3 train.py --epochs 20", "description": "Train the model"}),
+        ),
+        Turn::Say(
+            "Training runs in the background; I go on with the evaluation script.".to_owned(),
+        ),
+    ]);
+    play(
+        "session.test.mjs",
+        &[
+            ("BG_RUN_CLAUDE", client.words().join(" ")),
+            ("BG_RUN_API", api.url()),
+            ("BG_RUN_API_KEY", KEY.to_owned()),
+        ],
+    );
+    assert!(!api.requests().is_empty());
 }

@@ -84,7 +84,6 @@ test('a call from the terminal of a window shows there at once, and grows', { ti
     call.print(line);
     await own.shows(line);
   }
-  if (process.env.BG_RUN_SCREENS) await own.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode.png') });
   await call.end();
   await own.shows('[exited with code 0]');
   assert.equal((await named(own, call.name)).length, 1);

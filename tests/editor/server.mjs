@@ -122,9 +122,9 @@ export class Server {
   }
 
   /** A window on a folder, in a browser profile of its own: a page behind another is slowed down. */
-  async window(folder) {
+  async window(folder, viewport = { width: 1280, height: 720 }) {
     const before = new Set(this.sockets());
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 720 } });
+    const context = await this.browser.newContext({ viewport });
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}`, { waitUntil: 'domcontentloaded' });
     await page.waitForSelector('.monaco-workbench .part.editor', { timeout: 60_000 });

@@ -14,7 +14,8 @@ use super::sandbox::Sandbox;
 pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.331"];
 pub const NEWEST: &str = "2.1.331";
 
-const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
+/// For the loopback server, which looks at none.
+pub const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
 
 pub struct Client {
     words: Vec<String>,
@@ -60,6 +61,11 @@ impl Client {
             return None;
         };
         Some(Self { words })
+    }
+
+    /// The words that start it.
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// Whether it writes its title over its arguments, so that no hook can read them: those run by Node do.

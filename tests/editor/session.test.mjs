@@ -1,0 +1,100 @@
+// The real Claude Code in the terminal of the real VS Code: it is asked for something long, and its output opens beside it.
+// Run by tests/editor.rs, which plays the model.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { BG_RUN, Server, pause, until } from './server.mjs';
+
+const KEY = process.env.BG_RUN_API_KEY;
+const LOOK = {
+  'workbench.colorTheme': 'Default Dark Modern',
+  'workbench.panel.defaultLocation': 'right',
+  'workbench.activityBar.location': 'hidden',
+  'terminal.integrated.fontSize': 13,
+  'editor.fontSize': 13,
+  // As text in the page.
+  'terminal.integrated.gpuAcceleration': 'off',
+  'editor.scrollBeyondLastLine': false,
+  'terminal.integrated.enablePersistentSessions': false,
+  'terminal.integrated.shellIntegration.enabled': false,
+};
+// As a training run looks: with colours, and a result at the end of each epoch.
+const TRAIN = `import time
+print("\\033[1mTraining on 60000 samples\\033[0m")
+for epoch in range(1, 21):
+    loss, accuracy = 2.3 / (epoch + 1), 1 - 0.5 / (epoch + 1)
+    print(f"epoch {epoch:2}/20  \\033[33mloss {loss:.3f}\\033[0m  \\033[32maccuracy {accuracy:.3f}\\033[0m")
+    if epoch == 7: print("\\033[31mWARNING\\033[0m learning rate lowered to 0.0005")
+    time.sleep(0.2)
+time.sleep(40)
+`;
+
+let server, window;
+
+before(async () => {
+  server = await Server.start(LOOK);
+  const { home, project } = server.dirs;
+  writeFileSync(join(project, 'train.py'), TRAIN);
+  writeFileSync(join(project, 'evaluate.py'), '');
+  // The client, with its first questions answered.
+  const variables = `ANTHROPIC_BASE_URL=${process.env.BG_RUN_API} ANTHROPIC_API_KEY=${KEY} CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 DISABLE_AUTOUPDATER=1`;
+  mkdirSync(join(server.root, 'bin'));
+  writeFileSync(join(server.root, 'bin/claude'), `#!/bin/sh\n${variables} exec ${process.env.BG_RUN_CLAUDE} --permission-mode default "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(home, '.bashrc'), `PS1='$ '\nPATH=${join(server.root, 'bin')}:$PATH\n`);
+  mkdirSync(join(home, '.claude'));
+  writeFileSync(join(home, '.claude/settings.json'), JSON.stringify({ permissions: { allow: ['Bash(python3:*)'] } }));
+  const projects = { [project]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } };
+  writeFileSync(join(home, '.claude.json'), JSON.stringify({ hasCompletedOnboarding: true, theme: 'dark', projects, customApiKeyResponses: { approved: [KEY.slice(-20)], rejected: [] } }));
+  const ran = spawnSync(BG_RUN, ['install'], { env: server.env, cwd: project });
+  assert.equal(ran.status, 0, ran.stderr.toString());
+  window = await server.window(project, { width: 1440, height: 810 });
+  const packed = spawnSync(BG_RUN, ['install', `--editor-extension=${process.env.BG_RUN_EXTENSION}`], { env: { ...server.env, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' } });
+  assert.equal(packed.status, 0, packed.stderr.toString());
+}, { timeout: 180_000 });
+after(async () => {
+  // As it stood at the end, a failure's too.
+  if (process.env.BG_RUN_SCREENS) await window?.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'session.png') });
+  await server?.stop();
+});
+
+/** What the terminal shows; a line that is too long for it is broken anywhere. */
+const terminal = () => window.page.evaluate(() => [...document.querySelectorAll('.xterm-rows > div')].map((row) => row.textContent.replaceAll('\u00a0', ' ').trim()).join(''));
+const says = (text) => until(`the terminal says ${text}`, async () => (await terminal()).replaceAll(' ', '').includes(text.replaceAll(' ', '')), 60_000);
+
+/** Moves the border between two parts. */
+async function drag(from, to) {
+  const { mouse } = window.page;
+  await mouse.move(from, 400);
+  await mouse.down();
+  await mouse.move(to, 400, { steps: 5 });
+  await mouse.up();
+}
+
+test('a long call of the real client opens beside its terminal, called by what runs', { timeout: 240_000 }, async () => {
+  const { keyboard } = window.page;
+  await keyboard.press('Control+Backquote');
+  await window.page.waitForSelector('.terminal-wrapper .xterm', { timeout: 20_000 });
+  await drag(1142, 830);
+  await says('$');
+  await keyboard.type('claude\n');
+  await says('? for shortcuts');
+  // What comes in one piece is taken for a paste.
+  await keyboard.type('train the model', { delay: 20 });
+  await says('train the model');
+  await keyboard.press('Enter');
+  const { name, dirty } = await until('the output opens', async () => (await window.tabs()).find((tab) => /^Train the model · \w+\.output$/.test(tab.name)), 60_000);
+  assert.ok(!dirty, name);
+  await window.shows('epoch 20/20  loss 0.110  accuracy 0.976', 60_000);
+  await says('Training runs in the background');
+  await says('bg-run:');
+  await until('the status bar tells what runs', async () => (await window.page.innerText('.statusbar')).includes('Train the model: running for'));
+  if (process.env.BG_RUN_SCREENS) {
+    await window.page.click('.statusbar-item:has-text("Train the model")');
+    await until('the list shows it', () => window.page.evaluate(() => document.querySelector('.pane-body .monaco-list-row[aria-label^="Train the model"]') !== null));
+    await window.page.mouse.move(600, 700);
+    await pause(500);
+    await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode.png') });
+  }
+});
