@@ -79,11 +79,12 @@ impl Code {
         writeln!(
             self.rules,
             "Rule {{ name: {}, layer: Layer::BuiltIn, over: Vec::new(), action: Action::{action}, enabled: {}, commands: {commands}, \
-             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, time_limit_from: {:?}, reason: {} }},",
+             arguments: {arguments}, patterns: {patterns}, without: {without}, unless: {unless}, in_loop: {}, time_limit_from: {:?}, endless: {}, reason: {} }},",
             text(rule.name.get_ref()),
             rule.enabled.unwrap_or(true),
             rule.in_loop.unwrap_or_default(),
             rule.time_limit_from,
+            rule.endless.unwrap_or_default(),
             text(
                 rule.reason
                     .as_deref()

@@ -201,6 +201,12 @@ pub fn editor_terminal() -> EditorTerminal {
     }
 }
 
+/// What the terminal calls itself: `TERM_PROGRAM`, `LC_TERMINAL`, `TERM`.
+pub fn terminal_names() -> Vec<String> {
+    let names = ["TERM_PROGRAM", "LC_TERMINAL", "TERM"];
+    names.into_iter().filter_map(text).collect()
+}
+
 /// The folders in which VS Code makes its sockets: `XDG_RUNTIME_DIR`, `TMPDIR`, `/tmp`.
 pub fn socket_dirs() -> Vec<PathBuf> {
     let variables = ["XDG_RUNTIME_DIR", "TMPDIR"].map(path);

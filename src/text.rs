@@ -1,5 +1,7 @@
 //! Text for a terminal or a model: nothing in it that they would act on, and no longer than it helps.
 
+use std::time::Duration;
+
 /// How much of a command a line shows, in characters.
 pub const SHOWN: usize = 60;
 
@@ -89,6 +91,16 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
+}
+
+/// A span of time: `12 s`, `3 min`, `5 h`, `2 d`.
+pub fn span(span: Duration) -> String {
+    match span.as_secs() {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7200 => format!("{} min", s / 60),
+        s @ ..172_800 => format!("{} h", s / 3600),
+        s => format!("{} d", s / 86_400),
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,15 @@ use serde_json::{Map, Value};
 pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hook_specific_output: Option<ForModel>,
+    /// Keeps a subagent from ending: `block`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) decision: Option<&'static str>,
+    /// What the subagent reads then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Sent to the user's terminal as it is (measured, 2.1.330).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) terminal_sequence: Option<String>,
     /// One line for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system_message: Option<String>,

@@ -26,6 +26,21 @@ pub(crate) struct Input {
     pub(crate) tool_input: Map<String, Value>,
     #[serde(default)]
     pub(crate) tool_response: Value,
+    /// How long the command ran, in milliseconds (2.1.200 and later).
+    #[serde(default)]
+    pub(crate) duration_ms: Option<f64>,
+    /// Of a call that failed: `Exit code 3`, and what it printed.
+    #[serde(default)]
+    pub(crate) error: String,
+    /// Of a call that failed: the user interrupted it.
+    #[serde(default)]
+    pub(crate) is_interrupt: bool,
+    /// Of `Stop` and `SubagentStop`: it was kept from ending once already.
+    #[serde(default)]
+    pub(crate) stop_hook_active: bool,
+    /// Of `UserPromptSubmit`.
+    #[serde(default)]
+    pub(crate) prompt: String,
     /// Only in a subagent.
     #[serde(default)]
     pub(crate) agent_id: Option<String>,
@@ -43,6 +58,11 @@ impl Input {
     /// What the caller says that the call does.
     pub(crate) fn description(&self) -> Option<&str> {
         self.tool_input.get("description")?.as_str()
+    }
+
+    /// The time-out of the call, in milliseconds.
+    pub(crate) fn timeout(&self) -> Option<u64> {
+        self.tool_input.get("timeout")?.as_u64()
     }
 
     /// Whether the caller asked for the background itself.

@@ -7,7 +7,12 @@ mod footer;
 pub mod holders;
 pub mod hooks;
 pub mod input;
+mod last_lines;
 pub mod permissions;
 pub mod session;
 pub mod settings;
 pub mod task;
+pub mod transcript;
+pub mod watch;
+
+pub use last_lines::last_lines;

@@ -1,8 +1,6 @@
 //! The tasks that are known: those whose outputs lie on this machine, and those of which only a note is left.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +8,11 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::say::{self, State};
-use crate::claude::holders;
+use crate::claude::{holders, last_lines};
 use crate::claude::task::{self, Footer};
-use crate::folders::{self, CallSite};
+use crate::folders::CallSite;
 use crate::state::notes::{Note, Status};
-use crate::text::{SHOWN, one_line};
+use crate::text::{self, SHOWN, one_line};
 
 /// A task of this user's.
 #[derive(Debug)]
@@ -136,21 +134,8 @@ impl Task {
 
     /// The last line that says something.
     pub(super) fn last_line(&self) -> Option<String> {
-        const END: u64 = 4096;
-        let (mut file, metadata) = folders::open_regular(self.file()?).ok()?;
-        let from = metadata.len().saturating_sub(END);
-        file.seek(SeekFrom::Start(from)).ok()?;
-        let mut end = Vec::new();
-        File::take(file, END).read_to_end(&mut end).ok()?;
-        let end = String::from_utf8_lossy(&end);
-        let end = anstream::adapter::strip_str(&end).to_string();
-        // A progress bar begins its line again and again.
-        let mut lines = end.split(['\n', '\r']).rev();
-        let line = lines.find(|line| {
-            let line = line.trim();
-            !line.is_empty() && Footer::of(line).is_none()
-        })?;
-        Some(one_line(line, 200))
+        let lines = last_lines(self.file()?, 1).ok()?;
+        Some(one_line(lines.last()?, 200))
     }
 
     /// On one line, for a choice.
@@ -294,7 +279,7 @@ pub(super) fn gone(task: &Task) -> String {
     );
     let how = match (task.state, task.ran) {
         (State::Lost, _) => "how it ended isn't known".to_owned(),
-        (state, Some(ran)) => format!("it ended: {} after {}", say::state(state), say::span(ran)),
+        (state, Some(ran)) => format!("it ended: {} after {}", say::state(state), text::span(ran)),
         (state, None) => format!("it ended: {}", say::state(state)),
     };
     format!("the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}")

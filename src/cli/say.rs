@@ -1,7 +1,5 @@
 //! How a task is, in words and colours.
 
-use std::time::Duration;
-
 use anstyle::{AnsiColor, Style};
 
 /// How a task is.
@@ -39,14 +37,4 @@ pub(super) fn style(state: State) -> Style {
         State::Exited(None) | State::Lost => return Style::new().dimmed(),
     };
     colour.on_default()
-}
-
-/// A span of time: `12 s`, `3 min`, `5 h`, `2 d`.
-pub(super) fn span(span: Duration) -> String {
-    match span.as_secs() {
-        s @ ..120 => format!("{s} s"),
-        s @ ..7200 => format!("{} min", s / 60),
-        s @ ..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
-    }
 }

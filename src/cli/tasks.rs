@@ -15,7 +15,7 @@ use super::args::TasksArgs;
 use super::known::{self, Task};
 use super::say::{self, State};
 use crate::environment;
-use crate::text::one_line;
+use crate::text::{self, one_line};
 
 /// So many are shown where no number is asked for.
 const SHOWN: usize = 20;
@@ -151,8 +151,8 @@ fn cell(task: &Task, column: &Column) -> String {
         }
         NAME => task.name().unwrap_or_default(),
         STATE => say::state(task.state),
-        "TOOK" => task.ran.map(say::span).unwrap_or_default(),
-        "AGE" => age(task).map(say::span).unwrap_or_default(),
+        "TOOK" => task.ran.map(text::span).unwrap_or_default(),
+        "AGE" => age(task).map(text::span).unwrap_or_default(),
         _ => last_line(task),
     };
     match one_line(&text, usize::MAX) {

@@ -123,6 +123,12 @@ keys! {
     subagents: Treatment = Treatment::Leave;
     /// How long a session without a user waits at its end for a task that went to the background, where the call's own time-out was shorter
     hold: Span = Span::minutes(10);
+    /// Notify the desktop through the terminal when a task has ended
+    notify: bool = true;
+    /// Only of tasks that took so long
+    notify_after: Span = Span::minutes(1);
+    /// A task that has written nothing for so long, though others like it ended, is mentioned once
+    stuck_after: Span = Span::minutes(10);
     /// How long `bg-run tasks` knows a task
     keep: Span = Span::days(30);
     /// What tabs of VS Code and its forks are called by: what runs and the id, or the id alone

@@ -33,6 +33,8 @@ pub(super) struct Match {
     pub rule: String,
     /// The user or the project has a say in it.
     pub is_own: bool,
+    /// It doesn't end by itself.
+    pub endless: bool,
     /// Why, in words.
     pub reason: String,
 }
@@ -46,6 +48,7 @@ impl Match {
         };
         Self {
             rule: rule.name.clone().into_owned(),
+            endless: rule.endless,
             is_own: rule.layer != Layer::BuiltIn,
             reason: format!("rule {} matches `{text}`{reason}", rule.name),
         }

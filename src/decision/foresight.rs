@@ -112,12 +112,28 @@ fn keys_of(findings: &Findings, rule: Option<&str>, repository: u64) -> Vec<Key>
     CallKeys::of(commands, rule, repository).keys
 }
 
-/// What the duration of `command` is kept under; nothing where it doesn't parse or can't run long.
-pub fn call_keys(command: &str, rules: &Rules, repository: u64) -> Vec<Key> {
+/// What is known of a call by its command alone.
+#[derive(Debug, Default)]
+pub struct Kind {
+    /// What its duration is kept under; nothing where it doesn't parse or can't run long.
+    pub keys: Vec<Key>,
+    /// The background rule that matches.
+    pub rule: Option<String>,
+    /// It doesn't end by itself.
+    pub endless: bool,
+}
+
+/// What kind of call `command` is, in the repository of this number.
+pub fn kind_of(command: &str, rules: &Rules, repository: u64) -> Kind {
     let Ok(script) = shell::parse(command) else {
-        return Vec::new();
+        return Kind::default();
     };
     let findings = Findings::of(&script, rules);
-    let rule = findings.background.as_ref();
-    keys_of(&findings, rule.map(|found| found.rule.as_str()), repository)
+    let found = findings.background.as_ref();
+    let rule = found.map(|found| found.rule.clone());
+    Kind {
+        keys: keys_of(&findings, rule.as_deref(), repository),
+        endless: found.is_some_and(|found| found.endless),
+        rule,
+    }
 }

@@ -17,7 +17,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::own_log;
-pub use foresight::{History, call_keys};
+pub use foresight::{History, Kind, kind_of};
 pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.

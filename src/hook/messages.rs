@@ -1,16 +1,16 @@
 //! What users and models are told. All that comes from outside is cleaned and clipped here.
 
-use std::path::Path;
-
-use serde_json::Value;
+use std::time::Duration;
 
 use crate::claude::answer::{Answer, ForModel};
-use crate::claude::task::TaskId;
+use crate::claude::last_lines;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
 use crate::rules::Problem;
-use crate::text::{LONG, SHOWN, one_line};
+use crate::shell;
+use crate::state::notes::{Cause, Note, Status};
+use crate::text::{LONG, SHOWN, one_line, span};
 use crate::viewer::Shown;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
@@ -43,12 +43,12 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
     let mut sentences = Vec::new();
     if !call.run_in_background {
         sentences.push(match &decision.rule {
-            Some(rule) => format!(
-                "bg-run moved this call to the background: it is expected to run long (rule `{}`). \
+            Some(_) | None if decision.expected.is_some() || decision.rule.is_some() => format!(
+                "bg-run moved this call to the background: it is expected to run long ({}). \
                  Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it.",
-                one_line(rule, SHOWN)
+                one_line(&decision.reason, LONG)
             ),
-            None => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
+            _ => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
         // Newer clients say so themselves, and have this variable.
         if decision.changes_folder && environment::claude_pid().is_none() {
@@ -71,90 +71,151 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
 
 /// A call that went to the background.
 pub(super) struct Launch<'a> {
-    pub(super) task: &'a TaskId,
-    /// The client's `tool_response`.
-    pub(super) response: &'a Value,
-    /// What is worth looking at.
-    pub(super) shown_file: Option<&'a Path>,
-    /// The task's output, where the command writes a log of its own.
-    pub(super) other_file: Option<&'a Path>,
+    pub(super) note: &'a Note,
+    /// The limit, in milliseconds.
+    pub(super) limit: Option<u64>,
+    /// What was left out of it.
+    pub(super) tails: &'a [String],
     pub(super) shown: &'a Shown,
 }
 
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
-    let id = launch.task.as_str();
-    let cause = cause(launch.response);
-    // Shown whole.
-    let path = |path: &Path| one_line(&path.display().to_string(), MAX_PATH);
-    let Some(file) = launch.shown_file.map(path) else {
-        return answer_of(
-            format!(
-                "bg-run: task {id} runs in the background{cause}; its output file wasn't found"
+    let note = launch.note;
+    let name = quoted(note);
+    let id = &note.id;
+    let tails: String = launch
+        .tails
+        .iter()
+        .map(|tail| format!(", without `{}`", one_line(tail, SHOWN)))
+        .collect();
+    let said = match note.cause {
+        Cause::Moved | Cause::Caller => format!("{name} is in the background"),
+        Cause::Limit => match launch.limit {
+            Some(limit) => format!(
+                "{name} took longer than {}: now in the background",
+                span(Duration::from_millis(limit))
             ),
-            format!(
-                "Task {id} runs in the background. You will be notified when it ends: do not poll and do not sleep. \
-                 Go on with other work or end your turn."
-            ),
-        );
+            None => format!("{name} took long: now in the background"),
+        },
+        Cause::TimeOut => format!("{name} reached its time-out: now in the background"),
+        Cause::User => format!("{name}, moved by you, is in the background"),
     };
-    let what = if launch.other_file.is_some() {
-        "log"
-    } else {
-        "output"
-    };
-    let rest = launch
-        .other_file
-        .map(path)
-        .map_or_else(String::new, |rest| {
-            format!(" What the command doesn't write there goes to {rest}.")
-        });
-    let (for_user, for_model) = match launch.shown {
-        Shown::In(place) => (
-            format!("opening its {what} in {}: {file}", one_line(place, SHOWN)),
-            format!(
-                "and is being opened in the user's {}",
-                one_line(place, SHOWN)
-            ),
-        ),
-        Shown::Already(place) => (
-            format!(
-                "its {what} is open in {} already: {file}",
-                one_line(place, SHOWN)
-            ),
-            format!(
-                "and is open in the user's {} already",
-                one_line(place, SHOWN)
-            ),
-        ),
-        Shown::Not(why) => (
-            format!(
-                "{what}: {file} (not opened: {}; follow it with `bg-run tail {id}`)",
-                one_line(why, LONG)
-            ),
-            "which the user can follow".to_owned(),
+    let what = if note.log.is_some() { "its log is open" } else { "open" };
+    let shown = match launch.shown {
+        Shown::In(place) | Shown::Already(place) => {
+            format!("{said}{tails}, {what} in {} ({id})", one_line(place, SHOWN))
+        }
+        Shown::Not(why) => format!(
+            "{said}{tails} ({id}); not opened: {}. Follow it with `bg-run tail {id}`",
+            one_line(why, LONG)
         ),
     };
-    answer_of(
-        format!("bg-run: task {id} runs in the background{cause}; {for_user}"),
-        format!(
-            "Task {id} runs in the background. Its output goes to {file}, {for_model}.{rest} You will be notified \
-             when it ends: do not poll and do not sleep. Go on with other work or end your turn; read that file \
-             when you need to see how far it is. Tell the user the task id and the file."
-        ),
-    )
+    answer_of(format!("bg-run: {shown}"), launched_for_model(launch))
 }
 
-/// Why the task is in the background, where that wasn't asked for in the call.
-fn cause(response: &Value) -> &'static str {
-    let is_set = |key: &str| response.get(key).is_some_and(|value| !value.is_null());
-    if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {
-        " (moved there by you)"
-    } else if is_set("timedOutAfterMs") {
-        " (moved there at its time-out)"
-    } else {
-        ""
+/// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come.
+fn launched_for_model(launch: &Launch<'_>) -> String {
+    let mut told = String::new();
+    if matches!(launch.note.cause, Cause::Limit | Cause::TimeOut) {
+        told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
     }
+    if let Some(log) = &launch.note.log {
+        let log = one_line(&log.display().to_string(), MAX_PATH);
+        told.push_str(&format!("It writes its own log to {log}. "));
+    }
+    told.push_str(
+        "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
+         work or end your turn.",
+    );
+    told
+}
+
+/// What people call a task, in quotation marks.
+fn quoted(note: &Note) -> String {
+    format!("\"{}\"", note.name().replace('"', "'"))
+}
+
+/// How a task ended, on one line: `"Run e2e tests" failed with 1 after 3 min`.
+pub(super) fn outcome(note: &Note) -> String {
+    let name = quoted(note);
+    let ended = note.ended.as_ref();
+    let after = ended.and_then(|ended| ended.ran).map_or_else(String::new, |ran| {
+        format!(" after {}", span(Duration::from_millis(ran)))
+    });
+    match ended.map(|ended| ended.status) {
+        Some(Status::Exited(0)) => format!("{name} is done{after}"),
+        // 128 and the signal's number.
+        Some(Status::Exited(code @ (137 | 143))) => format!("{name} was killed (exit status {code}){after}"),
+        Some(Status::Exited(code)) => format!("{name} failed with exit status {code}{after}"),
+        Some(Status::Killed) => format!("{name} was killed{after}"),
+        Some(Status::Unknown) | None => format!("{name} has ended{after}, its exit status isn't known"),
+    }
+}
+
+/// So many lines of an ended task's output the model is given.
+const LINES: usize = 15;
+
+/// And so much of each, in characters.
+const LINE: usize = 200;
+
+/// The ends, a line each, with the last line of the output; `None` where there are none.
+pub(super) fn ended(notes: &[Note]) -> Option<String> {
+    let lines = notes.iter().map(|note| {
+        let last = last_of(note, 1).pop();
+        let last = last.map_or_else(String::new, |last| format!(": {}", one_line(&last, 100)));
+        format!("bg-run: {}{last}", outcome(note))
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// The same for the model, with the last lines, so that it needs no call for them.
+pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
+    let parts = notes.iter().map(|note| {
+        let mut part = format!("bg-run: task {}, {}.", note.id, outcome(note));
+        let is_good = note.ended.as_ref().is_some_and(|ended| ended.status == Status::Exited(0));
+        if let Some(last) = last_of_pipe(&note.command).filter(|_| is_good) {
+            part.push_str(&format!(" That status is of `{last}`, the last command of a pipe; those before it may have failed."));
+        }
+        let lines = last_of(note, LINES);
+        if lines.is_empty() {
+            part.push_str(" It wrote nothing.");
+            return part;
+        }
+        part.push_str(" The last lines of its output:\n");
+        let lines = lines.iter().map(|line| one_line(line, LINE));
+        part.push_str(&lines.collect::<Vec<_>>().join("\n"));
+        part
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+fn last_of(note: &Note, count: usize) -> Vec<String> {
+    let file = note.log.as_ref().filter(|log| log.is_file());
+    let file = file.or(note.output.as_ref());
+    file.and_then(|file| last_lines(file, count).ok()).unwrap_or_default()
+}
+
+/// The program whose status hides those of others: the shell gives a pipe's last one.
+fn last_of_pipe(command: &str) -> Option<String> {
+    let script = shell::parse(command).ok()?;
+    let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
+    let sets_pipefail = command.contains("pipefail");
+    let last = pipeline.stages.last()?.simple_command.filter(|_| !sets_pipefail)?;
+    let program = script.simple_commands.get(last)?.program()?;
+    Some(one_line(&program, SHOWN))
+}
+
+/// A task that has been silent for long.
+pub(super) fn silent(note: &Note, silence: Duration) -> String {
+    format!(
+        "bg-run: {} has been silent for {}, longer than its like took: `bg-run stop {}` ends it",
+        quoted(note),
+        span(silence),
+        note.id
+    )
 }
 
 fn answer_of(for_user: String, for_model: String) -> Answer {
@@ -165,5 +226,6 @@ fn answer_of(for_user: String, for_model: String) -> Answer {
             additional_context: Some(for_model),
         }),
         system_message: Some(for_user),
+        ..Answer::default()
     }
 }

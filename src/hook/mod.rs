@@ -3,9 +3,15 @@
 //! It fails open. Whatever goes wrong here, the call goes on as it was, the exit status is 0, and the log says
 //! what happened.
 
+mod ends;
+mod hold;
 mod messages;
+mod notify;
 mod post_tool_use;
 mod pre_tool_use;
+mod record;
+mod stop;
+mod user_prompt_submit;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -120,6 +126,13 @@ fn respond(input: &Input, mode: Mode) -> Result<Option<Answer>> {
     match input.hook_event_name.as_str() {
         "PreToolUse" => Ok(pre_tool_use::answer(input, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
+        "PostToolUseFailure" => {
+            record::foreground(input, mode);
+            Ok(None)
+        }
+        "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),
+        "Stop" => Ok(stop::answer(input, mode)),
+        "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
         other => bail!("the event `{other}` is none that bg-run knows"),
     }
 }

@@ -1,9 +1,12 @@
 //! `PostToolUse`: the output of a call that went to the background is opened, and both the user and the model
-//! are told where it is.
+//! are told; how long another call took is kept.
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::messages::{self, Launch};
+use super::record;
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -11,58 +14,56 @@ use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Config, Configuration, Mode};
 use crate::decision::own_log;
 use crate::folders::{self, CallSite};
-use crate::state::notes::{self, Note};
-use crate::state::{log, once};
+use crate::state::notes::{self, Cause, Note};
+use crate::state::once::{self, Done};
+use crate::state::log;
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
 
+/// The client's time-out where a call names none, in milliseconds (measured, 2.1.331).
+const DEFAULT_TIMEOUT: u64 = 120_000;
+
 /// The answer to a call; `None` where it didn't go to the background.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
-    let command = input.bash_command()?;
-    let id = input.tool_response.get("backgroundTaskId")?;
+    input.bash_command()?;
+    let id = input.tool_response.get("backgroundTaskId").filter(|id| !id.is_null());
+    let Some(id) = id else {
+        record::foreground(input, mode);
+        return None;
+    };
     let Some(task) = id.as_str().and_then(TaskId::new) else {
         log::line(&format!("PostToolUse: {id} is not a task id"));
         return None;
     };
-    let config = Configuration::without_rules(mode).settings;
+    let site = CallSite::new(&input.cwd);
+    let configuration = Configuration::load(&site, mode);
+    let config = &configuration.settings;
     if config.dry_run || environment::switched_off() {
-        return None;
-    }
-    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
-    if session.leave_headless(&config) || session.leave_subagent(&config) {
         return None;
     }
     if !once::claim("PostToolUse", &input.tool_use_id) {
         return None;
     }
-    let site = CallSite::new(&input.cwd);
-    let client = ClientSession::new(&input.session_id, &input.transcript_path);
-    let output = client.output_of(&task);
-    if output.is_none() {
-        log::line(&format!(
-            "PostToolUse: no output file of task {} was found",
-            task.as_str()
-        ));
+    let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
+    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let note = noted(input, &site, &task, &configuration, (&done, session.limit));
+    if let Err(error) = note.launch() {
+        log::line(&format!("PostToolUse: {error:#}"));
     }
-    let script = shell::parse(command).ok();
-    let own_log = script.as_ref().and_then(own_log);
-    let own_log = own_log.map(|log| folders::resolve(&site.cwd, &log));
-    let written = Files {
-        log: own_log.clone(),
-        output: output.clone(),
-    };
-    note(input, &site, &task, written);
     notes::clear_daily(config.keep.0);
-    let files: Vec<PathBuf> = own_log.iter().chain(&output).cloned().collect();
+    // Nobody watches, or nobody asked for more than that nothing is lost.
+    if session.leave_headless(config) || session.leave_subagent(config) {
+        return None;
+    }
+    let files: Vec<PathBuf> = note.log.iter().chain(&note.output).cloned().collect();
     let shown = match files.first() {
-        Some(_) => show(input, &site, &config, &files),
+        Some(_) => show(input, &site, config, &files),
         None => Shown::Not("its output file wasn't found".to_owned()),
     };
     Some(messages::launched(&Launch {
-        task: &task,
-        response: &input.tool_response,
-        shown_file: files.first().map(PathBuf::as_path),
-        other_file: own_log.as_ref().and(output.as_deref()),
+        note: &note,
+        limit: session.limit,
+        tails: &done.tails,
         shown: &shown,
     }))
 }
@@ -84,29 +85,66 @@ fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> S
     })
 }
 
-/// For `bg-run tasks`, and for what is to be done at its end.
-fn note(input: &Input, site: &CallSite, task: &TaskId, files: Files) {
-    let note = Note {
+/// What is noted of it, for `bg-run tasks` and for what is to be done at its end.
+fn noted(
+    input: &Input,
+    site: &CallSite,
+    task: &TaskId,
+    configuration: &Configuration,
+    (done, limit): (&Done, Option<u64>),
+) -> Note {
+    let command = input.bash_command().unwrap_or_default();
+    let kind = record::kind_at(command, site, configuration);
+    let output = ClientSession::new(&input.session_id, &input.transcript_path).output_of(task);
+    if output.is_none() {
+        log::line(&format!("PostToolUse: no output file of task {} was found", task.as_str()));
+    }
+    let script = shell::parse(command).ok();
+    let own_log = script.as_ref().and_then(own_log);
+    let cause = cause(input, done, limit);
+    let ran = if matches!(cause, Cause::Moved | Cause::Caller) {
+        0.0
+    } else {
+        input.duration_ms.or(limit.map(|limit| limit as f64)).unwrap_or_default()
+    };
+    Note {
         id: task.as_str().to_owned(),
-        command: input.bash_command().unwrap_or_default().to_owned(),
+        command: command.to_owned(),
         description: input.description().map(ToOwned::to_owned),
         cwd: site.cwd.clone(),
         project: site.project.clone(),
         session: input.session_id.clone(),
+        agent: input.agent_id.clone(),
         started: jiff::Timestamp::now().to_string(),
-        log: files.log,
-        output: files.output,
+        ran_before: ran as u64,
+        cause,
+        timeout: match cause {
+            Cause::Moved => Some(done.timeout.unwrap_or(DEFAULT_TIMEOUT)),
+            _ => Some(input.timeout().unwrap_or(DEFAULT_TIMEOUT)),
+        },
+        endless: kind.endless,
+        rule: kind.rule,
+        log: own_log.map(|log| folders::resolve(&site.cwd, &log)),
+        output,
         ..Note::default()
-    };
-    if let Err(error) = note.write() {
-        log::line(&format!("PostToolUse: {error:#}"));
     }
 }
 
-/// Where a task writes.
-#[derive(Debug, Clone, Default)]
-struct Files {
-    /// The log that it writes itself.
-    log: Option<PathBuf>,
-    output: Option<PathBuf>,
+/// Who put a call in the background.
+fn cause(input: &Input, done: &Done, limit: Option<u64>) -> Cause {
+    let response = &input.tool_response;
+    if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {
+        return Cause::User;
+    }
+    if done.moved {
+        return Cause::Moved;
+    }
+    if input.run_in_background() {
+        return Cause::Caller;
+    }
+    let own = input.timeout().unwrap_or(DEFAULT_TIMEOUT);
+    match limit {
+        Some(limit) if limit < own => Cause::Limit,
+        _ => Cause::TimeOut,
+    }
 }

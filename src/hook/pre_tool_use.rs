@@ -11,6 +11,7 @@ use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
 use crate::folders::CallSite;
+use crate::state::once::Done;
 use crate::state::{log, once};
 
 /// The most that every client accepts, in milliseconds. A foreground time-out carried over would end the task
@@ -56,7 +57,12 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         });
     }
     // The rewrite itself is the same whoever gives it; what is said is said once.
-    let first = once::claim("PreToolUse", &input.tool_use_id);
+    let done = Done {
+        moved: decision.outcome == Outcome::Background && !call.run_in_background,
+        timeout: input.timeout(),
+        tails: decision.rewrite.dropped_tails.clone(),
+    };
+    let first = once::claim_with("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| messages::moved(&decision, call)).flatten();
     Some(Answer {
         hook_specific_output: Some(ForModel {
@@ -65,6 +71,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
             additional_context: for_model,
         }),
         system_message: problem.filter(|_| first).map(messages::faulty_file),
+        ..Answer::default()
     })
 }
 

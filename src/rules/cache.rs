@@ -17,7 +17,7 @@ use crate::state::{Folder, Kind, name_of};
 /// is kept.
 const FORMAT: &str = concat!(
     env!("CARGO_PKG_VERSION"),
-    "-2-",
+    "-3-",
     env!("BG_RUN_RULES_FORMAT")
 );
 

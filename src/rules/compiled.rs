@@ -41,6 +41,7 @@ pub(super) struct CompiledRule {
     pub(super) reason: Option<Text>,
     pub(super) in_loop: Option<bool>,
     pub(super) time_limit_from: Option<u64>,
+    pub(super) endless: Option<bool>,
 }
 
 /// So many rules, expressions and expressions without an automaton a file may hold. Counted, not timed: a file costs the
@@ -217,6 +218,7 @@ impl CompiledRule {
             reason: entry.reason.clone().map(Text::Owned),
             in_loop: entry.in_loop,
             time_limit_from: entry.time_limit_from,
+            endless: entry.endless,
         }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) struct RuleEntry {
     pub(crate) in_loop: Option<bool>,
     #[serde(rename = "time-limit-from")]
     pub(crate) time_limit_from: Option<u64>,
+    pub(crate) endless: Option<bool>,
 }
 
 #[derive(Deserialize)]

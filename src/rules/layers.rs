@@ -126,6 +126,7 @@ impl Rules {
             reason: Text::default(),
             in_loop: false,
             time_limit_from: None,
+            endless: false,
         };
         rule.change(entry);
         let is_bounded = rule.time_limit_from.is_some_and(|from| from > 0);
@@ -165,6 +166,7 @@ impl Rule {
         set(&mut self.reason, entry.reason);
         set(&mut self.action, entry.action);
         set(&mut self.in_loop, entry.in_loop);
+        set(&mut self.endless, entry.endless);
         if entry.time_limit_from.is_some() {
             self.time_limit_from = entry.time_limit_from;
         }

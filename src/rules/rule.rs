@@ -54,6 +54,8 @@ pub struct Rule {
     pub in_loop: bool,
     /// A `timeout` lets it run at least so long, in seconds.
     pub time_limit_from: Option<u64>,
+    /// What it matches doesn't end by itself: a server, a watcher.
+    pub endless: bool,
     /// Why, in words.
     pub reason: Text,
 }

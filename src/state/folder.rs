@@ -175,6 +175,11 @@ impl Folder {
         let _ = unlinkat(&self.fd, name, AtFlags::empty());
     }
 
+    /// The same; whether it was this process that removed it.
+    pub fn take(&self, name: &str) -> bool {
+        unlinkat(&self.fd, name, AtFlags::empty()).is_ok()
+    }
+
     /// The names of what lies in it, at most so many.
     pub fn names(&self, at_most: usize) -> Vec<String> {
         let Ok(entries) = Dir::read_from(&self.fd) else {

@@ -37,6 +37,8 @@ pub enum Kind {
     Opened,
     /// What is noted of a task ([`notes`]), and links to outputs that are called by what runs.
     Tasks,
+    /// The tasks that haven't ended, as far as is known: an empty file each.
+    Running,
     /// How long commands took.
     History,
     /// Settings files as they were before the registration.
@@ -45,11 +47,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Calls,
         Self::Rules,
         Self::Opened,
         Self::Tasks,
+        Self::Running,
         Self::History,
         Self::Registrations,
     ];
@@ -61,6 +64,7 @@ impl Kind {
             Self::Rules => "rules",
             Self::Opened => "opened",
             Self::Tasks => "tasks",
+            Self::Running => "running",
             Self::History => "history",
             Self::Registrations => "registrations",
         }
@@ -70,9 +74,9 @@ impl Kind {
     fn kept(self) -> Option<Duration> {
         const DAY: Duration = Duration::from_hours(24);
         match self {
-            // After minutes no sibling of a call is still to come; the clearing runs once a day.
-            Self::Calls => Some(Duration::from_mins(10)),
-            Self::Opened => Some(DAY * 7),
+            // Between a call and its end, the user may be asked and be away.
+            Self::Calls => Some(DAY),
+            Self::Opened | Self::Running => Some(DAY * 7),
             Self::Rules => Some(DAY * 30),
             // The notes as long as the user likes: [`notes::clear_daily`].
             Self::Tasks | Self::History | Self::Registrations => None,
@@ -96,6 +100,7 @@ impl Kind {
                 .split_once('.')
                 .is_some_and(|(id, event)| is_id(id) && is_id(event)),
             Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
+            Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
             Self::History => matches!(name, HISTORY | HISTORY_DAMAGED),
         }

@@ -12,6 +12,9 @@ use crate::text::{SHOWN, one_line};
 /// At most so many notes are read.
 const MAX_NOTES: usize = 5000;
 
+/// At most so many tasks are looked after.
+const MAX_RUNNING: usize = 200;
+
 /// A task, as it was launched and as it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -28,6 +31,8 @@ pub struct Note {
     pub project: PathBuf,
     /// The client's session.
     pub session: String,
+    /// The subagent, where one started it.
+    pub agent: Option<String>,
     /// RFC 3339: when it was found in the background.
     pub started: String,
     /// How long it had run by then, in milliseconds.
@@ -44,6 +49,8 @@ pub struct Note {
     pub output: Option<PathBuf>,
     /// The rule that matches it.
     pub rule: Option<String>,
+    /// The user was told that it is silent.
+    pub called_silent: bool,
     /// Its end, where that was seen.
     pub ended: Option<Ended>,
 }
@@ -57,6 +64,7 @@ impl Default for Note {
             cwd: PathBuf::new(),
             project: PathBuf::new(),
             session: String::new(),
+            agent: None,
             started: String::new(),
             ran_before: 0,
             cause: Cause::Caller,
@@ -65,6 +73,7 @@ impl Default for Note {
             log: None,
             output: None,
             rule: None,
+            called_silent: false,
             ended: None,
         }
     }
@@ -123,6 +132,42 @@ impl Note {
             folder.replace(&file_of(&self.id), &[&text])
         };
         write().context("the note of a task can't be written to the state folder")
+    }
+
+    /// Writes it down, as one that hasn't ended.
+    ///
+    /// # Errors
+    ///
+    /// When the state folder can't be written.
+    pub fn launch(&self) -> Result<()> {
+        self.write()?;
+        let folder = Folder::make(Kind::Running).context("the state folder can't be written")?;
+        folder.clear_daily();
+        // Another registration's hook may have made it.
+        let _ = folder.create(&self.id, b"");
+        Ok(())
+    }
+
+    /// Notes its end; whether this process is the first that does.
+    pub fn end(&mut self, ended: Ended) -> bool {
+        let folder = Folder::open(Kind::Running).ok().filter(|_| is_id(&self.id));
+        let is_first = folder.is_some_and(|folder| folder.take(&self.id));
+        if is_first {
+            self.ended = Some(ended);
+            if let Err(error) = self.write() {
+                super::log::line(&format!("{error:#}"));
+            }
+        }
+        is_first
+    }
+
+    /// Those whose end nobody has noted.
+    pub fn running() -> Vec<Self> {
+        let Ok(folder) = Folder::open(Kind::Running) else {
+            return Vec::new();
+        };
+        let names = folder.names(MAX_RUNNING).into_iter();
+        names.filter_map(|id| Self::of(&id)).collect()
     }
 
     /// The note of the task with this id; `None` where there is none that can be read.

@@ -5,11 +5,29 @@
 
 use std::io::ErrorKind;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Folder, Kind, is_id};
+
+/// What was done to a call, for the event after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// It was put in the background.
+    pub moved: bool,
+    /// The call's own time-out, in milliseconds.
+    pub timeout: Option<u64>,
+    /// Each `| tail …` that was left out.
+    pub tails: Vec<String>,
+}
 
 /// Claims this event of this call for this process; `false` where another one has it. Where that can't be found out, it
 /// is ours.
 pub fn claim(event: &str, tool_use_id: &str) -> bool {
+    claim_with(event, tool_use_id, &Done::default())
+}
+
+/// The same, and notes what was done.
+pub fn claim_with(event: &str, tool_use_id: &str, done: &Done) -> bool {
     if !is_id(tool_use_id) {
         return true;
     }
@@ -17,8 +35,15 @@ pub fn claim(event: &str, tool_use_id: &str) -> bool {
         return true;
     };
     folder.clear_daily();
-    match folder.create(&format!("{tool_use_id}.{event}"), b"") {
+    let text = serde_json::to_vec(done).unwrap_or_default();
+    match folder.create(&format!("{tool_use_id}.{event}"), &text) {
         Err(error) => error.kind() != ErrorKind::AlreadyExists,
         Ok(()) => true,
     }
+}
+
+/// What was noted of this event of this call.
+pub fn noted(event: &str, tool_use_id: &str) -> Option<Done> {
+    let folder = Folder::open(Kind::Calls).ok().filter(|_| is_id(tool_use_id))?;
+    serde_json::from_slice(&folder.read(&format!("{tool_use_id}.{event}")).ok()?).ok()
 }

@@ -1,0 +1,91 @@
+//! A notification of the desktop through the terminal, where that one knows a sequence for it.
+
+use std::process::Command;
+
+use super::messages;
+use crate::config::Config;
+use crate::environment;
+use crate::state::notes::Note;
+use crate::text::one_line;
+
+/// By which sequence a terminal makes a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sequence {
+    /// `OSC 9 ; TEXT`: iTerm2, and those that follow it.
+    Osc9,
+    /// `OSC 777 ; notify ; TITLE ; TEXT`: rxvt-unicode, and those that follow it.
+    Osc777,
+    /// `OSC 99 ; ; TEXT`: kitty's desktop notifications.
+    Osc99,
+}
+
+/// Terminals by `TERM_PROGRAM`, `LC_TERMINAL` or `TERM`, in lower case (their own documentation).
+const TERMINALS: &[(&str, Sequence)] = &[
+    ("iterm.app", Sequence::Osc9),
+    ("iterm2", Sequence::Osc9),
+    ("wezterm", Sequence::Osc777),
+    ("ghostty", Sequence::Osc777),
+    ("xterm-ghostty", Sequence::Osc777),
+    ("warpterminal", Sequence::Osc777),
+    ("foot", Sequence::Osc777),
+    ("contour", Sequence::Osc777),
+    ("rxvt-unicode-256color", Sequence::Osc777),
+    ("xterm-kitty", Sequence::Osc99),
+    ("kitty", Sequence::Osc99),
+];
+
+/// A title that says whose it is.
+const TITLE: &str = "bg-run";
+
+/// What the terminal is sent for tasks that ended; `None` where none took long enough, or it wouldn't understand.
+pub(super) fn sequence(ended: &[Note], config: &Config) -> Option<String> {
+    let long = ended.iter().filter(|note| {
+        let ran = note.ended.as_ref().and_then(|ended| ended.ran);
+        ran.is_some_and(|ran| u128::from(ran) >= config.notify_after.0.as_millis())
+    });
+    let long: Vec<&Note> = long.collect();
+    let (first, others) = long.split_first().filter(|_| config.notify)?;
+    let mut text = messages::outcome(first);
+    if !others.is_empty() {
+        text = format!("{text}, and {} more ended", others.len());
+    }
+    let names = environment::terminal_names();
+    let found = names.iter().find_map(|name| {
+        let name = name.to_ascii_lowercase();
+        TERMINALS.iter().find(|(terminal, _)| *terminal == name)
+    });
+    let sequence = written(found?.1, &text);
+    if !environment::is_set("TMUX") {
+        return Some(sequence);
+    }
+    passes_through().then(|| format!("\u{1b}Ptmux;{}\u{1b}\\", sequence.replace('\u{1b}', "\u{1b}\u{1b}")))
+}
+
+fn written(sequence: Sequence, text: &str) -> String {
+    // A semicolon parts the fields.
+    let text = one_line(text, 120).replace(';', ",");
+    match sequence {
+        Sequence::Osc9 => format!("\u{1b}]9;{TITLE}: {text}\u{7}"),
+        Sequence::Osc777 => format!("\u{1b}]777;notify;{TITLE};{text}\u{7}"),
+        Sequence::Osc99 => format!("\u{1b}]99;;{TITLE}: {text}\u{1b}\\"),
+    }
+}
+
+/// Whether tmux hands sequences over that aren't its own.
+fn passes_through() -> bool {
+    let asked = Command::new("tmux").args(["show", "-Apv", "allow-passthrough"]).output();
+    asked.is_ok_and(|output| matches!(output.stdout.trim_ascii(), b"on" | b"all"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_can_t_break_out_of_its_sequence() {
+        let text = "a;b\u{1b}\\\u{7}c\nd";
+        assert_eq!(written(Sequence::Osc9, text), "\u{1b}]9;bg-run: a,b \\ c d\u{7}");
+        assert_eq!(written(Sequence::Osc777, text), "\u{1b}]777;notify;bg-run;a,b \\ c d\u{7}");
+        assert_eq!(written(Sequence::Osc99, text), "\u{1b}]99;;bg-run: a,b \\ c d\u{1b}\\");
+    }
+}

@@ -1,0 +1,80 @@
+//! How long a call took goes into the store.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+use crate::claude::input::Input;
+use crate::claude::transcript;
+use crate::config::{Configuration, Mode};
+use crate::decision::{self, Kind};
+use crate::environment;
+use crate::folders::CallSite;
+use crate::history::store::{Key, Observation, Store};
+use crate::history::{LONG, repository_of};
+use crate::state::log;
+
+/// What the client says of a command that it killed at its time-out.
+const KILLED: [&str; 2] = ["Exit code 143", "Exit code 137"];
+
+/// Records a call that ran in the foreground to its end, well or not.
+pub(super) fn foreground(input: &Input, mode: Mode) {
+    let Some(command) = input.bash_command() else {
+        return;
+    };
+    if mode == Mode::Dry || environment::switched_off() {
+        return;
+    }
+    let site = CallSite::new(&input.cwd);
+    let configuration = Configuration::load(&site, mode);
+    if !configuration.settings.history || configuration.settings.dry_run {
+        return;
+    }
+    let kind = kind_at(command, &site, &configuration);
+    if !kind.keys.is_empty()
+        && let Some(observation) = observed(input)
+    {
+        keep(&kind.keys, observation);
+    }
+}
+
+/// What kind of call a command is, and what was set, at `site`.
+pub(super) fn kind_at(command: &str, site: &CallSite, configuration: &Configuration) -> Kind {
+    decision::kind_of(command, &configuration.rules, repository_of(&site.project))
+}
+
+/// Adds an observation; what can't be kept is logged.
+pub(super) fn keep(keys: &[Key], observation: Observation) {
+    if keys.is_empty() {
+        return;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| u32::try_from(now.as_secs()).unwrap_or(u32::MAX));
+    let kept = Store::own().and_then(|store| store.record(keys, observation, now));
+    if let Err(error) = kept {
+        log::line(&format!("history: a duration is lost: {error}"));
+    }
+}
+
+/// The duration that the client tells; of an older one, the time since the model made the call, which holds the user's
+/// approval, too: where that is short, the command was.
+fn observed(input: &Input) -> Option<Observation> {
+    let was_killed = KILLED.iter().any(|sign| input.error.starts_with(sign));
+    let at_least = input.is_interrupt || was_killed;
+    if let Some(milliseconds) = input.duration_ms {
+        return Some(Observation {
+            seconds: seconds(milliseconds),
+            at_least,
+        });
+    }
+    let called = transcript::called_at(&input.transcript_path, &input.tool_use_id)?;
+    let since = Timestamp::now().duration_since(called).as_millis_f64();
+    let seconds = seconds(since);
+    let asks_nobody = input.permission_mode == "bypassPermissions";
+    (seconds < LONG || asks_nobody).then_some(Observation { seconds, at_least })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
+pub(super) fn seconds(milliseconds: f64) -> f32 {
+    (milliseconds / 1000.0) as f32
+}

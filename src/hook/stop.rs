@@ -1,0 +1,63 @@
+//! `Stop` and `SubagentStop`: what the client would kill with its answer is waited for, and ends are told.
+
+use super::{ends, hold, messages};
+use crate::claude::answer::Answer;
+use crate::claude::input::Input;
+use crate::claude::session::Session;
+use crate::config::{Config, Configuration, Mode, Treatment};
+use crate::environment;
+use crate::state::notes::{Cause, Note};
+
+/// The answer of a session that is about to end its turn.
+pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
+    let config = active(mode)?;
+    let session = Session::around(false, &input.permission_mode);
+    let mut tasks = Note::running();
+    tasks.retain(|note| note.session == input.session_id);
+    if tasks.is_empty() {
+        return None;
+    }
+    if session.headless {
+        tasks.retain(hold::is_held);
+        hold::until_ended(tasks, config.hold.0, mode);
+        return None;
+    }
+    let ended = ends::settle(ends::of(&tasks, &[]), mode);
+    Some(Answer {
+        system_message: messages::ended(&ended),
+        ..Answer::default()
+    })
+    .filter(|answer| answer.system_message.is_some())
+}
+
+/// The answer of a subagent that is about to end: it waits for the tasks that we moved, and goes on once with what they
+/// came to. A synchronous one gets no notice of their ends (measured, 2.1.200 to 2.1.331).
+pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
+    let config = active(mode)?;
+    let agent = input.agent_id.as_deref()?;
+    if config.subagents != Treatment::Background || input.stop_hook_active {
+        return None;
+    }
+    let mut tasks = Note::running();
+    tasks.retain(|note| {
+        let is_its = note.session == input.session_id && note.agent.as_deref() == Some(agent);
+        is_its && note.cause == Cause::Moved && hold::is_held(note)
+    });
+    if tasks.is_empty() {
+        return None;
+    }
+    let ended = hold::until_ended(tasks, config.hold.0, mode);
+    messages::ended_for_model(&ended).map(|reason| Answer {
+        decision: Some("block"),
+        reason: Some(reason),
+        ..Answer::default()
+    })
+}
+
+fn active(mode: Mode) -> Option<Config> {
+    if environment::switched_off() {
+        return None;
+    }
+    let config = Configuration::without_rules(mode).settings;
+    (!config.dry_run).then_some(config)
+}

@@ -1,0 +1,96 @@
+//! `UserPromptSubmit`: the client's notice that a task ended comes as a prompt; other ends are looked for.
+
+use std::time::{Duration, SystemTime};
+
+use super::ends::{self, Notice};
+use super::{messages, notify, record};
+use crate::claude::answer::{Answer, ForModel};
+use crate::claude::input::Input;
+use crate::claude::session::Session;
+use crate::claude::task;
+use crate::config::{Config, Configuration, Mode};
+use crate::environment;
+use crate::folders::CallSite;
+use crate::history::Level;
+use crate::history::store::Store;
+use crate::state::notes::Note;
+use crate::state::once;
+
+/// What user and model are told of the session's tasks; `None`: nothing is new.
+pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
+    if environment::switched_off() {
+        return None;
+    }
+    let notices = Notice::in_prompt(&input.prompt);
+    let mut tasks = Note::running();
+    tasks.retain(|note| note.session == input.session_id);
+    if tasks.is_empty() && notices.is_empty() {
+        return None;
+    }
+    let config = Configuration::without_rules(mode).settings;
+    if config.dry_run {
+        return None;
+    }
+    let ended = ends::settle(ends::of(&tasks, &notices), mode);
+    let for_model: Vec<Note> = ended
+        .iter()
+        .cloned()
+        .chain(noticed(&notices, &ended))
+        .collect();
+    let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
+    tasks.retain(|task| ended.iter().all(|note| note.id != task.id));
+    lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config, mode)));
+    let context = messages::ended_for_model(&for_model);
+    if lines.is_empty() && context.is_none() {
+        return None;
+    }
+    let is_watched = !Session::around(false, &input.permission_mode).headless;
+    Some(Answer {
+        hook_specific_output: context.map(|context| ForModel {
+            hook_event_name: "UserPromptSubmit",
+            updated_input: None,
+            additional_context: Some(context),
+        }),
+        terminal_sequence: notify::sequence(&ended, &config).filter(|_| is_watched),
+        system_message: (!lines.is_empty()).then(|| lines.join("\n")),
+        ..Answer::default()
+    })
+}
+
+/// Those whose ends were seen before the client's notice came: the user knows, the model doesn't.
+fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
+    let earlier = notices.iter().filter(|notice| ended.iter().all(|note| note.id != notice.id));
+    earlier
+        .filter_map(|notice| Note::of(&notice.id))
+        .filter(|note| note.ended.is_some())
+        .filter(|note| once::claim("Noticed", &note.id))
+        .collect()
+}
+
+/// A task that has written nothing for long, though others of its kind ended: said once.
+fn silent(mut task: Note, config: &Config, mode: Mode) -> Option<String> {
+    let output = task.output.as_deref().filter(|_| !task.called_silent && !task.endless)?;
+    let changed = task::open(output).ok()?.metadata().ok()?.modified().ok()?;
+    let silence = SystemTime::now().duration_since(changed).ok()?;
+    if silence < config.stuck_after.0 || !its_like_ended(&task, silence, mode) {
+        return None;
+    }
+    task.called_silent = true;
+    task.write().ok()?;
+    Some(messages::silent(&task, silence))
+}
+
+/// Whether others of its kind are known to have ended, and sooner than this one has been silent.
+fn its_like_ended(task: &Note, silence: Duration, mode: Mode) -> bool {
+    let site = CallSite {
+        cwd: task.cwd.clone(),
+        project: task.project.clone(),
+    };
+    let configuration = Configuration::load(&site, mode);
+    let keys = record::kind_at(&task.command, &site, &configuration).keys;
+    let from = keys.iter().position(|key| key.level == Level::Target as u8);
+    let keys = keys.get(from.unwrap_or(keys.len())..).unwrap_or_default();
+    let known = Store::own().and_then(|store| store.known(keys)).unwrap_or_default();
+    let mut seen = known.iter().flat_map(|known| &known.observations);
+    seen.any(|seen| !seen.at_least && seen.seconds < silence.as_secs_f32())
+}
