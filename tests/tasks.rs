@@ -235,7 +235,7 @@ fn a_task_whose_output_is_gone_is_still_known() {
     );
     assert!(line.ends_with("(its output is gone)"), "{line}");
     for (target, why) in [
-        ("bended", "it ended: exit 2 after 4 min"),
+        ("bended", "it ended with exit 2 after 4 min"),
         ("blost", "how it ended isn't known"),
     ] {
         for what in ["tail", "open", "logs", "stop"] {
