@@ -346,3 +346,94 @@ fn shells_are_offered_the_tasks() {
         "{script}\n{offered}"
     );
 }
+
+/// Left with "Move to background and exit", the client goes on in a session of its own, with a link to the old output.
+#[test]
+fn a_task_that_the_real_client_hands_on_is_one_task() {
+    use support::claude::{Client, NEWEST, is_there, skip};
+    use support::messages_api::{MessagesApi, Turn};
+    use support::terminal::Terminal;
+    use support::wait_until;
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash(pytest:*)"]}}));
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    let ended = sandbox.path("tmp/end");
+    sandbox.program(
+        "pytest",
+        &format!(
+            "echo started; until [ -e {} ]; do sleep 1; done; echo ended",
+            ended.display()
+        ),
+    );
+    let api = MessagesApi::start(vec![
+        Turn::Bash(json!({"command": "pytest -x", "description": "Run the tests"})),
+        Turn::Say("The tests run.".to_owned()),
+    ]);
+    let terminal = Terminal::start(
+        "hands-on",
+        &client.interactive(&sandbox, &api),
+        &sandbox.project(),
+    );
+    terminal.wait_for("? for shortcuts");
+    terminal.submit("run the tests", || !api.requests().is_empty());
+    terminal.wait_for("The tests run.");
+    let _left = Left(sandbox.home());
+    terminal.submit("/exit", || terminal.screen().contains("Move to background"));
+    terminal.keys(&["Down"]);
+    terminal.wait_for("❯ 2. Move to background and exit");
+    terminal.keys(&["Enter"]);
+
+    let tasks = || {
+        let listed = sandbox.bg_run(&["tasks", "--json"]);
+        serde_json::from_slice::<Vec<Value>>(&listed.stdout).unwrap()
+    };
+    let told = tasks();
+    let output = PathBuf::from(told[0]["file"].as_str().unwrap());
+    let name = output.file_name().unwrap();
+    let project = output.ancestors().nth(3).unwrap();
+    let link = wait_until("the new session has a link", || {
+        std::fs::read_dir(project)
+            .unwrap()
+            .map(|session| session.unwrap().path().join("tasks").join(name))
+            .find(|path| path.is_symlink())
+    });
+    let handed_on = tasks();
+    assert_eq!(handed_on.len(), 1, "{handed_on:?}");
+    assert_eq!(handed_on[0]["state"], "running");
+    assert_eq!(handed_on[0]["file"], told[0]["file"]);
+    let logs = sandbox.bg_run(&["logs", link.to_str().unwrap()]);
+    assert_eq!(said(&logs), "started\n");
+    std::fs::write(&ended, "").unwrap();
+    let over = wait_until("the task is over", || {
+        tasks().pop().filter(|task| task["state"] != "running")
+    });
+    assert_eq!(over["last_line"], "ended", "{over}");
+}
+
+/// What the client leaves running at its end; known by the home that only the test has.
+struct Left(PathBuf);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let home = format!("HOME={}", self.0.display());
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let variables = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            let is_left = variables
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == home.as_bytes());
+            let id = entry.file_name().to_str().and_then(|id| id.parse().ok());
+            if let Some(id) = id
+                .and_then(rustix::process::Pid::from_raw)
+                .filter(|_| is_left)
+            {
+                let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
