@@ -192,6 +192,28 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
             "{target}"
         );
     }
+    // A note of another session's task with the same id says nothing of this one.
+    let other = sandbox.write("tmp/claude-x/other.output", "");
+    output(&sandbox, "bd1", "this is bd1\n[exited with code 0]\n");
+    note(
+        &sandbox,
+        "bd1",
+        &json!({"description": "Not this one", "output": other}),
+    );
+    assert!(
+        said(&logs("bd1")).contains("is gone"),
+        "this project's first"
+    );
+    let listed = said(
+        &command(&sandbox, &["tasks", "--all", "--json"])
+            .output()
+            .unwrap(),
+    );
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let both: Vec<&Value> = listed.iter().filter(|task| task["id"] == "bd1").collect();
+    assert_eq!(both.len(), 2);
+    let unnamed = both.iter().find(|task| task["name"].is_null()).unwrap();
+    assert_eq!(unnamed["last_line"], "this is bd1");
     let unclear = logs("ba");
     assert_eq!(unclear.status.code(), Some(1));
     let unclear = said(&unclear);
@@ -304,7 +326,22 @@ fn stop_ends_the_task_and_nothing_else() {
         .process_group(0)
         .spawn()
         .unwrap();
-    let stopped = command(&sandbox, &["stop", "bst"]).output().unwrap();
+    // What asks is never asked itself.
+    let mut own = Command::new("bash");
+    own.args(["-c", "\"$0\" stop bstalone 2>&1; echo still here", BG_RUN]);
+    own.envs(sandbox.environment())
+        .current_dir(sandbox.project());
+    own.env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+    let alone = output(&sandbox, "bstalone", "");
+    note(&sandbox, "bstalone", &json!({"description": "Alone"}));
+    own.stdout(File::options().append(true).open(&alone).unwrap());
+    assert!(own.process_group(0).status().unwrap().success());
+    let told = std::fs::read_to_string(&alone).unwrap();
+    assert!(
+        told.contains("no process of yours") && told.ends_with("still here\n"),
+        "{told}"
+    );
+    let stopped = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(said(&stopped), "Stopped \"Serve\" (bstop).\n");
     assert!(!task.wait().unwrap().success());
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
