@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(config.max_tabs, 5);
         assert!(Config::parse("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
-        assert_eq!(parse_config("keep = '2d'").unwrap().keep, Span::days(2));
+        assert_eq!(Config::parse("keep = '2d'").unwrap().keep, Span::days(2));
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),

@@ -192,6 +192,28 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
             "{target}"
         );
     }
+    // A note of another session's task with the same id says nothing of this one.
+    let other = sandbox.write("tmp/claude-x/other.output", "");
+    output(&sandbox, "bd1", "this is bd1\n[exited with code 0]\n");
+    note(
+        &sandbox,
+        "bd1",
+        &json!({"description": "Not this one", "output": other}),
+    );
+    assert!(
+        said(&logs("bd1")).contains("is gone"),
+        "this project's first"
+    );
+    let listed = said(
+        &command(&sandbox, &["tasks", "--all", "--json"])
+            .output()
+            .unwrap(),
+    );
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let both: Vec<&Value> = listed.iter().filter(|task| task["id"] == "bd1").collect();
+    assert_eq!(both.len(), 2);
+    let unnamed = both.iter().find(|task| task["name"].is_null()).unwrap();
+    assert_eq!(unnamed["last_line"], "this is bd1");
     let unclear = logs("ba");
     assert_eq!(unclear.status.code(), Some(1));
     let unclear = said(&unclear);
@@ -235,7 +257,7 @@ fn a_task_whose_output_is_gone_is_still_known() {
     );
     assert!(line.ends_with("(its output is gone)"), "{line}");
     for (target, why) in [
-        ("bended", "it ended: exit 2 after 4 min"),
+        ("bended", "it ended with exit 2 after 4 min"),
         ("blost", "how it ended isn't known"),
     ] {
         for what in ["tail", "open", "logs", "stop"] {
@@ -304,7 +326,22 @@ fn stop_ends_the_task_and_nothing_else() {
         .process_group(0)
         .spawn()
         .unwrap();
-    let stopped = command(&sandbox, &["stop", "bst"]).output().unwrap();
+    // What asks is never asked itself.
+    let mut own = Command::new("bash");
+    own.args(["-c", "\"$0\" stop bstalone 2>&1; echo still here", BG_RUN]);
+    own.envs(sandbox.environment())
+        .current_dir(sandbox.project());
+    own.env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+    let alone = output(&sandbox, "bstalone", "");
+    note(&sandbox, "bstalone", &json!({"description": "Alone"}));
+    own.stdout(File::options().append(true).open(&alone).unwrap());
+    assert!(own.process_group(0).status().unwrap().success());
+    let told = std::fs::read_to_string(&alone).unwrap();
+    assert!(
+        told.contains("no process of yours") && told.ends_with("still here\n"),
+        "{told}"
+    );
+    let stopped = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(said(&stopped), "Stopped \"Serve\" (bstop).\n");
     assert!(!task.wait().unwrap().success());
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
@@ -345,4 +382,95 @@ fn shells_are_offered_the_tasks() {
         offered.lines().any(|line| line.trim() == "bx1"),
         "{script}\n{offered}"
     );
+}
+
+/// Left with "Move to background and exit", the client goes on in a session of its own, with a link to the old output.
+#[test]
+fn a_task_that_the_real_client_hands_on_is_one_task() {
+    use support::claude::{Client, NEWEST, is_there, skip};
+    use support::messages_api::{MessagesApi, Turn};
+    use support::terminal::Terminal;
+    use support::wait_until;
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash(pytest:*)"]}}));
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    let ended = sandbox.path("tmp/end");
+    sandbox.program(
+        "pytest",
+        &format!(
+            "echo started; until [ -e {} ]; do sleep 1; done; echo ended",
+            ended.display()
+        ),
+    );
+    let api = MessagesApi::start(vec![
+        Turn::Bash(json!({"command": "pytest -x", "description": "Run the tests"})),
+        Turn::Say("The tests run.".to_owned()),
+    ]);
+    let terminal = Terminal::start(
+        "hands-on",
+        &client.interactive(&sandbox, &api),
+        &sandbox.project(),
+    );
+    terminal.wait_for("? for shortcuts");
+    terminal.submit("run the tests", || !api.requests().is_empty());
+    terminal.wait_for("The tests run.");
+    let _left = Left(sandbox.home());
+    terminal.submit("/exit", || terminal.screen().contains("Move to background"));
+    terminal.keys(&["Down"]);
+    terminal.wait_for("❯ 2. Move to background and exit");
+    terminal.keys(&["Enter"]);
+
+    let tasks = || {
+        let listed = sandbox.bg_run(&["tasks", "--json"]);
+        serde_json::from_slice::<Vec<Value>>(&listed.stdout).unwrap()
+    };
+    let told = tasks();
+    let output = PathBuf::from(told[0]["file"].as_str().unwrap());
+    let name = output.file_name().unwrap();
+    let project = output.ancestors().nth(3).unwrap();
+    let link = wait_until("the new session has a link", || {
+        std::fs::read_dir(project)
+            .unwrap()
+            .map(|session| session.unwrap().path().join("tasks").join(name))
+            .find(|path| path.is_symlink())
+    });
+    let handed_on = tasks();
+    assert_eq!(handed_on.len(), 1, "{handed_on:?}");
+    assert_eq!(handed_on[0]["state"], "running");
+    assert_eq!(handed_on[0]["file"], told[0]["file"]);
+    let logs = sandbox.bg_run(&["logs", link.to_str().unwrap()]);
+    assert_eq!(said(&logs), "started\n");
+    std::fs::write(&ended, "").unwrap();
+    let over = wait_until("the task is over", || {
+        tasks().pop().filter(|task| task["state"] != "running")
+    });
+    assert_eq!(over["last_line"], "ended", "{over}");
+}
+
+/// What the client leaves running at its end; known by the home that only the test has.
+struct Left(PathBuf);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let home = format!("HOME={}", self.0.display());
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let variables = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            let is_left = variables
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == home.as_bytes());
+            let id = entry.file_name().to_str().and_then(|id| id.parse().ok());
+            if let Some(id) = id
+                .and_then(rustix::process::Pid::from_raw)
+                .filter(|_| is_left)
+            {
+                let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+            }
+        }
+    }
 }

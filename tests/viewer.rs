@@ -291,6 +291,15 @@ fn the_editor_around_is_recognised() {
 }
 
 #[test]
+fn a_name_is_no_pattern() {
+    let sandbox = Sandbox::new();
+    let code = sandbox.fake_editor();
+    let file = sandbox.write("project/{line} {file}.log", "x\n");
+    assert!(opens(&sandbox, &file, &[]).status.success());
+    assert_eq!(read(&code), format!("-r\n-g\n{}:999999\n", file.display()));
+}
+
+#[test]
 fn an_editor_can_be_named_in_the_settings() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/a.log", "x\n");
@@ -458,6 +467,21 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
     // By the link, as somebody copies it from the tab.
     opens(&sandbox, &link, &again);
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
+    // What is known of another session's task with this id doesn't name this one.
+    let other = sandbox.write(
+        &output
+            .strip_prefix(sandbox.path(""))
+            .unwrap()
+            .display()
+            .to_string()
+            .replace("5e551014", "other"),
+        "",
+    );
+    opens(&sandbox, &other, &again);
+    assert_eq!(
+        asked_for(&asked),
+        format!("file://{}:999999", other.display())
+    );
     sandbox.write("home/.config/bg-run/config.toml", "tab-names = 'id'\n");
     opens(&sandbox, &output, &again);
     assert_eq!(

@@ -47,7 +47,10 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             last_lines(&path, 2).unwrap()
         };
-        assert_eq!(of("a\nb\n\u{1b}[31mc\u{1b}[0m\n\n[exited with code 1]\n"), ["b", "c"]);
+        assert_eq!(
+            of("a\nb\n\u{1b}[31mc\u{1b}[0m\n\n[exited with code 1]\n"),
+            ["b", "c"]
+        );
         assert_eq!(of("start\n 1%\r 50%\r100%\r"), ["start", "100%"]);
         assert_eq!(of(""), [""; 0]);
         let long = "x".repeat(20_000) + "\nlast\n";

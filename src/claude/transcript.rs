@@ -120,7 +120,8 @@ pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
         let Content::Blocks(blocks) = entry.message?.content else {
             return None;
         };
-        let is_call = |block: &Block<'_>| matches!(block, Block::ToolUse { id, .. } if id == tool_use_id);
+        let is_call =
+            |block: &Block<'_>| matches!(block, Block::ToolUse { id, .. } if id == tool_use_id);
         blocks.iter().any(is_call).then_some(entry.timestamp)?
     })
 }
@@ -134,11 +135,7 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The lines of a transcript, each of at most `limit` bytes; longer ones are passed over.
-pub fn for_each_line(
-    file: File,
-    limit: usize,
-    mut each: impl FnMut(&[u8], u64),
-) -> io::Result<()> {
+pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64)) -> io::Result<()> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();
     let mut length = 0;

@@ -53,6 +53,8 @@ pub(super) enum Command {
     Install {
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        limit: LimitOptions,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,
@@ -186,6 +188,19 @@ pub(super) struct TasksArgs {
     /// Print JSON, the newest first
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LimitOptions {
+    /// Let Claude Code (2.1.200 and newer) move to the background what takes longer than this, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(2..=7200))]
+    pub(super) limit: u32,
+    /// Let it move nothing by itself
+    #[arg(long, conflicts_with = "limit")]
+    pub(super) no_limit: bool,
+    /// Register no hooks: for the plugin, which has them but can't set the limit
+    #[arg(long)]
+    pub(super) limit_only: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,23 +2,53 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::args::LimitOptions as Options;
 use super::print;
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::{Act, Change, editor, editor_files};
+use crate::install::{Act, Change, editor, editor_files, env};
 use crate::programs;
 use crate::state::{self, Folder, Kind};
+use crate::text;
 use crate::viewer::Editor;
 
-/// Registers the running binary.
-pub(super) fn install(scope: Scope, mode: Mode) -> Result<ExitCode> {
+/// Registers the running binary, but for `only_limit`, and the limit with it.
+pub(super) fn install(options: &Options, scope: Scope, mode: Mode) -> Result<ExitCode> {
     let program = programs::own_path()?;
     warn_about(&program);
-    run(Act::Install(&program), scope, mode)
+    let limit = (!options.no_limit).then_some(options.limit);
+    let values = env::wanted(limit);
+    let hooks = (!options.limit_only).then_some(program.as_path());
+    let done = run(Act::Install(hooks, &values), scope, mode)?;
+    if mode == Mode::Real {
+        say_values(&values, &settings_path(scope)?);
+    }
+    Ok(done)
+}
+
+/// What of `env` is in force now, and what another put there.
+fn say_values(wanted: &env::Values, path: &Path) {
+    let settings = settings::read(path).unwrap_or_default();
+    let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();
+    for (name, value) in wanted {
+        let Some(now) = now(name) else { continue };
+        if now != *value {
+            println!("`{name}` is {now} there already, and stays so");
+        }
+    }
+    let limit = now(crate::environment::AUTO_BACKGROUND);
+    let limit = limit.and_then(|limit| limit.as_str()?.parse::<u64>().ok());
+    if let Some(milliseconds) = limit {
+        println!(
+            "Claude Code 2.1.200 and newer moves to the background what takes longer than {}",
+            text::span(Duration::from_millis(milliseconds))
+        );
+    }
 }
 
 /// Takes the registration out, and what was added to editors.
@@ -101,8 +131,10 @@ fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
     }
     let change = act.carry_out(path)?;
     let line = match (act, change.before == change.after) {
-        (Act::Install(_), false) => "The hooks are registered in",
-        (Act::Install(_), true) => "The hooks are registered already in",
+        (Act::Install(Some(_), _), false) => "The hooks are registered in",
+        (Act::Install(Some(_), _), true) => "The hooks are registered already in",
+        (Act::Install(None, _), false) => "The limit is set in",
+        (Act::Install(None, _), true) => "The limit is set already in",
         (Act::Uninstall(_), false) => "The hooks are taken out of",
         (Act::Uninstall(_), true) => "No hooks of bg-run are in",
         (Act::AddToEditor, false) => "Task outputs are read-only and coloured by",
@@ -111,7 +143,7 @@ fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
     };
     println!("{line} {}", change.path.display());
     let settings = settings::read(&change.path).unwrap_or_default();
-    if matches!(act, Act::Install(_))
+    if matches!(act, Act::Install(..))
         && let Some(why) = settings::no_hooks_because(&settings)
     {
         eprintln!(

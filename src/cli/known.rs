@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::say::{self, State};
-use crate::claude::{holders, last_lines};
 use crate::claude::task::{self, Footer};
+use crate::claude::{holders, last_lines};
 use crate::folders::CallSite;
 use crate::state::notes::{Note, Status};
 use crate::text::{self, SHOWN, one_line};
@@ -277,10 +277,16 @@ pub(super) fn gone(task: &Task) -> String {
         || "its output".to_owned(),
         |path| path.display().to_string(),
     );
-    let how = match (task.state, task.ran) {
-        (State::Lost, _) => "how it ended isn't known".to_owned(),
-        (state, Some(ran)) => format!("it ended: {} after {}", say::state(state), text::span(ran)),
-        (state, None) => format!("it ended: {}", say::state(state)),
+    let how = match task.state {
+        State::Running | State::Lost => "how it ended isn't known".to_owned(),
+        State::Exited(Some(0)) => "it was done".to_owned(),
+        State::Exited(None) => "it ended".to_owned(),
+        State::Exited(Some(code)) => format!("it ended with exit {code}"),
+        State::Killed => "it was killed".to_owned(),
     };
-    format!("the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}")
+    let known = task.ran.filter(|_| task.state != State::Lost);
+    let after = known.map_or_else(String::new, |ran| format!(" after {}", text::span(ran)));
+    format!(
+        "the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}{after}"
+    )
 }

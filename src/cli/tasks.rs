@@ -110,10 +110,10 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
             let cells = rows.iter().filter_map(|row| row.get(at));
             let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
             // Without a width nothing is left out.
-            let most = if width.is_some() {
-                column.most
-            } else {
-                usize::MAX
+            let most = match width {
+                Some(width) if column.title == NAME => column.most.max(width / 3),
+                Some(_) => column.most,
+                None => usize::MAX,
             };
             widest.max(column.title.len()).min(most)
         })

@@ -53,14 +53,20 @@ impl Notice {
 
 /// The end of each of `notes` that has one, the output's own word before the client's.
 pub(super) fn of(notes: &[Note], notices: &[Notice]) -> Vec<(Note, Ended)> {
-    let outputs: Vec<PathBuf> = notes.iter().filter_map(|note| note.output.clone()).collect();
+    let outputs: Vec<PathBuf> = notes
+        .iter()
+        .filter_map(|note| note.output.clone())
+        .collect();
     let mut written = None;
     let mut ended = Vec::new();
     for note in notes {
         let notice = notices.iter().find(|notice| notice.id == note.id);
         let found = note.output.as_ref().and_then(|output| {
             let file = task::open(output).ok()?;
-            let changed = file.metadata().and_then(|metadata| metadata.modified()).ok();
+            let changed = file
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .ok();
             let footer = Footer::of_file(&file).ok().flatten();
             Some((changed, footer))
         });
@@ -106,7 +112,9 @@ fn end(note: &Note, status: Status, changed: Option<SystemTime>) -> Ended {
         (Some(changed), None) => changed,
         (None, _) => Timestamp::now(),
     };
-    let since = started.filter(|_| changed.is_some()).map(|started| at.duration_since(started));
+    let since = started
+        .filter(|_| changed.is_some())
+        .map(|started| at.duration_since(started));
     let since = since.and_then(|since| u64::try_from(since.as_millis()).ok());
     Ended {
         at: at.to_string(),
@@ -148,7 +156,10 @@ fn keep(note: &Note, mode: Mode) {
         seconds: record::seconds(ran as f64),
         at_least: was_cut,
     };
-    record::keep(&record::kind_at(&note.command, &site, &configuration).keys, observation);
+    record::keep(
+        &record::kind_at(&note.command, &site, &configuration).keys,
+        observation,
+    );
 }
 
 #[cfg(test)]
@@ -179,7 +190,12 @@ mod tests {
         }
         let two = notice("killed", "").repeat(2);
         assert_eq!(Notice::in_prompt(&two).len(), 2);
-        for prompt in ["", "hello", "<task-notification>", "<task-notification></task-notification>"] {
+        for prompt in [
+            "",
+            "hello",
+            "<task-notification>",
+            "<task-notification></task-notification>",
+        ] {
             assert_eq!(Notice::in_prompt(prompt), [], "{prompt}");
         }
     }

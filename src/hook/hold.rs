@@ -26,7 +26,10 @@ pub(super) fn is_held(note: &Note) -> bool {
 /// whichever is longer. Back come those that ended.
 pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> Vec<Note> {
     let client = rustix::process::getppid();
-    let outputs: Vec<PathBuf> = tasks.iter().filter_map(|note| note.output.clone()).collect();
+    let outputs: Vec<PathBuf> = tasks
+        .iter()
+        .filter_map(|note| note.output.clone())
+        .collect();
     let watch = Watch::new(&outputs);
     let mut silent_since: Option<Instant> = None;
     let mut ended = Vec::new();
@@ -43,12 +46,20 @@ pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> V
         tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
         ended.extend(ends::settle(found, mode));
         let now = Timestamp::now();
-        let left = tasks.iter().map(|task| left(task, hold, now)).max().unwrap_or_default();
+        let left = tasks
+            .iter()
+            .map(|task| left(task, hold, now))
+            .max()
+            .unwrap_or_default();
         // The client is gone, and its tasks with it.
         if left.is_zero() || rustix::process::getppid() != client {
             return ended;
         }
-        let pause = if silent_since.is_some() { LAST_LINE } else { AGAIN };
+        let pause = if silent_since.is_some() {
+            LAST_LINE
+        } else {
+            AGAIN
+        };
         watch.wait(pause.min(left));
     }
 }
@@ -57,7 +68,10 @@ pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> V
 fn left(note: &Note, hold: Duration, now: Timestamp) -> Duration {
     let started = note.started.parse().unwrap_or(now);
     let ran = Duration::try_from(now.duration_since(started)).unwrap_or_default();
-    let own = note.timeout.unwrap_or_default().saturating_sub(note.ran_before);
+    let own = note
+        .timeout
+        .unwrap_or_default()
+        .saturating_sub(note.ran_before);
     hold.max(Duration::from_millis(own)).saturating_sub(ran)
 }
 
@@ -96,6 +110,10 @@ mod tests {
         };
         assert!(held(Cause::Moved, false) && held(Cause::Limit, false));
         assert!(!held(Cause::Moved, true) && !held(Cause::Limit, true));
-        assert!(!held(Cause::Caller, false) && !held(Cause::User, false) && !held(Cause::TimeOut, false));
+        assert!(
+            !held(Cause::Caller, false)
+                && !held(Cause::User, false)
+                && !held(Cause::TimeOut, false)
+        );
     }
 }

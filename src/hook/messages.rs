@@ -101,7 +101,11 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
         Cause::TimeOut => format!("{name} reached its time-out: now in the background"),
         Cause::User => format!("{name}, moved by you, is in the background"),
     };
-    let what = if note.log.is_some() { "its log is open" } else { "open" };
+    let what = if note.log.is_some() {
+        "its log is open"
+    } else {
+        "open"
+    };
     let shown = match launch.shown {
         Shown::In(place) | Shown::Already(place) => {
             format!("{said}{tails}, {what} in {} ({id})", one_line(place, SHOWN))
@@ -140,16 +144,22 @@ fn quoted(note: &Note) -> String {
 pub(super) fn outcome(note: &Note) -> String {
     let name = quoted(note);
     let ended = note.ended.as_ref();
-    let after = ended.and_then(|ended| ended.ran).map_or_else(String::new, |ran| {
-        format!(" after {}", span(Duration::from_millis(ran)))
-    });
+    let after = ended
+        .and_then(|ended| ended.ran)
+        .map_or_else(String::new, |ran| {
+            format!(" after {}", span(Duration::from_millis(ran)))
+        });
     match ended.map(|ended| ended.status) {
         Some(Status::Exited(0)) => format!("{name} is done{after}"),
         // 128 and the signal's number.
-        Some(Status::Exited(code @ (137 | 143))) => format!("{name} was killed (exit status {code}){after}"),
+        Some(Status::Exited(code @ (137 | 143))) => {
+            format!("{name} was killed (exit status {code}){after}")
+        }
         Some(Status::Exited(code)) => format!("{name} failed with exit status {code}{after}"),
         Some(Status::Killed) => format!("{name} was killed{after}"),
-        Some(Status::Unknown) | None => format!("{name} has ended{after}, its exit status isn't known"),
+        Some(Status::Unknown) | None => {
+            format!("{name} has ended{after}, its exit status isn't known")
+        }
     }
 }
 
@@ -195,7 +205,8 @@ pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
 fn last_of(note: &Note, count: usize) -> Vec<String> {
     let file = note.log.as_ref().filter(|log| log.is_file());
     let file = file.or(note.output.as_ref());
-    file.and_then(|file| last_lines(file, count).ok()).unwrap_or_default()
+    file.and_then(|file| last_lines(file, count).ok())
+        .unwrap_or_default()
 }
 
 /// The program whose status hides those of others: the shell gives a pipe's last one.
@@ -203,7 +214,11 @@ fn last_of_pipe(command: &str) -> Option<String> {
     let script = shell::parse(command).ok()?;
     let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
     let sets_pipefail = command.contains("pipefail");
-    let last = pipeline.stages.last()?.simple_command.filter(|_| !sets_pipefail)?;
+    let last = pipeline
+        .stages
+        .last()?
+        .simple_command
+        .filter(|_| !sets_pipefail)?;
     let program = script.simple_commands.get(last)?.program()?;
     Some(one_line(&program, SHOWN))
 }

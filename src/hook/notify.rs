@@ -58,7 +58,12 @@ pub(super) fn sequence(ended: &[Note], config: &Config) -> Option<String> {
     if !environment::is_set("TMUX") {
         return Some(sequence);
     }
-    passes_through().then(|| format!("\u{1b}Ptmux;{}\u{1b}\\", sequence.replace('\u{1b}', "\u{1b}\u{1b}")))
+    passes_through().then(|| {
+        format!(
+            "\u{1b}Ptmux;{}\u{1b}\\",
+            sequence.replace('\u{1b}', "\u{1b}\u{1b}")
+        )
+    })
 }
 
 fn written(sequence: Sequence, text: &str) -> String {
@@ -73,7 +78,9 @@ fn written(sequence: Sequence, text: &str) -> String {
 
 /// Whether tmux hands sequences over that aren't its own.
 fn passes_through() -> bool {
-    let asked = Command::new("tmux").args(["show", "-Apv", "allow-passthrough"]).output();
+    let asked = Command::new("tmux")
+        .args(["show", "-Apv", "allow-passthrough"])
+        .output();
     asked.is_ok_and(|output| matches!(output.stdout.trim_ascii(), b"on" | b"all"))
 }
 
@@ -84,8 +91,17 @@ mod tests {
     #[test]
     fn a_text_can_t_break_out_of_its_sequence() {
         let text = "a;b\u{1b}\\\u{7}c\nd";
-        assert_eq!(written(Sequence::Osc9, text), "\u{1b}]9;bg-run: a,b \\ c d\u{7}");
-        assert_eq!(written(Sequence::Osc777, text), "\u{1b}]777;notify;bg-run;a,b \\ c d\u{7}");
-        assert_eq!(written(Sequence::Osc99, text), "\u{1b}]99;;bg-run: a,b \\ c d\u{1b}\\");
+        assert_eq!(
+            written(Sequence::Osc9, text),
+            "\u{1b}]9;bg-run: a,b \\ c d\u{7}"
+        );
+        assert_eq!(
+            written(Sequence::Osc777, text),
+            "\u{1b}]777;notify;bg-run;a,b \\ c d\u{7}"
+        );
+        assert_eq!(
+            written(Sequence::Osc99, text),
+            "\u{1b}]99;;bg-run: a,b \\ c d\u{1b}\\"
+        );
     }
 }

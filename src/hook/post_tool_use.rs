@@ -14,9 +14,9 @@ use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Config, Configuration, Mode};
 use crate::decision::own_log;
 use crate::folders::{self, CallSite};
+use crate::state::log;
 use crate::state::notes::{self, Cause, Note};
 use crate::state::once::{self, Done};
-use crate::state::log;
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
 
@@ -26,7 +26,10 @@ const DEFAULT_TIMEOUT: u64 = 120_000;
 /// The answer to a call; `None` where it didn't go to the background.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     input.bash_command()?;
-    let id = input.tool_response.get("backgroundTaskId").filter(|id| !id.is_null());
+    let id = input
+        .tool_response
+        .get("backgroundTaskId")
+        .filter(|id| !id.is_null());
     let Some(id) = id else {
         record::foreground(input, mode);
         return None;
@@ -97,7 +100,10 @@ fn noted(
     let kind = record::kind_at(command, site, configuration);
     let output = ClientSession::new(&input.session_id, &input.transcript_path).output_of(task);
     if output.is_none() {
-        log::line(&format!("PostToolUse: no output file of task {} was found", task.as_str()));
+        log::line(&format!(
+            "PostToolUse: no output file of task {} was found",
+            task.as_str()
+        ));
     }
     let script = shell::parse(command).ok();
     let own_log = script.as_ref().and_then(own_log);
@@ -105,7 +111,10 @@ fn noted(
     let ran = if matches!(cause, Cause::Moved | Cause::Caller) {
         0.0
     } else {
-        input.duration_ms.or(limit.map(|limit| limit as f64)).unwrap_or_default()
+        input
+            .duration_ms
+            .or(limit.map(|limit| limit as f64))
+            .unwrap_or_default()
     };
     Note {
         id: task.as_str().to_owned(),

@@ -39,7 +39,11 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .collect();
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
     tasks.retain(|task| ended.iter().all(|note| note.id != task.id));
-    lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config, mode)));
+    lines.extend(
+        tasks
+            .into_iter()
+            .filter_map(|task| silent(task, &config, mode)),
+    );
     let context = messages::ended_for_model(&for_model);
     if lines.is_empty() && context.is_none() {
         return None;
@@ -59,7 +63,9 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
 
 /// Those whose ends were seen before the client's notice came: the user knows, the model doesn't.
 fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
-    let earlier = notices.iter().filter(|notice| ended.iter().all(|note| note.id != notice.id));
+    let earlier = notices
+        .iter()
+        .filter(|notice| ended.iter().all(|note| note.id != notice.id));
     earlier
         .filter_map(|notice| Note::of(&notice.id))
         .filter(|note| note.ended.is_some())
@@ -69,7 +75,10 @@ fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
 
 /// A task that has written nothing for long, though others of its kind ended: said once.
 fn silent(mut task: Note, config: &Config, mode: Mode) -> Option<String> {
-    let output = task.output.as_deref().filter(|_| !task.called_silent && !task.endless)?;
+    let output = task
+        .output
+        .as_deref()
+        .filter(|_| !task.called_silent && !task.endless)?;
     let changed = task::open(output).ok()?.metadata().ok()?.modified().ok()?;
     let silence = SystemTime::now().duration_since(changed).ok()?;
     if silence < config.stuck_after.0 || !its_like_ended(&task, silence, mode) {
@@ -90,7 +99,9 @@ fn its_like_ended(task: &Note, silence: Duration, mode: Mode) -> bool {
     let keys = record::kind_at(&task.command, &site, &configuration).keys;
     let from = keys.iter().position(|key| key.level == Level::Target as u8);
     let keys = keys.get(from.unwrap_or(keys.len())..).unwrap_or_default();
-    let known = Store::own().and_then(|store| store.known(keys)).unwrap_or_default();
+    let known = Store::own()
+        .and_then(|store| store.known(keys))
+        .unwrap_or_default();
     let mut seen = known.iter().flat_map(|known| &known.observations);
     seen.any(|seen| !seen.at_least && seen.seconds < silence.as_secs_f32())
 }

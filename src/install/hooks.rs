@@ -10,11 +10,24 @@ use jsonc_parser::json;
 use super::file::{split_mark, wrong_shape};
 use crate::shell;
 
-/// The events that bg-run answers, each for the tools that match.
-pub(crate) const EVENTS: &[(&str, &str)] = &[("PreToolUse", "Bash"), ("PostToolUse", "Bash")];
+/// The events that bg-run answers, each for the tools that match; an empty one: those without tools.
+pub(crate) const EVENTS: &[(&str, &str)] = &[
+    ("PreToolUse", "Bash"),
+    ("PostToolUse", "Bash"),
+    ("PostToolUseFailure", "Bash"),
+    ("UserPromptSubmit", ""),
+    ("Stop", ""),
+    ("SubagentStop", ""),
+];
 
-/// Seconds after which the client gives a hook up.
-const TIMEOUT: u32 = 10;
+/// Seconds after which the client gives a hook up. At its end a session may wait for the longest task: two hours, which is
+/// the most that a call's time-out can be.
+fn timeout(event: &str) -> u32 {
+    match event {
+        "Stop" | "SubagentStop" => 7500,
+        _ => 10,
+    }
+}
 
 /// The names by which a registration of ours is known, whatever folder the binary lies in.
 const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
@@ -26,12 +39,12 @@ pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) ->
         let entries = hooks
             .array_value_or_create(event)
             .with_context(|| wrong_shape(path, text, &["hooks", event], "an array"))?;
-        if is_registered(&entries, matcher, program) {
+        if is_registered(&entries, event, matcher, program) {
             continue;
         }
         remove_ours(&entries, program);
         entries.ensure_multiline();
-        entries.append(entry(matcher, program));
+        entries.append(entry(event, matcher, program));
     }
     Ok(())
 }
@@ -61,6 +74,14 @@ pub(super) fn says_the_same(one: &str, other: &str) -> bool {
 pub(super) struct OwnHooks {
     is_there: bool,
     events: Vec<String>,
+}
+
+/// Whether the settings `before` have a property of this name.
+pub(super) fn names(before: Option<&str>, name: &str) -> bool {
+    let root = before
+        .and_then(|text| CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok());
+    let settings = root.and_then(|root| root.object_value());
+    settings.is_some_and(|settings| settings.get(name).is_some())
 }
 
 pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
@@ -132,18 +153,27 @@ fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
         .with_context(|| wrong_shape(path, text, &["hooks"], "an object"))
 }
 
-fn entry(matcher: &str, program: &str) -> CstInputValue {
+fn entry(event: &str, matcher: &str, program: &str) -> CstInputValue {
+    let timeout = timeout(event);
+    if matcher.is_empty() {
+        return json!({
+            "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout }]
+        });
+    }
     json!({
         "matcher": matcher,
-        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": TIMEOUT }]
+        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout }]
     })
 }
 
-fn is_registered(entries: &CstArray, matcher: &str, program: &str) -> bool {
-    let wanted = serde_json::json!({
+fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) -> bool {
+    let mut wanted = serde_json::json!({
         "matcher": matcher,
-        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": TIMEOUT }]
+        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout(event) }]
     });
+    if let Some(wanted) = wanted.as_object_mut().filter(|_| matcher.is_empty()) {
+        wanted.remove("matcher");
+    }
     let elements = entries.elements();
     let ours = elements
         .iter()

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Change;
+use super::env::Values;
 use crate::state::{self, Folder, Kind, name_of};
 
 /// One settings file's.
@@ -15,6 +16,9 @@ pub(super) struct Journal {
     pub(super) before: Option<String>,
     pub(super) after: String,
     pub(super) made_folder: bool,
+    /// What of `env` was put in.
+    #[serde(default)]
+    pub(super) env: Values,
     /// The file, where it is an editor's.
     #[serde(default)]
     editor: Option<PathBuf>,
@@ -90,6 +94,7 @@ impl Journal {
             before: untouched.map_or(change.before.clone(), |earlier| earlier.before.clone()),
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
+            env: change.env.clone(),
             editor: editor.then(|| change.path.clone()),
         };
         let text = serde_json::to_vec(&journal)?;

@@ -2,6 +2,7 @@
 //! the file stays as it is.
 
 pub mod editor;
+pub mod env;
 mod file;
 mod hooks;
 mod journal;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
+use env::Values;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub(crate) use hooks::{EVENTS, calls_us};
@@ -26,13 +28,15 @@ pub struct Change {
     pub before: Option<String>,
     /// `None`: there shall be none.
     pub after: Option<String>,
+    /// What of `env` is ours afterwards.
+    pub env: Values,
 }
 
 /// What is to be done to a settings file.
 #[derive(Debug, Clone, Copy)]
 pub enum Act<'a> {
-    /// Register this program.
-    Install(&'a Path),
+    /// Register this program, where one is named, and put these values into `env`.
+    Install(Option<&'a Path>, &'a Values),
     /// Take the registration out, this program's too where it is called otherwise.
     Uninstall(&'a Path),
     /// Add the settings for task outputs to an editor's file.
@@ -55,7 +59,7 @@ impl Act<'_> {
 
     /// Whether it puts something in.
     fn adds(self) -> bool {
-        matches!(self, Self::Install(_) | Self::AddToEditor)
+        matches!(self, Self::Install(..) | Self::AddToEditor)
     }
 
     /// Does it, under a lock on the folder, so that two at once don't lose one.
@@ -97,10 +101,20 @@ impl Act<'_> {
     }
 
     fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
+        let mut env = Values::new();
         let after = match (self, &file.text) {
-            (Self::Install(program), _) => {
-                let program = as_text(program)?;
-                Some(file.edited(|path, text, root| hooks::add(path, text, root, program))?)
+            (Self::Install(program, values), _) => {
+                let program = program.map(as_text).transpose()?;
+                let earlier = journal
+                    .map(|journal| journal.env.clone())
+                    .unwrap_or_default();
+                Some(file.edited(|path, text, root| {
+                    if let Some(program) = program {
+                        hooks::add(path, text, root, program)?;
+                    }
+                    env = env::add(path, text, root, values, &earlier)?;
+                    Ok(())
+                })?)
             }
             (Self::AddToEditor, _) => Some(file.edited(|path, _, root| {
                 editor::add(root).map_err(|what| {
@@ -126,6 +140,7 @@ impl Act<'_> {
             path: file.path.clone(),
             before: file.text.clone(),
             after,
+            env,
         })
     }
 }
@@ -150,6 +165,9 @@ fn without_hooks(
     let root = file::parse(&file.path, text)?;
     let earlier = journal.and_then(|journal| journal.before.as_deref());
     hooks::take_out(&root, &hooks::own_empties(earlier), program);
+    if let Some(journal) = journal {
+        env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
+    }
     let mut taken_out = format!("{mark}{root}");
     if journal.is_some_and(|journal| journal.laid_out(given)) {
         taken_out = on_one_line(&taken_out);

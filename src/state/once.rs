@@ -44,6 +44,8 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &Done) -> bool {
 
 /// What was noted of this event of this call.
 pub fn noted(event: &str, tool_use_id: &str) -> Option<Done> {
-    let folder = Folder::open(Kind::Calls).ok().filter(|_| is_id(tool_use_id))?;
+    let folder = Folder::open(Kind::Calls)
+        .ok()
+        .filter(|_| is_id(tool_use_id))?;
     serde_json::from_slice(&folder.read(&format!("{tool_use_id}.{event}")).ok()?).ok()
 }

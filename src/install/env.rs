@@ -1,0 +1,80 @@
+//! The settings' `env`: the time after which the client moves a call by itself, and Python without a buffer.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+
+use super::file::wrong_shape;
+use crate::environment::{AUTO_BACKGROUND, PYTHON_UNBUFFERED};
+
+/// What was put in, by its name.
+pub type Values = BTreeMap<String, String>;
+
+/// What an installation puts in. `limit`: in seconds; `None`: the client moves nothing, and no value is put in for it.
+pub fn wanted(limit: Option<u32>) -> Values {
+    let mut values = Values::new();
+    values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());
+    if let Some(seconds) = limit {
+        values.insert(
+            AUTO_BACKGROUND.to_owned(),
+            (u64::from(seconds) * 1000).to_string(),
+        );
+    }
+    values
+}
+
+/// Puts `wanted` in. What another put there stays; `ours` is what an earlier installation put there, and goes where it
+/// isn't wanted any more. Back comes what is ours now.
+pub(super) fn add(
+    path: &Path,
+    text: &str,
+    root: &CstRootNode,
+    wanted: &Values,
+    ours: &Values,
+) -> Result<Values> {
+    let settings = root.object_value_or_create();
+    let settings = settings.with_context(|| wrong_shape(path, text, &[], "an object"))?;
+    let env = settings
+        .object_value_or_create("env")
+        .with_context(|| wrong_shape(path, text, &["env"], "an object"))?;
+    remove(&env, ours);
+    let mut put = Values::new();
+    for (name, value) in wanted {
+        if env.get(name).is_none() {
+            env.append(name, CstInputValue::String(value.clone()));
+            put.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(put)
+}
+
+/// Takes out what was put in, where it still stands so, and `env` itself where nothing is left and `made` says that there
+/// was none.
+pub(super) fn take_out(root: &CstRootNode, ours: &Values, made: bool) {
+    let property = root.object_value().and_then(|settings| settings.get("env"));
+    let Some(property) = property else { return };
+    let Some(env) = property.object_value() else {
+        return;
+    };
+    let removed = remove(&env, ours);
+    if removed && made && env.properties().is_empty() {
+        property.remove();
+    }
+}
+
+fn remove(env: &CstObject, ours: &Values) -> bool {
+    let mut removed = false;
+    for (name, value) in ours {
+        let Some(property) = env.get(name) else {
+            continue;
+        };
+        let now = property.value().and_then(|value| value.to_serde_value());
+        if now == Some(serde_json::Value::from(value.as_str())) {
+            property.remove();
+            removed = true;
+        }
+    }
+    removed
+}
