@@ -344,3 +344,41 @@ fn wrong(what: &str) -> io::Error {
         "the store of durations {what}; `bg-run history --clear` begins a new one"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> Key {
+        Key {
+            repository: 1,
+            level: 2,
+            hash: number,
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn at_the_bound_the_oldest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::in_folder(folder.path()).unwrap();
+        store.most_pages = 8;
+        let observation = Observation {
+            seconds: 1.0,
+            at_least: false,
+        };
+        for number in 0..1000_u32 {
+            // One that is used again and again stays.
+            let keys = [key(u64::from(number)), key(0)];
+            store.record(&keys, observation, number).unwrap();
+        }
+        let keys = store.check().unwrap().unwrap();
+        assert!((150..=168).contains(&keys), "{keys}");
+        let newest: Vec<Key> = (920..1000).map(key).collect();
+        let known = store.known(&newest).unwrap();
+        assert!(known.iter().all(|known| known.runs == 1));
+        assert_eq!(store.known(&[key(0)]).unwrap()[0].runs, 1001);
+        let rows = store.rows(None).unwrap();
+        assert!(rows.iter().all(|row| row.last > 700), "{rows:?}");
+    }
+}
