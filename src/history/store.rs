@@ -183,7 +183,7 @@ impl Store {
     /// When the folder can't be opened.
     pub fn clear(&self) -> io::Result<()> {
         *self.open() = None;
-        let Some(folder) = absent(self.place.folder(false))? else {
+        let Some(folder) = absent(self.place.folder())? else {
             return Ok(());
         };
         for name in [HISTORY, HISTORY_DAMAGED] {
@@ -201,7 +201,7 @@ impl Store {
     ///
     /// When the file can't be read or is damaged.
     pub fn check(&self) -> io::Result<Option<usize>> {
-        let Some(folder) = absent(self.place.folder(false))? else {
+        let Some(folder) = absent(self.place.folder())? else {
             return Ok(None);
         };
         let Some(file) = absent(folder.file(HISTORY))? else {
@@ -240,7 +240,7 @@ impl Store {
             *open = None;
         }
         if open.is_none() {
-            let Some(folder) = absent(self.place.folder(false))? else {
+            let Some(folder) = absent(self.place.folder())? else {
                 return Ok(None);
             };
             let Some(file) = absent(folder.file(HISTORY))? else {
@@ -296,7 +296,7 @@ impl Store {
     ) -> io::Result<Result<T, Gone>> {
         let is_new = !open.as_ref().is_some_and(|at| at.writable);
         if is_new {
-            let folder = self.place.folder(true)?;
+            let folder = self.place.folder_to_change()?;
             let file = folder.file_to_change(HISTORY)?;
             *open = Some(Open {
                 folder,
