@@ -106,7 +106,7 @@ fn child() {
 fn endless(store: &Store) {
     let mut out = std::io::stdout();
     writeln!(out).unwrap();
-    for next in 0.. {
+    for next in 0..100_000 {
         if let Err(error) = store.record(&[key(next)], took(1.0), 1) {
             writeln!(out, "error {error}").unwrap();
             break;
@@ -210,7 +210,7 @@ fn a_full_disk_loses_what_has_no_room_only() {
         let done = numbers(&text, "done");
         assert!(text.contains("error "), "{blocks}: {text}");
         assert!(
-            done.len() >= if blocks < 10 { 0 } else { 15 },
+            done.len() >= if blocks < 10 { 0 } else { 21 },
             "{blocks}: {}",
             done.len()
         );
@@ -397,13 +397,14 @@ fn rows_are_shown_and_forgotten() {
         (row.text.as_str(), row.runs, row.level),
         ("ä".repeat(64).as_str(), 1, 0)
     );
-    assert_eq!(store.forget(|row| row.text == "make part-17").unwrap(), 1);
-    assert_eq!(known(&store, 17).runs, 0);
-    // Nor does a copy stay where the key once lay.
+    let gone = store.forget(|row| row.text.starts_with("make part-2"));
+    assert_eq!(gone.unwrap(), 111);
+    assert_eq!((known(&store, 27).runs, known(&store, 37).runs), (0, 1));
+    // Nor does a copy stay where a key once lay.
     let bytes = fs::read(&file).unwrap();
-    assert!(!bytes.windows(13).any(|part| part == b"make part-17\0"));
-    assert!(bytes.windows(13).any(|part| part == b"make part-18\0"));
-    assert_eq!(store.check().unwrap(), Some(300));
+    let stands = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    assert!(!stands(b"make part-2") && stands(b"make part-3"));
+    assert_eq!(store.check().unwrap(), Some(190));
     store.clear().unwrap();
     assert_eq!(store.check().unwrap(), None);
 }
@@ -441,8 +442,11 @@ fn a_lock_that_stays_is_waited_for_a_moment_only_and_reading_goes_on() {
     assert!(start.elapsed() < Duration::from_secs(20));
     holder.unlock().unwrap();
     // Who waited in vain doesn't hold it.
-    add(&store, 1);
-    assert_eq!(known(&store, 1).runs, 2);
+    for _ in 0..100 {
+        let other = Store::in_folder(&folder).unwrap();
+        other.record(&[key(1)], took(1.0), 1).unwrap();
+    }
+    assert_eq!(known(&store, 1).runs, 101);
 }
 
 #[test]
