@@ -117,15 +117,10 @@ fn endless(store: &Store) {
     store.record(&[key(0)], took(2.0), 2).unwrap();
 }
 
-#[test]
-fn sixty_four_processes_at_once_lose_nothing() {
-    let (state, folder, _) = state();
-    let mut children: Vec<Child> = (0..64)
-        .map(|number| {
-            job(state.path(), &format!("many {number}"))
-                .spawn()
-                .unwrap()
-        })
+/// So many processes that all begin at once, each with 50 keys of its own and one that all have.
+fn many(state: &Path, number: u64) {
+    let mut children: Vec<Child> = (0..number)
+        .map(|number| job(state, &format!("many {number}")).spawn().unwrap())
         .collect();
     let mut outputs: Vec<_> = children
         .iter_mut()
@@ -145,6 +140,12 @@ fn sixty_four_processes_at_once_lose_nothing() {
         output.read_to_end(&mut Vec::new()).unwrap();
         assert!(child.wait().unwrap().success());
     }
+}
+
+#[test]
+fn sixty_four_processes_at_once_lose_nothing() {
+    let (state, folder, _) = state();
+    many(state.path(), 64);
     let store = Store::in_folder(&folder).unwrap();
     assert_eq!(known(&store, 1_000_000).runs, 64 * 50);
     assert!((0..64 * 50).all(|number| known(&store, number).runs == 1));
@@ -267,6 +268,22 @@ fn what_cannot_be_a_store_is_set_aside_and_said_once() {
             store.clear().unwrap();
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         }
+    }
+}
+
+#[test]
+fn one_of_many_sets_it_aside_and_all_go_on() {
+    for _ in 0..5 {
+        let (state, folder, file) = state();
+        Store::in_folder(&folder).unwrap();
+        fs::write(&file, [0xa5; 20_000]).unwrap();
+        many(state.path(), 16);
+        let store = Store::in_folder(&folder).unwrap();
+        assert_eq!(known(&store, 1_000_000).runs, 16 * 50);
+        let damaged = fs::read(folder.join("durations.damaged")).unwrap();
+        assert!(damaged == [0xa5; 20_000]);
+        let log = fs::read_to_string(state.path().join("bg-run.log")).unwrap();
+        assert_eq!(log.matches("set aside").count(), 1, "{log}");
     }
 }
 
