@@ -90,6 +90,7 @@ fn child() {
                 // As calls do it: each opens the store anew.
                 let store = Store::own().unwrap();
                 let keys = [key(1_000_000), key(number * 50 + own)];
+                assert_eq!(store.known(&keys).unwrap()[1].runs, 0);
                 store.record(&keys, took(1.0), 1).unwrap();
             }
         }
@@ -273,7 +274,7 @@ fn what_cannot_be_a_store_is_set_aside_and_said_once() {
 
 #[test]
 fn one_of_many_sets_it_aside_and_all_go_on() {
-    for _ in 0..5 {
+    for _ in 0..10 {
         let (state, folder, file) = state();
         Store::in_folder(&folder).unwrap();
         fs::write(&file, [0xa5; 20_000]).unwrap();
