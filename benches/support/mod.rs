@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bg_run::history::store::{Key, Observation, Store};
 use serde_json::{Value, json};
 
 /// A program that does what any hook has to: start, read stdin, end.
@@ -183,6 +184,26 @@ pub fn large() -> String {
         "cat > notes.txt <<'END'\n{}END\npytest",
         "a line of a document that is written to a file\n".repeat(2080)
     )
+}
+
+/// Puts a store of durations with `keys` keys into a folder of the state: a second for each 100,000 or so.
+pub fn fill(state: &Path, keys: u64) {
+    let store = Store::in_folder(&state.join("history")).unwrap();
+    let observation = Observation {
+        seconds: 3.5,
+        at_least: false,
+    };
+    let key = |number: u64| Key {
+        repository: number / 500,
+        level: u8::try_from(number % 5).unwrap(),
+        hash: (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        text: format!("npm run test:unit -- --filter package-{number}"),
+    };
+    for start in (0..keys).step_by(1000) {
+        let part: Vec<Key> = (start..keys.min(start + 1000)).map(key).collect();
+        store.record(&part, observation, 1_700_000_000).unwrap();
+    }
+    assert_eq!(store.check().unwrap().unwrap_or_default() as u64, keys);
 }
 
 fn hundred_rules() -> String {

@@ -183,7 +183,7 @@ impl Store {
     /// When the folder can't be opened.
     pub fn clear(&self) -> io::Result<()> {
         *self.open() = None;
-        let Some(folder) = absent(self.place.folder(false))? else {
+        let Some(folder) = absent(self.place.folder())? else {
             return Ok(());
         };
         for name in [HISTORY, HISTORY_DAMAGED] {
@@ -201,7 +201,7 @@ impl Store {
     ///
     /// When the file can't be read or is damaged.
     pub fn check(&self) -> io::Result<Option<usize>> {
-        let Some(folder) = absent(self.place.folder(false))? else {
+        let Some(folder) = absent(self.place.folder())? else {
             return Ok(None);
         };
         let Some(file) = absent(folder.file(HISTORY))? else {
@@ -240,7 +240,7 @@ impl Store {
             *open = None;
         }
         if open.is_none() {
-            let Some(folder) = absent(self.place.folder(false))? else {
+            let Some(folder) = absent(self.place.folder())? else {
                 return Ok(None);
             };
             let Some(file) = absent(folder.file(HISTORY))? else {
@@ -296,7 +296,7 @@ impl Store {
     ) -> io::Result<Result<T, Gone>> {
         let is_new = !open.as_ref().is_some_and(|at| at.writable);
         if is_new {
-            let folder = self.place.folder(true)?;
+            let folder = self.place.folder_to_change()?;
             let file = folder.file_to_change(HISTORY)?;
             *open = Some(Open {
                 folder,
@@ -343,4 +343,42 @@ fn wrong(what: &str) -> io::Error {
     io::Error::other(format!(
         "the store of durations {what}; `bg-run history --clear` begins a new one"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> Key {
+        Key {
+            repository: 1,
+            level: 2,
+            hash: number,
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn at_the_bound_the_oldest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::in_folder(folder.path()).unwrap();
+        store.most_pages = 8;
+        let observation = Observation {
+            seconds: 1.0,
+            at_least: false,
+        };
+        for number in 0..1000_u32 {
+            // One that is used again and again stays.
+            let keys = [key(u64::from(number)), key(0)];
+            store.record(&keys, observation, number).unwrap();
+        }
+        let keys = store.check().unwrap().unwrap();
+        assert!((150..=168).contains(&keys), "{keys}");
+        let newest: Vec<Key> = (920..1000).map(key).collect();
+        let known = store.known(&newest).unwrap();
+        assert!(known.iter().all(|known| known.runs == 1));
+        assert_eq!(store.known(&[key(0)]).unwrap()[0].runs, 1001);
+        let rows = store.rows(None).unwrap();
+        assert!(rows.iter().all(|row| row.last > 700), "{rows:?}");
+    }
 }

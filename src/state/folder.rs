@@ -286,9 +286,9 @@ pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(&dir, flags, Mode::empty())?;
-    check_owner(&fd, &dir)?;
+    let stat = check_owner(&fd, &dir)?;
     if make {
-        make_private(&fd)?;
+        make_private(&fd, &stat)?;
     }
     Ok(fd)
 }
@@ -308,8 +308,8 @@ impl NewPrivate for fs::DirBuilder {
 }
 
 /// An older version made folders that others can read.
-fn make_private(fd: &OwnedFd) -> io::Result<()> {
-    if fstat(fd)?.st_mode & 0o077 != 0 {
+fn make_private(fd: &OwnedFd, stat: &Stat) -> io::Result<()> {
+    if stat.st_mode & 0o077 != 0 {
         rustix::fs::fchmod(fd, Mode::RWXU)?;
     }
     Ok(())
@@ -323,14 +323,15 @@ fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
 }
 
 pub(super) fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
-    check_owner(&fd, Path::new(kind.name()))?;
-    make_private(&fd)?;
+    let stat = check_owner(&fd, Path::new(kind.name()))?;
+    make_private(&fd, &stat)?;
     Ok(Folder { fd, kind })
 }
 
-fn check_owner(fd: &OwnedFd, shown: &Path) -> io::Result<()> {
-    if fstat(fd)?.st_uid == rustix::process::geteuid().as_raw() {
-        Ok(())
+fn check_owner(fd: &OwnedFd, shown: &Path) -> io::Result<Stat> {
+    let stat = fstat(fd)?;
+    if stat.st_uid == rustix::process::geteuid().as_raw() {
+        Ok(stat)
     } else {
         let name = OsStr::to_string_lossy(shown.as_os_str()).into_owned();
         Err(io::Error::other(format!("{name} is another user's")))

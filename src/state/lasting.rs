@@ -18,6 +18,15 @@ impl Folder {
     /// When it can't be made, when it is a link or somebody else's.
     pub fn at(path: &Path, kind: Kind) -> io::Result<Self> {
         fs::DirBuilder::new_private().create(path)?;
+        Self::open_at(path, kind)
+    }
+
+    /// The same, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't, when it is a link or somebody else's.
+    pub fn open_at(path: &Path, kind: Kind) -> io::Result<Self> {
         own(rustix::fs::open(path, FOLDER, Mode::empty())?, kind)
     }
 

@@ -22,11 +22,20 @@ pub(super) struct Open {
 }
 
 impl Place {
-    pub(super) fn folder(&self, make: bool) -> io::Result<Folder> {
+    /// The folder, if it is there.
+    pub(super) fn folder(&self) -> io::Result<Folder> {
         match self {
-            Self::At(path) => Folder::at(path, Kind::History),
-            Self::Own if make => Folder::make(Kind::History),
+            Self::At(path) => Folder::open_at(path, Kind::History),
             Self::Own => Folder::open(Kind::History),
+        }
+    }
+
+    /// The same, made where it isn't there yet: to try to make it costs more than to open it.
+    pub(super) fn folder_to_change(&self) -> io::Result<Folder> {
+        match (absent(self.folder())?, self) {
+            (Some(folder), _) => Ok(folder),
+            (None, Self::At(path)) => Folder::at(path, Kind::History),
+            (None, Self::Own) => Folder::make(Kind::History),
         }
     }
 }
