@@ -277,12 +277,13 @@ fn one_of_many_sets_it_aside_and_all_go_on() {
     for _ in 0..10 {
         let (state, folder, file) = state();
         Store::in_folder(&folder).unwrap();
-        fs::write(&file, [0xa5; 20_000]).unwrap();
+        let garbage = vec![0xa5; 20_000];
+        fs::write(&file, &garbage).unwrap();
         many(state.path(), 16);
         let store = Store::in_folder(&folder).unwrap();
         assert_eq!(known(&store, 1_000_000).runs, 16 * 50);
         let damaged = fs::read(folder.join("durations.damaged")).unwrap();
-        assert!(damaged == [0xa5; 20_000]);
+        assert!(damaged == garbage);
         let log = fs::read_to_string(state.path().join("bg-run.log")).unwrap();
         assert_eq!(log.matches("set aside").count(), 1, "{log}");
     }
