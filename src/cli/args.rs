@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
+use super::history::Sort;
 use super::offer;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
@@ -119,6 +120,14 @@ pub(super) enum Command {
         #[arg(short = 'n', value_name = "N")]
         number: Option<usize>,
     },
+    /// Show how long this project's commands took, or forget it
+    History(HistoryArgs),
+    /// Learn how long commands took from the transcripts of earlier sessions; nothing leaves this machine
+    Learn {
+        /// Only say what would be learnt
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Replay calls whose durations are known
     #[command(hide = true)]
     Replay {
@@ -172,6 +181,25 @@ pub(super) fn take_json(
         }
         _ => false,
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HistoryArgs {
+    /// Of all projects
+    #[arg(long)]
+    pub(super) all: bool,
+    /// By what to sort
+    #[arg(long, value_enum, default_value = "last")]
+    pub(super) sort: Sort,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Forget the commands that match this regular expression
+    #[arg(long, value_name = "PATTERN", conflicts_with = "clear")]
+    pub(super) forget: Option<String>,
+    /// Forget everything about this project, with --all about all of them
+    #[arg(long)]
+    pub(super) clear: bool,
 }
 
 #[derive(Debug, clap::Args)]

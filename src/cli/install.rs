@@ -11,7 +11,7 @@ use super::print;
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::{Act, Change, editor, editor_files, env};
+use crate::install::{Act, Change, Values, editor, editor_files, env};
 use crate::programs;
 use crate::state::{self, Folder, Kind};
 use crate::text;
@@ -32,7 +32,7 @@ pub(super) fn install(options: &Options, scope: Scope, mode: Mode) -> Result<Exi
 }
 
 /// What of `env` is in force now, and what another put there.
-fn say_values(wanted: &env::Values, path: &Path) {
+fn say_values(wanted: &Values, path: &Path) {
     let settings = settings::read(path).unwrap_or_default();
     let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();
     for (name, value) in wanted {

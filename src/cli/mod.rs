@@ -6,8 +6,10 @@ mod config;
 mod demo;
 mod doctor;
 mod explain;
+mod history;
 mod install;
 mod known;
+mod learn;
 mod logs;
 mod offer;
 mod open;
@@ -111,6 +113,8 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Tasks(wanted) => tasks::run(&wanted),
         Command::Logs { target, number } => logs::run(target.as_deref(), number),
         Command::Stop { target } => stop::run(&target),
+        Command::History(wanted) => history::run(&wanted),
+        Command::Learn { dry_run } => learn::run(dry_run),
         Command::Demo => demo::run(),
         Command::Completions { shell } => complete::print(shell),
     }

@@ -2,6 +2,7 @@
 
 mod expect;
 mod key;
+pub mod learn;
 mod place;
 pub mod store;
 mod words;

@@ -17,9 +17,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use entry::{Key, Known, Observation, Row};
 use lock::Lock;
 use open::{Open, Place, absent};
-use table::{Found, Table};
+use table::{Found, Moment, Table};
 
-use crate::state::{Folder, HISTORY, HISTORY_DAMAGED, Kind};
+use crate::state::{Folder, HISTORY, HISTORY_DAMAGED, Kind, LEARNT};
 
 /// So many pages at most, of 4096 bytes: room for a million keys. Then the oldest are forgotten.
 const MOST_PAGES: u64 = 65_536;
@@ -106,6 +106,47 @@ impl Store {
     ///
     /// When it can't be written, or others hold the lock for too long. What is there stays.
     pub fn record(&self, keys: &[Key], observation: Observation, now: u32) -> io::Result<()> {
+        self.record_of(0, keys, observation, now)
+    }
+
+    /// The same of the call of this number, once: of two registrations of one hook, one is heard. 0 is no call's.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub fn record_of(
+        &self,
+        call: u32,
+        keys: &[Key],
+        observation: Observation,
+        now: u32,
+    ) -> io::Result<()> {
+        let most = self.most_pages;
+        let moment = Moment {
+            now,
+            most,
+            only_newer: false,
+            call,
+        };
+        self.add(keys, observation, moment)
+    }
+
+    /// The same for an old observation, made `at`: a key of which something newer is known stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub fn learn(&self, keys: &[Key], observation: Observation, at: u32) -> io::Result<()> {
+        let moment = Moment {
+            now: at,
+            most: self.most_pages,
+            only_newer: true,
+            call: 0,
+        };
+        self.add(keys, observation, moment)
+    }
+
+    fn add(&self, keys: &[Key], observation: Observation, moment: Moment) -> io::Result<()> {
         let seconds = observation.seconds;
         let observation = Observation {
             seconds: if seconds.is_nan() {
@@ -115,11 +156,10 @@ impl Store {
             },
             ..observation
         };
-        let most = self.most_pages;
         self.change(|file| {
             let mut table = Table::of(file)?;
             keys.iter()
-                .try_for_each(|key| table.record(key, observation, now, most))
+                .try_for_each(|key| table.record(key, observation, moment))
         })
     }
 
@@ -186,7 +226,7 @@ impl Store {
         let Some(folder) = absent(self.place.folder())? else {
             return Ok(());
         };
-        for name in [HISTORY, HISTORY_DAMAGED] {
+        for name in [HISTORY, HISTORY_DAMAGED, LEARNT] {
             folder.remove(name);
         }
         match absent(folder.file(HISTORY))? {

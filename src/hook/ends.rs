@@ -157,6 +157,7 @@ fn keep(note: &Note, mode: Mode) {
         at_least: was_cut,
     };
     record::keep(
+        &note.id,
         &record::kind_at(&note.command, &site, &configuration).keys,
         observation,
     );

@@ -11,7 +11,7 @@ use crate::decision::{self, Kind};
 use crate::environment;
 use crate::folders::CallSite;
 use crate::history::store::{Key, Observation, Store};
-use crate::history::{LONG, repository_of};
+use crate::history::{LONG, repository_named, repository_of};
 use crate::state::log;
 
 /// What the client says of a command that it killed at its time-out.
@@ -34,7 +34,7 @@ pub(super) fn foreground(input: &Input, mode: Mode) {
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)
     {
-        keep(&kind.keys, observation);
+        keep(&input.tool_use_id, &kind.keys, observation);
     }
 }
 
@@ -44,16 +44,28 @@ pub(super) fn kind_at(command: &str, site: &CallSite, configuration: &Configurat
 }
 
 /// Adds an observation; what can't be kept is logged.
-pub(super) fn keep(keys: &[Key], observation: Observation) {
+pub(super) fn keep(call: &str, keys: &[Key], observation: Observation) {
     if keys.is_empty() {
         return;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| u32::try_from(now.as_secs()).unwrap_or(u32::MAX));
-    let kept = Store::own().and_then(|store| store.record(keys, observation, now));
+    let kept =
+        Store::own().and_then(|store| store.record_of(call_number(call), keys, observation, now));
     if let Err(error) = kept {
         log::line(&format!("history: a duration is lost: {error}"));
     }
+}
+
+/// A number for the call of this id; 0 for none.
+fn call_number(id: &str) -> u32 {
+    let hash = repository_named(&[id]);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "half of a hash is one, too"
+    )]
+    let half = hash as u32;
+    if id.is_empty() { 0 } else { half.max(1) }
 }
 
 /// The duration that the client tells; of an older one, the time since the model made the call, which holds the user's

@@ -1,16 +1,13 @@
 //! The settings' `env`: the time after which the client moves a call by itself, and Python without a buffer.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
+use super::Values;
 use super::file::wrong_shape;
 use crate::environment::{AUTO_BACKGROUND, PYTHON_UNBUFFERED};
-
-/// What was put in, by its name.
-pub type Values = BTreeMap<String, String>;
 
 /// What an installation puts in. `limit`: in seconds; `None`: the client moves nothing, and no value is put in for it.
 pub fn wanted(limit: Option<u32>) -> Values {

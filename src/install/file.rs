@@ -145,7 +145,7 @@ pub fn edit_text(path: &Path, edit: impl FnOnce(&Path, &str) -> Result<String>) 
         path,
         before: file.text,
         after,
-        env: super::env::Values::new(),
+        env: super::Values::new(),
     })
 }
 

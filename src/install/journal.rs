@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Change;
-use super::env::Values;
+use super::{Change, Values};
 use crate::state::{self, Folder, Kind, name_of};
 
 /// One settings file's.

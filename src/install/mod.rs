@@ -7,17 +7,20 @@ mod file;
 mod hooks;
 mod journal;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use env::Values;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub(crate) use hooks::{EVENTS, calls_us};
 use journal::Journal;
 pub use journal::editor_files;
+
+/// Values of the settings' `env`, by their names.
+pub type Values = BTreeMap<String, String>;
 
 /// A settings file before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]

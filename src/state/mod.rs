@@ -26,6 +26,9 @@ pub const HISTORY: &str = "durations";
 /// See [`HISTORY`].
 pub const HISTORY_DAMAGED: &str = "durations.damaged";
 
+/// Which transcripts were read, beside it.
+pub const LEARNT: &str = "learnt.json";
+
 /// The folders inside, each with files of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -102,7 +105,7 @@ impl Kind {
             Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
-            Self::History => matches!(name, HISTORY | HISTORY_DAMAGED),
+            Self::History => matches!(name, HISTORY | HISTORY_DAMAGED | LEARNT),
         }
     }
 }

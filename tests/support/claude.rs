@@ -120,6 +120,35 @@ impl Client {
         client.wait().unwrap();
     }
 
+    /// `claude -p` with these arguments, and this on its stdin; without any, it is told "go" by an argument.
+    pub fn run_headless_with(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        arguments: &[&str],
+        stdin: Option<&str>,
+    ) -> Output {
+        use std::io::Write;
+        let mut command = sandbox.command(&self.words[0]);
+        command.args(&self.words[1..]).arg("-p").args(arguments);
+        command.envs(Self::environment(sandbox, api));
+        let Some(text) = stdin else {
+            return command.arg("go").output().unwrap();
+        };
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut client = command.spawn().unwrap();
+        client
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        client.wait_with_output().unwrap()
+    }
+
     fn headless(
         &self,
         sandbox: &Sandbox,

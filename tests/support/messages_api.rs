@@ -16,6 +16,8 @@ pub enum Turn {
     Tool(&'static str, Value),
     /// Says this and ends.
     Say(String),
+    /// Says the last thing that it was told, and ends.
+    Retell,
 }
 
 impl Turn {
@@ -122,14 +124,36 @@ fn answer(mut request: Request, turns: &[Turn], seen: &Mutex<Vec<Value>>) {
     }
     let turn = if is_main {
         let done = tool_results(&body).len();
+        let turn = match turns.get(done).cloned() {
+            Some(Turn::Retell) => Some(Turn::Say(last_told(&body))),
+            turn => turn,
+        };
         seen.lock().unwrap().push(body);
-        turns.get(done).cloned().map(|turn| (done, turn))
+        turn.map(|turn| (done, turn))
     } else {
         None
     };
     let events = events(turn);
     let kind = Header::from_bytes("Content-Type", "text/event-stream").unwrap();
     let _ = request.respond(Response::from_string(events).with_header(kind));
+}
+
+/// All text of the last message.
+fn last_told(body: &Value) -> String {
+    let last = body["messages"]
+        .as_array()
+        .and_then(|messages| messages.last());
+    let content = last.map(|message| &message["content"]);
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(blocks)) => {
+            let texts = blocks
+                .iter()
+                .map(|block| block["text"].as_str().unwrap_or_default());
+            texts.collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The streaming events of one message (API reference, "Streaming messages").
@@ -148,7 +172,7 @@ fn events(turn: Option<(usize, Turn)>) -> String {
         Some((done, Turn::Bash(input))) => tool_use(done, "Bash", &input),
         Some((done, Turn::Tool(name, input))) => tool_use(done, name, &input),
         Some((_, Turn::Say(words))) => text_block(&words),
-        None => text_block("ok"),
+        Some((_, Turn::Retell)) | None => text_block("ok"),
     };
     event(
         "content_block_start",

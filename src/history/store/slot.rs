@@ -9,12 +9,14 @@
 //! | 24 | last change, number of runs |
 //! | 32 | 8 observations, the newest first |
 //! | 64 | text |
+//! | 188 | the call that the newest observation is of |
 
 use super::entry::{Key, Known, Observation, Row};
 
 pub(super) const SIZE: usize = 192;
 const OBSERVATIONS: usize = 8;
 const TEXT: usize = 64;
+const CALL: usize = 188;
 
 #[derive(Clone, Copy)]
 pub(super) struct Slot(pub(super) [u8; SIZE]);
@@ -37,14 +39,15 @@ impl Slot {
         slot.0[4] = key.level;
         slot.0[8..16].copy_from_slice(&key.repository.to_le_bytes());
         slot.0[16..24].copy_from_slice(&key.hash.to_le_bytes());
-        let text = &key.text[..key.text.floor_char_boundary(SIZE - TEXT)];
+        let text = &key.text[..key.text.floor_char_boundary(CALL - TEXT)];
         slot.0[7] = u8::try_from(text.len()).unwrap_or_default();
         slot.0[TEXT..TEXT + text.len()].copy_from_slice(text.as_bytes());
         slot
     }
 
     /// Puts an observation before the others, and seals all of it.
-    pub(super) fn add(&mut self, observation: Observation, now: u32) {
+    pub(super) fn add(&mut self, observation: Observation, now: u32, call: u32) {
+        self.0[CALL..].copy_from_slice(&call.to_le_bytes());
         let count = self.count().min(OBSERVATIONS - 1);
         self.0.copy_within(32..32 + 4 * count, 36);
         self.0[32..36].copy_from_slice(&observation.seconds.to_le_bytes());
@@ -76,6 +79,11 @@ impl Slot {
         self.number(24)
     }
 
+    /// Whether the newest observation is of this call: two registrations of one hook tell it twice. 0 is no call's.
+    pub(super) fn is_of(&self, call: u32) -> bool {
+        call != 0 && self.number(CALL) == call
+    }
+
     pub(super) fn known(&self) -> Known {
         Known {
             observations: self.observations(),
@@ -84,7 +92,7 @@ impl Slot {
     }
 
     pub(super) fn row(&self) -> Row {
-        let text = &self.0[TEXT..(TEXT + usize::from(self.0[7])).min(SIZE)];
+        let text = &self.0[TEXT..(TEXT + usize::from(self.0[7])).min(CALL)];
         Row {
             repository: self.repository(),
             level: self.level(),

@@ -94,6 +94,19 @@ pub(super) fn make(file: &File) -> io::Result<()> {
     file.write_all_at(&bytes, 0)
 }
 
+/// When an observation was made, and what that means.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// Seconds since 1970.
+    pub(super) now: u32,
+    /// So many pages at most.
+    pub(super) most: u64,
+    /// What isn't newer than what is known is passed over.
+    pub(super) only_newer: bool,
+    /// Of which call; 0: of none.
+    pub(super) call: u32,
+}
+
 impl<'a> Table<'a> {
     pub(super) fn of(file: &'a File) -> io::Result<Self> {
         let pages = file.metadata()?.len() / PAGE as u64;
@@ -124,8 +137,12 @@ impl<'a> Table<'a> {
         &mut self,
         key: &Key,
         observation: Observation,
-        now: u32,
-        most: u64,
+        Moment {
+            now,
+            most,
+            only_newer,
+            call,
+        }: Moment,
     ) -> io::Result<()> {
         let of_key = places(key.repository, key.level, key.hash);
         let mut pages = self.read_both(of_key)?;
@@ -133,12 +150,15 @@ impl<'a> Table<'a> {
             if let Some((index, mut slot)) = page.find(key)
                 && slot.state() == State::Used
             {
-                slot.add(observation, now);
+                if slot.is_of(call) || only_newer && now <= slot.last() {
+                    return Ok(());
+                }
+                slot.add(observation, now, call);
                 return self.write((*number, index), &slot);
             }
         }
         let mut slot = Slot::new(key);
-        slot.add(observation, now);
+        slot.add(observation, now, call);
         for step in 0.. {
             if step > 0 {
                 pages = self.read_both(of_key)?;

@@ -1,0 +1,223 @@
+//! `bg-run learn`: the first day is as good as the second, because earlier sessions were timed too.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use super::history::{quantile, seconds};
+use super::print;
+use crate::claude::permissions::PermissionRules;
+use crate::config::{Configuration, Mode};
+use crate::decision::{self, Call, Context, History, Outcome, decide};
+use crate::folders::{self, CallSite};
+use crate::history::learn::{self, Learnt};
+use crate::history::store::{Key, Store};
+use crate::history::{Limit, repository_of};
+use crate::rules::Rules;
+use crate::state::{self, Folder, Kind, LEARNT};
+use crate::text::{columns, one_line};
+
+/// So many commands are shown, those that took the longest in all.
+const SHOWN: usize = 25;
+
+/// So many commands are counted for that; of each, so many durations.
+const MAX_COMMANDS: usize = 20_000;
+const MAX_DURATIONS: usize = 100;
+
+/// So many folders' rules are kept at hand.
+const MAX_PLACES: usize = 200;
+
+/// How much of each transcript was read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Progress(HashMap<PathBuf, u64>);
+
+/// Reads the transcripts; `dry`: only says what it would learn.
+pub(super) fn run(dry: bool) -> Result<ExitCode> {
+    let files = learn::transcripts();
+    if files.is_empty() {
+        let projects = folders::claude_dir().map(|dir| dir.join("projects"));
+        let projects = projects.unwrap_or_default();
+        println!("There are no transcripts in {}.", projects.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A dry run learns, too, in a store that goes with it.
+    let folder = tempfile::tempdir().context("there is no folder for a store")?;
+    let (store, mut progress) = if dry {
+        (Store::in_folder(folder.path())?, Progress::default())
+    } else {
+        (Store::own()?, Progress::load())
+    };
+    let mut learner = Learner::new(store);
+    let bar = bar(files.iter().map(|(_, length)| length).sum());
+    let mut before = 0;
+    for (path, length) in &files {
+        if progress.0.get(path) != Some(length) {
+            let read = learn::read(
+                path,
+                |one| learner.take(&one),
+                |so_far| bar.set_position(before + so_far),
+            );
+            if let Err(error) = read {
+                print::error(&anyhow::anyhow!(
+                    "{} can't be read: {error}",
+                    path.display()
+                ));
+            }
+            if let Some(fault) = learner.fault.take() {
+                return Err(fault).context("the history can't be written");
+            }
+            progress.0.insert(path.clone(), *length);
+            if !dry {
+                progress.save()?;
+            }
+        }
+        before += length;
+        bar.set_position(before);
+    }
+    bar.finish_and_clear();
+    println!(
+        "{} calls of {} commands in {} transcripts",
+        learner.calls,
+        learner.commands.len(),
+        files.len()
+    );
+    print!("{}", learner.table());
+    if dry {
+        println!("Nothing was kept: a dry run.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bar(bytes: u64) -> ProgressBar {
+    let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    match ProgressStyle::with_template(style) {
+        Ok(style) if std::io::stderr().is_terminal() => ProgressBar::new(bytes).with_style(style),
+        _ => ProgressBar::hidden(),
+    }
+}
+
+/// What was learnt of a command.
+struct Command {
+    example: String,
+    repository: u64,
+    runs: u32,
+    durations: Vec<f32>,
+}
+
+/// Keeps what was learnt.
+struct Learner {
+    store: Store,
+    /// The rules and the repository of each folder.
+    places: HashMap<PathBuf, (Rules, u64)>,
+    /// By repository and hash.
+    commands: HashMap<(u64, u64), Command>,
+    calls: u64,
+    fault: Option<std::io::Error>,
+}
+
+impl Learner {
+    fn new(store: Store) -> Self {
+        Self {
+            store,
+            places: HashMap::new(),
+            commands: HashMap::new(),
+            calls: 0,
+            fault: None,
+        }
+    }
+
+    fn take(&mut self, learnt: &Learnt) {
+        if self.places.len() > MAX_PLACES {
+            self.places.clear();
+        }
+        if !self.places.contains_key(&learnt.cwd) {
+            let site = CallSite::new(&learnt.cwd);
+            let rules = Configuration::load(&site, Mode::Real).rules;
+            let place = (rules, repository_of(&site.project));
+            self.places.insert(learnt.cwd.clone(), place);
+        }
+        let Some((rules, repository)) = self.places.get(&learnt.cwd) else {
+            return;
+        };
+        let keys = decision::kind_of(&learnt.command, rules, *repository).keys;
+        let Some(core) = keys.last() else { return };
+        self.calls += 1;
+        let name = (core.repository, core.hash);
+        if self.commands.len() < MAX_COMMANDS || self.commands.contains_key(&name) {
+            let command = self.commands.entry(name).or_insert_with(|| Command {
+                example: learnt.command.clone(),
+                repository: core.repository,
+                runs: 0,
+                durations: Vec::new(),
+            });
+            command.runs += 1;
+            if command.durations.len() < MAX_DURATIONS {
+                command.durations.push(learnt.observation.seconds);
+            }
+        }
+        if let Err(error) = self.store.learn(&keys, learnt.observation, learnt.at) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut commands: Vec<&Command> = self.commands.values().collect();
+        let whole = |command: &Command| command.durations.iter().sum::<f32>();
+        commands.sort_by(|one, other| whole(other).total_cmp(&whole(one)));
+        let title = ["COMMAND", "RUNS", "MEDIAN", "90 %", "BEFORE", "AFTER"].map(ToOwned::to_owned);
+        let rows = commands.into_iter().take(SHOWN).map(|command| {
+            vec![
+                one_line(&command.example, 60),
+                command.runs.to_string(),
+                seconds(quantile(&command.durations, 0.5)),
+                seconds(quantile(&command.durations, 0.9)),
+                self.decision(command, false),
+                self.decision(command, true),
+            ]
+        });
+        columns(&[title.to_vec()].into_iter().chain(rows).collect::<Vec<_>>())
+    }
+
+    /// What the built-in rules say, alone or with what was learnt.
+    fn decision(&self, command: &Command, by_history: bool) -> String {
+        let known = |keys: &[Key]| self.store.known(keys).unwrap_or_default();
+        let permissions = PermissionRules::default;
+        let context = Context {
+            history: by_history.then_some(History {
+                repository: command.repository,
+                known: &known,
+                limit: Limit::InForce,
+            }),
+            ..Context::ordinary(&permissions)
+        };
+        let call = Call {
+            command: &command.example,
+            run_in_background: false,
+        };
+        match decide(call, &Rules::built_in(), &context).outcome {
+            Outcome::Background => "background".to_owned(),
+            Outcome::Foreground | Outcome::Pass => "stays".to_owned(),
+        }
+    }
+}
+
+impl Progress {
+    fn load() -> Self {
+        let path = state::dir().map(|dir| dir.join(Kind::History.name()).join(LEARNT));
+        let text = path.and_then(|path| fs::read(path).ok());
+        let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
+        progress.unwrap_or_default()
+    }
+
+    fn save(&self) -> Result<()> {
+        let text = serde_json::to_vec(self)?;
+        let saved = Folder::make(Kind::History).and_then(|folder| folder.replace(LEARNT, &[&text]));
+        saved.context("the state folder can't be written")
+    }
+}

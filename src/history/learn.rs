@@ -1,0 +1,224 @@
+//! Durations of calls made before bg-run was there: from the transcripts that the client keeps.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::LONG;
+use super::store::Observation;
+use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_line};
+use crate::folders;
+
+/// Longer lines hold pictures or whole files, no call of ours, in bytes.
+const MAX_LINE: usize = 8 * 1024 * 1024;
+
+/// So many calls of a session wait for their results at most.
+const MAX_PENDING: usize = 1000;
+
+/// A call whose duration is sure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learnt {
+    /// The command.
+    pub command: String,
+    /// Where the session was.
+    pub cwd: PathBuf,
+    /// How long it took.
+    pub observation: Observation,
+    /// When it ended, in seconds since 1970.
+    pub at: u32,
+}
+
+struct Pending {
+    command: String,
+    cwd: PathBuf,
+    called: Timestamp,
+    in_background: bool,
+}
+
+/// All transcripts below the client's folder, with their sizes, the one that was changed longest ago first.
+pub fn transcripts() -> Vec<(PathBuf, u64)> {
+    let projects = folders::claude_dir().map(|dir| dir.join("projects"));
+    let below = |folder: PathBuf| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
+    let files = projects.into_iter().flat_map(below).flat_map(below);
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
+        .filter_map(|path| {
+            let metadata = std::fs::metadata(&path).ok()?;
+            Some((metadata.modified().ok()?, path, metadata.len()))
+        })
+        .collect();
+    files.sort();
+    let files = files.into_iter();
+    files.map(|(_, path, length)| (path, length)).collect()
+}
+
+/// Hands each call of the transcript at `path` whose duration is sure to `each`, and says after each line how many bytes
+/// were read.
+///
+/// Between a call and its result, the user may have been asked: only what is short, what the client timed itself, and
+/// what a session asked nobody for is sure.
+///
+/// # Errors
+///
+/// When the file can't be read.
+pub fn read(
+    path: &Path,
+    mut each: impl FnMut(Learnt),
+    mut read: impl FnMut(u64),
+) -> io::Result<()> {
+    let (file, _) = folders::open_regular(path)?;
+    let mut session = Session::default();
+    for_each_line(file, MAX_LINE, |line, so_far| {
+        read(so_far);
+        if is_of_interest(line)
+            && let Ok(entry) = serde_json::from_slice(line)
+        {
+            session.take(entry, &mut each);
+        }
+    })
+}
+
+/// Most lines are neither a call of Bash nor a result, and needn't be parsed.
+fn is_of_interest(line: &[u8]) -> bool {
+    let has = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
+    has("\"tool_result\"") || has("\"tool_use\"") && has("\"Bash\"") || has("\"permissionMode\"")
+}
+
+#[derive(Default)]
+struct Session {
+    pending: HashMap<String, Pending>,
+    asks_nobody: bool,
+}
+
+impl Session {
+    fn take(&mut self, entry: Entry<'_>, each: &mut impl FnMut(Learnt)) {
+        if let Some(mode) = entry.permission_mode {
+            self.asks_nobody = mode == "bypassPermissions";
+        }
+        let (Some(timestamp), Some(message)) = (entry.timestamp, entry.message) else {
+            return;
+        };
+        let Content::Blocks(blocks) = message.content else {
+            return;
+        };
+        for block in blocks {
+            match block {
+                Block::ToolUse { id, name, input } if name == "Bash" => {
+                    let Some(command) = input.command.map(Cow::into_owned) else {
+                        continue;
+                    };
+                    if self.pending.len() >= MAX_PENDING {
+                        self.pending.clear();
+                    }
+                    let pending = Pending {
+                        command,
+                        cwd: PathBuf::from(entry.cwd.as_deref().unwrap_or_default()),
+                        called: timestamp,
+                        in_background: input.run_in_background,
+                    };
+                    self.pending.insert(id.into_owned(), pending);
+                }
+                Block::ToolResult { tool_use_id } => {
+                    if let Some(call) = self.pending.remove(&*tool_use_id)
+                        && let Some(learnt) =
+                            learnt(call, timestamp, entry.result.as_ref(), self.asks_nobody)
+                    {
+                        each(learnt);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn learnt(
+    call: Pending,
+    ended: Timestamp,
+    result: Option<&ToolUseResult>,
+    asks_nobody: bool,
+) -> Option<Learnt> {
+    let (timed, went_away) = match result {
+        Some(ToolUseResult::Fields {
+            duration_ms,
+            background,
+        }) => (*duration_ms, background.is_some()),
+        _ => (None, false),
+    };
+    let between = ended.duration_since(call.called).as_secs_f32();
+    #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
+    let seconds = timed.map_or(between, |milliseconds| (milliseconds / 1000.0) as f32);
+    let is_sure = timed.is_some() || asks_nobody || seconds < LONG;
+    if call.in_background || went_away || !is_sure || seconds < 0.0 {
+        return None;
+    }
+    Some(Learnt {
+        command: call.command,
+        cwd: call.cwd,
+        observation: Observation {
+            seconds,
+            at_least: false,
+        },
+        at: u32::try_from(ended.as_second()).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(id: &str, in_background: bool) -> String {
+        let input = json!({"command": id, "run_in_background": in_background});
+        let blocks = json!([{"type": "text", "text": "x"}, {"type": "tool_use", "id": id, "name": "Bash", "input": input}]);
+        json!({"type": "assistant", "timestamp": "2026-01-01T00:00:00Z", "cwd": "/w", "message": {"content": blocks}}).to_string()
+    }
+
+    fn result(id: &str, at: &str, given: serde_json::Value) -> String {
+        let blocks = json!([{"type": "tool_result", "tool_use_id": id, "content": [{"type": "text", "text": "y"}]}]);
+        json!({"type": "user", "timestamp": format!("2026-01-01T00:{at}Z"), "message": {"content": blocks}, "toolUseResult": given}).to_string()
+    }
+
+    #[test]
+    fn only_sure_durations_are_learnt() {
+        let lines = [
+            call("short", false),
+            result("short", "00:12", json!({"stdout": "", "interrupted": false})),
+            call("maybe-asked", false),
+            result("maybe-asked", "05:00", json!({"stdout": ""})),
+            call("timed", false),
+            result("timed", "05:00", json!({"durationMs": 90000})),
+            call("moved", false),
+            result("moved", "00:01", json!({"backgroundTaskId": "b1"})),
+            call("in-background", true),
+            result("in-background", "00:01", json!({})),
+            "no JSON with \"tool_result\"".to_owned(),
+            json!({"type": "user", "permissionMode": "bypassPermissions", "message": {"content": "go"}}).to_string(),
+            call("unasked", false),
+            result("unasked", "02:00", json!("Error: Exit code 1")),
+            call("no-result", false),
+        ];
+        let text = lines.join("\n") + "\n";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        read(file.path(), |one| found.push(one), |so_far| bytes = so_far).unwrap();
+        let seconds: Vec<_> = found
+            .iter()
+            .map(|one| (one.command.as_str(), one.observation.seconds))
+            .collect();
+        assert_eq!(
+            seconds,
+            [("short", 12.0), ("timed", 90.0), ("unasked", 120.0)]
+        );
+        assert_eq!(found[0].cwd, Path::new("/w"));
+        assert_eq!(bytes, text.len() as u64);
+    }
+}

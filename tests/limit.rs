@@ -1,0 +1,176 @@
+//! What the client moves by itself, and what a session without a user waits for, with the real Claude Code client.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::claude::{Client, is_there, skip};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::{Sandbox, read};
+use support::terminal::Terminal;
+
+/// Those that move a call by themselves; the first two end with their answer and kill what was moved.
+const VERSIONS: &[&str] = &["2.1.200", "2.1.260", "2.1.331"];
+
+/// Longer than the limit and than those clients wait for a task: seven seconds in steps, then a file that says so.
+const JOB: &str = "echo first; i=0; while [ $i -lt 7 ]; do sleep 1; i=$((i+1)); echo \"step $i\"; done; touch \"$HOME/job.done\"; echo result=42";
+
+fn sandbox(job: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.program("odd-eval", job);
+    let allow = json!(["Bash(odd-eval:*)", "Bash(sleep:*)", "Bash(pytest:*)"]);
+    sandbox.write_settings(&json!({"permissions": {"allow": allow}}));
+    let output = sandbox.bg_run(&["install", "--limit", "2"]);
+    assert!(output.status.success(), "{output:?}");
+    sandbox
+}
+
+/// The outputs of the tasks that bg-run noted.
+fn outputs(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let tasks = sandbox.bg_run(&["tasks", "--all", "--json"]);
+    let tasks: Vec<Value> = serde_json::from_slice(&tasks.stdout).unwrap();
+    let outputs = tasks.iter().filter_map(|task| task["file"].as_str());
+    outputs.map(PathBuf::from).collect()
+}
+
+/// Arguments, what is on stdin, and whether it is JSON that comes back.
+type Format = (&'static [&'static str], Option<&'static str>);
+
+const FORMATS: &[Format] = &[
+    (&[], None),
+    (&["--output-format", "json"], None),
+    (&["--output-format", "stream-json", "--verbose"], None),
+    (
+        &[
+            "--input-format",
+            "stream-json",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+        ],
+        Some("{\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"go\"}}\n"),
+    ),
+];
+
+#[test]
+fn a_session_without_a_user_loses_nothing_at_the_limit() {
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        for (arguments, stdin) in FORMATS {
+            let sandbox = sandbox(JOB);
+            let api = MessagesApi::start(vec![Turn::bash("odd-eval"), Turn::Retell]);
+            let began = Instant::now();
+            let output = client.run_headless_with(&sandbox, &api, arguments, *stdin);
+            let took = began.elapsed();
+            let said = String::from_utf8_lossy(&output.stdout);
+            let shown = format!(
+                "{version} {arguments:?} {took:?} {output:?} {:?} log: {}",
+                api.tool_results(),
+                sandbox.log()
+            );
+            assert!(output.status.success(), "{shown}");
+            assert!(
+                sandbox.home().join("job.done").exists(),
+                "the job was lost: {shown}"
+            );
+            assert!(
+                api.tool_results()[0].text.contains("background"),
+                "it wasn't moved: {shown}"
+            );
+            assert!(
+                said.contains("result=42"),
+                "its result isn't in the answer: {shown}"
+            );
+            assert!(took < Duration::from_secs(40), "{shown}");
+            let written = outputs(&sandbox);
+            let text = read(&written[0]);
+            assert!(text.starts_with("first\nstep 1\n"), "{text}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_failing_job_is_done_too_and_the_status_of_the_client_stays() {
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = sandbox("sleep 5; echo wrong; touch \"$HOME/job.done\"; exit 3");
+        let api = MessagesApi::start(vec![Turn::bash("odd-eval"), Turn::Retell]);
+        let output = client.run_headless_with(&sandbox, &api, &[], None);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let shown = format!("{version} {output:?} log: {}", sandbox.log());
+        assert!(output.status.success(), "{shown}");
+        assert!(sandbox.home().join("job.done").exists(), "{shown}");
+        assert!(said.contains("wrong"), "{shown}");
+    }
+}
+
+/// A server that the caller started itself has no end.
+#[test]
+fn nobody_waits_for_what_the_caller_put_in_the_background() {
+    // The newest waits for it by itself.
+    for version in &VERSIONS[..2] {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = sandbox("exec sleep 90");
+        let call = json!({"command": "odd-eval", "run_in_background": true});
+        let api = MessagesApi::start(vec![Turn::Bash(call), Turn::Say("done".to_owned())]);
+        let began = Instant::now();
+        let output = client.run_headless_with(&sandbox, &api, &[], None);
+        let shown = format!(
+            "{version} {:?} {output:?} log: {}",
+            began.elapsed(),
+            sandbox.log()
+        );
+        assert!(output.status.success(), "{shown}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{shown}");
+    }
+}
+
+#[test]
+fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = sandbox(JOB);
+        sandbox.program("pytest", "echo 3 passed");
+        // What is known of it here: quick.
+        let said = sandbox.fake_editor();
+        let api = MessagesApi::start(vec![
+            Turn::bash("BG_RUN=off pytest"),
+            Turn::bash("pytest"),
+            Turn::bash("odd-eval"),
+            Turn::bash("sleep 4; echo slept"),
+            Turn::Say("all done".to_owned()),
+        ]);
+        let words = client.interactive(&sandbox, &api);
+        let terminal = Terminal::start(&format!("limit-{version}"), &words, &sandbox.project());
+        terminal.wait_for("? for shortcuts");
+        terminal.submit("go", || !api.requests().is_empty());
+        terminal.wait_for("all done");
+        let screen = terminal.wait_for("took longer than 2 s");
+        let results = api.tool_results();
+        let shown = format!("{version}: {results:?}\n{screen}\n log: {}", sandbox.log());
+        assert!(results[1].text.contains("3 passed"), "{shown}");
+        assert!(results[2].text.contains("background"), "{shown}");
+        assert!(results[3].text.contains("slept"), "{shown}");
+        assert!(read(&said).contains(".output"), "{shown}");
+        // Its end is told by itself.
+        let screen = terminal.wait_for("\"odd-eval\" is done");
+        assert!(screen.contains("result=42"), "{screen}");
+        let text = read(&outputs(&sandbox)[0]);
+        assert!(text.starts_with("first\nstep 1\n"), "{text}");
+    }
+}
