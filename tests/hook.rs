@@ -307,8 +307,12 @@ fn the_output_of_a_background_call_is_opened_and_told() {
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
     for (id, key, words) in [
-        ("bxatg1f4y", None, ""),
-        ("b2", Some("backgroundedByUser"), " (moved there by you)"),
+        ("bxatg1f4y", None, "is in the background"),
+        (
+            "b2",
+            Some("backgroundedByUser"),
+            "moved by you, is in the background",
+        ),
     ] {
         let (mut event, output) = launched(&sandbox, id);
         if let Some(key) = key {
@@ -316,24 +320,24 @@ fn the_output_of_a_background_call_is_opened_and_told() {
         }
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
         let line = answer["systemMessage"].as_str().unwrap();
-        assert_eq!(
-            line,
-            format!(
-                "bg-run: task {id} runs in the background{words}; opening its output in VS Code: {}",
-                output.display()
-            )
+        assert!(line.starts_with("bg-run: \"pytest\""), "{line}");
+        assert!(
+            line.ends_with(&format!("{words}, open in VS Code ({id})")),
+            "{line}"
         );
         let told = answer["hookSpecificOutput"]["additionalContext"]
             .as_str()
             .unwrap();
-        for part in [id, output.to_str().unwrap(), "do not poll", "notified"] {
+        for part in ["do not poll", "You will be told"] {
             assert!(told.contains(part), "{told}");
         }
         assert_eq!(answer["hookSpecificOutput"]["updatedInput"], Value::Null);
         let words = wait_until("code is called", || {
             Some(read(&said)).filter(|said| !said.is_empty())
         });
-        assert_eq!(words, format!("-r\n-g\n{}:999999\n", output.display()));
+        let link = sandbox.state().join(format!("tasks/pytest · {id}.output"));
+        assert_eq!(words, format!("-r\n-g\n{}:999999\n", link.display()));
+        assert_eq!(fs::read_link(link).unwrap(), output);
         fs::remove_file(&said).unwrap();
     }
 }
@@ -342,25 +346,18 @@ fn the_output_of_a_background_call_is_opened_and_told() {
 fn a_log_that_the_command_writes_itself_is_what_is_opened() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let (mut event, output) = launched(&sandbox, "b7");
+    let (mut event, _) = launched(&sandbox, "b7");
     let log = sandbox.write("project/runs/a.log", "");
     event["tool_input"]["command"] =
         "cd runs && PYTHONUNBUFFERED=1 python train.py > a.log 2>&1".into();
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
-    assert_eq!(
-        answer["systemMessage"],
-        format!(
-            "bg-run: task b7 runs in the background; opening its log in VS Code: {}",
-            log.display()
-        )
-    );
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(line.ends_with("its log is open in VS Code (b7)"), "{line}");
     let told = answer["hookSpecificOutput"]["additionalContext"]
         .as_str()
         .unwrap();
-    for part in [log.to_str().unwrap(), output.to_str().unwrap()] {
-        assert!(told.contains(part), "{told}");
-    }
+    assert!(told.contains(log.to_str().unwrap()), "{told}");
     let words = wait_until("code is called", || {
         Some(read(&said)).filter(|said| !said.is_empty())
     });
@@ -372,18 +369,23 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
-    let told = |id: &str| {
-        let (event, _) = launched(&sandbox, id);
+    let mut running = Vec::new();
+    let mut told = |id: &str| {
+        let (event, output) = launched(&sandbox, id);
+        running.push(fs::File::options().append(true).open(output).unwrap());
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
         answer["systemMessage"].as_str().unwrap().to_owned()
     };
     sandbox.write("home/.config/bg-run/config.toml", "max-tabs = 2\n");
     for (id, part) in [
-        ("b1", "opening its output in VS Code"),
-        ("b1", "open in VS Code already"),
-        ("b2", "opening its output in VS Code"),
-        ("b3", "not opened: 2 outputs of this session are open"),
-        ("b2", "open in VS Code already"),
+        ("b1", "open in VS Code"),
+        ("b1", "open in VS Code"),
+        ("b2", "open in VS Code"),
+        (
+            "b3",
+            "not opened: 2 tasks run in tabs already, and `max-tabs` is 2",
+        ),
+        ("b2", "open in VS Code"),
     ] {
         let line = told(id);
         assert!(line.contains(part), "{line}");
@@ -404,12 +406,12 @@ fn what_failed_to_open_is_not_called_open() {
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
         answer["systemMessage"].as_str().unwrap().to_owned()
     };
-    assert!(told().contains("opening its output"));
+    assert!(told().contains("open in VS Code"));
     wait_until("the opening has failed", || {
         sandbox.log().contains("opened nothing").then_some(())
     });
     wait_until("the tab is given back", || {
-        told().contains("opening its output").then_some(())
+        told().contains("open in VS Code").then_some(())
     });
 }
 
@@ -429,7 +431,7 @@ fn a_fault_in_the_environment_is_called_that() {
 fn registered_twice_it_speaks_and_opens_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let (event, output) = launched(&sandbox, "b1");
+    let (event, _) = launched(&sandbox, "b1");
     let tmp = sandbox.path("tmp").display().to_string();
     let before = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
     let run = |event: &Value| sandbox.answer(event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
@@ -449,13 +451,14 @@ fn registered_twice_it_speaks_and_opens_once() {
     let words = wait_until("code is called", || {
         Some(read(&said)).filter(|said| !said.is_empty())
     });
-    assert_eq!(words, format!("-r\n-g\n{}:999999\n", output.display()));
+    let link = sandbox.state().join("tasks/pytest · b1.output");
+    assert_eq!(words, format!("-r\n-g\n{}:999999\n", link.display()));
 }
 
 #[test]
-fn without_an_editor_the_path_is_told() {
+fn without_an_editor_the_way_to_follow_it_is_told() {
     let sandbox = Sandbox::new();
-    let (event, output) = launched(&sandbox, "b1");
+    let (event, _) = launched(&sandbox, "b1");
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(
         &event,
@@ -463,7 +466,7 @@ fn without_an_editor_the_path_is_told() {
     );
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(
-        line.contains(output.to_str().unwrap()) && line.contains("no `code` command"),
+        line.contains("no `code` command") && line.contains("bg-run tail b1"),
         "{line}"
     );
 }

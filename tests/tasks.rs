@@ -359,6 +359,22 @@ fn stop_ends_the_task_and_nothing_else() {
 }
 
 #[test]
+fn the_demo_leaves_no_task_behind() {
+    let sandbox = Sandbox::new();
+    let demo = || {
+        let shown = sandbox.bg_run(&["demo"]);
+        assert!(shown.status.success(), "{shown:?}");
+        std::fs::read_dir(sandbox.path("state/tasks"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(demo(), 0);
+    // The tab of an editor stays, and so does what names it.
+    sandbox.fake_editor();
+    assert_eq!(demo(), 2);
+}
+
+#[test]
 fn shells_are_offered_the_tasks() {
     let sandbox = Sandbox::new();
     output(&sandbox, "bx1", "");

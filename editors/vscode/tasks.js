@@ -110,12 +110,14 @@ class Tasks {
     } catch {
       this.unwatch();
     }
+    const before = this.links;
     this.links = new Map();
     for (const name of names) {
       const id = LINK.exec(name)?.[1];
       if (id) this.links.set(id, path.join(this.dir, name));
     }
-    const changed = [];
+    // A link is made after the note.
+    const changed = [...this.tasks.values()].filter((task) => this.links.get(task.id) !== before.get(task.id));
     const there = new Set();
     for (const name of names.filter((name) => name.endsWith('.json'))) {
       const id = name.slice(0, -'.json'.length);
@@ -239,7 +241,7 @@ class Tasks {
   of(file) {
     const id = LINK.exec(path.basename(file))?.[1];
     const task = id && this.tasks.get(id);
-    if (task && this.files(task).includes(file)) return task;
+    if (task && (path.dirname(file) === this.dir || this.files(task).includes(file))) return task;
     const logged = [...this.tasks.values()].filter((task) => task.log === file);
     return logged.sort((a, b) => b.started - a.started)[0];
   }

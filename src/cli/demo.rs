@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Configuration, Mode};
 use crate::programs;
+use crate::state::notes;
 use crate::viewer::Viewer;
 
 const SCRIPT: &str = "#!/bin/sh
@@ -77,6 +78,8 @@ pub(super) fn run() -> Result<ExitCode> {
     if shown_in_editor {
         // The editor's tab outlives the demo.
         let _ = folder.keep();
+    } else {
+        notes::forget(TASK);
     }
     println!("\nThe task ended with {status}. To have this in Claude Code: bg-run install");
     Ok(if status.success() {
