@@ -103,9 +103,9 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
-/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: the client moves what runs longer (measured, 2.1.200 and later).
-pub fn background_limit() -> Option<String> {
-    text("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS")
+/// The same as it is written, which may be no number.
+pub fn auto_background() -> Option<String> {
+    text(AUTO_BACKGROUND)
 }
 
 /// Where the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150

@@ -157,3 +157,18 @@ fn faults_are_told_without_the_program_s_own_words() {
         );
     }
 }
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.write(FILE, "");
+    std::fs::remove_file(&fifo).unwrap();
+    let made = sandbox.command("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    for arguments in [&["get"][..], &["check"], &["set", "pane", "true"]] {
+        let said = sandbox.bg_run(&[&["config"][..], arguments].concat());
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        let error = String::from_utf8(said.stderr).unwrap();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+}

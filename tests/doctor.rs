@@ -10,6 +10,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use support::claude::{Client, VERSIONS};
+use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::{BG_RUN, Sandbox, read};
 
 #[derive(Deserialize)]
@@ -23,6 +25,8 @@ struct Table {
 struct Case {
     name: String,
     settings: Option<String>,
+    #[serde(default)]
+    run: Vec<String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
     #[serde(default)]
@@ -46,7 +50,6 @@ fn healthy() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.program("claude", "echo '2.1.331 (Claude Code)'");
     sandbox.program("code", "echo 1.139.1");
-    sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS": "30000"}}));
     let project = sandbox.project().display().to_string();
     let trusted = json!({"projects": {project: {"hasTrustDialogAccepted": true}}});
     sandbox.write("home/.claude.json", &trusted.to_string());
@@ -86,6 +89,10 @@ impl Case {
             let mut below: Value = serde_json::from_str(&read(&file)).unwrap();
             lay_over(&mut below, serde_json::from_str(&filled(settings)).unwrap());
             sandbox.write_settings(&below);
+        }
+        if !self.run.is_empty() {
+            let words: Vec<&str> = self.run.iter().map(String::as_str).collect();
+            assert!(sandbox.bg_run(&words).status.success(), "{}", self.name);
         }
         for (name, text) in &self.files {
             sandbox.write(name, &filled(text));
@@ -228,4 +235,64 @@ fn it_changes_nothing() {
     let before = seen();
     assert_eq!(sandbox.bg_run(&["doctor"]).status.code(), Some(1));
     assert_eq!(seen(), before);
+}
+
+/// Whether the client hands a call to bg-run in this set-up: it runs in the background then.
+fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
+    let api = MessagesApi::start(vec![Turn::bash("pytest -x"), Turn::Say("done".to_owned())]);
+    client.run_headless_until(sandbox, &api, &[], &[("BG_RUN_HEADLESS", "background")], 1);
+    let results = api.tool_results();
+    assert_eq!(results.len(), 1);
+    results[0].text.contains("running in background")
+}
+
+/// The doctor and the real client agree on what switches our hooks off.
+#[test]
+fn the_client_agrees() {
+    let hooks = |matcher: &str, command: &str| {
+        let hook = json!({"type": "command", "command": command, "args": ["hook"]});
+        json!({"hooks": {"PreToolUse": [{"matcher": matcher, "hooks": [hook]}]}})
+    };
+    let malformed = json!({"hooks": {"PreToolUse": [{"hooks": ["node x.js"]}]}});
+    let off = json!({"disableAllHooks": true});
+    let on = json!({"disableAllHooks": false});
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        for (name, user, project) in [
+            ("all is well", json!({}), None),
+            ("by name", hooks("Bash", "bg-run"), None),
+            ("a list of tools", hooks("Edit|Bash", BG_RUN), None),
+            ("another tool", hooks("Read", BG_RUN), None),
+            ("off in the project", json!({}), Some(&off)),
+            ("malformed in the project", json!({}), Some(&malformed)),
+            (
+                "off in the user's file, on in the project",
+                off.clone(),
+                Some(&on),
+            ),
+            ("off in the user's file", off.clone(), None),
+            ("malformed in the user's file", malformed.clone(), None),
+        ] {
+            let sandbox = healthy();
+            sandbox.program("pytest", "echo collected");
+            sandbox.program("bg-run", &format!("exec {BG_RUN} \"$@\""));
+            let file = sandbox.home().join(".claude/settings.json");
+            let mut settings: Value = serde_json::from_str(&read(&file)).unwrap();
+            lay_over(
+                &mut settings,
+                json!({"permissions": {"allow": ["Bash(pytest:*)"]}}),
+            );
+            lay_over(&mut settings, user);
+            sandbox.write_settings(&settings);
+            if let Some(project) = project {
+                sandbox.write("project/.claude/settings.json", &project.to_string());
+            }
+            let doctor = sandbox.bg_run(&["doctor", "--json"]);
+            let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+            let moved = is_moved(&client, &sandbox);
+            assert_eq!(report["works"], moved, "{version}: {name}: {report}");
+        }
+    }
 }

@@ -269,7 +269,8 @@ fn explain_reads_the_permission_rules_once() {
         "/home/.claude/settings.json",
     );
     assert!(said.contains("Your permission rules: 1 "), "{said}");
-    assert_eq!(openings, 1);
+    // And twice for the settings' `env`: the limit and Python's buffer.
+    assert_eq!(openings, 3);
 }
 
 #[test]

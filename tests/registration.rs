@@ -623,6 +623,29 @@ fn what_switches_all_hooks_off_is_said() {
         let doctor = sandbox.bg_run(&["doctor"]);
         let said = String::from_utf8(doctor.stdout).unwrap();
         assert_eq!(doctor.status.code(), Some(1), "{said}");
-        assert!(said.contains("runs no hook of this file"), "{file}: {said}");
+        assert!(said.contains("runs no hook of"), "{file}: {said}");
     }
+}
+
+#[test]
+fn what_others_share_names_no_path_of_this_machine() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.project().join(".claude/settings.json");
+    let by_path = sandbox.bg_run(&["install", "--scope", "project"]);
+    let warned = String::from_utf8(by_path.stderr).unwrap();
+    assert!(warned.contains("--by-name"), "{warned}");
+    let absent = sandbox.bg_run(&["install", "--scope", "project", "--by-name"]);
+    let warned = String::from_utf8(absent.stderr).unwrap();
+    assert!(warned.contains("no `bg-run` on your PATH"), "{warned}");
+    let text = read(&file);
+    let named = text.matches("\"command\": \"bg-run\"").count();
+    assert!(named > 1 && named == registrations(&text), "{text}");
+    sandbox.program("bg-run", "true");
+    let present = sandbox.bg_run(&["install", "--scope", "project", "--by-name"]);
+    assert!(present.stderr.is_empty(), "{present:?}");
+    assert_eq!(read(&file), text);
+    let next = String::from_utf8(present.stdout).unwrap();
+    assert!(next.contains("Next: start a new session"), "{next}");
+    succeeds(&sandbox, &["uninstall", "--scope", "project"]);
+    assert!(!file.exists());
 }

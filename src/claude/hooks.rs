@@ -59,7 +59,7 @@ pub fn sources(project: &Path) -> Vec<Source> {
 fn source(path: PathBuf, is_managed: bool) -> Source {
     let (settings, fault) = match read(&path) {
         Ok(settings) => {
-            let why = settings::no_hooks_because(&settings);
+            let why = settings::malformed_hook(&settings);
             (settings, why)
         }
         Err(why) => (Value::Null, Some(why)),

@@ -124,12 +124,22 @@ fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
     rules
 }
 
-/// Why the client runs no hook of a file with these settings: they are switched off, or an entry has another shape, which
-/// switches all of them off without a word (measured, 2.1.200 and 2.1.331).
+/// Why the client runs no hook of a file with these settings: they are switched off, or an entry has another shape.
 pub fn no_hooks_because(settings: &Value) -> Option<String> {
-    if settings.get("disableAllHooks").and_then(Value::as_bool) == Some(true) {
+    if disables_hooks(settings) == Some(true) {
         return Some("`disableAllHooks` is on".to_owned());
     }
+    malformed_hook(settings)
+}
+
+/// What these settings say of switching all hooks off. The last file that says it has the word for the hooks of all files
+/// (measured, 2.1.20 to 2.1.331).
+pub fn disables_hooks(settings: &Value) -> Option<bool> {
+    settings.get("disableAllHooks")?.as_bool()
+}
+
+/// The entry of another shape, which switches all hooks of its file off without a word (measured, 2.1.20 to 2.1.331).
+pub fn malformed_hook(settings: &Value) -> Option<String> {
     let events = settings.get("hooks")?.as_object()?;
     events.iter().find_map(|(event, entries)| {
         let entries = entries.as_array()?.iter().enumerate();

@@ -56,6 +56,9 @@ pub(super) enum Command {
         target: Target,
         #[command(flatten)]
         limit: LimitOptions,
+        /// Register `bg-run` by its name, to be found on the PATH of whoever works in the project
+        #[arg(long)]
+        by_name: bool,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,

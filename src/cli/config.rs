@@ -68,11 +68,14 @@ struct Setting {
     says: &'static str,
 }
 
+/// Larger files aren't read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
 /// All keys as they are in force. Faults are printed.
 fn settings() -> Result<(Vec<Setting>, bool)> {
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
-    let text = std::fs::read_to_string(file()?).unwrap_or_default();
+    let text = folders::read_regular(&file()?, MAX_FILE).unwrap_or_default();
     let written = Config::parse(&text).unwrap_or_default();
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
     let is_whole = configuration.problems.is_empty();

@@ -17,16 +17,34 @@ use crate::state::{self, Folder, Kind};
 use crate::text;
 use crate::viewer::Editor;
 
-/// Registers the running binary, but for `only_limit`, and the limit with it.
-pub(super) fn install(options: &Options, scope: Scope, mode: Mode) -> Result<ExitCode> {
-    let program = programs::own_path()?;
-    warn_about(&program);
+/// What is registered by its name.
+const NAME: &str = "bg-run";
+
+/// Registers the running binary, or what is called `bg-run` on the `PATH`, but for `only_limit`; and the limit with it.
+pub(super) fn install(
+    options: &Options,
+    by_name: bool,
+    scope: Scope,
+    mode: Mode,
+) -> Result<ExitCode> {
+    let program = if by_name {
+        PathBuf::from(NAME)
+    } else {
+        programs::own_path()?
+    };
+    if !options.limit_only {
+        warn_about(&program, scope);
+    }
     let limit = (!options.no_limit).then_some(options.limit);
     let values = env::wanted(limit);
     let hooks = (!options.limit_only).then_some(program.as_path());
     let done = run(Act::Install(hooks, &values), scope, mode)?;
     if mode == Mode::Real {
         say_values(&values, &settings_path(scope)?);
+        println!(
+            "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` says whether all \
+             is well; `bg-run demo` shows it without Claude Code."
+        );
     }
     Ok(done)
 }
@@ -169,13 +187,28 @@ fn settings_path(scope: Scope) -> Result<PathBuf> {
         .context("there is no home folder; set HOME or CLAUDE_CONFIG_DIR")
 }
 
-fn warn_about(program: &Path) {
+fn warn_about(program: &Path, scope: Scope) {
+    if program == Path::new(NAME) {
+        if programs::find(NAME).is_none() {
+            eprintln!(
+                "bg-run: warning: there is no `{NAME}` on your PATH, so the hook won't run here"
+            );
+        }
+        return;
+    }
     let in_target = program
         .components()
         .any(|part| part.as_os_str() == "target");
     if in_target || program.starts_with(std::env::temp_dir()) {
         eprintln!(
             "bg-run: warning: {} may vanish; `cargo install --path .` puts bg-run where it stays",
+            program.display()
+        );
+    }
+    if scope == Scope::Project {
+        eprintln!(
+            "bg-run: warning: others share this file, and {} is a path of this machine; `bg-run install --scope project \
+             --by-name` registers `{NAME}` from the PATH",
             program.display()
         );
     }

@@ -79,9 +79,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             editor_extension: Some(file),
             ..
         } => install::editor_extension(file.as_deref(), target.mode()),
-        Command::Install { target, limit, .. } => {
-            install::install(&limit, target.scope, target.mode())
-        }
+        Command::Install {
+            target,
+            limit,
+            by_name,
+            ..
+        } => install::install(&limit, by_name, target.scope, target.mode()),
         Command::Doctor { json, editor } => doctor::run(json, editor),
         Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),

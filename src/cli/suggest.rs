@@ -10,8 +10,9 @@ const OTHERS: &[(&str, &str)] = &[
     ("ps", "tasks"),
     ("jobs", "tasks"),
     ("status", "tasks"),
-    ("log", "tail"),
-    ("logs", "tail"),
+    ("log", "logs"),
+    ("kill", "stop"),
+    ("end", "stop"),
     ("follow", "tail"),
     ("watch", "tail"),
     ("show", "open"),
@@ -41,4 +42,23 @@ pub(super) fn with_meant(mut error: Error) -> Error {
         error.insert(suggested, meant);
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn what_is_meant_is_there_and_what_is_not_isn_t() {
+        let cli = Cli::command();
+        let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+        for (other, meant) in OTHERS {
+            assert!(!names.contains(other), "{other} is a subcommand");
+            let is_there = names.contains(meant) || *meant == "--version";
+            assert!(is_there, "{other} means {meant}, which isn't there");
+        }
+    }
 }

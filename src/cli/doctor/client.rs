@@ -1,18 +1,15 @@
 //! The client: its version, what it was told, the limit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::Check;
 use crate::claude::client::Version;
-use crate::claude::hooks::Source;
-use crate::environment;
+use crate::claude::settings;
+use crate::environment::{self, AUTO_BACKGROUND as LIMIT};
 use crate::folders::{self, CallSite};
-
-/// What runs longer than so many milliseconds is moved to the background by the client.
-const LIMIT: &str = "CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS";
 
 /// The client takes no less, in milliseconds (read in 2.1.331).
 const LEAST: u64 = 2000;
@@ -22,11 +19,9 @@ const UPDATE: &str = "Update it: `claude update`, or as you installed it.";
 /// All but the limit.
 pub(super) fn checks(
     client: Option<&(Result<Version, String>, PathBuf)>,
-    sources: &[Source],
     site: &CallSite,
 ) -> Vec<Check> {
-    let environment = settings_environment(sources);
-    let switches = [disabled(&environment), switched_off(&environment)];
+    let switches = [disabled(&site.project), switched_off(&site.project)];
     [version(client), trust(&site.project)]
         .into_iter()
         .chain(switches.into_iter().flatten())
@@ -96,24 +91,6 @@ fn trust(project: &Path) -> Check {
 /// Of the client's own state, in bytes.
 const MAX_STATE: u64 = 64 * 1024 * 1024;
 
-type Environment = BTreeMap<String, (String, PathBuf)>;
-
-/// The variables that the settings set, each with the file that has the last word.
-fn settings_environment(sources: &[Source]) -> Environment {
-    let files = sources.iter().filter(|source| source.plugin.is_none());
-    let mut all = Environment::new();
-    for file in files {
-        let variables = file.settings.get("env").and_then(Value::as_object);
-        for (name, value) in variables.into_iter().flatten() {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            all.insert(name.clone(), (value, file.path.clone()));
-        }
-    }
-    all
-}
-
 fn is_on(value: &str) -> bool {
     matches!(
         value.to_ascii_lowercase().as_str(),
@@ -121,11 +98,11 @@ fn is_on(value: &str) -> bool {
     )
 }
 
-fn disabled(settings: &Environment) -> Option<Check> {
+fn disabled(project: &Path) -> Option<Check> {
     let name = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
-    let file = settings.get(name).filter(|(value, _)| is_on(value));
-    let who = match file {
-        Some((_, file)) => file.display().to_string(),
+    let set = settings::variable(name, project).filter(|set| is_on(&set.value));
+    let who = match set {
+        Some(set) => set.file.display().to_string(),
         None if environment::background_tasks_disabled() => "the environment".to_owned(),
         None => return None,
     };
@@ -136,16 +113,16 @@ fn disabled(settings: &Environment) -> Option<Check> {
     ))
 }
 
-fn switched_off(settings: &Environment) -> Option<Check> {
+fn switched_off(project: &Path) -> Option<Check> {
     let is_off = |value: &str| {
         matches!(
             value.to_ascii_lowercase().as_str(),
             "0" | "off" | "false" | "no"
         )
     };
-    let file = settings.get("BG_RUN").filter(|(value, _)| is_off(value));
-    let who = match file {
-        Some((_, file)) => file.display().to_string(),
+    let set = settings::variable("BG_RUN", project).filter(|set| is_off(&set.value));
+    let who = match set {
+        Some(set) => set.file.display().to_string(),
         None if environment::switched_off() => "the environment".to_owned(),
         None => return None,
     };
@@ -159,17 +136,15 @@ fn switched_off(settings: &Environment) -> Option<Check> {
 /// Whether the client moves what takes long by itself, and whether that is safe.
 pub(super) fn limit(
     version: Option<Version>,
-    sources: &[Source],
+    project: &Path,
     in_force: &BTreeSet<String>,
 ) -> Check {
     let name = "limit";
-    let settings = settings_environment(sources);
-    let set = settings
-        .get(LIMIT)
-        .map(|(value, file)| (value.clone(), file.display().to_string()));
+    let set = settings::variable(LIMIT, project);
+    let set = set.map(|set| (set.value, set.file.display().to_string()));
     let set = set.or_else(|| {
         Some((
-            environment::background_limit()?,
+            environment::auto_background()?,
             "the environment".to_owned(),
         ))
     });
@@ -177,7 +152,7 @@ pub(super) fn limit(
         return Check::warning(
             name,
             "No limit is set: a long call that no rule names blocks until it ends",
-            format!("`bg-run install` sets it, or set {LIMIT} in the settings' `env`."),
+            "`bg-run install` sets it; beside the plugin, `bg-run install --limit-only` does.",
         );
     };
     let Some(limit) = value
@@ -214,7 +189,7 @@ pub(super) fn limit(
             name,
             format!(
                 "The limit of {seconds} s is set by {who}, and bg-run's Stop hook isn't in force: `claude -p` of some \
-                 versions loses what the limit moved"
+                 versions lose what the limit moved"
             ),
             format!("`bg-run install` registers the hook; or take {LIMIT} out of {who}."),
         ),

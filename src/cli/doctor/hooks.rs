@@ -1,12 +1,13 @@
 //! Whether the client runs our hooks, and ours alone: the effect, not the entry.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{Check, program};
 use crate::claude::hooks::{Hook, Source};
+use crate::claude::settings::{self, Scope};
 use crate::folders::CallSite;
 use crate::install::{EVENTS, calls_us};
 use crate::programs;
@@ -18,6 +19,7 @@ const INSTALL: &str = "`bg-run install` registers it.";
 
 pub(super) fn checks(sources: &[Source], site: &CallSite) -> Vec<Check> {
     let mut checks = silent(sources);
+    checks.extend(switched_off(sources));
     checks.extend(managed_only(sources));
     let ours = in_force(sources);
     if ours.is_empty() {
@@ -27,7 +29,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite) -> Vec<Check> {
             checks.push(Check::failure("hooks", says, INSTALL));
         }
     } else {
-        checks.push(registered(&ours));
+        checks.push(registered(&ours, site));
         checks.extend(program::checks(&ours, site));
     }
     checks.extend(others(sources));
@@ -57,8 +59,10 @@ fn ours_in(source: &Source) -> Vec<Hook> {
 /// Our hooks that the client runs, each with the file that it stands in.
 fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
     let only_managed = sources.iter().any(allows_only_managed);
+    let is_off = off_in(sources).is_some();
     sources
         .iter()
+        .filter(|_| !is_off)
         .filter(|source| source.fault.is_none() && (source.is_managed || !only_managed))
         .flat_map(|source| {
             let ours = ours_in(source).into_iter();
@@ -93,6 +97,22 @@ fn silent(sources: &[Source]) -> Vec<Check> {
         .collect()
 }
 
+/// The file that has the last word on `disableAllHooks`, where that is on.
+fn off_in(sources: &[Source]) -> Option<&Source> {
+    let mut files = sources.iter().rev().filter(|source| source.fault.is_none());
+    let last = files.find(|file| settings::disables_hooks(&file.settings).is_some())?;
+    (settings::disables_hooks(&last.settings) == Some(true)).then_some(last)
+}
+
+fn switched_off(sources: &[Source]) -> Option<Check> {
+    let path = off_in(sources)?.path.display();
+    Some(Check::failure(
+        "hooks-off",
+        format!("`disableAllHooks` is on in {path}: Claude Code runs no hook of any file"),
+        format!("Take it out of {path}."),
+    ))
+}
+
 fn allows_only_managed(source: &Source) -> bool {
     let setting = source.settings.get("allowManagedHooksOnly");
     source.is_managed && setting.and_then(Value::as_bool) == Some(true)
@@ -114,8 +134,14 @@ fn managed_only(sources: &[Source]) -> Option<Check> {
     ))
 }
 
+/// Whether a path of this machine stands in a file that a project's members share.
+fn shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
+    let shared = settings::path(Scope::Project, &site.project);
+    shared.is_some_and(|shared| shared == file) && hook.command.starts_with('/')
+}
+
 /// Whether there is one for each event, and no more.
-fn registered(ours: &[(PathBuf, Hook)]) -> Check {
+fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     let name = "hooks";
     let events = |event: &str| ours.iter().filter(|(_, hook)| hook.event == event).count();
     let missing: Vec<&str> = EVENTS
@@ -142,6 +168,17 @@ fn registered(ours: &[(PathBuf, Hook)]) -> Check {
         let says =
             format!("The hooks in {files} are an older version's: {missing} isn't among them");
         return Check::warning(name, says, "`bg-run install` brings them up to date.");
+    }
+    if let Some((file, hook)) = ours.iter().find(|(file, hook)| shared(file, site, hook)) {
+        return Check::warning(
+            name,
+            format!(
+                "{} is shared with others, and {} is a path of this machine",
+                file.display(),
+                hook.command
+            ),
+            "`bg-run install --scope project --by-name` registers `bg-run` from the PATH.",
+        );
     }
     if EVENTS.iter().any(|(event, _)| events(event) > 1) {
         return Check::warning(

@@ -85,13 +85,13 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
             .and_then(|(version, _)| version.clone().ok());
         checks.extend(hooks::checks(&sources, &site));
         let in_force = hooks::events_in_force(&sources);
-        checks.extend(client::checks(client.as_ref(), &sources, &site));
-        checks.push(client::limit(version, &sources, &in_force));
+        checks.extend(client::checks(client.as_ref(), &site));
+        checks.push(client::limit(version, &site.project, &in_force));
         checks.extend(rules::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));
     if !editor_only {
-        checks.extend(state::checks());
+        checks.extend(state::checks(&configuration.settings));
     }
     let works = !checks.iter().any(|check| check.state == State::Failure);
     if json {

@@ -8,21 +8,45 @@ use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
-use super::Check;
+use super::{Check, State};
 use crate::claude::task;
+use crate::config::Config;
 use crate::environment;
-use crate::state::{self, Folder, Kind, log};
+use crate::history::store::Store;
+use crate::state::{self, Folder, HISTORY, Kind, log};
 
 /// So many lines of the log are shown, where they are from the last day.
 const SHOWN_LINES: usize = 3;
 const DAY: Duration = Duration::from_hours(24);
 
-pub(super) fn checks() -> Vec<Check> {
-    // `history readable` goes in here: what `history::check()` says of the store.
-    [outputs(), own_folder()]
+pub(super) fn checks(config: &Config) -> Vec<Check> {
+    let folder = own_folder();
+    // A folder that can't be used is said once.
+    let history = (folder.state == State::Ok).then(|| history(config));
+    [outputs(), folder]
         .into_iter()
+        .chain(history)
         .chain([last_errors()])
         .collect()
+}
+
+/// Whether what calls took can be read.
+fn history(config: &Config) -> Check {
+    let name = "history";
+    if !config.history {
+        return Check::ok(name, "What calls take is not kept: `history` is off");
+    }
+    let file = state::dir().unwrap_or_default();
+    let file = file.join(Kind::History.name()).join(HISTORY);
+    match Store::own().and_then(|store| store.check()) {
+        Ok(None) => Check::ok(name, "Nothing is known yet of how long calls take"),
+        Ok(Some(keys)) => Check::ok(name, format!("{keys} entries say how long calls take")),
+        Err(error) => Check::warning(
+            name,
+            format!("What is known of how long calls take: {error}"),
+            format!("Remove {}; it is learnt anew.", file.display()),
+        ),
+    }
 }
 
 /// Whether outputs can be found where the client writes them.
