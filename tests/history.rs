@@ -1,0 +1,383 @@
+//! What is measured, and what it changes: through the hook, as the client speaks to it.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::sandbox::{Sandbox, read};
+
+const LIMIT: (&str, &str) = ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000");
+
+/// A foreground call that ended, as a client of 2.1.200 or newer tells it.
+fn took(sandbox: &Sandbox, command: &str, seconds: f64, id: &str) {
+    let mut event = sandbox.event("PostToolUse", &json!({"command": command}));
+    event["tool_use_id"] = id.into();
+    event["duration_ms"] = (seconds * 1000.0).into();
+    event["tool_response"] = json!({"stdout": "", "stderr": "", "interrupted": false});
+    assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+}
+
+fn failed(sandbox: &Sandbox, command: &str, seconds: f64, error: &str) {
+    let mut event = sandbox.event("PostToolUseFailure", &json!({"command": command}));
+    event["tool_use_id"] = format!("toolu_{}", rand(command, seconds)).into();
+    event["duration_ms"] = (seconds * 1000.0).into();
+    event["error"] = error.into();
+    assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+}
+
+fn rand(command: &str, seconds: f64) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (command, seconds.to_bits()).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn moves(sandbox: &Sandbox, command: &str) -> bool {
+    let event = sandbox.event("PreToolUse", &json!({"command": command}));
+    let answer = sandbox.answer(&event, &[LIMIT]);
+    answer["hookSpecificOutput"]["updatedInput"]["run_in_background"] == true
+}
+
+fn explained(sandbox: &Sandbox, command: &str) -> Value {
+    let output = sandbox.bg_run(&["explain", "--json", "--", command]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn rows(sandbox: &Sandbox) -> Vec<Value> {
+    let output = sandbox.bg_run(&["history", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_rule_decides_the_first_time_and_then_what_was_measured() {
+    let sandbox = Sandbox::new();
+    assert!(moves(&sandbox, "npm test"));
+    took(&sandbox, "npm test", 2.1, "toolu_a");
+    assert!(!moves(&sandbox, "npm test"));
+    let explained = explained(&sandbox, "npm test");
+    assert_eq!(
+        explained["reason"],
+        "`npm test` took 2.1 s here, although rule node-scripts matches"
+    );
+    assert_eq!(explained["decision"], "pass");
+    assert_eq!(explained["expected"]["observations"], 1);
+    for id in ["toolu_b", "toolu_c", "toolu_d"] {
+        took(&sandbox, "cd sub && npm test 2>&1 | tail -5", 140.0, id);
+    }
+    assert!(moves(&sandbox, "npm test"), "it got slow");
+}
+
+#[test]
+fn what_no_rule_knows_is_learnt_and_a_failing_run_counts() {
+    let sandbox = Sandbox::new();
+    assert!(!moves(&sandbox, "./odd-eval.sh --all"));
+    failed(&sandbox, "./odd-eval.sh --all", 95.0, "Exit code 3\nno");
+    failed(&sandbox, "./odd-eval.sh --all", 133.0, "Exit code 1");
+    assert!(moves(&sandbox, "./odd-eval.sh --all"));
+    let explained = explained(&sandbox, "./odd-eval.sh --all");
+    assert_eq!(explained["decision"], "background");
+    assert_eq!(
+        explained["reason"],
+        "`./odd-eval.sh --all` took 133 s, 95 s here"
+    );
+    assert_eq!(explained["rule"], Value::Null);
+}
+
+#[test]
+fn what_was_killed_early_says_nothing() {
+    let sandbox = Sandbox::new();
+    failed(&sandbox, "pytest -x", 5.0, "Exit code 143\nkilled");
+    assert!(explained(&sandbox, "pytest -x")["expected"]["observations"] == 0);
+}
+
+#[test]
+fn the_user_s_word_outvotes_what_was_measured() {
+    let sandbox = Sandbox::new();
+    for id in ["toolu_a", "toolu_b"] {
+        took(&sandbox, "make report", 1.0, id);
+    }
+    assert!(!moves(&sandbox, "make report"));
+    let rule = "[[rule]]\nname = 'report'\ncommands = ['make report']\n";
+    sandbox.write("home/.config/bg-run/rules.toml", rule);
+    assert!(moves(&sandbox, "make report"));
+    assert!(moves(&sandbox, "BG_RUN=on make other"));
+    for id in ["toolu_c", "toolu_d"] {
+        took(&sandbox, "./slow", 300.0, id);
+    }
+    assert!(moves(&sandbox, "./slow") && !moves(&sandbox, "BG_RUN=off ./slow"));
+}
+
+#[test]
+fn history_can_be_switched_off_and_a_dry_run_keeps_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/bg-run/config.toml", "history = false\n");
+    took(&sandbox, "npm test", 2.0, "toolu_a");
+    assert!(moves(&sandbox, "npm test"));
+    assert!(rows(&sandbox).is_empty());
+    sandbox.write("home/.config/bg-run/config.toml", "dry-run = true\n");
+    took(&sandbox, "npm test", 2.0, "toolu_b");
+    assert!(rows(&sandbox).is_empty());
+}
+
+#[test]
+fn a_call_that_two_registrations_tell_counts_once_and_two_calls_twice() {
+    let sandbox = Sandbox::new();
+    for id in ["toolu_a", "toolu_a", "toolu_b"] {
+        took(&sandbox, "npm test", 2.0, id);
+    }
+    assert_eq!(rows(&sandbox)[0]["runs"], 2);
+}
+
+#[test]
+fn nothing_secret_reaches_the_disk() {
+    let sandbox = Sandbox::new();
+    let secret = "hunter2-4f9a8b7c6d5e4f3a2b1c";
+    for (index, command) in [
+        format!("./deploy.sh --token {secret}"),
+        format!("API_KEY={secret} ./deploy.sh"),
+        format!("curl -H 'Authorization: Bearer {secret}' https://u:{secret}@h/x"),
+        format!("./deploy.sh '{secret}'"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        took(&sandbox, command, 40.0, &format!("toolu_{index}"));
+    }
+    assert!(rows(&sandbox).len() >= 3);
+    let store = fs::read(sandbox.state().join("history/durations")).unwrap();
+    let store = String::from_utf8_lossy(&store);
+    assert!(!store.contains("hunter2") && !store.contains("4f9a8b7c"));
+}
+
+#[test]
+fn a_store_that_is_none_is_set_aside_and_the_call_goes_on() {
+    for text in ["", "x", "bg-run of another version, and much more text than a header has"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("state/history/durations", text);
+        took(&sandbox, "npm test", 2.0, "toolu_a");
+        assert!(!moves(&sandbox, "npm test"), "{text}");
+        let damaged = sandbox.state().join("history/durations.damaged");
+        assert_eq!(damaged.exists(), !text.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn other_durations_and_clocks_do_no_harm() {
+    let sandbox = Sandbox::new();
+    for (index, seconds) in [0.0, -3.0, 1e12, 60.0].iter().enumerate() {
+        took(&sandbox, "make x", *seconds, &format!("toolu_{index}"));
+    }
+    let row = &rows(&sandbox)[0];
+    assert_eq!(row["runs"], 4);
+    assert_eq!(row["seconds"], json!([60.0, 604_800.0, 0.0, 0.0]));
+}
+
+#[test]
+fn worktrees_share_and_other_repositories_don_t() {
+    let sandbox = Sandbox::new();
+    let main = sandbox.path("project");
+    let inside = main.join(".git/worktrees/fix");
+    fs::create_dir_all(&inside).unwrap();
+    fs::write(inside.join("commondir"), "../..\n").unwrap();
+    let worktree = sandbox.path("fix");
+    fs::create_dir_all(&worktree).unwrap();
+    fs::write(worktree.join(".git"), format!("gitdir: {}\n", inside.display())).unwrap();
+    for id in ["toolu_a", "toolu_b"] {
+        took(&sandbox, "./odd", 90.0, id);
+    }
+    let at = |folder: &Path| {
+        let mut event = sandbox.event("PreToolUse", &json!({"command": "./odd"}));
+        event["cwd"] = folder.display().to_string().into();
+        !sandbox.answer(&event, &[]).is_null()
+    };
+    let other = sandbox.path("other");
+    fs::create_dir_all(other.join(".git")).unwrap();
+    assert!(at(&main) && at(&worktree) && !at(&other));
+}
+
+/// A session's background task from its launch on, with its output in place.
+fn launch(sandbox: &Sandbox, id: &str, command: &str, more: &Value) -> (Value, std::path::PathBuf) {
+    let mut event = sandbox.event("PostToolUse", &json!({"command": command, "run_in_background": true}));
+    for (name, value) in more.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    let session = event["session_id"].as_str().unwrap().to_owned();
+    let slug = Path::new(event["transcript_path"].as_str().unwrap())
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap()
+        .to_owned();
+    let uid = rustix::process::geteuid().as_raw();
+    let tasks = sandbox.path("tmp").join(format!("claude-{uid}")).join(slug).join(session).join("tasks");
+    fs::create_dir_all(&tasks).unwrap();
+    let output = tasks.join(format!("{id}.output"));
+    fs::write(&output, "collected\n").unwrap();
+    event["tool_use_id"] = format!("toolu_{id}").into();
+    event["tool_response"]["backgroundTaskId"] = id.into();
+    let tmp = sandbox.path("tmp").display().to_string();
+    let answer = sandbox.answer(&event, &[("TMPDIR", &tmp), LIMIT]);
+    (answer, output)
+}
+
+fn prompt(sandbox: &Sandbox, text: &str) -> Value {
+    let mut event = sandbox.event("UserPromptSubmit", &json!({}));
+    event["prompt"] = text.into();
+    let tmp = sandbox.path("tmp").display().to_string();
+    sandbox.answer(&event, &[("TMPDIR", &tmp), ("TERM_PROGRAM", "WezTerm")])
+}
+
+fn notice(id: &str, status: &str, summary: &str) -> String {
+    format!(
+        "<task-notification>\n<task-id>{id}</task-id>\n<output-file>/x</output-file>\n<status>{status}</status>\n\
+         <summary>Background command \"x\" {summary}</summary>\n</task-notification>"
+    )
+}
+
+#[test]
+fn an_end_is_told_once_to_both_and_measured() {
+    let sandbox = Sandbox::new();
+    let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
+    fs::write(&output, "collected\n\u{1b}[31mFAILED tests/a.py\u{1b}[0m\n").unwrap();
+    let answer = prompt(&sandbox, &notice("b1", "failed", "failed with exit code (exit code 3)"));
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(line.starts_with("bg-run: \"./odd --all\" failed with exit status 3 after "), "{line}");
+    assert!(line.ends_with(": FAILED tests/a.py"), "{line}");
+    let context = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
+    assert!(context.contains("exit status 3") && context.contains("collected\nFAILED tests/a.py"), "{context}");
+    assert_eq!(prompt(&sandbox, "go on"), Value::Null);
+    assert_eq!(rows(&sandbox)[0]["command"], "./odd --all");
+}
+
+#[test]
+fn an_end_is_named_for_what_it_is() {
+    let sandbox = Sandbox::new();
+    for (id, command, text, status, summary, said) in [
+        ("b1", "./a", "x\n[killed]\n", "completed", "completed (exit code 0)", "was killed"),
+        ("b2", "./b", "x\n", "failed", "failed (exit code 143)", "was killed (exit status 143)"),
+        ("b3", "./c", "x\n[exited with code 0]\n", "completed", "completed (exit code 0)", "is done"),
+        ("b4", "./d | tee log", "x\n", "completed", "completed (exit code 0)", "is done"),
+    ] {
+        let (_, output) = launch(&sandbox, id, command, &json!({}));
+        fs::write(&output, text).unwrap();
+        let answer = prompt(&sandbox, &notice(id, status, summary));
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert!(line.contains(said), "{command}: {line}");
+        let context = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
+        assert_eq!(context.contains("of `tee`, the last command of a pipe"), id == "b4", "{context}");
+    }
+}
+
+#[test]
+fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
+    let sandbox = Sandbox::new();
+    let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
+    fs::write(&output, "x\n[exited with code 0]\n").unwrap();
+    let answer = prompt(&sandbox, "and now?");
+    assert!(answer["systemMessage"].as_str().unwrap().contains("is done"), "{answer}");
+}
+
+#[test]
+fn a_long_task_s_end_notifies_the_desktop() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/bg-run/config.toml", "notify-after = '0s'\n");
+    let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
+    fs::write(&output, "x\n[exited with code 0]\n").unwrap();
+    let answer = prompt(&sandbox, "");
+    let sequence = answer["terminalSequence"].as_str().unwrap();
+    assert!(sequence.starts_with("\u{1b}]777;notify;bg-run;\"./odd\" is done"), "{sequence:?}");
+    sandbox.write("home/.config/bg-run/config.toml", "notify-after = '0s'\nnotify = false\n");
+    let (_, output) = launch(&sandbox, "b2", "./odd", &json!({}));
+    fs::write(&output, "x\n[exited with code 0]\n").unwrap();
+    assert_eq!(prompt(&sandbox, "")["terminalSequence"], Value::Null);
+}
+
+#[test]
+fn a_silent_task_is_mentioned_once_where_its_like_ended() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/bg-run/config.toml", "stuck-after = '10m'\n");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_mins(25);
+    let silent = |output: &Path| {
+        let file = fs::File::options().append(true).open(output).unwrap();
+        file.set_modified(long_ago).unwrap();
+        file
+    };
+    // Somebody holds it open to write: this test.
+    let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
+    let _held = silent(&output);
+    assert_eq!(prompt(&sandbox, "a"), Value::Null, "nothing is known of its like");
+    took(&sandbox, "./odd --all", 90.0, "toolu_x");
+    let said = prompt(&sandbox, "b");
+    let line = said["systemMessage"].as_str().unwrap();
+    assert!(line.contains("has been silent for 25 min") && line.contains("bg-run stop b1"), "{line}");
+    assert_eq!(prompt(&sandbox, "c"), Value::Null);
+}
+
+#[test]
+fn who_put_it_there_is_said() {
+    let sandbox = Sandbox::new();
+    for (id, more, said) in [
+        ("b1", json!({"tool_input": {"command": "./odd", "description": "Run it all"}, "duration_ms": 30_010}), "\"Run it all\" took longer than 30 s: now in the background"),
+        ("b2", json!({"tool_input": {"command": "./odd", "timeout": 5000}}), "\"./odd\" reached its time-out: now in the background"),
+        ("b3", json!({"tool_input": {"command": "./odd"}, "tool_response": {"backgroundedByUser": true}}), "\"./odd\", moved by you, is in the background"),
+        ("b4", json!({"tool_input": {"command": "./odd", "run_in_background": true}}), "\"./odd\" is in the background"),
+    ] {
+        let (answer, _) = launch(&sandbox, id, "./odd", &more);
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert!(line.starts_with(&format!("bg-run: {said}")), "{line}");
+        let model = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
+        assert_eq!(model.contains("hasn't failed and isn't done"), id < "b3", "{model}");
+    }
+}
+
+#[test]
+fn commands_are_shown_sorted_and_forgotten() {
+    let sandbox = Sandbox::new();
+    took(&sandbox, "./slow", 90.0, "toolu_a");
+    took(&sandbox, "./quick", 1.0, "toolu_b");
+    took(&sandbox, "./quick", 3.0, "toolu_c");
+    let shown = |arguments: &[&str]| {
+        let output = sandbox.bg_run(&[&["history"], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = |text: String| text.lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    assert_eq!(first(shown(&["--sort", "median"])), "./slow");
+    assert_eq!(first(shown(&["--sort", "runs"])), "./quick");
+    assert!(shown(&["--forget", "^./slow"]).contains("forgotten"));
+    assert!(!shown(&[]).contains("slow"));
+    shown(&["--clear"]);
+    assert!(shown(&[]).contains("Nothing was measured here yet"));
+    let output = sandbox.bg_run(&["history", "--forget", "("]);
+    assert!(!output.status.success());
+    assert!(read(&sandbox.state().join("history/durations")).len() < 1_000_000);
+}
+
+#[test]
+fn the_replay_meets_its_contract() {
+    let sandbox = Sandbox::new();
+    let row = |t: u32, command: &str, seconds: f64| {
+        json!({"project": "p", "machine": "m", "t": t, "command": command, "seconds": seconds, "quality": "measured"}).to_string()
+    };
+    let mut rows: Vec<String> = (0..10).map(|t| row(t, "npm test", 2.0)).collect();
+    rows.extend((10..20).map(|t| row(t, "./eval", 200.0)));
+    let path = sandbox.write("calls.jsonl", &rows.join("\n"));
+    let output = sandbox.bg_run(&["replay", path.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["calls"], 20);
+    assert_eq!(report["long"], 10);
+    assert_eq!(report["rules"]["moved"], 10);
+    assert_eq!(report["rules"]["moved_short_under_5s"], 10);
+    assert_eq!(report["rules"]["blocked_seconds"], 2000.0);
+    // The rule once, and the unknown one as soon as it is known.
+    assert_eq!(report["moved_short"], 1);
+    assert!(report["moved"].as_u64().unwrap() >= 9, "{report}");
+    assert!(report["blocked_seconds_limit"].as_f64().unwrap() <= 60.0, "{report}");
+    let bad = sandbox.write("bad.jsonl", "{}\n");
+    let output = sandbox.bg_run(&["replay", bad.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("bad.jsonl:1"), "{said}");
+}
