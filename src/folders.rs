@@ -87,6 +87,9 @@ const MAX_GIT_FILE: u64 = 8 * 1024;
 /// What all worktrees of the repository around `project` have in common: its `.git` folder; `project` itself where there
 /// is none.
 pub fn repository(project: &Path) -> PathBuf {
+    if project.as_os_str().len() > MAX_PATH {
+        return project.to_owned();
+    }
     let git = project.ancestors().map(|dir| dir.join(".git"));
     let found = git
         .filter_map(|git| Some((fs::metadata(&git).ok()?, git)))
