@@ -35,10 +35,22 @@ fn the_plugin_registers_the_same_hooks() {
             .replace("/absolute/path/to", "${CLAUDE_PLUGIN_ROOT}/bin")
             .as_str(),
     );
-    assert_eq!(
-        parsed(include_str!("../hooks/hooks.json"))["hooks"],
-        example["hooks"]
-    );
+    let mut plugin = parsed(include_str!("../hooks/hooks.json"));
+    let hooks = plugin["hooks"].as_object_mut().unwrap();
+    // Before the first call: puts the program in its place, or says that there is none.
+    assert!(hooks.remove("SessionStart").is_some());
+    assert_eq!(plugin["hooks"], example["hooks"]);
+}
+
+#[test]
+fn all_that_is_given_away_has_one_version() {
+    for text in [
+        include_str!("../.claude-plugin/plugin.json"),
+        include_str!("../npm/package.json"),
+        include_str!("../editors/vscode/package.json"),
+    ] {
+        assert_eq!(parsed(text)["version"], env!("CARGO_PKG_VERSION"), "{text}");
+    }
 }
 
 #[test]

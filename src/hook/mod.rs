@@ -133,6 +133,8 @@ fn respond(input: &Input, mode: Mode) -> Result<Option<Answer>> {
         "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),
         "Stop" => Ok(stop::answer(input, mode)),
         "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
+        // The plugin registers it for a launcher that finds no program.
+        "SessionStart" => Ok(None),
         other => bail!("the event `{other}` is none that bg-run knows"),
     }
 }

@@ -15,6 +15,7 @@
 
 pub mod claude;
 pub mod messages_api;
+pub mod npm_registry;
 pub mod sandbox;
 pub mod terminal;
 

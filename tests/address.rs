@@ -1,0 +1,403 @@
+//! The plugin from its address: the marketplace of this repository, an npm package with a program for each platform, and
+//! the launcher that puts the right one in its own place.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use support::claude::{Client, NEWEST, is_there, skip};
+use support::messages_api::{MessagesApi, Turn};
+use support::npm_registry::NpmRegistry;
+use support::sandbox::{BG_RUN, Sandbox, read};
+use support::terminal::Terminal;
+
+/// First the oldest client that can be told the limit, then the newest.
+const CLIENTS: [&str; 2] = ["2.1.200", NEWEST];
+
+const TARGETS: [&str; 4] = [
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+];
+
+fn own_target() -> &'static str {
+    let at = match (cfg!(target_os = "macos"), cfg!(target_arch = "aarch64")) {
+        (false, false) => 0,
+        (false, true) => 1,
+        (true, false) => 2,
+        (true, true) => 3,
+    };
+    TARGETS[at]
+}
+
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The npm package as a folder; the programs for other machines fail.
+fn package(sandbox: &Sandbox) -> PathBuf {
+    let binaries = sandbox.path("binaries");
+    fs::create_dir_all(&binaries).unwrap();
+    for target in TARGETS {
+        let file = binaries.join(format!("bg-run-{target}"));
+        if target == own_target() {
+            fs::copy(BG_RUN, &file).unwrap();
+        } else {
+            write_program(&file, "#!/bin/sh\nexit 9\n");
+        }
+    }
+    let folder = sandbox.path("package");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/npm");
+    let made = Command::new(script).args([&folder, &binaries]).output();
+    let made = made.unwrap();
+    assert!(made.status.success(), "{made:?}");
+    folder
+}
+
+/// Gives this machine another name.
+fn call_the_machine(sandbox: &Sandbox, name: &str) {
+    sandbox.program("uname", &format!("printf '%s\\n' '{name}'"));
+}
+
+fn run(mut command: Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn hook(sandbox: &Sandbox, launcher: &Path, event: &str) -> Output {
+    let mut command = sandbox.command(launcher.to_str().unwrap());
+    command.arg("hook");
+    let event = sandbox.event(event, &json!({"command": "pytest -x"}));
+    run(command, &event.to_string())
+}
+
+fn is_script(path: &Path) -> bool {
+    fs::read(path).unwrap().starts_with(b"#!")
+}
+
+#[test]
+fn the_first_call_puts_the_program_in_its_place_and_is_answered() {
+    let sandbox = Sandbox::new();
+    let launcher = package(&sandbox).join("bin/bg-run");
+    assert!(is_script(&launcher));
+    for _ in 0..2 {
+        let said = hook(&sandbox, &launcher, "PreToolUse");
+        let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let input = &answer["hookSpecificOutput"]["updatedInput"];
+        assert_eq!(input["run_in_background"], true, "{said:?}");
+        assert!(!is_script(&launcher), "it isn't replaced");
+    }
+    let left = fs::read_dir(launcher.parent().unwrap()).unwrap().count();
+    assert_eq!(
+        left, 2,
+        "something is left beside the program and its folder"
+    );
+}
+
+#[test]
+fn calls_at_the_same_moment_are_all_answered() {
+    let sandbox = Sandbox::new();
+    let launcher = package(&sandbox).join("bin/bg-run");
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let said = hook(&sandbox, &launcher, "PreToolUse");
+                let said = String::from_utf8(said.stdout).unwrap();
+                assert!(said.contains("run_in_background"), "{said}");
+            });
+        }
+    });
+    assert!(!is_script(&launcher));
+}
+
+#[test]
+fn through_a_link_it_is_the_same() {
+    let sandbox = Sandbox::new();
+    let launcher = package(&sandbox).join("bin/bg-run");
+    let link = sandbox.path("bin/bg-run");
+    std::os::unix::fs::symlink("../package/bin/bg-run", &link).unwrap();
+    for _ in 0..2 {
+        let said = sandbox.command("bg-run").arg("--version").output().unwrap();
+        let version = concat!("bg-run ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(String::from_utf8(said.stdout).unwrap(), version);
+    }
+    assert!(!is_script(&launcher));
+    assert!(link.is_symlink());
+}
+
+#[test]
+fn a_folder_that_can_t_be_written_costs_time_and_nothing_else() {
+    const NOBODY: u32 = 65534;
+    let sandbox = Sandbox::new();
+    let folder = package(&sandbox);
+    let launcher = folder.join("bin/bg-run");
+    let open = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Root writes everywhere, so it is somebody else there.
+    let is_root = rustix::process::geteuid().is_root();
+    open(&sandbox.path(""), 0o755);
+    open(&folder.join("bin"), 0o555);
+    for _ in 0..2 {
+        let mut command = sandbox.command(launcher.to_str().unwrap());
+        command.arg("--version");
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let said = command.output().unwrap();
+        let version = concat!("bg-run ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(String::from_utf8(said.stdout.clone()).unwrap(), version);
+        assert!(said.stderr.is_empty(), "{said:?}");
+    }
+    assert!(is_script(&launcher));
+    open(&folder.join("bin"), 0o755);
+}
+
+#[test]
+fn each_machine_gets_its_own_program() {
+    for (machine, target) in [
+        ("Linux x86_64", TARGETS[0]),
+        ("Linux aarch64", TARGETS[1]),
+        ("Darwin x86_64", TARGETS[2]),
+        ("Darwin arm64", TARGETS[3]),
+    ] {
+        let sandbox = Sandbox::new();
+        let folder = package(&sandbox);
+        for target in TARGETS {
+            let program = folder.join("bin/targets").join(target);
+            write_program(&program, &format!("#!/bin/sh\necho {target}\n"));
+        }
+        call_the_machine(&sandbox, machine);
+        let said = hook(&sandbox, &folder.join("bin/bg-run"), "PreToolUse");
+        assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), target);
+    }
+}
+
+/// Machines for which there is none, and one whose program doesn't start.
+#[test]
+fn where_no_program_fits_one_line_says_so_and_no_hook_fails() {
+    let other = TARGETS.iter().find(|target| **target != own_target());
+    let other = match *other.unwrap() {
+        "x86_64-unknown-linux-musl" => "Linux x86_64",
+        _ => "Linux aarch64",
+    };
+    for machine in ["FreeBSD amd64", "Linux riscv64", other, "a \"b\" \\c"] {
+        let sandbox = Sandbox::new();
+        let launcher = package(&sandbox).join("bin/bg-run");
+        call_the_machine(&sandbox, machine);
+        let said = hook(&sandbox, &launcher, "SessionStart");
+        let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert!(
+            line.contains(machine) && line.contains("cargo install bg-run") && !line.contains('\n'),
+            "{line}"
+        );
+        for event in ["PreToolUse", "PostToolUse", "Stop", "Whatever"] {
+            let said = hook(&sandbox, &launcher, event);
+            assert!(
+                said.status.success() && said.stdout.is_empty() && said.stderr.is_empty(),
+                "{said:?}"
+            );
+        }
+        let large = format!("{{\"tool_input\":\"{}\"}}", "x".repeat(1_000_000));
+        let mut command = sandbox.command(launcher.to_str().unwrap());
+        command.arg("hook");
+        assert!(run(command, &large).status.success());
+        let mut command = sandbox.command(launcher.to_str().unwrap());
+        let said = command.arg("doctor").output().unwrap();
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        assert!(
+            String::from_utf8(said.stderr)
+                .unwrap()
+                .contains("cargo install bg-run")
+        );
+        assert!(is_script(&launcher));
+    }
+}
+
+#[test]
+fn the_source_says_what_makes_the_plugin() {
+    let sandbox = Sandbox::new();
+    let launcher = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/bin/bg-run"));
+    let said = hook(&sandbox, launcher, "SessionStart");
+    let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let line = answer["systemMessage"].as_str().unwrap();
+    let (_, script) = line.split_once("Run: ").unwrap();
+    assert!(Path::new(script).is_file(), "{line}");
+}
+
+#[test]
+fn the_program_itself_is_silent_when_a_session_starts() {
+    let sandbox = Sandbox::new();
+    let answer = sandbox.answer(&sandbox.event("SessionStart", &json!({})), &[]);
+    assert_eq!(answer, Value::Null);
+    assert_eq!(sandbox.log(), "");
+}
+
+#[test]
+fn the_npm_package_holds_what_it_has_to_and_nothing_more() {
+    if !is_there("npm") {
+        return skip("there is no npm");
+    }
+    let sandbox = Sandbox::new();
+    let registry = NpmRegistry::start(&sandbox);
+    let packed = registry.publish(&sandbox, &package(&sandbox));
+    let files = packed["files"].as_array().unwrap().iter();
+    let mut files: Vec<&str> = files.map(|file| file["path"].as_str().unwrap()).collect();
+    files.sort_unstable();
+    let mut expected: Vec<String> = [
+        ".claude-plugin/plugin.json",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "bin/bg-run",
+        "hooks/hooks.json",
+        "package.json",
+        "skills/bg-run/SKILL.md",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    expected.extend(TARGETS.map(|target| format!("bin/targets/{target}")));
+    expected.sort();
+    assert_eq!(files, expected);
+}
+
+/// The client with the plugin from this repository's marketplace, as far as `plugin install`.
+fn install(client: &Client, sandbox: &Sandbox) {
+    let api = MessagesApi::start(Vec::new());
+    for arguments in [
+        &["plugin", "marketplace", "add", env!("CARGO_MANIFEST_DIR")][..],
+        &["plugin", "install", "bg-run@bg-run"],
+    ] {
+        let output = client.run(sandbox, &api, arguments);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// Where the client put this version of the plugin.
+fn installed(sandbox: &Sandbox, version: &str) -> PathBuf {
+    let cache = sandbox.home().join(".claude/plugins/cache/bg-run/bg-run");
+    let folder = cache.join(version);
+    assert!(
+        folder.is_dir(),
+        "{folder:?} isn't there, but {:?}",
+        fs::read_dir(cache).map(Iterator::collect::<Vec<_>>)
+    );
+    folder
+}
+
+/// A session in which a test suite is to run; what the model was given for it.
+fn session(client: &Client, sandbox: &Sandbox) -> String {
+    let said = sandbox.fake_editor();
+    let _ = fs::remove_file(&said);
+    // The scripted ids are the same in each session.
+    let _ = fs::remove_dir_all(sandbox.state().join("calls"));
+    let api = MessagesApi::start(vec![
+        Turn::bash("pytest -x"),
+        Turn::bash(&format!("await-file {}", said.display())),
+        Turn::Say("done".to_owned()),
+    ]);
+    let output = client.run_headless(sandbox, &api, &[("BG_RUN_HEADLESS", "background")]);
+    let results = api.tool_results();
+    let shown = format!("{results:?} {output:?} log: {}", sandbox.log());
+    assert!(
+        results.len() == 2 && results.iter().all(|result| !result.is_error),
+        "{shown}"
+    );
+    assert!(!read(&said).is_empty(), "nothing was opened: {shown}");
+    results[0].text.clone()
+}
+
+fn prepared() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.program("pytest", "exec sleep 1");
+    sandbox.program("await-file", "i=0; while [ ! -s \"$1\" ] && [ $i -lt 200 ]; do sleep 0.1; i=$((i+1)); done; [ -s \"$1\" ]");
+    sandbox.write_settings(
+        &json!({"permissions": {"allow": ["Bash(pytest:*)", "Bash(await-file:*)"]}}),
+    );
+    sandbox
+}
+
+#[test]
+fn from_its_address_to_a_call_that_is_moved_and_opened_and_on_to_an_update() {
+    for version in CLIENTS {
+        let Some(client) = Client::find(version) else {
+            return;
+        };
+        let sandbox = prepared();
+        let registry = NpmRegistry::start(&sandbox);
+        let folder = package(&sandbox);
+        registry.publish(&sandbox, &folder);
+        install(&client, &sandbox);
+        let launcher = installed(&sandbox, env!("CARGO_PKG_VERSION")).join("bin/bg-run");
+        assert!(is_script(&launcher), "{version}");
+        let told = session(&client, &sandbox);
+        assert!(told.contains("running in background"), "{version}: {told}");
+        assert!(!is_script(&launcher), "{version}");
+
+        for file in ["package.json", ".claude-plugin/plugin.json"] {
+            let file = folder.join(file);
+            let newer =
+                read(&file).replace(concat!("\"", env!("CARGO_PKG_VERSION"), "\""), "\"99.0.0\"");
+            fs::write(&file, newer).unwrap();
+        }
+        registry.publish(&sandbox, &folder);
+        let api = MessagesApi::start(Vec::new());
+        let output = client.run(&sandbox, &api, &["plugin", "update", "bg-run@bg-run"]);
+        assert!(output.status.success(), "{version}: {output:?}");
+        let launcher = installed(&sandbox, "99.0.0").join("bin/bg-run");
+        assert!(is_script(&launcher), "{version}");
+        let told = session(&client, &sandbox);
+        assert!(told.contains("running in background"), "{version}: {told}");
+        assert!(!is_script(&launcher), "{version}: the old one was called");
+    }
+}
+
+#[test]
+fn on_a_machine_without_a_program_the_user_is_told_when_a_session_starts() {
+    for version in CLIENTS {
+        let Some(client) = Client::find(version) else {
+            return;
+        };
+        if !is_there("tmux") {
+            return skip("there is no tmux");
+        }
+        let sandbox = prepared();
+        let registry = NpmRegistry::start(&sandbox);
+        registry.publish(&sandbox, &package(&sandbox));
+        install(&client, &sandbox);
+        // The client asks the kernel, the launcher asks this.
+        call_the_machine(&sandbox, "Linux riscv64");
+        let api = MessagesApi::start(vec![
+            Turn::bash("pytest -x"),
+            Turn::Say("all done".to_owned()),
+        ]);
+        let words = client.interactive(&sandbox, &api);
+        let terminal = Terminal::start(&format!("address-{version}"), &words, &sandbox.project());
+        terminal.wait_for("bg-run does nothing here");
+        terminal.submit("go", || !api.requests().is_empty());
+        let screen = terminal.wait_for("all done");
+        assert!(!screen.contains("hook error"), "{version}: {screen}");
+    }
+}
