@@ -15,7 +15,7 @@ test:
 latency:
     cargo bench --bench latency
 
-# The binary to give away, in dist/
+# The program to give away, in dist/
 release:
     scripts/release
 

@@ -1,4 +1,4 @@
-//! What a hook call costs, as a whole process, beside a program that only reads its input, and beside others.
+//! What a hook call costs, as a whole process, beside `/bin/true` and others.
 //!
 //! All are run in turn, so that a slow moment of the machine meets all of them; the medians are compared. Ends with 1
 //! where a bound is missed.
@@ -13,13 +13,19 @@ use serde_json::{Value, json};
 use support::{Bench, Case, NOT_OURS, REWRITTEN};
 
 const RUNS: usize = 500;
+/// What everything is compared with: a program that everybody has, which does nothing.
+const TRUE: &str = if cfg!(target_os = "macos") {
+    "/usr/bin/true"
+} else {
+    "/bin/true"
+};
 const PEAK_MEMORY_KIB: i64 = 6 * 1024;
 const MEMORY_OF: &str = "--memory-of=";
 
 struct Row {
     name: &'static str,
     case: Case,
-    /// Times the floor, at most.
+    /// Times `/bin/true`, at most.
     bound: Option<f64>,
     /// In nanoseconds.
     times: Vec<u128>,
@@ -50,16 +56,16 @@ fn main() -> ExitCode {
 
 /// Prints the table; whether a bound was missed.
 fn print(rows: &mut [Row], runs: usize) -> bool {
-    let floor = median(&mut rows[0].times);
+    let least = median(&mut rows[0].times);
     let title = format!("{runs} runs each, in turn");
     println!(
         "{title:44} {:>9} {:>8} {:>8}",
-        "median ms", "x floor", "bound"
+        "median ms", "x true", "bound"
     );
     let mut missed = false;
     for row in rows {
         let time = median(&mut row.times);
-        let ratio = time / floor;
+        let ratio = time / least;
         let over = row.bound.is_some_and(|bound| ratio > bound);
         missed |= over;
         let bound = row
@@ -113,33 +119,38 @@ fn ours(bench: &Bench) -> Vec<Row> {
     ));
     let _ = std::fs::create_dir_all(&tasks);
     let _ = std::fs::write(tasks.join("b1.output"), "");
-    let floor = bench.floor().display().to_string();
     let rows = vec![
-        (
-            "floor: static, reads stdin",
-            bench.other(&[&floor], &pre(NOT_OURS)),
-            None,
-        ),
-        ("not ours: ls -la", bench.hook(pre(NOT_OURS)), Some(1.25)),
+        (TRUE, bench.other(&[TRUE], &pre(NOT_OURS)), None),
+        ("not ours: ls -la", bench.hook(pre(NOT_OURS)), Some(1.0)),
         (
             "not ours, 100 user rules",
             bench.hook_with_rules(pre(NOT_OURS)),
             Some(1.25),
         ),
         (
+            "not ours, as cargo install makes it",
+            bench.hook_as_installed_by_cargo(pre(NOT_OURS)),
+            None,
+        ),
+        (
             "rewritten: cd src && pytest -x … | tail -20",
             bench.hook(pre(REWRITTEN)),
-            Some(1.6),
+            Some(1.25),
         ),
         (
             "rewritten, 100 user rules",
             bench.hook_with_rules(pre(REWRITTEN)),
-            Some(1.6),
+            Some(1.5),
+        ),
+        (
+            "rewritten, as cargo install makes it",
+            bench.hook_as_installed_by_cargo(pre(REWRITTEN)),
+            None,
         ),
         (
             "after a foreground call",
             bench.hook(bench.event("PostToolUse", NOT_OURS, &foreground)),
-            Some(1.3),
+            Some(1.0),
         ),
         (
             "after a background launch",
@@ -149,7 +160,12 @@ fn ours(bench: &Bench) -> Vec<Row> {
         (
             "a command of 100 kB",
             bench.hook(pre(&support::large())),
-            Some(15.0),
+            Some(12.0),
+        ),
+        (
+            "the same, as cargo install makes it",
+            bench.hook_as_installed_by_cargo(pre(&support::large())),
+            None,
         ),
     ];
     rows.into_iter().map(row).collect()
@@ -157,15 +173,9 @@ fn ours(bench: &Bench) -> Vec<Row> {
 
 fn others(bench: &Bench) -> Vec<Row> {
     let event = bench.event("PreToolUse", NOT_OURS, &Value::Null);
-    let floor = bench.floor().display().to_string();
-    let mut rows = vec![(
-        "floor: static, reads stdin",
-        bench.other(&[&floor], &event),
-        None,
-    )];
+    let mut rows = vec![(TRUE, bench.other(&[TRUE], &event), None)];
     for words in [
-        &["/bin/true"][..],
-        &["jq", "."],
+        &["jq", "."][..],
         &["python3", "-c", "pass"],
         &["node", "-e", "0"],
     ] {

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 
 use bg_run::config::Mode;
 
+/// musl's own takes more than twice as long for a large command.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {

@@ -1,7 +1,7 @@
 //! The plugin from its address: the marketplace of this repository, an npm package with a program for each platform, and
 //! the launcher that puts the right one in its own place.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -301,7 +301,8 @@ fn installed(sandbox: &Sandbox, version: &str) -> PathBuf {
     let folder = cache.join(version);
     assert!(
         folder.is_dir(),
-        "{folder:?} isn't there, but {:?}",
+        "{} isn't there, but {:?}",
+        folder.display(),
         fs::read_dir(cache).map(Iterator::collect::<Vec<_>>)
     );
     folder

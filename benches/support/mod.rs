@@ -1,4 +1,4 @@
-//! What both measurements use: the release binary, the events, and a floor to stand on.
+//! What both measurements use: the released program and the events.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -19,9 +19,6 @@ use std::process::Command;
 
 use bg_run::history::store::{Key, Observation, Store};
 use serde_json::{Value, json};
-
-/// A program that does what any hook has to: start, read stdin, end.
-const FLOOR: &str = "use std::io::Read; fn main() { let mut text = Vec::new(); let _ = std::io::stdin().read_to_end(&mut text); }";
 
 /// Folders and programs of a measurement.
 pub struct Bench {
@@ -46,13 +43,8 @@ impl Bench {
             .status()
             .unwrap();
         is_quiet(release, "scripts/release");
-        let built = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        let bg_run = built
-            .into_iter()
-            .find(|path| path.extension().is_none_or(|end| end != "sha256"))
-            .unwrap();
+        let mut built = fs::read_dir(folder.path().join("programs")).unwrap();
+        let bg_run = built.next().unwrap().unwrap().path();
         for dir in ["home", "empty", "hundred", "state", "tmp", "bin"] {
             fs::create_dir(folder.path().join(dir)).unwrap();
         }
@@ -68,27 +60,6 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// The floor, built with the same flags.
-    pub fn floor(&self) -> PathBuf {
-        let (source, program) = (self.path("floor.rs"), self.path("floor"));
-        fs::write(&source, FLOOR).unwrap();
-        let mut rustc = Command::new("rustc");
-        rustc
-            .args(["-O", "-C", "panic=abort", "-C", "strip=symbols", "-o"])
-            .arg(&program)
-            .arg(&source);
-        if cfg!(target_os = "linux") {
-            rustc.args([
-                "-C",
-                "target-feature=+crt-static",
-                "-C",
-                "relocation-model=static",
-            ]);
-        }
-        is_quiet(rustc.status().unwrap(), "rustc");
-        program
-    }
-
     /// The hook, with no rules of a user's.
     pub fn hook(&self, event: Value) -> Case {
         Case {
@@ -96,6 +67,13 @@ impl Bench {
             stdin: event.to_string().into_bytes(),
             environment: self.environment("empty"),
         }
+    }
+
+    /// The same as `cargo install` makes it: linked dynamically, with the allocator of the system's libc.
+    pub fn hook_as_installed_by_cargo(&self, event: Value) -> Case {
+        let mut case = self.hook(event);
+        env!("CARGO_BIN_EXE_bg-run").clone_into(&mut case.words[0]);
+        case
     }
 
     /// The hook, with a hundred rules on top of the built-in ones.

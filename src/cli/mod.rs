@@ -24,8 +24,8 @@ mod tasks;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use clap::Parser;
+use anyhow::{Context as _, Result, bail};
+use clap::{CommandFactory as _, Parser};
 
 use crate::config::Mode;
 use crate::viewer::Request;
@@ -117,5 +117,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Learn { dry_run } => learn::run(dry_run),
         Command::Demo => demo::run(),
         Command::Completions { shell } => complete::print(shell),
+        Command::Man { folder } => {
+            clap_mangen::generate_to(Cli::command(), &folder)
+                .with_context(|| format!("the manual can't be written to {}", folder.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -66,10 +66,10 @@ impl NpmRegistry {
             "integrity": text("integrity"),
             "shasum": text("shasum"),
         });
-        let mut shelf = self.shelf.lock().unwrap();
+        let mut offered = self.shelf.lock().unwrap();
         let bytes = fs::read(sandbox.path("tmp").join(&file)).unwrap();
-        shelf.files.insert(file, bytes);
-        let package = shelf
+        offered.files.insert(file, bytes);
+        let package = offered
             .packages
             .entry(name.clone())
             .or_insert_with(|| json!({"name": name, "versions": {}}));
@@ -88,15 +88,12 @@ impl Drop for NpmRegistry {
 /// `GET /NAME` is a package's document, `GET /NAME/-/FILE` a packed one.
 fn answer(request: Request, shelf: &Shelf) {
     let path = request.url().trim_start_matches('/').to_owned();
-    let found = match path.split_once("/-/") {
-        Some((_, file)) => shelf
-            .files
-            .get(file)
-            .map(|file| ("application/octet-stream", file.clone())),
-        None => {
-            let package = shelf.packages.get(&path);
-            package.map(|package| ("application/json", package.to_string().into_bytes()))
-        }
+    let found = if let Some((_, file)) = path.split_once("/-/") {
+        let file = shelf.files.get(file).cloned();
+        file.map(|file| ("application/octet-stream", file))
+    } else {
+        let package = shelf.packages.get(&path);
+        package.map(|package| ("application/json", package.to_string().into_bytes()))
     };
     let _ = match found {
         Some((kind, body)) => {
