@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket};
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -128,11 +129,13 @@ fn connect(path: &Path) -> Result<UnixStream> {
     if !is_own_socket(path) {
         bail!("{shown} is not a socket of yours");
     }
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    let address = SocketAddrUnix::new(path).with_context(|| format!("{shown} can't be reached"))?;
-    rustix::net::connect(&socket, &address).with_context(|| format!("{shown} is dead"))?;
+    // Step by step: macOS makes no socket with flags.
+    let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     let stream = UnixStream::from(socket);
+    stream.set_nonblocking(true)?;
+    let address = SocketAddrUnix::new(path).with_context(|| format!("{shown} can't be reached"))?;
+    rustix::net::connect(&stream, &address).with_context(|| format!("{shown} is dead"))?;
     stream.set_nonblocking(false)?;
     Ok(stream)
 }
