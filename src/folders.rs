@@ -90,10 +90,8 @@ pub fn repository(project: &Path) -> PathBuf {
     if project.as_os_str().len() > MAX_PATH {
         return project.to_owned();
     }
-    let git = project.ancestors().map(|dir| dir.join(".git"));
-    let found = git
-        .filter_map(|git| Some((fs::metadata(&git).ok()?, git)))
-        .next();
+    let mut git = project.ancestors().map(|dir| dir.join(".git"));
+    let found = git.find_map(|git| Some((fs::metadata(&git).ok()?, git)));
     match found {
         None => project.to_owned(),
         Some((metadata, git)) if metadata.is_dir() => git,

@@ -74,15 +74,15 @@ fn a_rule_decides_the_first_time_and_then_what_was_measured() {
 #[test]
 fn what_no_rule_knows_is_learnt_and_a_failing_run_counts() {
     let sandbox = Sandbox::new();
-    assert!(!moves(&sandbox, "./odd-eval.sh --all"));
-    failed(&sandbox, "./odd-eval.sh --all", 95.0, "Exit code 3\nno");
-    failed(&sandbox, "./odd-eval.sh --all", 133.0, "Exit code 1");
-    assert!(moves(&sandbox, "./odd-eval.sh --all"));
-    let explained = explained(&sandbox, "./odd-eval.sh --all");
+    assert!(!moves(&sandbox, "./odd-job --all"));
+    failed(&sandbox, "./odd-job --all", 95.0, "Exit code 3\nno");
+    failed(&sandbox, "./odd-job --all", 133.0, "Exit code 1");
+    assert!(moves(&sandbox, "./odd-job --all"));
+    let explained = explained(&sandbox, "./odd-job --all");
     assert_eq!(explained["decision"], "background");
     assert_eq!(
         explained["reason"],
-        "`./odd-eval.sh --all` took 133 s, 95 s here"
+        "`./odd-job --all` took 133 s, 95 s here"
     );
     assert_eq!(explained["rule"], Value::Null);
 }
@@ -155,7 +155,11 @@ fn nothing_secret_reaches_the_disk() {
 
 #[test]
 fn a_store_that_is_none_is_set_aside_and_the_call_goes_on() {
-    for text in ["", "x", "bg-run of another version, and much more text than a header has"] {
+    for text in [
+        "",
+        "x",
+        "bg-run of another version, and much more text than a header has",
+    ] {
         let sandbox = Sandbox::new();
         sandbox.write("state/history/durations", text);
         took(&sandbox, "npm test", 2.0, "toolu_a");
@@ -185,7 +189,11 @@ fn worktrees_share_and_other_repositories_don_t() {
     fs::write(inside.join("commondir"), "../..\n").unwrap();
     let worktree = sandbox.path("fix");
     fs::create_dir_all(&worktree).unwrap();
-    fs::write(worktree.join(".git"), format!("gitdir: {}\n", inside.display())).unwrap();
+    fs::write(
+        worktree.join(".git"),
+        format!("gitdir: {}\n", inside.display()),
+    )
+    .unwrap();
     for id in ["toolu_a", "toolu_b"] {
         took(&sandbox, "./odd", 90.0, id);
     }
@@ -201,7 +209,10 @@ fn worktrees_share_and_other_repositories_don_t() {
 
 /// A session's background task from its launch on, with its output in place.
 fn launch(sandbox: &Sandbox, id: &str, command: &str, more: &Value) -> (Value, std::path::PathBuf) {
-    let mut event = sandbox.event("PostToolUse", &json!({"command": command, "run_in_background": true}));
+    let mut event = sandbox.event(
+        "PostToolUse",
+        &json!({"command": command, "run_in_background": true}),
+    );
     for (name, value) in more.as_object().unwrap() {
         event[name] = value.clone();
     }
@@ -212,7 +223,12 @@ fn launch(sandbox: &Sandbox, id: &str, command: &str, more: &Value) -> (Value, s
         .unwrap()
         .to_owned();
     let uid = rustix::process::geteuid().as_raw();
-    let tasks = sandbox.path("tmp").join(format!("claude-{uid}")).join(slug).join(session).join("tasks");
+    let tasks = sandbox
+        .path("tmp")
+        .join(format!("claude-{uid}"))
+        .join(slug)
+        .join(session)
+        .join("tasks");
     fs::create_dir_all(&tasks).unwrap();
     let output = tasks.join(format!("{id}.output"));
     fs::write(&output, "collected\n").unwrap();
@@ -242,12 +258,23 @@ fn an_end_is_told_once_to_both_and_measured() {
     let sandbox = Sandbox::new();
     let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
     fs::write(&output, "collected\n\u{1b}[31mFAILED tests/a.py\u{1b}[0m\n").unwrap();
-    let answer = prompt(&sandbox, &notice("b1", "failed", "failed with exit code (exit code 3)"));
+    let answer = prompt(
+        &sandbox,
+        &notice("b1", "failed", "failed with exit code (exit code 3)"),
+    );
     let line = answer["systemMessage"].as_str().unwrap();
-    assert!(line.starts_with("bg-run: \"./odd --all\" failed with exit status 3 after "), "{line}");
+    assert!(
+        line.starts_with("bg-run: \"./odd --all\" failed with exit status 3 after "),
+        "{line}"
+    );
     assert!(line.ends_with(": FAILED tests/a.py"), "{line}");
-    let context = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
-    assert!(context.contains("exit status 3") && context.contains("collected\nFAILED tests/a.py"), "{context}");
+    let context = answer["hookSpecificOutput"]["additionalContext"]
+        .as_str()
+        .unwrap();
+    assert!(
+        context.contains("exit status 3") && context.contains("collected\nFAILED tests/a.py"),
+        "{context}"
+    );
     assert_eq!(prompt(&sandbox, "go on"), Value::Null);
     assert_eq!(rows(&sandbox)[0]["command"], "./odd --all");
 }
@@ -256,18 +283,52 @@ fn an_end_is_told_once_to_both_and_measured() {
 fn an_end_is_named_for_what_it_is() {
     let sandbox = Sandbox::new();
     for (id, command, text, status, summary, said) in [
-        ("b1", "./a", "x\n[killed]\n", "completed", "completed (exit code 0)", "was killed"),
-        ("b2", "./b", "x\n", "failed", "failed (exit code 143)", "was killed (exit status 143)"),
-        ("b3", "./c", "x\n[exited with code 0]\n", "completed", "completed (exit code 0)", "is done"),
-        ("b4", "./d | tee log", "x\n", "completed", "completed (exit code 0)", "is done"),
+        (
+            "b1",
+            "./a",
+            "x\n[killed]\n",
+            "completed",
+            "completed (exit code 0)",
+            "was killed",
+        ),
+        (
+            "b2",
+            "./b",
+            "x\n",
+            "failed",
+            "failed (exit code 143)",
+            "was killed (exit status 143)",
+        ),
+        (
+            "b3",
+            "./c",
+            "x\n[exited with code 0]\n",
+            "completed",
+            "completed (exit code 0)",
+            "is done",
+        ),
+        (
+            "b4",
+            "./d | tee log",
+            "x\n",
+            "completed",
+            "completed (exit code 0)",
+            "is done",
+        ),
     ] {
         let (_, output) = launch(&sandbox, id, command, &json!({}));
         fs::write(&output, text).unwrap();
         let answer = prompt(&sandbox, &notice(id, status, summary));
         let line = answer["systemMessage"].as_str().unwrap();
         assert!(line.contains(said), "{command}: {line}");
-        let context = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
-        assert_eq!(context.contains("of `tee`, the last command of a pipe"), id == "b4", "{context}");
+        let context = answer["hookSpecificOutput"]["additionalContext"]
+            .as_str()
+            .unwrap();
+        assert_eq!(
+            context.contains("of `tee`, the last command of a pipe"),
+            id == "b4",
+            "{context}"
+        );
     }
 }
 
@@ -277,7 +338,13 @@ fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
     let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
     let answer = prompt(&sandbox, "and now?");
-    assert!(answer["systemMessage"].as_str().unwrap().contains("is done"), "{answer}");
+    assert!(
+        answer["systemMessage"]
+            .as_str()
+            .unwrap()
+            .contains("is done"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -288,8 +355,14 @@ fn a_long_task_s_end_notifies_the_desktop() {
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
     let answer = prompt(&sandbox, "");
     let sequence = answer["terminalSequence"].as_str().unwrap();
-    assert!(sequence.starts_with("\u{1b}]777;notify;bg-run;\"./odd\" is done"), "{sequence:?}");
-    sandbox.write("home/.config/bg-run/config.toml", "notify-after = '0s'\nnotify = false\n");
+    assert!(
+        sequence.starts_with("\u{1b}]777;notify;bg-run;\"./odd\" is done"),
+        "{sequence:?}"
+    );
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        "notify-after = '0s'\nnotify = false\n",
+    );
     let (_, output) = launch(&sandbox, "b2", "./odd", &json!({}));
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
     assert_eq!(prompt(&sandbox, "")["terminalSequence"], Value::Null);
@@ -308,11 +381,18 @@ fn a_silent_task_is_mentioned_once_where_its_like_ended() {
     // Somebody holds it open to write: this test.
     let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
     let _held = silent(&output);
-    assert_eq!(prompt(&sandbox, "a"), Value::Null, "nothing is known of its like");
+    assert_eq!(
+        prompt(&sandbox, "a"),
+        Value::Null,
+        "nothing is known of its like"
+    );
     took(&sandbox, "./odd --all", 90.0, "toolu_x");
     let said = prompt(&sandbox, "b");
     let line = said["systemMessage"].as_str().unwrap();
-    assert!(line.contains("has been silent for 25 min") && line.contains("bg-run stop b1"), "{line}");
+    assert!(
+        line.contains("has been silent for 25 min") && line.contains("bg-run stop b1"),
+        "{line}"
+    );
     assert_eq!(prompt(&sandbox, "c"), Value::Null);
 }
 
@@ -320,16 +400,38 @@ fn a_silent_task_is_mentioned_once_where_its_like_ended() {
 fn who_put_it_there_is_said() {
     let sandbox = Sandbox::new();
     for (id, more, said) in [
-        ("b1", json!({"tool_input": {"command": "./odd", "description": "Run it all"}, "duration_ms": 30_010}), "\"Run it all\" took longer than 30 s: now in the background"),
-        ("b2", json!({"tool_input": {"command": "./odd", "timeout": 5000}}), "\"./odd\" reached its time-out: now in the background"),
-        ("b3", json!({"tool_input": {"command": "./odd"}, "tool_response": {"backgroundedByUser": true}}), "\"./odd\", moved by you, is in the background"),
-        ("b4", json!({"tool_input": {"command": "./odd", "run_in_background": true}}), "\"./odd\" is in the background"),
+        (
+            "b1",
+            json!({"tool_input": {"command": "./odd", "description": "Run it all"}, "duration_ms": 30_010}),
+            "\"Run it all\" took longer than 30 s: now in the background",
+        ),
+        (
+            "b2",
+            json!({"tool_input": {"command": "./odd", "timeout": 5000}}),
+            "\"./odd\" reached its time-out: now in the background",
+        ),
+        (
+            "b3",
+            json!({"tool_input": {"command": "./odd"}, "tool_response": {"backgroundedByUser": true}}),
+            "\"./odd\", moved by you, is in the background",
+        ),
+        (
+            "b4",
+            json!({"tool_input": {"command": "./odd", "run_in_background": true}}),
+            "\"./odd\" is in the background",
+        ),
     ] {
         let (answer, _) = launch(&sandbox, id, "./odd", &more);
         let line = answer["systemMessage"].as_str().unwrap();
         assert!(line.starts_with(&format!("bg-run: {said}")), "{line}");
-        let model = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
-        assert_eq!(model.contains("hasn't failed and isn't done"), id < "b3", "{model}");
+        let model = answer["hookSpecificOutput"]["additionalContext"]
+            .as_str()
+            .unwrap();
+        assert_eq!(
+            model.contains("hasn't failed and isn't done"),
+            id < "b3",
+            "{model}"
+        );
     }
 }
 
@@ -344,7 +446,15 @@ fn commands_are_shown_sorted_and_forgotten() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let first = |text: String| text.lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let first = |text: String| {
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(first(shown(&["--sort", "median"])), "./slow");
     assert_eq!(first(shown(&["--sort", "runs"])), "./quick");
     assert!(shown(&["--forget", "^./slow"]).contains("forgotten"));
@@ -375,9 +485,15 @@ fn the_replay_meets_its_contract() {
     // The rule once, and the unknown one as soon as it is known.
     assert_eq!(report["moved_short"], 1);
     assert!(report["moved"].as_u64().unwrap() >= 9, "{report}");
-    assert!(report["blocked_seconds_limit"].as_f64().unwrap() <= 60.0, "{report}");
+    assert!(
+        report["blocked_seconds_limit"].as_f64().unwrap() <= 60.0,
+        "{report}"
+    );
     let bad = sandbox.write("bad.jsonl", "{}\n");
     let output = sandbox.bg_run(&["replay", bad.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("bad.jsonl:1"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("bad.jsonl:1"),
+        "{said}"
+    );
 }

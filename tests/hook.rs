@@ -336,9 +336,9 @@ fn the_output_of_a_background_call_is_opened_and_told() {
         let words = wait_until("code is called", || {
             Some(read(&said)).filter(|said| !said.is_empty())
         });
-        let link = sandbox.state().join(format!("tasks/pytest · {id}.output"));
-        assert_eq!(words, format!("-r\n-g\n{}:999999\n", link.display()));
-        assert_eq!(fs::read_link(link).unwrap(), output);
+        let tab = sandbox.state().join(format!("tasks/pytest · {id}.output"));
+        assert_eq!(words, format!("-r\n-g\n{}:999999\n", tab.display()));
+        assert_eq!(fs::read_link(tab).unwrap(), output);
         fs::remove_file(&said).unwrap();
     }
 }
@@ -548,7 +548,7 @@ fn bad_input_gets_silence_and_a_line_in_the_log() {
         b"null",
         b"{}",
         b"{\"hook_event_name\":3}",
-        b"{\"hook_event_name\":\"SessionStart\"}",
+        b"{\"hook_event_name\":\"PreCompact\"}",
         b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":\"Bash\",\"tool_input\":[]}",
         b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":{},\"tool_input\":{}}",
         b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"\\ud800\"}}",

@@ -1,6 +1,6 @@
 //! What the client moves by itself, and what a session without a user waits for, with the real Claude Code client.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -131,7 +131,7 @@ fn nobody_waits_for_what_the_caller_put_in_the_background() {
             sandbox.log()
         );
         assert!(output.status.success(), "{shown}");
-        assert!(began.elapsed() < Duration::from_secs(60), "{shown}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{shown}");
     }
 }
 

@@ -39,6 +39,9 @@ const FILES: &[&str] = &[
     "{\n    \"permissions\": {\n        \"allow\": [\"Bash(npm run build:*)\"]\n    },\n    \"hooks\": {\n        \"Stop\": [\n            {\"hooks\": [{\"type\": \"command\", \"command\": \"say done\"}]}\n        ]\n    }\n}\n",
 ];
 
+/// So many entries a registration has, one per event.
+const EVENTS: usize = 6;
+
 #[test]
 fn uninstall_gives_back_the_very_file() {
     for file in FILES {
@@ -46,7 +49,7 @@ fn uninstall_gives_back_the_very_file() {
         let path = sandbox.write(SETTINGS, file);
         succeeds(&sandbox, &["install"]);
         let installed = read(&path);
-        assert_eq!(registrations(&installed), 2, "{installed}");
+        assert_eq!(registrations(&installed), EVENTS, "{installed}");
         succeeds(&sandbox, &["install"]);
         assert_eq!(read(&path), installed, "a second install changed it");
         if file.contains("\r\n") {
@@ -81,7 +84,7 @@ fn without_a_file_nothing_is_left_behind() {
     let sandbox = Sandbox::new();
     fs::remove_dir(sandbox.home().join(".claude")).unwrap();
     succeeds(&sandbox, &["install"]);
-    assert_eq!(registrations(&read(&sandbox.path(SETTINGS))), 2);
+    assert_eq!(registrations(&read(&sandbox.path(SETTINGS))), EVENTS);
     succeeds(&sandbox, &["uninstall"]);
     assert!(!sandbox.home().join(".claude").exists());
     succeeds(&sandbox, &["uninstall"]);
@@ -212,7 +215,7 @@ fn an_older_registration_is_updated_not_doubled() {
     succeeds(&sandbox, &["install"]);
     let text = read(&path);
     assert!(!text.contains("/old/") && text.contains("theirs"), "{text}");
-    assert_eq!(registrations(&text), 2, "{text}");
+    assert_eq!(registrations(&text), EVENTS, "{text}");
 }
 
 #[test]
@@ -267,7 +270,7 @@ fn links_and_modes_stay() {
             .unwrap()
             .is_symlink()
     );
-    assert_eq!(registrations(&read(&real)), 2);
+    assert_eq!(registrations(&read(&real)), EVENTS);
     assert_eq!(
         fs::metadata(&real).unwrap().permissions().mode() & 0o777,
         0o600
@@ -282,7 +285,7 @@ fn scopes_and_the_client_s_own_folder_are_honoured() {
     for file in ["settings.json", "settings.local.json"] {
         assert_eq!(
             registrations(&read(&sandbox.project().join(".claude").join(file))),
-            2
+            EVENTS
         );
     }
     let elsewhere = sandbox.path("elsewhere");
@@ -293,7 +296,10 @@ fn scopes_and_the_client_s_own_folder_are_honoured() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(registrations(&read(&elsewhere.join("settings.json"))), 2);
+    assert_eq!(
+        registrations(&read(&elsewhere.join("settings.json"))),
+        EVENTS
+    );
     assert!(!sandbox.path(SETTINGS).exists());
 }
 
@@ -307,7 +313,7 @@ fn many_at_once_lose_nothing() {
         }
     });
     let text = read(&path);
-    assert_eq!(registrations(&text), 2, "{text}");
+    assert_eq!(registrations(&text), EVENTS, "{text}");
     succeeds(&sandbox, &["uninstall"]);
     assert_eq!(read(&path), "{\n  \"model\": \"opus\"\n}\n");
 }
@@ -469,7 +475,7 @@ proptest! {
         let path = sandbox.write(SETTINGS, &file);
         succeeds(&sandbox, &["install"]);
         let installed = read(&path);
-        prop_assert_eq!(registrations(&installed), 2, "{}", installed);
+        prop_assert_eq!(registrations(&installed), EVENTS, "{}", installed);
         succeeds(&sandbox, &["uninstall"]);
         prop_assert_eq!(read(&path), file);
     }
@@ -536,7 +542,12 @@ fn a_registration_of_ours_is_known_however_it_is_written() {
             format!(r#"{{"hooks": {{"PreToolUse": [{{"matcher": "Bash", "hooks": [{hook}]}}]}}}}"#);
         let path = sandbox.write(SETTINGS, &text);
         succeeds(&sandbox, &["install"]);
-        assert_eq!(registrations(&read(&path)), 2, "{hook}: {}", read(&path));
+        assert_eq!(
+            registrations(&read(&path)),
+            EVENTS,
+            "{hook}: {}",
+            read(&path)
+        );
     }
     let sandbox = Sandbox::new();
     let foreign = r#"{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "notify bg-run-done"}]}]}}"#;
@@ -558,7 +569,7 @@ fn a_binary_of_another_name_is_registered_once() {
         assert!(output.unwrap().status.success());
     }
     let text = read(&sandbox.path(SETTINGS));
-    assert_eq!(text.matches("my-hook").count(), 2, "{text}");
+    assert_eq!(text.matches("my-hook").count(), EVENTS, "{text}");
     let output = sandbox
         .command(other.to_str().unwrap())
         .arg("uninstall")
@@ -588,7 +599,7 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
     symlink(&dotfile, &settings).unwrap();
     succeeds(&sandbox, &["install"]);
     assert!(fs::symlink_metadata(&settings).unwrap().is_symlink());
-    assert_eq!(registrations(&read(&dotfile)), 2);
+    assert_eq!(registrations(&read(&dotfile)), EVENTS);
 }
 
 #[test]

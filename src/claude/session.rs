@@ -9,6 +9,10 @@ use crate::environment;
 
 /// The client's kind of session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a session"
+)]
 pub struct Session {
     /// `claude -p` or an SDK: nobody watches.
     pub headless: bool,

@@ -100,8 +100,9 @@ pub struct Variable {
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
     let scopes = [Scope::User, Scope::Project, Scope::Local];
     let files = scopes.into_iter().filter_map(|scope| path(scope, project));
-    let files = files.chain(managed(Path::new(MANAGED)));
-    let values = files.filter_map(|file| {
+    let files: Vec<PathBuf> = files.chain(managed(Path::new(MANAGED))).collect();
+    let files = files.into_iter();
+    let mut values = files.rev().filter_map(|file| {
         let settings = read(&file).ok()?;
         let value = match settings.get("env")?.get(name)? {
             Value::String(text) => text.clone(),
@@ -110,7 +111,7 @@ pub fn variable(name: &str, project: &Path) -> Option<Variable> {
         };
         Some(Variable { value, file })
     });
-    values.last()
+    values.next()
 }
 
 fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
-use super::history::Sort;
 use super::offer;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
@@ -190,6 +189,19 @@ pub(super) fn take_json(
         }
         _ => false,
     }
+}
+
+/// By what the rows are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Sort {
+    /// The last run first.
+    Last,
+    /// The longest median first.
+    Median,
+    /// The most often run first.
+    Runs,
+    /// By the command's text.
+    Command,
 }
 
 #[derive(Debug, clap::Args)]

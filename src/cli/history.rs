@@ -4,29 +4,15 @@ use std::cmp::Reverse;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use clap::ValueEnum;
 use jiff::Timestamp;
 use regex::Regex;
 use serde::Serialize;
 
-use super::args::HistoryArgs;
+use super::args::{HistoryArgs, Sort};
 use crate::folders::CallSite;
 use crate::history::store::{Row, Store};
 use crate::history::{Level, repository_of};
 use crate::text::{columns, one_line};
-
-/// By what the rows are sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Sort {
-    /// The last run first.
-    Last,
-    /// The longest median first.
-    Median,
-    /// The most often run first.
-    Runs,
-    /// By the command's text.
-    Command,
-}
 
 /// How much of a command is shown, in characters.
 const SHOWN: usize = 60;

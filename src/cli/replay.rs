@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::Path;
@@ -28,6 +29,7 @@ const MAX_LINE: u64 = 16 * 1024 * 1024;
 
 /// A call as it was measured: a line of JSON.
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the columns are the data's")]
 struct Row {
     #[serde(default)]
     project: String,
@@ -248,10 +250,11 @@ fn table(tallies: &Tallies) -> String {
         both,
         by_rule,
     } = tallies;
-    let mut nothing = Tally::default();
-    nothing.blocked_seconds_limit =
-        f64::from(u32::try_from(rules.long).unwrap_or(u32::MAX)) * LIMIT;
-    nothing.long = rules.long;
+    let nothing = Tally {
+        blocked_seconds_limit: f64::from(u32::try_from(rules.long).unwrap_or(u32::MAX)) * LIMIT,
+        long: rules.long,
+        ..Tally::default()
+    };
     let ways = [
         head("way"),
         rules.cells("rules alone", rules.blocked_seconds),
@@ -282,7 +285,8 @@ fn table(tallies: &Tallies) -> String {
 fn shares(tallies: &Tallies) -> String {
     let mut text = "# rule\tcalls\tof 30 s or more: foreground calls of public projects, made by scripts/shares\n".to_owned();
     for (rule, [alone, _]) in &tallies.by_rule {
-        text.push_str(&format!("{rule}\t{}\t{}\n", alone.calls, alone.long));
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{rule}\t{}\t{}", alone.calls, alone.long);
     }
     text
 }

@@ -230,7 +230,9 @@ impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const UNITS: [(&str, u64); 4] = [("d", 24 * 3600), ("h", 3600), ("m", 60), ("s", 1)];
         let all = self.0.as_secs();
-        let whole = UNITS.iter().find(|(_, seconds)| all % seconds == 0);
+        let whole = UNITS
+            .iter()
+            .find(|(_, seconds)| all.is_multiple_of(*seconds));
         let (unit, seconds) = whole.unwrap_or(&("s", 1));
         serializer.serialize_str(&format!("{}{unit}", all / seconds))
     }

@@ -65,7 +65,12 @@ pub fn expect(rule: Option<&str>, known: &[Known]) -> Expectation {
     for (level, known) in known.iter().enumerate() {
         let (mut long, mut weights, mut weight) = (0.0, 0.0, 1.0);
         let mut seconds = Vec::new();
-        for seen in known.observations.iter().filter(|seen| tells(seen)) {
+        for seen in known
+            .observations
+            .iter()
+            .copied()
+            .filter(|seen| tells(*seen))
+        {
             long += weight * length(seen);
             weights += weight;
             weight *= DECAY;
@@ -82,12 +87,12 @@ pub fn expect(rule: Option<&str>, known: &[Known]) -> Expectation {
 }
 
 /// What was killed early tells nothing.
-fn tells(seen: &Observation) -> bool {
+fn tells(seen: Observation) -> bool {
     !seen.at_least || seen.seconds >= LONG
 }
 
 /// 0: short, 1: long.
-fn length(seen: &Observation) -> f64 {
+fn length(seen: Observation) -> f64 {
     let (from, to) = NEARLY;
     let part = (seen.seconds.max(from) / from).ln() / (to / from).ln();
     f64::from(part.min(1.0))

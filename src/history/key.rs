@@ -70,15 +70,15 @@ impl CallKeys {
         let key = |level: Level| {
             let (whole, shown) = match level {
                 Level::Rule => (rule.unwrap_or("-").to_owned(), None),
-                Level::Head => (joined(&commands, |words| words.head()), None),
-                Level::Target => (joined(&commands, |words| words.target()), None),
+                Level::Head => (joined(&commands, Words::head), None),
+                Level::Target => (joined(&commands, Words::target), None),
                 Level::Shape => (
-                    joined(&commands, |words| words.shape()),
-                    Some(joined(&commands, |words| words.shown_shape())),
+                    joined(&commands, Words::shape),
+                    Some(joined(&commands, Words::shown_shape)),
                 ),
                 Level::Core => (
                     joined(&commands, |words| words.line.text.clone()),
-                    Some(joined(&commands, |words| words.shown())),
+                    Some(joined(&commands, Words::shown)),
                 ),
             };
             Key {
@@ -94,7 +94,7 @@ impl CallKeys {
     }
 }
 
-fn joined(commands: &[Words<'_>], part: fn(&Words<'_>) -> String) -> String {
+fn joined<'a>(commands: &[Words<'a>], part: impl Fn(&Words<'a>) -> String) -> String {
     let mut parts: Vec<String> = commands.iter().map(part).collect();
     parts.dedup();
     parts.join("; ")
@@ -200,7 +200,7 @@ mod tests {
                 "git add -A && git commit -m 'x y' && git push",
                 [
                     "git",
-                    "git add …; git commit …; git push",
+                    "git add; git commit …; git push",
                     "git add -A; git commit -m *; git push",
                     "git add -A; git commit -m …; git push",
                 ],

@@ -181,7 +181,7 @@ mod tests {
         json!({"type": "assistant", "timestamp": "2026-01-01T00:00:00Z", "cwd": "/w", "message": {"content": blocks}}).to_string()
     }
 
-    fn result(id: &str, at: &str, given: serde_json::Value) -> String {
+    fn result(id: &str, at: &str, given: &serde_json::Value) -> String {
         let blocks = json!([{"type": "tool_result", "tool_use_id": id, "content": [{"type": "text", "text": "y"}]}]);
         json!({"type": "user", "timestamp": format!("2026-01-01T00:{at}Z"), "message": {"content": blocks}, "toolUseResult": given}).to_string()
     }
@@ -190,19 +190,19 @@ mod tests {
     fn only_sure_durations_are_learnt() {
         let lines = [
             call("short", false),
-            result("short", "00:12", json!({"stdout": "", "interrupted": false})),
+            result("short", "00:12", &json!({"stdout": "", "interrupted": false})),
             call("maybe-asked", false),
-            result("maybe-asked", "05:00", json!({"stdout": ""})),
+            result("maybe-asked", "05:00", &json!({"stdout": ""})),
             call("timed", false),
-            result("timed", "05:00", json!({"durationMs": 90000})),
+            result("timed", "05:00", &json!({"durationMs": 90000})),
             call("moved", false),
-            result("moved", "00:01", json!({"backgroundTaskId": "b1"})),
+            result("moved", "00:01", &json!({"backgroundTaskId": "b1"})),
             call("in-background", true),
-            result("in-background", "00:01", json!({})),
+            result("in-background", "00:01", &json!({})),
             "no JSON with \"tool_result\"".to_owned(),
             json!({"type": "user", "permissionMode": "bypassPermissions", "message": {"content": "go"}}).to_string(),
             call("unasked", false),
-            result("unasked", "02:00", json!("Error: Exit code 1")),
+            result("unasked", "02:00", &json!("Error: Exit code 1")),
             call("no-result", false),
         ];
         let text = lines.join("\n") + "\n";

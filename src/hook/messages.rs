@@ -1,5 +1,6 @@
 //! What users and models are told. All that comes from outside is cleaned and clipped here.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::claude::answer::{Answer, ForModel};
@@ -84,11 +85,11 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
     let name = quoted(note);
     let id = &note.id;
-    let tails: String = launch
-        .tails
-        .iter()
-        .map(|tail| format!(", without `{}`", one_line(tail, SHOWN)))
-        .collect();
+    let tails = launch.tails.iter().map(|tail| one_line(tail, SHOWN));
+    let tails = match tails.collect::<Vec<_>>().join("` and `") {
+        left if left.is_empty() => left,
+        tails => format!(", without `{tails}`"),
+    };
     let said = match note.cause {
         Cause::Moved | Cause::Caller => format!("{name} is in the background"),
         Cause::Limit => match launch.limit {
@@ -124,9 +125,10 @@ fn launched_for_model(launch: &Launch<'_>) -> String {
     if matches!(launch.note.cause, Cause::Limit | Cause::TimeOut) {
         told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
     }
+    // Writing to a string can't fail.
     if let Some(log) = &launch.note.log {
         let log = one_line(&log.display().to_string(), MAX_PATH);
-        told.push_str(&format!("It writes its own log to {log}. "));
+        let _ = write!(told, "It writes its own log to {log}. ");
     }
     told.push_str(
         "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
@@ -186,7 +188,7 @@ pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
         let mut part = format!("bg-run: task {}, {}.", note.id, outcome(note));
         let is_good = note.ended.as_ref().is_some_and(|ended| ended.status == Status::Exited(0));
         if let Some(last) = last_of_pipe(&note.command).filter(|_| is_good) {
-            part.push_str(&format!(" That status is of `{last}`, the last command of a pipe; those before it may have failed."));
+            let _ = write!(part, " That status is of `{last}`, the last command of a pipe; those before it may have failed.");
         }
         let lines = last_of(note, LINES);
         if lines.is_empty() {

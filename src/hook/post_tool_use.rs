@@ -2,6 +2,7 @@
 //! are told; how long another call took is kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -108,14 +109,12 @@ fn noted(
     let script = shell::parse(command).ok();
     let own_log = script.as_ref().and_then(own_log);
     let cause = cause(input, done, limit);
-    let ran = if matches!(cause, Cause::Moved | Cause::Caller) {
-        0.0
-    } else {
-        input
-            .duration_ms
-            .or(limit.map(|limit| limit as f64))
-            .unwrap_or_default()
-    };
+    let ran = input.duration_ms.map(|milliseconds| milliseconds / 1000.0);
+    let ran = ran.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let ran = ran.or(limit.map(Duration::from_millis)).unwrap_or_default();
+    // Of what was in the background at once, the client times the launch.
+    let was_there = matches!(cause, Cause::Moved | Cause::Caller);
+    let ran = if was_there { Duration::ZERO } else { ran };
     Note {
         id: task.as_str().to_owned(),
         command: command.to_owned(),
@@ -125,7 +124,7 @@ fn noted(
         session: input.session_id.clone(),
         agent: input.agent_id.clone(),
         started: jiff::Timestamp::now().to_string(),
-        ran_before: ran as u64,
+        ran_before: u64::try_from(ran.as_millis()).unwrap_or_default(),
         cause,
         timeout: match cause {
             Cause::Moved => Some(done.timeout.unwrap_or(DEFAULT_TIMEOUT)),

@@ -9,7 +9,7 @@ pub struct Key {
     pub level: u8,
     /// Of the whole text.
     pub hash: u64,
-    /// What may be kept in clear, for people to read; only its first 128 bytes are.
+    /// What may be kept in clear, for people to read; only its first 124 bytes are.
     pub text: String,
 }
 
