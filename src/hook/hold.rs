@@ -17,9 +17,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 const LAST_LINE: Duration = Duration::from_millis(700);
 
 /// Whether a session without a user waits for this task: one that the client moved at the limit or that we moved, and
-/// that ends by itself.
+/// that ends by itself. Older clients than those that know the limit aren't held: 2.1.20 hangs at its end where a task has
+/// ended before (measured).
 pub(super) fn is_held(note: &Note) -> bool {
-    matches!(note.cause, Cause::Moved | Cause::Limit) && !note.endless
+    matches!(note.cause, Cause::Moved | Cause::Limit) && note.timed && !note.endless
 }
 
 /// Waits until each of `tasks` has ended, or its time is over: what its own time-out would have let it run, or `hold`,
@@ -104,10 +105,16 @@ mod tests {
         let held = |cause, endless| {
             is_held(&Note {
                 cause,
+                timed: true,
                 endless,
                 ..Note::default()
             })
         };
+        let older = Note {
+            cause: Cause::Moved,
+            ..Note::default()
+        };
+        assert!(!is_held(&older));
         assert!(held(Cause::Moved, false) && held(Cause::Limit, false));
         assert!(!held(Cause::Moved, true) && !held(Cause::Limit, true));
         assert!(

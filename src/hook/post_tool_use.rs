@@ -130,6 +130,7 @@ fn noted(
             Cause::Moved => Some(done.timeout.unwrap_or(DEFAULT_TIMEOUT)),
             _ => Some(input.timeout().unwrap_or(DEFAULT_TIMEOUT)),
         },
+        timed: input.duration_ms.is_some(),
         endless: kind.endless,
         rule: kind.rule,
         log: own_log.map(|log| folders::resolve(&site.cwd, &log)),

@@ -41,6 +41,8 @@ pub struct Note {
     pub cause: Cause,
     /// The call's own time-out, in milliseconds, where it went over it.
     pub timeout: Option<u64>,
+    /// The client that started it tells how long calls take (2.1.200 and newer).
+    pub timed: bool,
     /// It has no end of its own: a server, a watcher.
     pub endless: bool,
     /// The log that it writes itself.
@@ -69,6 +71,7 @@ impl Default for Note {
             ran_before: 0,
             cause: Cause::Caller,
             timeout: None,
+            timed: false,
             endless: false,
             log: None,
             output: None,
