@@ -135,6 +135,13 @@ fn a_long_call_runs_in_the_background_and_its_output_is_opened() {
             "{version}: the model doesn't know of the tail"
         );
 
+        // By now it is known to be quick.
+        assert!(
+            sandbox
+                .bg_run(&["history", "--clear", "--all"])
+                .status
+                .success()
+        );
         let explained = explained(&sandbox, command);
         assert_eq!(explained["decision"], "background", "{shown}");
         if !hidden {
