@@ -6,7 +6,7 @@ mod support;
 use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::{Value, json};
-use support::{Bench, Case, NOT_OURS, REWRITTEN};
+use support::{Bench, Case, MEASURED, NOT_OURS, REWRITTEN};
 
 fn main() -> ExitCode {
     if Command::new("valgrind").arg("--version").output().is_err() {
@@ -37,8 +37,37 @@ fn main() -> ExitCode {
             LIMITS[5],
         ),
     ];
+    let asked = || pre(MEASURED);
+    let with_history = [
+        ("asks the history", bench.hook(asked()), LIMITS[6]),
+        (
+            "asks it, 10,000 keys",
+            bench.hook_with_history(asked(), 10_000),
+            LIMITS[6],
+        ),
+        (
+            "asks it, 1,000,000 keys",
+            bench.hook_with_history(asked(), 1_000_000),
+            LIMITS[6],
+        ),
+        (
+            "is measured, 0 keys",
+            bench.hook_with_history(bench.measured(), 0),
+            LIMITS[7],
+        ),
+        (
+            "is measured, 10,000 keys",
+            bench.hook_with_history(bench.measured(), 10_000),
+            LIMITS[7],
+        ),
+        (
+            "is measured, 1,000,000 keys",
+            bench.hook_with_history(bench.measured(), 1_000_000),
+            LIMITS[7],
+        ),
+    ];
     let mut missed = false;
-    for (name, case, limit) in &cases {
+    for (name, case, limit) in cases.iter().chain(&with_history) {
         // The first run builds the cache of the user's rules.
         count(&bench, case);
         let Some(counted) = count(&bench, case) else {
@@ -56,7 +85,9 @@ fn main() -> ExitCode {
     }
 }
 
-const LIMITS: [u64; 6] = [200_000, 770_000, 520_000, 1_125_000, 98_000, 23_500_000];
+const LIMITS: [u64; 8] = [
+    200_000, 770_000, 520_000, 1_125_000, 98_000, 23_500_000, 400_000, 400_000,
+];
 
 fn count(bench: &Bench, case: &Case) -> Option<u64> {
     let input = bench.path("input");

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use support::{Bench, Case, NOT_OURS, REWRITTEN};
+use support::{Bench, Case, MEASURED, NOT_OURS, REWRITTEN};
 
 const RUNS: usize = 500;
 /// What everything is compared with: a program that everybody has, which does nothing.
@@ -40,7 +40,12 @@ fn main() -> ExitCode {
     let bench = Bench::new();
     let mut missed = false;
     // The heavy ones leave cold caches behind, so they have rounds of their own.
-    for (mut rows, runs) in [(ours(&bench), RUNS), (others(&bench), RUNS / 10)] {
+    let parts = [
+        (ours(&bench), RUNS),
+        (history(&bench), RUNS),
+        (others(&bench), RUNS / 10),
+    ];
+    for (mut rows, runs) in parts {
         measure(&bench, &mut rows, runs);
         missed |= print(&mut rows, runs);
     }
@@ -165,6 +170,49 @@ fn ours(bench: &Bench) -> Vec<Row> {
         (
             "the same, as cargo install makes it",
             bench.hook_as_installed_by_cargo(pre(&support::large())),
+            None,
+        ),
+    ];
+    rows.into_iter().map(row).collect()
+}
+
+/// What asking and keeping cost: beside a call that isn't asked about, with as many keys as years of use leave.
+fn history(bench: &Bench) -> Vec<Row> {
+    let asked = || bench.event("PreToolUse", MEASURED, &Value::Null);
+    let mut off = bench.hook(asked());
+    off.environment
+        .push(("BG_RUN".to_owned(), "off".to_owned()));
+    let rows = vec![
+        (TRUE, bench.other(&[TRUE], &asked()), None),
+        ("a call that isn't asked about", off, None),
+        (
+            "asks the history: 0 keys",
+            bench.hook_with_history(asked(), 0),
+            None,
+        ),
+        (
+            "asks the history: 10,000 keys",
+            bench.hook_with_history(asked(), 10_000),
+            None,
+        ),
+        (
+            "asks the history: 1,000,000 keys",
+            bench.hook_with_history(asked(), 1_000_000),
+            None,
+        ),
+        (
+            "is measured: 0 keys",
+            bench.hook_with_history(bench.measured(), 0),
+            None,
+        ),
+        (
+            "is measured: 10,000 keys",
+            bench.hook_with_history(bench.measured(), 10_000),
+            None,
+        ),
+        (
+            "is measured: 1,000,000 keys",
+            bench.hook_with_history(bench.measured(), 1_000_000),
             None,
         ),
     ];

@@ -312,8 +312,10 @@ fn installed(sandbox: &Sandbox, version: &str) -> PathBuf {
 fn session(client: &Client, sandbox: &Sandbox) -> String {
     let said = sandbox.fake_editor();
     let _ = fs::remove_file(&said);
-    // The scripted ids are the same in each session.
-    let _ = fs::remove_dir_all(sandbox.state().join("calls"));
+    // The scripted ids are the same in each session, and the suite isn't known to be quick.
+    for folder in ["calls", "history"] {
+        let _ = fs::remove_dir_all(sandbox.state().join(folder));
+    }
     let api = MessagesApi::start(vec![
         Turn::bash("pytest -x"),
         Turn::bash(&format!("await-file {}", said.display())),

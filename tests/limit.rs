@@ -33,7 +33,12 @@ fn sandbox(job: &str) -> Sandbox {
 fn outputs(sandbox: &Sandbox) -> Vec<PathBuf> {
     let tasks = sandbox.bg_run(&["tasks", "--all", "--json"]);
     let tasks: Vec<Value> = serde_json::from_slice(&tasks.stdout).unwrap();
-    let outputs = tasks.iter().filter_map(|task| task["file"].as_str());
+    // Those of other tests lie on this machine, too.
+    let project = sandbox.project().display().to_string();
+    let tasks = tasks
+        .iter()
+        .filter(|task| task["project"] == project.as_str());
+    let outputs = tasks.filter_map(|task| task["file"].as_str());
     outputs.map(PathBuf::from).collect()
 }
 
@@ -90,7 +95,10 @@ fn a_session_without_a_user_loses_nothing_at_the_limit() {
             assert!(took < Duration::from_secs(40), "{shown}");
             let written = outputs(&sandbox);
             let text = read(&written[0]);
-            assert!(text.starts_with("first\nstep 1\n"), "{text}: {shown}");
+            assert!(
+                text.starts_with("first\nstep 1\n"),
+                "{written:?} {text}: {shown}"
+            );
         }
     }
 }
@@ -171,6 +179,10 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         let screen = terminal.wait_for("\"odd-eval\" is done");
         assert!(screen.contains("result=42"), "{screen}");
         let text = read(&outputs(&sandbox)[0]);
-        assert!(text.starts_with("first\nstep 1\n"), "{text}");
+        assert!(
+            text.starts_with("first\nstep 1\n"),
+            "{:?} {text}",
+            outputs(&sandbox)
+        );
     }
 }

@@ -111,6 +111,32 @@ impl Bench {
         ]
     }
 
+    /// The hook on a call about which what was measured is asked, or which is measured, with a store of so many keys.
+    pub fn hook_with_history(&self, event: Value, keys: u64) -> Case {
+        let state = self.path(&format!("state-{keys}"));
+        if !state.exists() {
+            fs::create_dir(&state).unwrap();
+            fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+            if keys > 0 {
+                fill(&state, keys);
+            }
+        }
+        let mut case = self.hook(event);
+        for (name, value) in &mut case.environment {
+            if name == "BG_RUN_STATE_DIR" {
+                *value = state.display().to_string();
+            }
+        }
+        case
+    }
+
+    /// After a foreground call that is measured.
+    pub fn measured(&self) -> Value {
+        let mut event = self.event("PostToolUse", MEASURED, &json!({"stdout": "x"}));
+        event["duration_ms"] = 1234.into();
+        event
+    }
+
     pub fn event(&self, name: &str, command: &str, response: &Value) -> Value {
         json!({
             "session_id": "5e551014-0000-4000-8000-000000000000",
@@ -154,6 +180,8 @@ impl Case {
 /// Stands for an id that each run has of its own.
 const CALL_ID: &str = "toolu_0123456789";
 
+/// No rule matches it, and it may run long.
+pub const MEASURED: &str = "cd src && ./eval --all tests/ 2>&1 | tail -20";
 pub const NOT_OURS: &str = "ls -la";
 pub const REWRITTEN: &str = "cd src && pytest -x tests/ 2>&1 | tail -20";
 

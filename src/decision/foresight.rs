@@ -4,8 +4,9 @@ use super::findings::Findings;
 use super::{Call, Context, Outcome, Verdict, verdict};
 use crate::history::store::{Key, Known};
 use crate::history::{CallKeys, Expectation, Limit, expect, long_or_all};
+use crate::programs::is_quick;
 use crate::rules::Rules;
-use crate::shell::{self, Script};
+use crate::shell::{self, Script, SimpleCommand};
 use crate::text::{SHOWN, one_line};
 
 /// What was measured in a repository.
@@ -125,10 +126,24 @@ pub struct Kind {
 
 /// What kind of call `command` is, in the repository of this number.
 pub fn kind_of(command: &str, rules: &Rules, repository: u64) -> Kind {
-    let Ok(script) = shell::parse(command) else {
-        return Kind::default();
-    };
-    let findings = Findings::of(&script, rules);
+    match shell::parse(command) {
+        Ok(script) => kind_of_script(&script, rules, repository),
+        Err(_) => Kind::default(),
+    }
+}
+
+/// Whether one of the script's programs is none that ends at once. Asked before any rule is read.
+pub fn can_run_long(script: &Script) -> bool {
+    let mut programs = script
+        .simple_commands
+        .iter()
+        .filter_map(SimpleCommand::program);
+    programs.any(|program| !is_quick(&program))
+}
+
+/// The same of a command that is parsed.
+pub fn kind_of_script(script: &Script, rules: &Rules, repository: u64) -> Kind {
+    let findings = Findings::of(script, rules);
     let found = findings.background.as_ref();
     let rule = found.map(|found| found.rule.clone());
     Kind {

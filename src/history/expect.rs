@@ -36,7 +36,7 @@ impl Limit {
     /// The probability.
     pub fn threshold(self) -> f64 {
         match self {
-            Self::InForce => 0.325,
+            Self::InForce => 0.32,
             Self::None => 0.3,
         }
     }

@@ -8,11 +8,11 @@ use crate::claude::input::Input;
 use crate::claude::transcript;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Kind};
-use crate::environment;
 use crate::folders::CallSite;
 use crate::history::store::{Key, Observation, Store};
 use crate::history::{LONG, repository_named, repository_of};
 use crate::state::log;
+use crate::{environment, shell};
 
 /// What the client says of a command that it killed at its time-out.
 const KILLED: [&str; 2] = ["Exit code 143", "Exit code 137"];
@@ -25,12 +25,20 @@ pub(super) fn foreground(input: &Input, mode: Mode) {
     if mode == Mode::Dry || environment::switched_off() {
         return;
     }
+    let Ok(script) = shell::parse(command) else {
+        return;
+    };
+    // Most calls end at once: they cost no more than this.
+    if !decision::can_run_long(&script) {
+        return;
+    }
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
     if !configuration.settings.history || configuration.settings.dry_run {
         return;
     }
-    let kind = kind_at(command, &site, &configuration);
+    let repository = repository_of(&site.project);
+    let kind = decision::kind_of_script(&script, &configuration.rules, repository);
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)
     {
