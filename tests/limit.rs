@@ -120,6 +120,56 @@ fn a_failing_job_is_done_too_and_the_status_of_the_client_stays() {
     }
 }
 
+#[test]
+fn what_the_client_wrote_down_can_be_learnt() {
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = Sandbox::new();
+        sandbox.program("odd-eval", "sleep 1; seq 1 2000");
+        sandbox.write_settings(&json!({"permissions": {"allow": ["Bash(odd-eval:*)"]}}));
+        let mut turns: Vec<Turn> = (0..8)
+            .map(|n| Turn::bash(&format!("odd-eval --seed {n}")))
+            .collect();
+        turns.push(Turn::Say("done".to_owned()));
+        let api = MessagesApi::start(turns);
+        let output = client.run_headless_with(&sandbox, &api, &[], None);
+        let learnt = sandbox.bg_run(&["learn"]);
+        let said = String::from_utf8_lossy(&learnt.stdout);
+        let shown = format!("{version}: {said} {output:?} {learnt:?}");
+        assert!(
+            said.contains("8 calls of 8 commands in 1 transcripts"),
+            "{shown}"
+        );
+        let rows = sandbox.bg_run(&["history", "--json", "--all"]);
+        let rows: Vec<Value> = serde_json::from_slice(&rows.stdout).unwrap();
+        assert_eq!(rows.len(), 8, "{shown}");
+        let is_right = |row: &Value| (1.0..20.0).contains(&row["median"].as_f64().unwrap());
+        assert!(rows.iter().all(is_right), "{rows:?}");
+        // Twice is as good as once.
+        let again = sandbox.bg_run(&["learn"]);
+        assert!(
+            String::from_utf8_lossy(&again.stdout).starts_with("0 calls"),
+            "{again:?}"
+        );
+        if let Some(folder) = support::claude::screens() {
+            let projects = sandbox.home().join(".claude/projects");
+            let project = std::fs::read_dir(projects)
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap();
+            let transcript = std::fs::read_dir(project.path())
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap();
+            std::fs::copy(transcript.path(), folder.join(format!("{version}.jsonl"))).unwrap();
+        }
+    }
+}
+
 /// A server that the caller started itself has no end.
 #[test]
 fn nobody_waits_for_what_the_caller_put_in_the_background() {
