@@ -169,7 +169,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
         ("ba1", json!({"description": "Run e2e tests"})),
         ("ba2", json!({"description": "Train the model"})),
         ("ba3", elsewhere.clone()),
-        ("bc1", elsewhere),
+        ("zq1", elsewhere),
     ] {
         output(
             &sandbox,
@@ -185,7 +185,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
         // Of two projects, this one's.
         ("train the", "ba2"),
         ("ba3", "ba3"),
-        ("bc", "bc1"),
+        ("zq", "zq1"),
     ] {
         assert!(
             said(&logs(target)).starts_with(&format!("this is {id}\n")),

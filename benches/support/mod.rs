@@ -181,7 +181,7 @@ impl Case {
 const CALL_ID: &str = "toolu_0123456789";
 
 /// No rule matches it, and it may run long.
-pub const MEASURED: &str = "cd src && ./eval --all tests/ 2>&1 | tail -20";
+pub const MEASURED: &str = "cd src && ./odd-job --all tests/ 2>&1 | tail -20";
 pub const NOT_OURS: &str = "ls -la";
 pub const REWRITTEN: &str = "cd src && pytest -x tests/ 2>&1 | tail -20";
 

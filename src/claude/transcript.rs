@@ -144,7 +144,7 @@ pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64))
         if part.is_empty() {
             return Ok(());
         }
-        let end = part.iter().position(|byte| *byte == b'\n');
+        let end = memchr::memchr(b'\n', part);
         let used = end.map_or(part.len(), |end| end + 1);
         if line.len() <= limit {
             line.extend_from_slice(part.get(..end.unwrap_or(part.len())).unwrap_or_default());

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use support::claude::{Client, VERSIONS};
 use support::messages_api::{MessagesApi, ToolResult, Turn};
-use support::sandbox::Sandbox;
+use support::sandbox::{Sandbox, read};
 
 /// What became of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -213,7 +213,7 @@ fn fates(
 ) -> Vec<Fate> {
     let sandbox = sandbox(rules);
     if with_bg_run {
-        assert!(sandbox.bg_run(&["install"]).status.success());
+        install(&sandbox);
     }
     let turns = commands.iter().map(|command| Turn::bash(command));
     let api = MessagesApi::start(turns.chain([Turn::Say("done".to_owned())]).collect());
@@ -270,6 +270,17 @@ fn compare_readings(version: &str, rules: &Rules, fates: &[Fate]) -> usize {
         compared += 1;
     }
     compared
+}
+
+/// Registers the hooks as a client has them whose settings keep Python's buffer: then all edits are made. Nothing is
+/// measured, so that what is quick here goes to the background again and again.
+fn install(sandbox: &Sandbox) {
+    assert!(sandbox.bg_run(&["install", "--no-limit"]).status.success());
+    let path = sandbox.home().join(".claude/settings.json");
+    let mut settings: Value = serde_json::from_str(&read(&path)).unwrap();
+    settings.as_object_mut().unwrap().remove("env").unwrap();
+    sandbox.write_settings(&settings);
+    sandbox.write("home/.config/bg-run/config.toml", "history = false\n");
 }
 
 #[test]

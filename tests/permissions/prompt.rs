@@ -6,7 +6,7 @@ use crate::support::claude::{Client, NEWEST, is_there, skip};
 use crate::support::messages_api::{MessagesApi, Turn};
 use crate::support::sandbox::{Sandbox, read};
 use crate::support::terminal::Terminal;
-use crate::{sandbox, user};
+use crate::{install, sandbox, user};
 
 #[test]
 fn what_the_prompt_saves_lets_the_next_edited_call_run() {
@@ -21,7 +21,7 @@ fn what_the_prompt_saves_lets_the_next_edited_call_run() {
         "pytest",
         "echo \"unbuffered=$PYTHONUNBUFFERED\" >>\"$HOME/ran\"",
     );
-    assert!(sandbox.bg_run(&["install"]).status.success());
+    install(&sandbox);
     let first = MessagesApi::start(vec![
         Turn::bash("pytest -x"),
         Turn::Say("it ran".to_owned()),
