@@ -369,6 +369,8 @@ fn the_demo_leaves_no_task_behind() {
             .count()
     };
     assert_eq!(demo(), 0);
+    let running = sandbox.path("state/running");
+    assert_eq!(std::fs::read_dir(running).unwrap().count(), 0);
     // The tab of an editor stays, and so does what names it.
     sandbox.fake_editor();
     assert_eq!(demo(), 2);

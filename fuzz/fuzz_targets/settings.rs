@@ -16,11 +16,12 @@ fuzz_target!(|text: &str| {
     let path = FOLDER.path().join("settings.json");
     std::fs::write(&path, text).expect("it can be written");
     let program = Path::new("/opt/bg-run");
-    let Ok(change) = Act::Install(program).plan(&path) else { return };
+    let values = bg_run::install::Values::new();
+    let Ok(change) = Act::Install(Some(program), &values).plan(&path) else { return };
     let after = change.after.expect("an install leaves a file");
     std::fs::write(&path, &after).expect("it can be written");
     // A second one changes nothing.
-    let again = Act::Install(program).plan(&path).expect("it is a settings file");
+    let again = Act::Install(Some(program), &values).plan(&path).expect("it is a settings file");
     assert_eq!(again.after.as_deref(), Some(after.as_str()), "{text:?}");
     let back = Act::Uninstall(program).plan(&path).expect("it is a settings file");
     let back = back.after.expect("nobody noted that there was none");

@@ -31,6 +31,9 @@ pub(super) fn add(
     wanted: &Values,
     ours: &Values,
 ) -> Result<Values> {
+    if wanted.is_empty() && ours.is_empty() {
+        return Ok(Values::new());
+    }
     let settings = root.object_value_or_create();
     let settings = settings.with_context(|| wrong_shape(path, text, &[], "an object"))?;
     let env = settings

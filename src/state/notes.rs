@@ -216,6 +216,9 @@ pub fn forget(id: &str) {
         return;
     };
     folder.remove(&file_of(id));
+    if let Ok(running) = Folder::open(Kind::Running) {
+        running.remove(id);
+    }
     let link = format!("{BEFORE_ID}{id}{OUTPUT}");
     for name in folder.names(MAX_NOTES) {
         if name.ends_with(&link) {
