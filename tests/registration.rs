@@ -560,7 +560,12 @@ fn a_registration_of_ours_is_known_however_it_is_written() {
 fn a_binary_of_another_name_is_registered_once() {
     let sandbox = Sandbox::new();
     let other = sandbox.path("bin/my-hook");
-    fs::copy(BG_RUN, &other).unwrap();
+    // By another process: one that this test forks meanwhile would hold the copy open to write.
+    let copied = std::process::Command::new("cp")
+        .arg(BG_RUN)
+        .arg(&other)
+        .status();
+    assert!(copied.unwrap().success());
     for _ in 0..2 {
         let output = sandbox
             .command(other.to_str().unwrap())
