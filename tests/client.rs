@@ -347,3 +347,29 @@ fn an_unallowed_command_still_asks_on_the_screen() {
     terminal.wait_for("Interrupted");
     assert!(!sandbox.home().join("make.ran").exists());
 }
+
+/// Its lines are events, so that a buffer would hold them back until its end. Older clients have no such tool.
+#[test]
+fn a_monitor_prints_line_by_line_and_keeps_its_permissions() {
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let allow = ["steps", "sed", "tee", "await-file"].map(|name| format!("Bash({name}:*)"));
+    let sandbox = sandbox(&json!({"allow": allow, "deny": ["Bash(ctest:*)"]}));
+    sandbox.program("steps", "echo step 1; exec sleep 60");
+    let monitor = |command: &str| {
+        let input = json!({"description": "Steps", "timeout_ms": 60_000, "command": command});
+        Turn::Tool("Monitor", input)
+    };
+    let api = MessagesApi::start(vec![
+        monitor("ctest | sed s,step,at,"),
+        monitor("steps | sed s,step,at, | tee seen"),
+        Turn::bash("await-file seen"),
+        Turn::Say("done".to_owned()),
+    ]);
+    client.run_headless_until(&sandbox, &api, &[], &[], 3);
+    let results = api.tool_results();
+    let refused: Vec<bool> = results.iter().map(|result| result.is_error).collect();
+    assert_eq!(refused, [true, false, false], "{results:?}");
+    assert!(!sandbox.home().join("ctest.ran").exists(), "{results:?}");
+}

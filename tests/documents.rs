@@ -222,7 +222,18 @@ fn the_starter_file_names_its_schema() {
     );
 }
 
-/// A block with `-` and `+` lines, or lines that stay; `@@ LIST: RULE @@` gives a permission rule.
+/// What comes of a Monitor's command.
+fn monitored(sandbox: &Sandbox, command: &str) -> Value {
+    let mut event = sandbox.event("PreToolUse", &json!({"command": command}));
+    event["tool_name"] = "Monitor".into();
+    let answer = sandbox.answer(&event, &[]);
+    let mut input = answer["hookSpecificOutput"]["updatedInput"].clone();
+    let command = input["command"].take();
+    assert_eq!(input, json!({"command": null}), "nothing else changes");
+    command
+}
+
+/// A block with `-` and `+` lines, or lines that stay; `@@ LIST: RULE @@` gives a permission rule, `@@ Monitor @@` the tool.
 #[test]
 fn the_rewriting_page_shows_what_happens() {
     let mut pairs = 0;
@@ -244,6 +255,11 @@ fn the_rewriting_page_shows_what_happens() {
             same => (same.to_owned(), same.to_owned()),
         };
         let sandbox = Sandbox::new();
+        pairs += 1;
+        if block.starts_with("@@ Monitor @@") {
+            assert_eq!(monitored(&sandbox, &before), after, "{before}");
+            continue;
+        }
         if let Some(rule) = block.strip_prefix("@@ ") {
             let (rule, _) = rule.split_once(" @@").unwrap();
             let (list, rule) = rule.split_once(": ").unwrap();
@@ -255,7 +271,6 @@ fn the_rewriting_page_shows_what_happens() {
         let said = parsed(std::str::from_utf8(&said).unwrap());
         assert_eq!(said["decision"], "background", "{before}");
         assert_eq!(said["command"], after, "{before}");
-        pairs += 1;
     }
     assert!(pairs > 15, "{pairs}");
 }

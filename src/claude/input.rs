@@ -49,8 +49,17 @@ pub(crate) struct Input {
 impl Input {
     /// The command of a Bash call.
     pub(crate) fn bash_command(&self) -> Option<&str> {
-        let is_bash = self.tool_name == "Bash";
-        is_bash
+        self.command_of("Bash")
+    }
+
+    /// The command of a Monitor call (measured, 2.1.331).
+    pub(crate) fn monitor_command(&self) -> Option<&str> {
+        self.command_of("Monitor")
+    }
+
+    fn command_of(&self, tool: &str) -> Option<&str> {
+        let is_it = self.tool_name == tool;
+        is_it
             .then(|| self.tool_input.get("command")?.as_str())
             .flatten()
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Call, Context, Decision, History, decide};
+use super::{Call, Context, Decision, History, decide, decide_monitor};
 use crate::claude::arguments::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
@@ -64,15 +64,39 @@ impl Session {
             limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
         });
         let context = Context {
-            leave_headless: self.leave_headless(&configuration.settings),
-            leave_subagent: self.leave_subagent(&configuration.settings),
+            history,
+            ..self.context(&configuration.settings, permissions)
+        };
+        decide(call, &configuration.rules, &context)
+    }
+
+    /// Decides about the command of a Monitor call made at `site`.
+    pub fn decide_monitor(
+        self,
+        command: &str,
+        site: &CallSite,
+        configuration: &Configuration,
+    ) -> Decision {
+        let permissions = || self.permissions(&site.project, &CommandLine::around());
+        let context = self.context(&configuration.settings, &permissions);
+        decide_monitor(command, &configuration.rules, &context)
+    }
+
+    /// The circumstances of a call, without what was measured.
+    fn context<'a>(
+        self,
+        config: &Config,
+        permissions: &'a dyn Fn() -> PermissionRules,
+    ) -> Context<'a> {
+        Context {
+            leave_headless: self.leave_headless(config),
+            leave_subagent: self.leave_subagent(config),
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions,
             python_unbuffered: self.python_unbuffered,
-            history,
+            history: None,
             tools: &programs::text_tools,
-        };
-        decide(call, &configuration.rules, &context)
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::claude::permissions::PermissionRules;
 use crate::history::Expectation;
 use crate::programs::Tools;
-use crate::rewrite::{self, Rewrite, Subject, Surroundings};
+use crate::rewrite::{self, Rewrite, Subject, Surroundings, Wanted};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
 use findings::Findings;
@@ -110,14 +110,7 @@ impl Decision {
 pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision {
     let script = match shell::parse(call.command) {
         Ok(script) => script,
-        Err(error) => {
-            let rewrite = Rewrite {
-                command: call.command.to_owned(),
-                ..Rewrite::default()
-            };
-            let reason = error.to_string();
-            return decision(verdict(Outcome::Pass, reason), rewrite, false);
-        }
+        Err(error) => return left_alone(call.command, error.to_string()),
     };
     let markers = Markers::of(&script, call.command);
     let subject = Subject {
@@ -127,17 +120,60 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
     };
     let verdict = judge(call, rules, context, &script, &markers);
     let rewrite = if verdict.outcome == Outcome::Background {
-        let surroundings = Surroundings {
-            permissions: &(context.permissions)(),
-            python_unbuffered: context.python_unbuffered,
-            wrappers: &rules.wrappers,
-            tools: context.tools,
-        };
+        let permissions = (context.permissions)();
+        let surroundings = surroundings(Wanted::All, &permissions, rules, context);
         rewrite::rewrite(subject, &verdict.targets, surroundings)
     } else {
         rewrite::without_markers(subject)
     };
     decision(verdict, rewrite, script.changes_folder)
+}
+
+/// Decides about a Monitor's command. The client runs it in the background by itself, and each line that it prints is an
+/// event (2.1.331), so that a buffer would hold events back: it is unbuffered, and nothing else.
+pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> Decision {
+    let script = match shell::parse(command) {
+        Ok(script) => script,
+        Err(error) => return left_alone(command, error.to_string()),
+    };
+    let markers = Markers::of(&script, command);
+    if context.switched_off || markers.wish == Some(Wish::Off) {
+        return left_alone(command, "BG_RUN=off switches bg-run off");
+    }
+    let subject = Subject {
+        source: command,
+        script: &script,
+        markers: &[],
+    };
+    let permissions = (context.permissions)();
+    let surroundings = surroundings(Wanted::Unbuffered, &permissions, rules, context);
+    let all: Vec<usize> = (0..script.simple_commands.len()).collect();
+    let rewrite = rewrite::rewrite(subject, &all, surroundings);
+    let verdict = verdict(Outcome::Pass, "each line of a Monitor is an event");
+    decision(verdict, rewrite, script.changes_folder)
+}
+
+fn left_alone(command: &str, reason: impl Into<String>) -> Decision {
+    let rewrite = Rewrite {
+        command: command.to_owned(),
+        ..Rewrite::default()
+    };
+    decision(verdict(Outcome::Pass, reason), rewrite, false)
+}
+
+fn surroundings<'a>(
+    wanted: Wanted,
+    permissions: &'a PermissionRules,
+    rules: &'a Rules,
+    context: &'a Context<'_>,
+) -> Surroundings<'a> {
+    Surroundings {
+        wanted,
+        permissions,
+        python_unbuffered: context.python_unbuffered,
+        wrappers: &rules.wrappers,
+        tools: context.tools,
+    }
 }
 
 fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decision {
@@ -347,6 +383,50 @@ mod tests {
             decide(call, &Rules::built_in(), &context).outcome,
             Outcome::Pass
         );
+    }
+
+    #[test]
+    fn a_monitor_s_command_is_unbuffered_and_nothing_else() {
+        let run = |command: &str, rule: Option<&str>| {
+            let permissions = || {
+                let mut rules = PermissionRules::default();
+                rules.add_settings(&serde_json::json!({"permissions": {"allow": rule.map_or(vec![], |rule| vec![rule])}}));
+                rules
+            };
+            let context = Context::ordinary(&permissions);
+            decide_monitor(command, &Rules::built_in(), &context)
+        };
+        for (command, expected) in [
+            (
+                "tail -f app.log | grep ERROR",
+                "tail -f app.log | grep --line-buffered ERROR",
+            ),
+            (
+                "tail -F a | grep -v x | jq -c .",
+                "tail -F a | grep --line-buffered -v x | jq --unbuffered -c .",
+            ),
+            (
+                "python watch.py | grep step",
+                "PYTHONUNBUFFERED=1 python -u watch.py | grep --line-buffered step",
+            ),
+            ("pytest -x", "PYTHONUNBUFFERED=1 pytest -x"),
+            (
+                "while true; do gh run list | grep -c done; sleep 30; done",
+                "while true; do gh run list | grep --line-buffered -c done; sleep 30; done",
+            ),
+            // A tail that holds back isn't taken out, and no stream goes elsewhere.
+            ("pytest | tail -5", "PYTHONUNBUFFERED=1 pytest | tail -5"),
+            ("tail -f log | sed s/a/b/", "tail -f log | sed s/a/b/"),
+            ("BG_RUN=off pytest | grep x", "BG_RUN=off pytest | grep x"),
+            ("tail -f log", "tail -f log"),
+            ("if", "if"),
+        ] {
+            let decision = run(command, None);
+            assert_eq!(decision.rewrite.command, expected, "{command}");
+            assert_eq!(decision.outcome, Outcome::Pass, "{command}");
+        }
+        let named = "tail -f log | grep x";
+        assert_eq!(run(named, Some("Bash(grep x)")).rewrite.command, named);
     }
 
     #[test]

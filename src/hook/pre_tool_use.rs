@@ -1,4 +1,4 @@
-//! `PreToolUse`: a Bash call that will run long comes back as a background call.
+//! `PreToolUse`: a Bash call that will run long comes back as a background call, a Monitor's command unbuffered.
 
 use std::mem::ManuallyDrop;
 
@@ -20,6 +20,9 @@ const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 
 /// The answer to a call; `None` leaves it as it is.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
+    if let Some(command) = input.monitor_command() {
+        return answer_to_monitor(input, command, mode);
+    }
     let command = input.bash_command()?;
     let call = Call {
         command,
@@ -65,14 +68,38 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let first = once::claim_with("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| messages::moved(&decision, call)).flatten();
     Some(Answer {
+        system_message: problem.filter(|_| first).map(messages::faulty_file),
+        ..rewritten(input, &decision, for_model)
+    })
+}
+
+/// Nothing is said of it: only buffers change.
+fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer> {
+    let site = CallSite::new(&input.cwd);
+    let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
+    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let decision = session.decide_monitor(command, &site, &configuration);
+    if decision.rewrite.command == command {
+        return None;
+    }
+    if configuration.settings.dry_run {
+        return Some(Answer {
+            system_message: Some(messages::would_do(&decision, None)),
+            ..Answer::default()
+        });
+    }
+    Some(rewritten(input, &decision, None))
+}
+
+fn rewritten(input: &Input, decision: &Decision, for_model: Option<String>) -> Answer {
+    Answer {
         hook_specific_output: Some(ForModel {
             hook_event_name: "PreToolUse",
-            updated_input: Some(updated_input(&input.tool_input, &decision)),
+            updated_input: Some(updated_input(&input.tool_input, decision)),
             additional_context: for_model,
         }),
-        system_message: problem.filter(|_| first).map(messages::faulty_file),
         ..Answer::default()
-    })
+    }
 }
 
 fn updated_input(tool_input: &Map<String, Value>, decision: &Decision) -> Map<String, Value> {

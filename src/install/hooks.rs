@@ -12,7 +12,7 @@ use crate::shell;
 
 /// The events that bg-run answers, each for the tools that match; an empty one: those without tools.
 pub(crate) const EVENTS: &[(&str, &str)] = &[
-    ("PreToolUse", "Bash"),
+    ("PreToolUse", "Bash|Monitor"),
     ("PostToolUse", "Bash"),
     ("PostToolUseFailure", "Bash"),
     ("UserPromptSubmit", ""),

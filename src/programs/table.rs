@@ -38,13 +38,14 @@ pub(crate) fn is_builtin(program: &str) -> bool {
 /// Programs that start no Python, in themselves or in what they are told to run.
 #[rustfmt::skip]
 const NO_PYTHON: &[&str] = &[
-    "ava", "c++", "cabal", "cargo", "cc", "clang", "clang++", "curl", "cypress", "dart", "deno", "dotnet", "elixir",
-    "esbuild", "eslint", "ffmpeg", "flutter", "g++", "gcc", "ghc", "go", "golangci-lint", "gotestsum", "gradle",
-    "gradlew", "helm", "java", "javac", "jest", "journalctl", "kotlinc", "mix", "mocha", "msbuild", "mvn", "mvnw",
-    "mysql", "mysqldump", "next", "node", "nodejs", "nuxt", "pg_dump", "pg_restore", "php", "phpunit", "ping",
-    "playwright", "prettier", "psql", "rollup", "rspec", "rsync", "ruby", "rustc", "rustup", "sbt", "scp", "sleep",
-    "sqlite3", "swift", "tail", "tar", "terraform", "tofu", "trunk", "ts-node", "tsc", "tsx", "vite", "vitest",
-    "vue-tsc", "webpack", "wget", "xcodebuild", "zig",
+    "ava", "c++", "cabal", "cargo", "cc", "clang", "clang++", "curl", "cypress", "dart", "deno", "df", "diff",
+    "dmesg", "dotnet", "du", "elixir", "esbuild", "eslint", "ffmpeg", "flutter", "free", "g++", "gcc", "gh", "ghc",
+    "go", "golangci-lint", "gotestsum", "gradle", "gradlew", "helm", "inotifywait", "java", "javac", "jest",
+    "journalctl", "jq", "kotlinc", "mix", "mocha", "msbuild", "mvn", "mvnw", "mysql", "mysqldump", "nc", "next",
+    "node", "nodejs", "nuxt", "pg_dump", "pg_restore", "pgrep", "php", "phpunit", "ping", "playwright", "prettier",
+    "ps", "psql", "rg", "rollup", "rspec", "rsync", "ruby", "rustc", "rustup", "sbt", "scp", "sleep", "sqlite3",
+    "ss", "stat", "swift", "tail", "tar", "tcpdump", "terraform", "tofu", "trunk", "ts-node", "tsc", "tsx", "vite",
+    "vitest", "vue-tsc", "webpack", "wget", "xcodebuild", "zig",
 ];
 
 /// Whether Python can run where `words` are called: unknown programs and runners may start it.

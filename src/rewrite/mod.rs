@@ -8,7 +8,7 @@ mod plan;
 mod tail;
 mod zsh;
 
-pub use plan::Surroundings;
+pub use plan::{Surroundings, Wanted};
 
 use serde::Serialize;
 
@@ -219,6 +219,7 @@ mod tests {
             markers: &[],
         };
         let surroundings = Surroundings {
+            wanted: Wanted::All,
             permissions: &permissions,
             python_unbuffered: false,
             wrappers: &[],

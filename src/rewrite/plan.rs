@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{EditKind, LeftOut, PlannedEdit, Subject};
 use super::{interpreter, tail, zsh};
 use crate::claude::permissions::{PermissionRules, UNBUFFERED};
-use crate::programs::{Tools, Views, Wrapper};
+use crate::programs::{Tools, Views, Wrapper, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
 /// The variable that makes Python print at once.
@@ -17,9 +17,20 @@ const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
 const WHOLE_CHANGES: &str = "a permission rule names the whole command";
 
+/// Which edits a command may get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that show the output as it comes.
+    All,
+    /// Only those against buffers: each stream goes where it went.
+    Unbuffered,
+}
+
 /// What the plan has to know besides the command.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
+    /// Which edits are wanted.
+    pub wanted: Wanted,
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
     /// `PYTHONUNBUFFERED` is in the environment already.
@@ -53,7 +64,7 @@ pub(super) fn plan(
     let unknown = surroundings.permissions.unknown();
     if let Some(why) = unknown {
         plan.leave(EditKind::UnbufferedVariable, why);
-    } else {
+    } else if surroundings.wanted == Wanted::All {
         plan.drop_tail(targets);
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
@@ -74,7 +85,9 @@ pub(super) fn plan(
                 plan.stream(index);
                 plan.unbuffer(command, &views);
             }
-            plan.join_stderr(command);
+            if surroundings.wanted == Wanted::All {
+                plan.join_stderr(command);
+            }
         }
     }
     (plan.edits, plan.left_out)
@@ -177,7 +190,8 @@ impl<'a> Plan<'a> {
         if !command.place.editable {
             return self.leave(kind, "the command stands inside a substitution");
         }
-        if !views.can_run_python {
+        let is_quick = command.program().is_none_or(|program| is_quick(&program));
+        if !views.can_run_python || is_quick {
             return;
         }
         if command.place.timed {
