@@ -19,6 +19,9 @@ const VERSIONS: &[&str] = &["2.1.200", "2.1.260", "2.1.331"];
 /// Longer than the limit and than those clients wait for a task: seven seconds in steps, then a file that says so.
 const JOB: &str = "echo first; i=0; while [ $i -lt 7 ]; do sleep 1; i=$((i+1)); echo \"step $i\"; done; touch \"$HOME/job.done\"; echo result=42";
 
+/// What the model is told where the client says that the task is terminated with the answer.
+const HELD: &str = "bg-run waits for the task before your response becomes final";
+
 fn sandbox(job: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.program("odd-eval", job);
@@ -93,6 +96,7 @@ fn a_session_without_a_user_loses_nothing_at_the_limit() {
                 "its result isn't in the answer: {shown}"
             );
             assert!(took < Duration::from_secs(40), "{shown}");
+            assert!(api.model_was_told().contains(HELD), "{shown}");
             let written = outputs(&sandbox);
             let text = read(&written[0]);
             assert!(
@@ -190,6 +194,96 @@ fn nobody_waits_for_what_the_caller_put_in_the_background() {
         );
         assert!(output.status.success(), "{shown}");
         assert!(began.elapsed() < Duration::from_mins(1), "{shown}");
+    }
+}
+
+/// Moved at once because the settings say so, and longer than any client waits by itself.
+#[test]
+fn a_session_without_a_user_waits_for_what_was_moved_at_once() {
+    let versions = VERSIONS
+        .iter()
+        .filter_map(|version| Some((*version, Client::find(version)?)));
+    let runs = versions.map(|(version, client)| {
+        std::thread::spawn(move || {
+            let sandbox = sandbox("");
+            sandbox.program(
+                "pytest",
+                "echo first; sleep 90; touch \"$HOME/job.done\"; echo result=42; exit 3",
+            );
+            sandbox.write(
+                "home/.config/bg-run/config.toml",
+                "headless = 'background'\n",
+            );
+            let api = MessagesApi::start(vec![Turn::bash("pytest -x"), Turn::Retell]);
+            let output = client.run_headless_with(&sandbox, &api, &[], None);
+            let said = String::from_utf8_lossy(&output.stdout);
+            let shown = format!(
+                "{version}: {output:?} {:?} log: {}",
+                api.tool_results(),
+                sandbox.log()
+            );
+            assert!(output.status.success(), "{shown}");
+            assert!(
+                api.tool_results()[0].text.contains("background"),
+                "it wasn't moved: {shown}"
+            );
+            assert!(
+                sandbox.home().join("job.done").exists(),
+                "the job was lost: {shown}"
+            );
+            assert!(
+                said.contains("result=42"),
+                "its result isn't in the answer: {shown}"
+            );
+            assert!(
+                said.contains("failed with exit status 3") && said.contains(HELD),
+                "{shown}"
+            );
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.join().unwrap();
+    }
+}
+
+/// The client kills a synchronous subagent's tasks with its answer, and gives it no notice of their ends.
+#[test]
+fn a_subagent_waits_for_what_was_moved_and_tells_its_end() {
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = sandbox("");
+        sandbox.program("pytest", JOB);
+        let config = "headless = 'background'\nsubagents = 'background'\n";
+        sandbox.write("home/.config/bg-run/config.toml", config);
+        let agent = json!({
+            "description": "Test", "prompt": "please try the tests", "subagent_type": "general-purpose",
+            "run_in_background": false,
+        });
+        let its = vec![Turn::bash("pytest -x"), Turn::Retell];
+        let main = vec![Turn::Tool("Agent", agent), Turn::Retell];
+        let api = MessagesApi::start_with_subagent(main, "please try the tests", its);
+        let output = client.run_headless_with(&sandbox, &api, &[], None);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let shown = format!(
+            "{version}: {output:?} {:?} log: {}",
+            api.tool_results(),
+            sandbox.log()
+        );
+        assert!(output.status.success(), "{shown}");
+        assert!(
+            sandbox.home().join("job.done").exists(),
+            "the job was lost: {shown}"
+        );
+        assert!(
+            api.tool_results()[0].text.contains("result=42"),
+            "the subagent doesn't know: {shown}"
+        );
+        assert!(
+            said.contains("result=42") && said.contains(HELD),
+            "its result isn't in the answer: {shown}"
+        );
     }
 }
 

@@ -35,8 +35,9 @@ impl Notice {
             Some(rest.split_once(&format!("</{name}>"))?.0.trim())
         };
         let code = || {
-            let (_, rest) = field("summary")?.rsplit_once("(exit code ")?;
-            rest.split_once(')')?.0.parse().ok()
+            // In parentheses or not, by status and version; what stands before is the command's.
+            let (_, rest) = field("summary")?.rsplit_once("exit code ")?;
+            rest.trim_end_matches(')').parse().ok()
         };
         let status = match (field("status")?, code()) {
             ("killed", _) => Status::Killed,
@@ -178,6 +179,7 @@ mod tests {
         for (status, summary, expected) in [
             ("completed", "completed (exit code 0)", Status::Exited(0)),
             ("failed", "failed with (exit code 3)", Status::Exited(3)),
+            ("failed", "failed with exit code 3", Status::Exited(3)),
             ("completed", "completed", Status::Exited(0)),
             ("killed", "was stopped", Status::Killed),
             ("failed", "failed", Status::Unknown),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ends;
 use crate::claude::watch::Watch;
-use crate::config::Mode;
+use crate::config::{Config, Mode, Treatment};
 use crate::state::notes::{Cause, Note, Status};
 
 /// What is looked at again after so long, whatever happens to the files: a process may end without closing any.
@@ -21,6 +21,11 @@ const LAST_LINE: Duration = Duration::from_millis(700);
 /// ended before (measured).
 pub(super) fn is_held(note: &Note) -> bool {
     matches!(note.cause, Cause::Moved | Cause::Limit) && note.timed && !note.endless
+}
+
+/// Whether a subagent waits for it: one that we moved, where the settings say so.
+pub(super) fn is_held_for_subagent(note: &Note, config: &Config) -> bool {
+    config.subagents == Treatment::Background && note.cause == Cause::Moved && is_held(note)
 }
 
 /// Waits until each of `tasks` has ended, or its time is over: what its own time-out would have let it run, or `hold`,

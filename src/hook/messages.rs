@@ -78,6 +78,8 @@ pub(super) struct Launch<'a> {
     /// What was left out of it.
     pub(super) tails: &'a [String],
     pub(super) shown: &'a Shown,
+    /// The session or the subagent doesn't end before it.
+    pub(super) held: bool,
 }
 
 /// What is said of a launch, to the user and to the model.
@@ -116,17 +118,24 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
             one_line(why, LONG)
         ),
     };
-    answer_of(format!("bg-run: {shown}"), launched_for_model(launch))
+    let for_model = launched_for_model(note, launch.held);
+    answer_of(Some(format!("bg-run: {shown}")), for_model)
 }
 
-/// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come.
-fn launched_for_model(launch: &Launch<'_>) -> String {
+/// What is said of a launch where nobody watches.
+pub(super) fn held(note: &Note) -> Answer {
+    answer_of(None, launched_for_model(note, true))
+}
+
+/// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come; of a task that
+/// is held it says that it is terminated with the final response (2.1.260 and later).
+fn launched_for_model(note: &Note, held: bool) -> String {
     let mut told = String::new();
-    if matches!(launch.note.cause, Cause::Limit | Cause::TimeOut) {
+    if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
         told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
     }
     // Writing to a string can't fail.
-    if let Some(log) = &launch.note.log {
+    if let Some(log) = &note.log {
         let log = one_line(&log.display().to_string(), MAX_PATH);
         let _ = write!(told, "It writes its own log to {log}. ");
     }
@@ -134,6 +143,11 @@ fn launched_for_model(launch: &Launch<'_>) -> String {
         "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
          work or end your turn.",
     );
+    if held {
+        told.push_str(
+            " Ending it loses nothing: bg-run waits for the task before your response becomes final.",
+        );
+    }
     told
 }
 
@@ -235,14 +249,14 @@ pub(super) fn silent(note: &Note, silence: Duration) -> String {
     )
 }
 
-fn answer_of(for_user: String, for_model: String) -> Answer {
+fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     Answer {
         hook_specific_output: Some(ForModel {
             hook_event_name: "PostToolUse",
             updated_input: None,
             additional_context: Some(for_model),
         }),
-        system_message: Some(for_user),
+        system_message: for_user,
         ..Answer::default()
     }
 }

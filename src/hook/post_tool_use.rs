@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::messages::{self, Launch};
-use super::record;
+use super::{hold, record};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -55,9 +55,14 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         log::line(&format!("PostToolUse: {error:#}"));
     }
     notes::clear_daily(config.keep.0);
+    let held = hold::is_held(&note)
+        && match note.agent {
+            Some(_) => hold::is_held_for_subagent(&note, config),
+            None => session.headless,
+        };
     // Nobody watches, or nobody asked for more than that nothing is lost.
     if session.leave_headless(config) || session.leave_subagent(config) {
-        return None;
+        return held.then(|| messages::held(&note));
     }
     let files: Vec<PathBuf> = note.log.iter().chain(&note.output).cloned().collect();
     let shown = match files.first() {
@@ -69,6 +74,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         limit: session.limit,
         tails: &done.tails,
         shown: &shown,
+        held,
     }))
 }
 

@@ -4,9 +4,9 @@ use super::{ends, hold, messages};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
-use crate::config::{Config, Configuration, Mode, Treatment};
+use crate::config::{Config, Configuration, Mode};
 use crate::environment;
-use crate::state::notes::{Cause, Note};
+use crate::state::notes::{Note, Status};
 
 /// The answer of a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -22,7 +22,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         hold::until_ended(tasks, config.hold.0, mode);
         return None;
     }
-    let ended = ends::settle(ends::of(&tasks, &[]), mode);
+    // The client's notice follows, and has the status of those that wrote none.
+    let mut ended = ends::of(&tasks, &[]);
+    ended.retain(|(_, end)| end.status != Status::Unknown);
+    let ended = ends::settle(ended, mode);
     Some(Answer {
         system_message: messages::ended(&ended),
         ..Answer::default()
@@ -35,13 +38,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
 pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
     let agent = input.agent_id.as_deref()?;
-    if config.subagents != Treatment::Background || input.stop_hook_active {
+    if input.stop_hook_active {
         return None;
     }
     let mut tasks = Note::running();
     tasks.retain(|note| {
         let is_its = note.session == input.session_id && note.agent.as_deref() == Some(agent);
-        is_its && note.cause == Cause::Moved && hold::is_held(note)
+        is_its && hold::is_held_for_subagent(note, &config)
     });
     if tasks.is_empty() {
         return None;

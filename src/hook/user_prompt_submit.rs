@@ -61,15 +61,19 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     })
 }
 
-/// Those whose ends were seen before the client's notice came: the user knows, the model doesn't.
+/// Those whose ends were seen before the client's notice came: the user knows, the model doesn't. Before 2.1.260 only the
+/// notice has the exit status.
 fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
     let earlier = notices
         .iter()
         .filter(|notice| ended.iter().all(|note| note.id != notice.id));
     earlier
-        .filter_map(|notice| Note::of(&notice.id))
-        .filter(|note| note.ended.is_some())
-        .filter(|note| once::claim("Noticed", &note.id))
+        .filter_map(|notice| Some((Note::of(&notice.id)?, notice.status)))
+        .filter(|(note, _)| note.ended.is_some() && once::claim("Noticed", &note.id))
+        .map(|(mut note, status)| {
+            note.learn_status(status);
+            note
+        })
         .collect()
 }
 

@@ -164,6 +164,21 @@ impl Note {
         is_first
     }
 
+    /// Notes the status of an end that was noted without one.
+    pub fn learn_status(&mut self, status: Status) {
+        let unknown = self
+            .ended
+            .as_mut()
+            .filter(|ended| ended.status == Status::Unknown);
+        let Some(ended) = unknown.filter(|_| status != Status::Unknown) else {
+            return;
+        };
+        ended.status = status;
+        if let Err(error) = self.write() {
+            super::log::line(&format!("{error:#}"));
+        }
+    }
+
     /// Those whose end nobody has noted.
     pub fn running() -> Vec<Self> {
         let Ok(folder) = Folder::open(Kind::Running) else {

@@ -33,6 +33,22 @@ pub struct ToolResult {
     pub is_error: bool,
 }
 
+struct Script {
+    turns: Vec<Turn>,
+    /// Words of its prompt, and what it does.
+    subagent: Option<(&'static str, Vec<Turn>)>,
+}
+
+impl Script {
+    /// The turns of a subagent, if it is one's conversation.
+    fn of_subagent(&self, body: &Value) -> Option<&[Turn]> {
+        let (prompt, turns) = self.subagent.as_ref()?;
+        // The main conversation quotes it only in a call.
+        let first = body["messages"].get(0)?["content"].to_string();
+        first.contains(prompt).then_some(turns.as_slice())
+    }
+}
+
 /// Runs until dropped.
 pub struct MessagesApi {
     server: Arc<Server>,
@@ -41,12 +57,27 @@ pub struct MessagesApi {
 
 impl MessagesApi {
     pub fn start(turns: Vec<Turn>) -> Self {
+        Self::start_with(Script {
+            turns,
+            subagent: None,
+        })
+    }
+
+    /// The same with what a subagent does whose prompt contains these words.
+    pub fn start_with_subagent(turns: Vec<Turn>, prompt: &'static str, its: Vec<Turn>) -> Self {
+        Self::start_with(Script {
+            turns,
+            subagent: Some((prompt, its)),
+        })
+    }
+
+    fn start_with(script: Script) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (serving, seen) = (Arc::clone(&server), Arc::clone(&requests));
         thread::spawn(move || {
             for request in serving.incoming_requests() {
-                answer(request, &turns, &seen);
+                answer(request, &script, &seen);
             }
         });
         Self { server, requests }
@@ -111,7 +142,7 @@ fn tool_results(request: &Value) -> Vec<ToolResult> {
         .collect()
 }
 
-fn answer(mut request: Request, turns: &[Turn], seen: &Mutex<Vec<Value>>) {
+fn answer(mut request: Request, script: &Script, seen: &Mutex<Vec<Value>>) {
     let mut body = String::new();
     let _ = request.as_reader().read_to_string(&mut body);
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -124,11 +155,15 @@ fn answer(mut request: Request, turns: &[Turn], seen: &Mutex<Vec<Value>>) {
     }
     let turn = if is_main {
         let done = tool_results(&body).len();
+        let its = script.of_subagent(&body);
+        let turns = its.unwrap_or(&script.turns);
         let turn = match turns.get(done).cloned() {
             Some(Turn::Retell) => Some(Turn::Say(last_told(&body))),
             turn => turn,
         };
-        seen.lock().unwrap().push(body);
+        if its.is_none() {
+            seen.lock().unwrap().push(body);
+        }
         turn.map(|turn| (done, turn))
     } else {
         None
@@ -138,18 +173,22 @@ fn answer(mut request: Request, turns: &[Turn], seen: &Mutex<Vec<Value>>) {
     let _ = request.respond(Response::from_string(events).with_header(kind));
 }
 
-/// All text of the last message.
+/// All text since the model's last message: the user's, the client's, and what tools gave.
 fn last_told(body: &Value) -> String {
-    let last = body["messages"]
-        .as_array()
-        .and_then(|messages| messages.last());
-    let content = last.map(|message| &message["content"]);
+    let messages = body["messages"].as_array().into_iter().flatten().rev();
+    let told = messages.take_while(|message| message["role"] != "assistant");
+    let told: Vec<String> = told.map(|message| text_of(&message["content"])).collect();
+    told.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+fn text_of(content: &Value) -> String {
     match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(blocks)) => {
-            let texts = blocks
-                .iter()
-                .map(|block| block["text"].as_str().unwrap_or_default());
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => {
+            let texts = blocks.iter().map(|block| match &block["text"] {
+                Value::String(text) => text.clone(),
+                _ => text_of(&block["content"]),
+            });
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),
