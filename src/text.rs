@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 /// How much of a command a line shows, in characters.
 pub const SHOWN: usize = 60;
 
@@ -38,6 +40,26 @@ pub fn lines(text: &str) -> String {
 fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// As much of `text` as `width` columns of a terminal hold, with the `…` that stands for the rest.
+pub fn clipped(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or_default();
+        if used > width {
+            break;
+        }
+        kept.push(c);
+    }
+    if width > 0 {
+        kept.push('…');
+    }
+    kept
 }
 
 /// What somebody who wrote `word` may have meant: the nearest of `known`, if one is near.
@@ -155,5 +177,19 @@ mod tests {
     fn columns_are_as_wide_as_their_cells() {
         let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["ccc".to_owned()]];
         assert_eq!(columns(&rows), "a    b\nccc\n");
+    }
+
+    #[test]
+    fn what_is_clipped_fills_its_columns() {
+        for (text, width, shown) in [
+            ("pytest", 6, "pytest"),
+            ("pytest -x", 6, "pytes…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("x", 0, ""),
+        ] {
+            assert_eq!(clipped(text, width), shown, "{text} {width}");
+        }
     }
 }

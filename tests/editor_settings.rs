@@ -75,7 +75,7 @@ fn the_doctor_names_what_is_missing_and_its_mend() {
     assert_eq!(said.status.code(), Some(1));
     let text = String::from_utf8(said.stdout).unwrap();
     assert!(
-        text.contains("no `code` command") && text.contains("Set `editor`"),
+        text.contains("no `code` found") && text.contains("Set `editor`"),
         "{text}"
     );
     sandbox.fake_editor();

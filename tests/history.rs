@@ -264,7 +264,7 @@ fn an_end_is_told_once_to_both_and_measured() {
     );
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(
-        line.starts_with("bg-run: \"./odd --all\" failed with exit status 3 after "),
+        line.starts_with("bg-run: \"./odd --all\" exit 3 after "),
         "{line}"
     );
     assert!(line.ends_with(": FAILED tests/a.py"), "{line}");
@@ -289,7 +289,7 @@ fn an_end_is_named_for_what_it_is() {
             "x\n[killed]\n",
             "completed",
             "completed (exit code 0)",
-            "was killed",
+            "\" killed after",
         ),
         (
             "b2",
@@ -297,7 +297,7 @@ fn an_end_is_named_for_what_it_is() {
             "x\n",
             "failed",
             "failed (exit code 143)",
-            "was killed (exit status 143)",
+            "\" killed (143) after",
         ),
         (
             "b3",
@@ -305,7 +305,7 @@ fn an_end_is_named_for_what_it_is() {
             "x\n[exited with code 0]\n",
             "completed",
             "completed (exit code 0)",
-            "is done",
+            "\" done after",
         ),
         (
             "b4",
@@ -313,7 +313,7 @@ fn an_end_is_named_for_what_it_is() {
             "x\n",
             "completed",
             "completed (exit code 0)",
-            "is done",
+            "\" done after",
         ),
     ] {
         let (_, output) = launch(&sandbox, id, command, &json!({}));
@@ -342,9 +342,33 @@ fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
         answer["systemMessage"]
             .as_str()
             .unwrap()
-            .contains("is done"),
+            .contains("\" done after"),
         "{answer}"
     );
+}
+
+/// Of several tasks that end at once, the client tells one after the other how.
+#[test]
+fn an_end_that_nothing_tells_is_left_to_the_client_for_a_while() {
+    let sandbox = Sandbox::new();
+    let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
+    fs::write(&output, "x\n").unwrap();
+    assert_eq!(prompt(&sandbox, "and now?"), Value::Null);
+    let said = |answer: &Value| answer["systemMessage"].as_str().unwrap().to_owned();
+    let answer = prompt(&sandbox, &notice("b1", "failed", "failed (exit code 3)"));
+    assert!(said(&answer).contains("\" exit 3 after"), "{answer}");
+
+    let (_, output) = launch(&sandbox, "b2", "./odd", &json!({}));
+    fs::write(&output, "x\n").unwrap();
+    assert_eq!(prompt(&sandbox, "and now?"), Value::Null);
+    let note = sandbox.state().join("tasks/b2.json");
+    let mut left: Value = serde_json::from_str(&fs::read_to_string(&note).unwrap()).unwrap();
+    let earlier = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(11);
+    left["left"] = earlier.to_string().into();
+    fs::write(&note, left.to_string()).unwrap();
+    let answer = prompt(&sandbox, "and now?");
+    assert!(said(&answer).contains("\" ended after"), "{answer}");
+    assert_eq!(prompt(&sandbox, "and now?"), Value::Null);
 }
 
 #[test]
@@ -390,7 +414,7 @@ fn a_silent_task_is_mentioned_once_where_its_like_ended() {
     let said = prompt(&sandbox, "b");
     let line = said["systemMessage"].as_str().unwrap();
     assert!(
-        line.contains("has been silent for 25 min") && line.contains("bg-run stop b1"),
+        line.contains("silent for 25 min") && line.contains("bg-run stop b1"),
         "{line}"
     );
     assert_eq!(prompt(&sandbox, "c"), Value::Null);
@@ -403,17 +427,17 @@ fn who_put_it_there_is_said() {
         (
             "b1",
             json!({"tool_input": {"command": "./odd", "description": "Run it all"}, "duration_ms": 30_010}),
-            "\"Run it all\" took longer than 30 s: now in the background",
+            "\"Run it all\" took longer than 30 s",
         ),
         (
             "b2",
             json!({"tool_input": {"command": "./odd", "timeout": 5000}}),
-            "\"./odd\" reached its time-out: now in the background",
+            "\"./odd\" reached its time-out",
         ),
         (
             "b3",
             json!({"tool_input": {"command": "./odd"}, "tool_response": {"backgroundedByUser": true}}),
-            "\"./odd\", moved by you, is in the background",
+            "\"./odd\" moved by you",
         ),
         (
             "b4",

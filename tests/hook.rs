@@ -307,13 +307,9 @@ fn the_output_of_a_background_call_is_opened_and_told() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
-    for (id, key, words) in [
-        ("bxatg1f4y", None, "is in the background"),
-        (
-            "b2",
-            Some("backgroundedByUser"),
-            "moved by you, is in the background",
-        ),
+    for (id, short, key, words) in [
+        ("bxatg1f4y", "bxat…", None, "is in the background"),
+        ("b2", "b2", Some("backgroundedByUser"), "moved by you"),
     ] {
         let (mut event, output) = launched(&sandbox, id);
         if let Some(key) = key {
@@ -323,7 +319,7 @@ fn the_output_of_a_background_call_is_opened_and_told() {
         let line = answer["systemMessage"].as_str().unwrap();
         assert!(line.starts_with("bg-run: \"pytest\""), "{line}");
         assert!(
-            line.ends_with(&format!("{words}, open in VS Code ({id})")),
+            line.ends_with(&format!("\"pytest\" {words}, open in VS Code ({short})")),
             "{line}"
         );
         let told = answer["hookSpecificOutput"]["additionalContext"]
@@ -382,10 +378,7 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
         ("b1", "open in VS Code"),
         ("b1", "open in VS Code"),
         ("b2", "open in VS Code"),
-        (
-            "b3",
-            "not opened: 2 tasks run in tabs already, and `max-tabs` is 2",
-        ),
+        ("b3", "not opened (max-tabs = 2): `bg-run tail b3`"),
         ("b2", "open in VS Code"),
     ] {
         let line = told(id);
@@ -393,7 +386,7 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
     }
     sandbox.write("home/.config/bg-run/config.toml", "open = 'first'\n");
     let line = told("b4");
-    assert!(line.contains("not opened: only the first output"), "{line}");
+    assert!(line.contains("not opened (open = \"first\")"), "{line}");
 }
 
 #[test]
@@ -467,7 +460,7 @@ fn without_an_editor_the_way_to_follow_it_is_told() {
     );
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(
-        line.contains("no `code` command") && line.contains("bg-run tail b1"),
+        line.contains("no `code` found") && line.contains("bg-run tail b1"),
         "{line}"
     );
 }

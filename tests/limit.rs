@@ -320,7 +320,7 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         assert!(results[3].text.contains("slept"), "{shown}");
         assert!(read(&said).contains(".output"), "{shown}");
         // Its end is told by itself.
-        let screen = terminal.wait_for("\"odd-eval\" is done");
+        let screen = terminal.wait_for("\"odd-eval\" done after");
         assert!(screen.contains("result=42"), "{screen}");
         let text = read(&outputs(&sandbox)[0]);
         assert!(

@@ -218,6 +218,39 @@ fn an_older_registration_is_updated_not_doubled() {
     assert_eq!(registrations(&text), EVENTS, "{text}");
 }
 
+/// The file as an earlier version registered it, changed by its user, and registered again.
+#[test]
+fn an_update_after_a_change_leaves_nothing_of_ours_behind() {
+    for edit in [
+        |text: &str| text.replacen('{', "{\n  \"model\": \"opus\",", 1),
+        |text: &str| {
+            text.replacen(
+                "\"Stop\": [",
+                "\"Stop\": [\n{\"hooks\": [{\"type\": \"command\", \"command\": \"say done\"}]},",
+                1,
+            )
+        },
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, "{\n  \"theme\": \"dark\"\n}\n");
+        succeeds(&sandbox, &["install"]);
+        let older = read(&path).replace("7500", "10");
+        let changed = edit(&older);
+        assert_ne!(changed, older);
+        sandbox.write(SETTINGS, &changed);
+        succeeds(&sandbox, &["install"]);
+        assert_eq!(registrations(&read(&path)), EVENTS);
+        succeeds(&sandbox, &["uninstall"]);
+        let left = read(&path);
+        assert_eq!(registrations(&left), 0, "{left}");
+        assert!(
+            left.contains("\"dark\"") && !left.contains("PYTHONUNBUFFERED"),
+            "{left}"
+        );
+        assert!(left.contains("opus") || left.contains("say done"), "{left}");
+    }
+}
+
 #[test]
 fn a_dry_run_shows_the_change_and_writes_nothing() {
     let sandbox = Sandbox::new();

@@ -38,6 +38,8 @@ pub struct Hook {
     pub arguments: Option<Vec<String>>,
     /// The client doesn't wait for it, so that it can't change a call.
     pub is_async: bool,
+    /// Seconds after which the client gives it up, where the entry says so.
+    pub timeout: Option<u64>,
 }
 
 /// All sources for the project in `project`, those that win last.
@@ -150,6 +152,7 @@ impl Source {
                             words.map(str::to_owned).collect()
                         }),
                         is_async: hook.get("async").and_then(Value::as_bool) == Some(true),
+                        timeout: hook.get("timeout").and_then(Value::as_u64),
                     })
                 })
             })
@@ -208,6 +211,7 @@ mod tests {
                 command: "x".to_owned(),
                 arguments: None,
                 is_async: false,
+                timeout: None,
             };
             assert_eq!(hook.is_for("Bash"), is_for, "{matcher:?}");
         }

@@ -9,13 +9,13 @@ use anstyle::Style;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::args::TasksArgs;
 use super::known::{self, Task};
 use super::say::{self, State};
 use crate::environment;
-use crate::text::{self, one_line};
+use crate::text::{self, clipped, one_line};
 
 /// So many are shown where no number is asked for.
 const SHOWN: usize = 20;
@@ -185,26 +185,6 @@ fn line(text: &mut String, cells: impl Iterator<Item = (String, Style)>, widths:
     text.push('\n');
 }
 
-/// As much of it as `width` columns hold.
-fn clipped(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or_default();
-        if used > width {
-            break;
-        }
-        kept.push(c);
-    }
-    if width > 0 {
-        kept.push('…');
-    }
-    kept
-}
-
 /// A task as JSON.
 #[derive(Debug, Serialize)]
 struct Row {
@@ -262,25 +242,6 @@ impl Row {
             size: task.output.as_ref().and_then(size),
             file: task.output.clone(),
             log,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_clipped_fills_its_columns() {
-        for (text, width, shown) in [
-            ("pytest", 6, "pytest"),
-            ("pytest -x", 6, "pytes…"),
-            ("日本語", 6, "日本語"),
-            ("日本語", 5, "日本…"),
-            ("日本語", 4, "日…"),
-            ("x", 0, ""),
-        ] {
-            assert_eq!(clipped(text, width), shown, "{text} {width}");
         }
     }
 }

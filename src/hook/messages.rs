@@ -1,8 +1,9 @@
-//! What users and models are told. All that comes from outside is cleaned and clipped here.
+//! What users and models are told; of tasks, the users by `lines`. All that comes from outside is cleaned and clipped.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::lines;
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::last_lines;
 use crate::decision::{Call, Decision, Outcome};
@@ -85,41 +86,9 @@ pub(super) struct Launch<'a> {
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
-    let name = quoted(note);
-    let id = &note.id;
-    let tails = launch.tails.iter().map(|tail| one_line(tail, SHOWN));
-    let tails = match tails.collect::<Vec<_>>().join("` and `") {
-        left if left.is_empty() => left,
-        tails => format!(", without `{tails}`"),
-    };
-    let said = match note.cause {
-        Cause::Moved | Cause::Caller => format!("{name} is in the background"),
-        Cause::Limit => match launch.limit {
-            Some(limit) => format!(
-                "{name} took longer than {}: now in the background",
-                span(Duration::from_millis(limit))
-            ),
-            None => format!("{name} took long: now in the background"),
-        },
-        Cause::TimeOut => format!("{name} reached its time-out: now in the background"),
-        Cause::User => format!("{name}, moved by you, is in the background"),
-    };
-    let what = if note.log.is_some() {
-        "its log is open"
-    } else {
-        "open"
-    };
-    let shown = match launch.shown {
-        Shown::In(place) | Shown::Already(place) => {
-            format!("{said}{tails}, {what} in {} ({id})", one_line(place, SHOWN))
-        }
-        Shown::Not(why) => format!(
-            "{said}{tails} ({id}); not opened: {}. Follow it with `bg-run tail {id}`",
-            one_line(why, LONG)
-        ),
-    };
+    let line = lines::launched(note, launch.limit, launch.tails, launch.shown);
     let for_model = launched_for_model(note, launch.held);
-    answer_of(Some(format!("bg-run: {shown}")), for_model)
+    answer_of(Some(line), for_model)
 }
 
 /// What is said of a launch where nobody watches.
@@ -156,7 +125,7 @@ fn quoted(note: &Note) -> String {
     format!("\"{}\"", note.name().replace('"', "'"))
 }
 
-/// How a task ended, on one line: `"Run e2e tests" failed with 1 after 3 min`.
+/// How a task ended, in words: `"Run e2e tests" failed with 1 after 3 min`.
 pub(super) fn outcome(note: &Note) -> String {
     let name = quoted(note);
     let ended = note.ended.as_ref();
@@ -185,14 +154,9 @@ const LINES: usize = 15;
 /// And so much of each, in characters.
 const LINE: usize = 200;
 
-/// The ends, a line each, with the last line of the output; `None` where there are none.
+/// The ends, a line each; `None` where there are none.
 pub(super) fn ended(notes: &[Note]) -> Option<String> {
-    let lines = notes.iter().map(|note| {
-        let last = last_of(note, 1).pop();
-        let last = last.map_or_else(String::new, |last| format!(": {}", one_line(&last, 100)));
-        format!("bg-run: {}{last}", outcome(note))
-    });
-    let lines: Vec<String> = lines.collect();
+    let lines: Vec<String> = notes.iter().map(lines::ended).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -218,7 +182,8 @@ pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-fn last_of(note: &Note, count: usize) -> Vec<String> {
+/// The last lines of what it wrote.
+pub(super) fn last_of(note: &Note, count: usize) -> Vec<String> {
     let file = note.log.as_ref().filter(|log| log.is_file());
     let file = file.or(note.output.as_ref());
     file.and_then(|file| last_lines(file, count).ok())
@@ -237,16 +202,6 @@ fn last_of_pipe(command: &str) -> Option<String> {
         .filter(|_| !sets_pipefail)?;
     let program = script.simple_commands.get(last)?.program()?;
     Some(one_line(&program, SHOWN))
-}
-
-/// A task that has been silent for long.
-pub(super) fn silent(note: &Note, silence: Duration) -> String {
-    format!(
-        "bg-run: {} has been silent for {}, longer than its like took: `bg-run stop {}` ends it",
-        quoted(note),
-        span(silence),
-        note.id
-    )
 }
 
 fn answer_of(for_user: Option<String>, for_model: String) -> Answer {

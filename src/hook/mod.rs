@@ -5,6 +5,7 @@
 
 mod ends;
 mod hold;
+mod lines;
 mod messages;
 mod notify;
 mod post_tool_use;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::ends::{self, Notice};
-use super::{messages, notify, record};
+use super::{lines, messages, notify, record};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -13,8 +15,12 @@ use crate::environment;
 use crate::folders::CallSite;
 use crate::history::Level;
 use crate::history::store::Store;
-use crate::state::notes::Note;
+use crate::state::notes::{Ended, Note, Status};
 use crate::state::once;
+
+/// The client's notice of an end comes in this time, with the status: of several that end at once it tells one after the
+/// other (measured, 2.1.331).
+const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// What user and model are told of the session's tasks; `None`: nothing is new.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -31,14 +37,18 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if config.dry_run {
         return None;
     }
-    let ended = ends::settle(ends::of(&tasks, &notices), mode);
+    let found = ends::of(&tasks, &notices);
+    tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
+    let told = found
+        .into_iter()
+        .filter(|(note, end)| is_due(note, end, &notices));
+    let ended = ends::settle(told.collect(), mode);
     let for_model: Vec<Note> = ended
         .iter()
         .cloned()
         .chain(noticed(&notices, &ended))
         .collect();
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
-    tasks.retain(|task| ended.iter().all(|note| note.id != task.id));
     lines.extend(
         tasks
             .into_iter()
@@ -59,6 +69,25 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         system_message: (!lines.is_empty()).then(|| lines.join("\n")),
         ..Answer::default()
     })
+}
+
+/// Whether an end is told now. One of unknown status whose output is still there is left to the client's notice for a while.
+fn is_due(note: &Note, end: &Ended, notices: &[Notice]) -> bool {
+    let is_noticed = notices.iter().any(|notice| notice.id == note.id);
+    if end.status != Status::Unknown || end.ran.is_none() || is_noticed {
+        return true;
+    }
+    let left: Option<Timestamp> = note.left.as_deref().and_then(|left| left.parse().ok());
+    let Some(left) = left else {
+        let left = Some(Timestamp::now().to_string());
+        let note = Note {
+            left,
+            ..note.clone()
+        };
+        // One that can't be noted would be left for ever.
+        return note.write().is_err();
+    };
+    Timestamp::now().duration_since(left) >= NOTICE_WAIT
 }
 
 /// Those whose ends were seen before the client's notice came: the user knows, the model doesn't. Before 2.1.260 only the
@@ -90,7 +119,7 @@ fn silent(mut task: Note, config: &Config, mode: Mode) -> Option<String> {
     }
     task.called_silent = true;
     task.write().ok()?;
-    Some(messages::silent(&task, silence))
+    Some(lines::silent(&task, silence))
 }
 
 /// Whether others of its kind are known to have ended, and sooner than this one has been silent.

@@ -146,6 +146,7 @@ pub fn edit_text(path: &Path, edit: impl FnOnce(&Path, &str) -> Result<String>) 
         before: file.text,
         after,
         env: super::Values::new(),
+        origin: None,
     })
 }
 

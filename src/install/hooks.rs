@@ -22,7 +22,7 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
 
 /// Seconds after which the client gives a hook up. At its end a session may wait for the longest task: two hours, which is
 /// the most that a call's time-out can be.
-fn timeout(event: &str) -> u32 {
+pub(crate) fn timeout(event: &str) -> u64 {
     match event {
         "Stop" | "SubagentStop" => 7500,
         _ => 10,

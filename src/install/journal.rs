@@ -90,7 +90,7 @@ impl Journal {
         };
         let untouched = earlier.filter(|earlier| change.before.as_ref() == Some(&earlier.after));
         let journal = Self {
-            before: untouched.map_or(change.before.clone(), |earlier| earlier.before.clone()),
+            before: change.origin.clone(),
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
             env: change.env.clone(),

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
-pub(crate) use hooks::{EVENTS, calls_us};
+pub(crate) use hooks::{EVENTS, calls_us, timeout};
 use journal::Journal;
 pub use journal::editor_files;
 
@@ -33,6 +33,8 @@ pub struct Change {
     pub after: Option<String>,
     /// What of `env` is ours afterwards.
     pub env: Values,
+    /// What it would be without anything of ours.
+    origin: Option<String>,
 }
 
 /// What is to be done to a settings file.
@@ -104,6 +106,7 @@ impl Act<'_> {
     }
 
     fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
+        let origin = self.origin(file, journal)?;
         let mut env = Values::new();
         let after = match (self, &file.text) {
             (Self::Install(program, values), _) => {
@@ -128,23 +131,36 @@ impl Act<'_> {
                 })
             })?),
             (_, None) => None,
-            (_, Some(text)) if journal.is_some_and(|journal| journal.after == *text) => {
-                journal.and_then(|journal| journal.before.clone())
-            }
-            (Self::TakeFromEditor, Some(_)) => Some(file.edited(|_, _, root| {
-                editor::take_out(root);
-                Ok(())
-            })?),
-            (Self::Uninstall(program), Some(text)) => {
-                Some(without_hooks(file, text, journal, as_text(program)?)?)
-            }
+            (_, Some(_)) => origin.clone(),
         };
         Ok(Change {
             path: file.path.clone(),
             before: file.text.clone(),
             after,
             env,
+            origin,
         })
+    }
+
+    /// The file's text without what is ours, to the letter where nobody changed it since; what others changed stays.
+    fn origin(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Option<String>> {
+        let Some(text) = &file.text else {
+            return Ok(None);
+        };
+        if let Some(journal) = journal.filter(|journal| journal.after == *text) {
+            return Ok(journal.before.clone());
+        }
+        let program = match self {
+            Self::Install(program, _) => program.map(as_text).transpose()?.unwrap_or_default(),
+            Self::Uninstall(program) => as_text(program)?,
+            Self::AddToEditor | Self::TakeFromEditor => {
+                let (mark, text) = split_mark(text);
+                let root = file::parse(&file.path, text)?;
+                editor::take_out(&root);
+                return Ok(Some(format!("{mark}{root}")));
+            }
+        };
+        without_hooks(file, text, journal, program).map(Some)
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Note {
     pub rule: Option<String>,
     /// The user was told that it is silent.
     pub called_silent: bool,
+    /// RFC 3339: when nobody wrote any more, for the first time, and nothing told how it ended.
+    pub left: Option<String>,
     /// Its end, where that was seen.
     pub ended: Option<Ended>,
 }
@@ -77,6 +79,7 @@ impl Default for Note {
             output: None,
             rule: None,
             called_silent: false,
+            left: None,
             ended: None,
         }
     }
@@ -179,13 +182,15 @@ impl Note {
         }
     }
 
-    /// Those whose end nobody has noted.
+    /// Those whose end nobody has noted, the oldest first.
     pub fn running() -> Vec<Self> {
         let Ok(folder) = Folder::open(Kind::Running) else {
             return Vec::new();
         };
         let names = folder.names(MAX_RUNNING).into_iter();
-        names.filter_map(|id| Self::of(&id)).collect()
+        let mut notes: Vec<Self> = names.filter_map(|id| Self::of(&id)).collect();
+        notes.sort_by(|a, b| a.started.cmp(&b.started));
+        notes
     }
 
     /// The note of the task with this id; `None` where there is none that can be read.

@@ -19,7 +19,7 @@ pub struct Viewer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoViewer {
     /// `open = "never"`.
-    #[error("opening is switched off")]
+    #[error("open = \"never\"")]
     Off,
     /// `editor` names one that isn't in the table.
     #[error(
@@ -48,7 +48,7 @@ pub enum NoViewer {
         name: String,
     },
     /// There is no editor at all.
-    #[error("there is no `code` command on the PATH")]
+    #[error("no `code` found")]
     Nothing,
 }
 

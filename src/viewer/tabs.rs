@@ -19,7 +19,7 @@ pub(super) enum Claim {
     Granted,
     /// It is open already.
     OpenAlready,
-    /// The settings allow no more.
+    /// This setting allows no more.
     Refused(String),
 }
 
@@ -38,16 +38,12 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
     }
     let names = folder.names(MAX_CLAIMS);
     if config.open == Open::First && !names.is_empty() {
-        return Claim::Refused("only the first output of a session is".to_owned());
+        return Claim::Refused("open = \"first\"".to_owned());
     }
     let most = config.max_tabs;
     // Asking who writes looks at all processes.
     if names.len() >= most && (most == 0 || running(folder, &names) >= most) {
-        return Claim::Refused(match most {
-            0 => "`max-tabs` is 0".to_owned(),
-            1 => "another task runs in a tab, and `max-tabs` is 1".to_owned(),
-            most => format!("{most} tasks run in tabs already, and `max-tabs` is {most}"),
-        });
+        return Claim::Refused(format!("max-tabs = {most}"));
     }
     Claim::Granted
 }

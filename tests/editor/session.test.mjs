@@ -2,7 +2,7 @@
 // Run by tests/editor.rs, which plays the model.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BG_RUN, Server, pause, until } from './server.mjs';
@@ -19,19 +19,22 @@ const LOOK = {
   'editor.scrollBeyondLastLine': false,
   'terminal.integrated.enablePersistentSessions': false,
   'terminal.integrated.shellIntegration.enabled': false,
+  'terminal.integrated.tabs.enabled': false,
 };
 // As a training run looks: with colours, and a result at the end of each epoch.
-const TRAIN = `import time
+const TRAIN = `import os, time
 print("\\033[1mTraining on 60000 samples\\033[0m")
 for epoch in range(1, 21):
     loss, accuracy = 2.3 / (epoch + 1), 1 - 0.5 / (epoch + 1)
     print(f"epoch {epoch:2}/20  \\033[33mloss {loss:.3f}\\033[0m  \\033[32maccuracy {accuracy:.3f}\\033[0m")
     if epoch == 7: print("\\033[31mWARNING\\033[0m learning rate lowered to 0.0005")
     time.sleep(0.2)
-time.sleep(40)
+while not os.path.exists('end'): time.sleep(0.1)
 `;
 
 let server, window;
+// Else it is kept how it failed.
+let isShown = false;
 
 before(async () => {
   server = await Server.start(LOOK);
@@ -42,20 +45,23 @@ before(async () => {
   const variables = `ANTHROPIC_BASE_URL=${process.env.BG_RUN_API} ANTHROPIC_API_KEY=${KEY} CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 DISABLE_AUTOUPDATER=1`;
   mkdirSync(join(server.root, 'bin'));
   writeFileSync(join(server.root, 'bin/claude'), `#!/bin/sh\n${variables} exec ${process.env.BG_RUN_CLAUDE} --permission-mode default "$@"\n`, { mode: 0o755 });
-  writeFileSync(join(home, '.bashrc'), `PS1='$ '\nPATH=${join(server.root, 'bin')}:$PATH\n`);
+  symlinkSync(BG_RUN, join(server.root, 'bin/bg-run'));
+  writeFileSync(join(home, '.bashrc'), `PS1='$ '\nunset PYTHONUNBUFFERED\nPATH=${join(server.root, 'bin')}:$PATH\n`);
   mkdirSync(join(home, '.claude'));
+  // Else the second look at the call knows that it took seconds.
+  mkdirSync(join(home, '.config/bg-run'), { recursive: true });
+  writeFileSync(join(home, '.config/bg-run/config.toml'), 'history = false\n');
   writeFileSync(join(home, '.claude/settings.json'), JSON.stringify({ permissions: { allow: ['Bash(python3:*)'] } }));
   const projects = { [project]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } };
   writeFileSync(join(home, '.claude.json'), JSON.stringify({ hasCompletedOnboarding: true, theme: 'dark', projects, customApiKeyResponses: { approved: [KEY.slice(-20)], rejected: [] } }));
   const ran = spawnSync(BG_RUN, ['install'], { env: server.env, cwd: project });
   assert.equal(ran.status, 0, ran.stderr.toString());
-  window = await server.window(project, { width: 1440, height: 810 });
+  window = await server.window(project, { width: 1600, height: 860 });
   const packed = spawnSync(BG_RUN, ['install', `--editor-extension=${process.env.BG_RUN_EXTENSION}`], { env: { ...server.env, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' } });
   assert.equal(packed.status, 0, packed.stderr.toString());
 }, { timeout: 180_000 });
 after(async () => {
-  // As it stood at the end, a failure's too.
-  if (process.env.BG_RUN_SCREENS) await window?.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'session.png') });
+  if (process.env.BG_RUN_SCREENS && !isShown) await window?.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'failure.png') });
   await server?.stop();
 });
 
@@ -76,7 +82,7 @@ test('a long call of the real client opens beside its terminal, called by what r
   const { keyboard } = window.page;
   await keyboard.press('Control+Backquote');
   await window.page.waitForSelector('.terminal-wrapper .xterm', { timeout: 20_000 });
-  await drag(1142, 830);
+  await drag(1302, 780);
   await says('$');
   await keyboard.type('claude\n');
   await says('? for shortcuts');
@@ -96,9 +102,20 @@ test('a long call of the real client opens beside its terminal, called by what r
       return label.classList.contains('monaco-decoration-itemColor') && /python3 train.py --epochs 20\s+running for/.test(label.getAttribute('aria-label'));
     }),
   );
+  await window.page.click('.statusbar-item:has-text("Train the model")');
+  await until('the list shows it', () => window.page.evaluate(() => document.querySelector('.pane-body .monaco-list-row[aria-label^="Train the model"]') !== null));
+  writeFileSync(join(server.dirs.project, 'end'), '');
+  await says('"Train the model" done after');
+  await says('Training is done');
+  // Below it, what was done to the call.
+  await window.page.click('.terminal-wrapper .xterm');
+  await keyboard.press('Control+Shift+Digit5');
+  await until('there is a second terminal', () => window.page.evaluate(() => document.querySelectorAll('.terminal-wrapper .xterm').length > 1));
+  await says('$');
+  await keyboard.type("bg-run explain 'python3 train.py --epochs 20 2>&1 | tail -5'\n", { delay: 5 });
+  await says('it would hold all output back');
+  isShown = true;
   if (process.env.BG_RUN_SCREENS) {
-    await window.page.click('.statusbar-item:has-text("Train the model")');
-    await until('the list shows it', () => window.page.evaluate(() => document.querySelector('.pane-body .monaco-list-row[aria-label^="Train the model"]') !== null));
     await window.page.mouse.move(600, 700);
     await pause(500);
     await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode.png') });

@@ -1,6 +1,7 @@
 //! A Messages API on loopback that plays a script: so many tool calls, one after the other, then a last word.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -14,7 +15,7 @@ pub enum Turn {
     Bash(Value),
     /// Calls another tool.
     Tool(&'static str, Value),
-    /// Says this and ends.
+    /// Says this and ends; the next turn follows the next prompt, or this one again where it is the last.
     Say(String),
     /// Says the last thing that it was told, and ends.
     Retell,
@@ -157,7 +158,8 @@ fn answer(mut request: Request, script: &Script, seen: &Mutex<Vec<Value>>) {
         let done = tool_results(&body).len();
         let its = script.of_subagent(&body);
         let turns = its.unwrap_or(&script.turns);
-        let turn = match turns.get(done).cloned() {
+        let next = turns.get(done + said(&body)).or(turns.get(done));
+        let turn = match next.cloned() {
             Some(Turn::Retell) => Some(Turn::Say(last_told(&body))),
             turn => turn,
         };
@@ -171,6 +173,19 @@ fn answer(mut request: Request, script: &Script, seen: &Mutex<Vec<Value>>) {
     let events = events(turn);
     let kind = Header::from_bytes("Content-Type", "text/event-stream").unwrap();
     let _ = request.respond(Response::from_string(events).with_header(kind));
+}
+
+/// How many of the model's messages called no tool.
+fn said(body: &Value) -> usize {
+    let messages = body["messages"].as_array().into_iter().flatten();
+    let its = messages.filter(|message| message["role"] == "assistant");
+    let calls = |block: &Value| block["type"] == "tool_use";
+    let is_call = |message: &&Value| {
+        message["content"]
+            .as_array()
+            .is_some_and(|blocks| blocks.iter().any(calls))
+    };
+    its.filter(|message| !is_call(message)).count()
 }
 
 /// All text since the model's last message: the user's, the client's, and what tools gave.
@@ -195,8 +210,13 @@ fn text_of(content: &Value) -> String {
     }
 }
 
+/// How many messages were given out.
+static ANSWERS: AtomicUsize = AtomicUsize::new(0);
+
 /// The streaming events of one message (API reference, "Streaming messages").
 fn events(turn: Option<(usize, Turn)>) -> String {
+    // The client takes what has the same id for parts of one message.
+    let id = ANSWERS.fetch_add(1, Ordering::Relaxed);
     let mut text = String::new();
     let mut event = |name: &str, mut data: Value| {
         data["type"] = name.into();
@@ -205,7 +225,7 @@ fn events(turn: Option<(usize, Turn)>) -> String {
     let usage = json!({"input_tokens": 1, "output_tokens": 1});
     event(
         "message_start",
-        json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
+        json!({"message": {"id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
     );
     let (start, delta, reason) = match turn {
         Some((done, Turn::Bash(input))) => tool_use(done, "Bash", &input),

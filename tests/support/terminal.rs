@@ -13,6 +13,11 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `words` in `folder`, in a terminal of 150 columns and 40 rows.
     pub fn start(name: &str, words: &[String], folder: &Path) -> Self {
+        Self::start_sized(name, words, folder, ("150", "40"))
+    }
+
+    /// The same in another size: columns and rows.
+    pub fn start_sized(name: &str, words: &[String], folder: &Path, size: (&str, &str)) -> Self {
         let terminal = Self {
             socket: format!("bg-run-{}-{name}", std::process::id()),
         };
@@ -23,9 +28,9 @@ impl Terminal {
             "new-session",
             "-d",
             "-x",
-            "150",
+            size.0,
             "-y",
-            "40",
+            size.1,
             "-c",
             folder,
         ];

@@ -9,11 +9,14 @@ use super::{Check, program};
 use crate::claude::hooks::{Hook, Source};
 use crate::claude::settings::{self, Scope};
 use crate::folders::CallSite;
-use crate::install::{EVENTS, calls_us};
+use crate::install::{EVENTS, calls_us, timeout};
 use crate::programs;
 
 /// Programs that are known to rewrite Bash calls.
 const REWRITERS: &[&str] = &["rtk", "tokf"];
+
+/// Seconds after which the client gives up a hook whose entry says nothing of it (docs: hooks reference).
+const TIMEOUT: u64 = 60;
 
 const INSTALL: &str = "`bg-run install` registers it.";
 
@@ -70,9 +73,32 @@ fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
         })
         .filter(|(_, hook)| {
             let event = EVENTS.iter().find(|(event, _)| *event == hook.event);
-            event.is_some_and(|(_, tool)| tool.is_empty() || hook.is_for(tool))
+            event.is_some_and(|(_, tools)| tools.split('|').any(|tool| serves(hook, tool)))
         })
         .collect()
+}
+
+/// An event without tools has an empty one.
+fn serves(hook: &Hook, tool: &str) -> bool {
+    tool.is_empty() || hook.is_for(tool)
+}
+
+/// What an older version's registration lacks: an event, a tool, time to wait.
+fn lacking(ours: &[(PathBuf, Hook)]) -> Vec<String> {
+    let hooks = |event: &'static str| ours.iter().filter(move |(_, hook)| hook.event == event);
+    let lacks = EVENTS.iter().flat_map(|(event, tools)| {
+        if hooks(event).next().is_none() {
+            return vec![format!("{event} isn't among them")];
+        }
+        let tools = tools.split('|');
+        let missing = tools.filter(|tool| !hooks(event).any(|(_, hook)| serves(hook, tool)));
+        let missing = missing.map(|tool| format!("{event} isn't for {tool}"));
+        let seconds = timeout(event);
+        let short = hooks(event).filter(|(_, hook)| hook.timeout.unwrap_or(TIMEOUT) < seconds);
+        let short = short.map(|_| format!("{event} is given up before {seconds} s"));
+        missing.chain(short).collect()
+    });
+    lacks.collect()
 }
 
 /// Files of which the client takes nothing.
@@ -144,11 +170,6 @@ fn shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
 fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     let name = "hooks";
     let events = |event: &str| ours.iter().filter(|(_, hook)| hook.event == event).count();
-    let missing: Vec<&str> = EVENTS
-        .iter()
-        .map(|(event, _)| *event)
-        .filter(|event| events(event) == 0)
-        .collect();
     let files: BTreeSet<String> = ours
         .iter()
         .map(|(file, _)| file.display().to_string())
@@ -163,10 +184,12 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
         };
         return Check::failure(name, format!("{why}: {files}"), INSTALL);
     }
-    if !missing.is_empty() {
-        let missing = missing.join(", ");
-        let says =
-            format!("The hooks in {files} are an older version's: {missing} isn't among them");
+    let lacking = lacking(ours);
+    if !lacking.is_empty() {
+        let says = format!(
+            "The hooks in {files} are an older version's: {}",
+            lacking.join(", ")
+        );
         return Check::warning(name, says, "`bg-run install` brings them up to date.");
     }
     if let Some((file, hook)) = ours.iter().find(|(file, hook)| shared(file, site, hook)) {

@@ -1,0 +1,134 @@
+//! What the interactive client shows of one, two and eight tasks, in a terminal of 100 columns.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::format_push_string,
+    reason = "a test"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use support::claude::{Client, NEWEST, is_there, skip};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::Sandbox;
+use support::terminal::Terminal;
+use support::wait_until;
+
+/// What a session calls: descriptions and commands.
+const CALLS: &[(&str, &str)] = &[
+    ("Run e2e tests", "npx playwright test"),
+    (
+        "Train the model for 10 epochs",
+        "python train.py --epochs 10 2>&1 | tail -5",
+    ),
+    ("Build the release", "cargo build --release"),
+    ("Run the unit tests", "pytest -x tests/unit"),
+    ("Build the image", "docker build -t app ."),
+    ("Type-check the workspace", "npx tsc --build"),
+    (
+        "Run the integration tests against the staging database",
+        "pytest tests/integration",
+    ),
+    ("Bundle everything", "npm run build"),
+];
+
+/// A line of ours, and what the client puts before it.
+const OURS: [&str; 2] = ["PostToolUse:Bash says: bg-run: \"", "bg-run: \""];
+
+/// How many of them the screen shows that end as they should: a broken one has its end in the next row.
+fn whole_lines(screen: &str, is_whole: impl Fn(&str) -> bool) -> usize {
+    let rows = screen.lines().map(str::trim_end);
+    let ours = rows.filter(|row| OURS.iter().any(|start| row.contains(start)));
+    ours.filter(|row| is_whole(row)).count()
+}
+
+fn is_launch(row: &str) -> bool {
+    row.ends_with("…)") || row.contains("max-tabs = 5") && row.ends_with('`')
+}
+
+fn is_end(row: &str) -> bool {
+    row.contains("\" exit 1 after ") && row.ends_with(": 3 failed, 214 passed")
+}
+
+#[test]
+fn each_task_is_one_line_at_100_columns() {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let mut page = PAGE.to_owned();
+    for count in [1, 2, 8] {
+        let (launched, ended) = screens_of(&client, count);
+        assert_eq!(whole_lines(&launched, is_launch), count, "{launched}");
+        assert_eq!(whole_lines(&ended, is_end), count, "{ended}");
+        let screen = talk(&ended);
+        let s = if count == 1 { "" } else { "s" };
+        page += &format!("\n## {count} task{s}\n\n```text\n{screen}\n```\n");
+    }
+    if let Ok(folder) = std::env::var("BG_RUN_SCREENS") {
+        fs::write(Path::new(&folder).join("screens.md"), page).unwrap();
+    }
+}
+
+const PAGE: &str = "# What a session shows
+
+Claude Code 2.1.331 in a terminal of 100 columns, as it stands when all tasks have ended: with one, with two that end at once,
+and with eight, of which five are open at a time. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
+";
+
+/// What was said, without the client's name above it and the line to write in below.
+fn talk(screen: &str) -> String {
+    let rows = screen.lines().map(str::trim_end);
+    let rows: Vec<&str> = rows.skip_while(|row| !row.starts_with("❯ go")).collect();
+    let last = rows.iter().rposition(|row| row.contains("bg-run: "));
+    rows.get(..=last.unwrap()).unwrap().join("\n")
+}
+
+/// The screen when all of them run, and when all have ended at once.
+fn screens_of(client: &Client, count: usize) -> (String, String) {
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+    let script = "echo started; until [ -e \"$HOME/end\" ]; do sleep 0.1; done; echo '3 failed, 214 passed'; exit 1";
+    for program in ["npx", "python", "cargo", "pytest", "docker", "npm"] {
+        sandbox.program(program, script);
+    }
+    sandbox.fake_editor();
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    let calls = CALLS.iter().take(count);
+    let calls =
+        calls.map(|(description, command)| json!({"command": command, "description": description}));
+    let mut turns: Vec<Turn> = calls.map(Turn::Bash).collect();
+    turns.push(Turn::Say("All of it is running.".to_owned()));
+    turns.push(Turn::Say(
+        "All of it has failed; I look at the first one.".to_owned(),
+    ));
+    let api = MessagesApi::start(turns);
+    let words = client.interactive(&sandbox, &api);
+    let terminal = Terminal::start_sized(
+        &format!("screen-{count}"),
+        &words,
+        &sandbox.project(),
+        ("100", "50"),
+    );
+    terminal.wait_for("? for shortcuts");
+    terminal.submit("go", || !api.requests().is_empty());
+    terminal.wait_for("All of it is running.");
+    let launched = terminal.screen();
+    fs::write(sandbox.home().join("end"), "").unwrap();
+    let mut ended = String::new();
+    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until("the ends", || {
+            ended = terminal.screen();
+            (ended.matches("\" exit 1 after ").count() == count).then_some(())
+        });
+    }));
+    assert!(told.is_ok(), "not all of the ends are told:\n{ended}");
+    (launched, ended)
+}
