@@ -213,6 +213,13 @@ impl Config {
                     .to_owned(),
             });
         }
+        if config.chain.iter().any(Vec::is_empty) {
+            return Err(Problem {
+                origin: Origin::BuiltIn,
+                position: None,
+                message: "`chain` holds a command without a word; write it like [[\"rtk\", \"hook\", \"claude\"]]".to_owned(),
+            });
+        }
         Ok(config)
     }
 }
@@ -253,6 +260,7 @@ mod tests {
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),
             ("editor = ['vi']", None),
+            ("chain = [[]]", None),
             ("keep = 'long'", Some((1, 8))),
             ("keep = '-3d'", Some((1, 8))),
         ] {

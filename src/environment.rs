@@ -86,6 +86,9 @@ pub fn auto_background_ms() -> Option<u64> {
 /// The name of that variable.
 pub const AUTO_BACKGROUND: &str = "CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS";
 
+/// Set for the hooks in `chain`: should bg-run be one of them, it runs no further ones.
+pub const CHAINED: &str = "BG_RUN_CHAINED";
+
 /// The name of the variable that keeps Python from holding its output back.
 pub const PYTHON_UNBUFFERED: &str = "PYTHONUNBUFFERED";
 

@@ -442,7 +442,7 @@ fn who_put_it_there_is_said() {
         (
             "b4",
             json!({"tool_input": {"command": "./odd", "run_in_background": true}}),
-            "\"./odd\" is in the background",
+            "\"./odd\" not opened (no `code` found)",
         ),
     ] {
         let (answer, _) = launch(&sandbox, id, "./odd", &more);

@@ -218,6 +218,89 @@ fn an_older_registration_is_updated_not_doubled() {
     assert_eq!(registrations(&text), EVENTS, "{text}");
 }
 
+const OTHERS: &str = r#"{
+  "hooks": {
+    "PreToolUse": [
+      { "matcher": "Bash", "hooks": [{ "type": "command", "command": "rtk hook claude" }, { "type": "command", "command": "my-gate" }] },
+      { "matcher": "Bash", "hooks": [{ "type": "command", "command": "tokf", "args": ["hook"], "timeout": 5 }] },
+      { "matcher": "Edit|Bash", "hooks": [{ "type": "command", "command": "rtk gain" }] }
+    ]
+  }
+}
+"#;
+
+/// What another rewriting hook's registration becomes, and that it is the same again afterwards.
+#[test]
+fn other_rewriting_hooks_are_taken_over_and_given_back() {
+    for (config, edited) in [
+        (None, false),
+        (Some("# mine\nopen = 'first'\n"), false),
+        (None, true),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, OTHERS);
+        let config_path = sandbox.path("home/.config/bg-run/config.toml");
+        if let Some(config) = config {
+            sandbox.write("home/.config/bg-run/config.toml", config);
+        }
+        let offered = sandbox.bg_run(&["install"]);
+        let offered = String::from_utf8(offered.stdout).unwrap();
+        assert!(
+            offered.contains("`rtk hook claude` and `tokf hook` rewrites")
+                && offered.contains("install --chain"),
+            "{offered}"
+        );
+        let dry =
+            String::from_utf8(sandbox.bg_run(&["install", "--chain", "--dry-run"]).stdout).unwrap();
+        assert!(dry.contains("-      { \"matcher\": \"Bash\", \"hooks\": [{ \"type\": \"command\", \"command\": \"tokf\""), "{dry}");
+        succeeds(&sandbox, &["install", "--chain"]);
+        let installed = read(&path);
+        for (part, is_there) in [
+            ("rtk hook", false),
+            ("tokf", false),
+            ("my-gate", true),
+            ("rtk gain", true),
+        ] {
+            assert_eq!(installed.contains(part), is_there, "{part}: {installed}");
+        }
+        assert_eq!(registrations(&installed), EVENTS);
+        assert!(
+            read(&config_path)
+                .contains("chain = [[\"rtk\", \"hook\", \"claude\"], [\"tokf\", \"hook\"]]")
+        );
+        // Once more changes nothing, and a plain installation leaves it.
+        succeeds(&sandbox, &["install", "--chain"]);
+        succeeds(&sandbox, &["install"]);
+        assert_eq!(read(&path), installed);
+        if edited {
+            let model = installed.replacen('{', "{\n  \"model\": \"opus\",", 1);
+            sandbox.write(SETTINGS, &model);
+        }
+        succeeds(&sandbox, &["uninstall"]);
+        let left = read(&path);
+        if edited {
+            let settings: Value = serde_json::from_str(&left).unwrap();
+            assert_eq!(settings["model"], "opus");
+            for part in ["rtk hook claude", "\"tokf\"", "my-gate", "rtk gain"] {
+                assert_eq!(left.matches(part).count(), 1, "{part}: {left}");
+            }
+        } else {
+            assert_eq!(left, OTHERS);
+        }
+        let kept = std::fs::read_to_string(&config_path).ok();
+        assert_eq!(kept.as_deref(), config);
+        assert_eq!(registrations(&left), 0);
+    }
+}
+
+#[test]
+fn a_project_s_hooks_are_not_taken_over() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.bg_run(&["install", "--chain", "--scope", "project"]);
+    assert!(!output.status.success());
+    assert!(!sandbox.project().join(".claude").exists());
+}
+
 /// The file as an earlier version registered it, changed by its user, and registered again.
 #[test]
 fn an_update_after_a_change_leaves_nothing_of_ours_behind() {

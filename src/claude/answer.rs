@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// An answer. There is no `permissionDecision` in it, and there must never be one: it would skip the user's
+/// An answer. There is no `permissionDecision` of ours in it, and there must never be one: it would skip the user's
 /// approval.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,10 +22,13 @@ pub(crate) struct Answer {
     /// One line for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system_message: Option<String>,
+    /// What hooks in `chain` answered besides.
+    #[serde(flatten)]
+    pub(crate) passed: Map<String, Value>,
 }
 
 /// The part that depends on the event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ForModel {
     pub(crate) hook_event_name: &'static str,
@@ -34,4 +37,7 @@ pub(crate) struct ForModel {
     pub(crate) updated_input: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) additional_context: Option<String>,
+    /// What hooks in `chain` answered besides: their decisions among it.
+    #[serde(flatten)]
+    pub(crate) passed: Map<String, Value>,
 }

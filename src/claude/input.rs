@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// One event, as JSON on stdin (hooks reference of August 2026; measured, 2.1.20 to 2.1.330).
 #[expect(clippy::struct_field_names, reason = "the names are the client's")]
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Input {
     pub(crate) hook_event_name: String,
     #[serde(default)]

@@ -58,6 +58,9 @@ pub(super) enum Command {
         /// Register `bg-run` by its name, to be found on the PATH of whoever works in the project
         #[arg(long)]
         by_name: bool,
+        /// Let bg-run run the hooks of other tools that rewrite Bash calls, before it decides (rtk, tokf)
+        #[arg(long, conflicts_with = "limit_only")]
+        chain: bool,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,

@@ -160,7 +160,9 @@ fn one(name: &str, json: bool) -> Result<ExitCode> {
 /// Writes one value into the file; comments and order stay.
 fn set(name: &str, value: &str) -> Result<ExitCode> {
     let key = key(name)?;
-    let change = install::edit_text(&file()?, |path, text| with(path, text, key, value))?;
+    let change = install::edit_text(&file()?, |path, text| {
+        with(path, text, key, value).map(Some)
+    })?;
     let written = Config::parse(change.after.as_deref().unwrap_or_default());
     let value = written.ok().and_then(|config| key.value(&config));
     let value = print::outside(shown(value.as_ref()));

@@ -16,6 +16,7 @@ use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::{self, CallSite};
 use crate::history::Expectation;
+use crate::hook;
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::text::lines;
 
@@ -28,6 +29,12 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     };
     let site = CallSite::new(&cwd);
     let configuration = Configuration::load(&site, Mode::Real);
+    let called = command;
+    let others = &configuration.settings.chain;
+    let command = &match hook::chained(others, command, &cwd) {
+        Some(command) => command,
+        None => bail!("a hook in `chain` refuses it: {}", shown(others)),
+    };
     let call = Call {
         command,
         run_in_background: false,
@@ -43,11 +50,19 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         eprintln!("bg-run: {}", print::outside(word));
     }
     if json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&as_json(command, &decision, &cwd, rules))?
-        );
+        let explanation = Explanation {
+            chained: (called != command).then_some(command),
+            ..as_json(command, &decision, &cwd, rules)
+        };
+        println!("{}", serde_json::to_string_pretty(&explanation)?);
     } else {
+        if called != command {
+            println!(
+                "{} makes of it first: {}\n",
+                shown(others),
+                print::outside(command)
+            );
+        }
         print!("{}", as_text(command, &decision, &cwd, &rules));
         print!("{}", at_the_limit(decision.outcome, session.limit));
     }
@@ -67,6 +82,16 @@ struct Explanation<'a> {
     /// What was to be expected, where what was measured was asked.
     expected: Option<&'a Expectation>,
     permission_rules: PermissionSources,
+    /// What the hooks in `chain` made of it, where they changed it; the edits are those of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chained: Option<&'a str>,
+}
+
+fn shown(commands: &[Vec<String>]) -> String {
+    let commands = commands
+        .iter()
+        .map(|words| format!("`{}`", words.join(" ")));
+    print::outside(commands.collect::<Vec<_>>().join(" and "))
 }
 
 /// Which permission rules an edit was held against.
@@ -121,6 +146,7 @@ fn as_json<'a>(
         logs: logs(decision, cwd).collect(),
         expected: decision.expected.as_ref(),
         permission_rules,
+        chained: None,
     }
 }
 

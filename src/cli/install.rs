@@ -10,8 +10,9 @@ use super::args::LimitOptions as Options;
 use super::print;
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
-use crate::folders::CallSite;
-use crate::install::{Act, Change, Values, editor, editor_files, env};
+use crate::folders::{self, CallSite};
+use crate::install::chain::{self, Moved};
+use crate::install::{self, Act, Change, Values, editor, editor_files, env};
 use crate::programs;
 use crate::state::{self, Folder, Kind};
 use crate::text;
@@ -24,9 +25,15 @@ const NAME: &str = "bg-run";
 pub(super) fn install(
     options: &Options,
     by_name: bool,
+    chain: bool,
     scope: Scope,
     mode: Mode,
 ) -> Result<ExitCode> {
+    if chain && scope != Scope::User {
+        bail!(
+            "`--chain` is for hooks of your own settings: what a project brings isn't run by bg-run"
+        );
+    }
     let program = if by_name {
         PathBuf::from(NAME)
     } else {
@@ -38,15 +45,89 @@ pub(super) fn install(
     let limit = (!options.no_limit).then_some(options.limit);
     let values = env::wanted(limit);
     let hooks = (!options.limit_only).then_some(program.as_path());
-    let done = run(Act::Install(hooks, &values), scope, mode)?;
+    let path = settings_path(scope)?;
+    apply(Act::Install(hooks, &values), &path, mode)?;
+    if chain {
+        take_over(&program, &path, mode)?;
+    } else if hooks.is_some() && scope == Scope::User {
+        offer_to_take_over(&program, &path);
+    }
     if mode == Mode::Real {
-        say_values(&values, &settings_path(scope)?);
+        say_values(&values, &path);
         println!(
             "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` says whether all \
              is well; `bg-run demo` shows it without Claude Code."
         );
     }
-    Ok(done)
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Other tools' hooks that rewrite Bash calls go from settings.json to `chain`: first into the one, then out of the other.
+fn take_over(program: &Path, path: &Path, mode: Mode) -> Result<()> {
+    let act = Act::Chain(program);
+    let planned = act.plan(path)?;
+    if planned.before == planned.after {
+        println!(
+            "No hook that is known to rewrite Bash calls is in {}, but for what bg-run runs already",
+            planned.path.display()
+        );
+        return Ok(());
+    }
+    if mode == Mode::Dry {
+        show(&planned);
+        return Ok(());
+    }
+    let config = config_file()?;
+    install::edit_text(&config, |path, text| {
+        let with = chain::with(text, &planned.moved);
+        with.map(Some).with_context(|| path.display().to_string())
+    })?;
+    act.carry_out(path)?;
+    println!(
+        "bg-run runs {} itself now, before it decides: `chain` in {}",
+        shown(&planned.moved),
+        config.display()
+    );
+    Ok(())
+}
+
+fn offer_to_take_over(program: &Path, path: &Path) {
+    let planned = Act::Chain(program).plan(path).ok();
+    if let Some(planned) = planned.filter(|planned| planned.before != planned.after) {
+        println!(
+            "{} rewrites Bash calls as well, and of two hooks the one that finishes last wins: `bg-run install --chain` lets \
+             bg-run run it first",
+            shown(&planned.moved)
+        );
+    }
+}
+
+fn shown(moved: &[Moved]) -> String {
+    let commands = moved
+        .iter()
+        .map(|moved| format!("`{}`", moved.words.join(" ")));
+    print::outside(commands.collect::<Vec<_>>().join(" and "))
+}
+
+/// What bg-run ran is the client's again.
+fn give_back(moved: &[Moved]) -> Result<()> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let config = config_file()?;
+    let change = install::edit_text(&config, |path, text| {
+        chain::without(text, moved).with_context(|| path.display().to_string())
+    })?;
+    if change.after.is_none() {
+        // It may hold other files.
+        let _ = config.parent().map(std::fs::remove_dir);
+    }
+    println!("{} is run by Claude Code again", shown(moved));
+    Ok(())
+}
+
+fn config_file() -> Result<PathBuf> {
+    folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
 
 /// What of `env` is in force now, and what another put there.
@@ -76,7 +157,16 @@ pub(super) fn uninstall(scope: Scope, mode: Mode) -> Result<ExitCode> {
             apply(Act::TakeFromEditor, &file, mode)?;
         }
     }
-    run(Act::Uninstall(&programs::own_path()?), scope, mode)
+    let change = apply(
+        Act::Uninstall(&programs::own_path()?),
+        &settings_path(scope)?,
+        mode,
+    )?;
+    if mode == Mode::Real {
+        give_back(&change.moved)?;
+        forget_state();
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
@@ -87,7 +177,8 @@ pub(super) fn editor_settings(file: Option<&Path>, mode: Mode) -> Result<ExitCod
             "which editor's settings isn't known; name the file: --editor-settings=FILE",
         )?,
     };
-    apply(Act::AddToEditor, &file, mode)
+    apply(Act::AddToEditor, &file, mode)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Hands the packed extension to the editor's own command.
@@ -134,21 +225,15 @@ pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(act: Act<'_>, scope: Scope, mode: Mode) -> Result<ExitCode> {
-    let done = apply(act, &settings_path(scope)?, mode)?;
-    if matches!(act, Act::Uninstall(_)) && mode == Mode::Real {
-        forget_state();
-    }
-    Ok(done)
-}
-
-fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
+fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
     if mode == Mode::Dry {
-        show(&act.plan(path)?);
-        return Ok(ExitCode::SUCCESS);
+        let change = act.plan(path)?;
+        show(&change);
+        return Ok(change);
     }
     let change = act.carry_out(path)?;
     let line = match (act, change.before == change.after) {
+        (Act::Chain(_), _) => "Other hooks are taken out of",
         (Act::Install(Some(_), _), false) => "The hooks are registered in",
         (Act::Install(Some(_), _), true) => "The hooks are registered already in",
         (Act::Install(None, _), false) => "The limit is set in",
@@ -170,7 +255,7 @@ fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<ExitCode> {
             print::outside(why)
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(change)
 }
 
 /// Removes the log and the caches, once nothing is registered any more.

@@ -83,8 +83,9 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             target,
             limit,
             by_name,
+            chain,
             ..
-        } => install::install(&limit, by_name, target.scope, target.mode()),
+        } => install::install(&limit, by_name, chain, target.scope, target.mode()),
         Command::Doctor { json, editor } => doctor::run(json, editor),
         Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),

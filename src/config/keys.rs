@@ -20,6 +20,8 @@ pub enum Kind {
     Editor,
     /// A span of time.
     Span,
+    /// Commands, each as a list of its words.
+    Commands,
 }
 
 impl fmt::Display for Kind {
@@ -29,6 +31,9 @@ impl fmt::Display for Kind {
             Self::Number => f.write_str("a whole number"),
             Self::OneOf(words) => f.write_str(&words.join(", ")),
             Self::Span => f.write_str("a time: 45s, 10m, 2h, 30d"),
+            Self::Commands => {
+                f.write_str("commands, each a list of words: [[\"rtk\", \"hook\", \"claude\"]]")
+            }
             Self::Editor => f.write_str("an editor's name, or [\"COMMAND\", \"{file}\"]"),
         }
     }
@@ -46,6 +51,10 @@ impl Setting for bool {
 
 impl Setting for usize {
     const KIND: Kind = Kind::Number;
+}
+
+impl Setting for Vec<Vec<String>> {
+    const KIND: Kind = Kind::Commands;
 }
 
 impl<T: Setting> Setting for Option<T> {
@@ -133,6 +142,8 @@ keys! {
     keep: Span = Span::days(30);
     /// What tabs of VS Code and its forks are called by: what runs and the id, or the id alone
     tab_names: TabNames = TabNames::Name;
+    /// Other hooks that rewrite Bash calls: they are run before bg-run, on the same event, one after the other
+    chain: Vec<Vec<String>> = Vec::new();
     /// Keep how long commands take, and decide by it where names only guess
     history: bool = true;
 }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::record;
-use crate::claude::holders;
 use crate::claude::task::{self, Footer};
+use crate::claude::{holders, last_lines};
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
 use crate::history::store::Observation;
@@ -162,6 +162,14 @@ fn keep(note: &Note, mode: Mode) {
         &record::kind_at(&note.command, &site, &configuration).keys,
         observation,
     );
+}
+
+/// The last lines of what a task wrote: of its own log, where it has one.
+pub(super) fn last_of(note: &Note, count: usize) -> Vec<String> {
+    let file = note.log.as_ref().filter(|log| log.is_file());
+    let file = file.or(note.output.as_ref());
+    file.and_then(|file| last_lines(file, count).ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

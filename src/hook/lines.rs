@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::messages::last_of;
+use super::ends::last_of;
 use crate::state::notes::{Cause, Note, Status};
 use crate::text::{LONG, SHOWN, clipped, one_line, span};
 use crate::viewer::Shown;
@@ -27,36 +27,43 @@ const ID: usize = 4;
 
 /// A call that went to the background: what, why, and where it can be watched.
 pub(super) fn launched(note: &Note, limit: Option<u64>, tails: &[String], shown: &Shown) -> String {
-    let place = match shown {
-        Shown::In(place) | Shown::Already(place) => clipped(&one_line(place, SHOWN), PLACE),
-        Shown::Not(why) => {
-            let why = one_line(why, LONG);
-            return named(
-                note,
-                &format!(" not opened ({why}): `bg-run tail {}`", start_of(&note.id)),
-            );
-        }
-    };
     let tails = tails.join(" ");
-    let what = match note.cause {
-        _ if !tails.is_empty() => format!(" without `{}`", clipped(&one_line(&tails, SHOWN), TAIL)),
-        Cause::Moved | Cause::Caller => " is in the background".to_owned(),
-        Cause::Limit => match limit {
-            Some(limit) => format!(" took longer than {}", span(Duration::from_millis(limit))),
-            None => " took long".to_owned(),
-        },
-        Cause::TimeOut => " reached its time-out".to_owned(),
-        Cause::User => " moved by you".to_owned(),
+    let why = match note.cause {
+        _ if !tails.is_empty() => {
+            let tails = clipped(&one_line(&tails, SHOWN), TAIL);
+            Some(format!("without `{tails}`"))
+        }
+        Cause::Moved | Cause::Caller => None,
+        Cause::Limit => Some(limit.map_or_else(
+            || "took long".to_owned(),
+            |limit| format!("took longer than {}", span(Duration::from_millis(limit))),
+        )),
+        Cause::TimeOut => Some("reached its time-out".to_owned()),
+        Cause::User => Some("moved by you".to_owned()),
     };
     let opened = if note.log.is_some() {
         "its log is open"
     } else {
         "open"
     };
-    named(
-        note,
-        &format!("{what}, {opened} in {place} ({})", shortened(&note.id)),
-    )
+    match shown {
+        Shown::In(place) | Shown::Already(place) => {
+            let what = why.unwrap_or_else(|| "is in the background".to_owned());
+            let place = clipped(&one_line(place, SHOWN), PLACE);
+            let id = shortened(&note.id);
+            named(note, &format!(" {what}, {opened} in {place} ({id})"))
+        }
+        // Why it is in the background, where nobody asked for it, is worth a second row.
+        Shown::Not(reason) => {
+            let why = why.map_or_else(String::new, |why| format!(" {why},"));
+            let reason = one_line(reason, LONG);
+            let id = start_of(&note.id);
+            named(
+                note,
+                &format!("{why} not opened ({reason}): `bg-run tail {id}`"),
+            )
+        }
+    }
 }
 
 /// How a task ended, after how long, and the last line of its output.

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::ends::last_of;
 use super::lines;
 use crate::claude::answer::{Answer, ForModel};
-use crate::claude::last_lines;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
@@ -182,14 +182,6 @@ pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// The last lines of what it wrote.
-pub(super) fn last_of(note: &Note, count: usize) -> Vec<String> {
-    let file = note.log.as_ref().filter(|log| log.is_file());
-    let file = file.or(note.output.as_ref());
-    file.and_then(|file| last_lines(file, count).ok())
-        .unwrap_or_default()
-}
-
 /// The program whose status hides those of others: the shell gives a pipe's last one.
 fn last_of_pipe(command: &str) -> Option<String> {
     let script = shell::parse(command).ok()?;
@@ -208,8 +200,8 @@ fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     Answer {
         hook_specific_output: Some(ForModel {
             hook_event_name: "PostToolUse",
-            updated_input: None,
             additional_context: Some(for_model),
+            ..ForModel::default()
         }),
         system_message: for_user,
         ..Answer::default()

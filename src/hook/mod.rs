@@ -3,6 +3,7 @@
 //! It fails open. Whatever goes wrong here, the call goes on as it was, the exit status is 0, and the log says
 //! what happened.
 
+mod chain;
 mod ends;
 mod hold;
 mod lines;
@@ -15,6 +16,7 @@ mod stop;
 mod user_prompt_submit;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -52,7 +54,8 @@ pub fn run(mode: Mode) -> ExitCode {
 }
 
 fn try_run(mode: Mode) -> Result<()> {
-    let Some(text) = answer_to(&read_input()?, mode)? else {
+    let (input, text) = read_input()?;
+    let Some(text) = answer_to(&input, &text, mode)? else {
         return Ok(());
     };
     io::stdout()
@@ -66,14 +69,33 @@ fn try_run(mode: Mode) -> Result<()> {
 ///
 /// When `text` isn't an event that bg-run knows.
 pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
-    answer_to(
-        &serde_json::from_slice(text).context("stdin is no hook input")?,
-        mode,
-    )
+    let input = serde_json::from_slice(text).context("stdin is no hook input")?;
+    answer_to(&input, text, mode)
 }
 
-fn answer_to(input: &Input, mode: Mode) -> Result<Option<Vec<u8>>> {
-    let Some(answer) = respond(input, mode)? else {
+/// What the hooks in `chain` make of a command that is called in `cwd`; `None`: one of them refuses it.
+pub fn chained(commands: &[Vec<String>], command: &str, cwd: &Path) -> Option<String> {
+    let event = serde_json::json!({
+        "hook_event_name": "PreToolUse",
+        "session_id": "explain",
+        "transcript_path": "",
+        "cwd": cwd,
+        "permission_mode": "default",
+        "tool_name": "Bash",
+        "tool_use_id": "explain",
+        "tool_input": {"command": command},
+    });
+    let chained = chain::run(commands, event.to_string().as_bytes());
+    if chained.refuses() {
+        return None;
+    }
+    let changed = chained.tool_input.as_ref();
+    let changed = changed.and_then(|input| input.get("command")?.as_str());
+    Some(changed.unwrap_or(command).to_owned())
+}
+
+fn answer_to(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
+    let Some(answer) = respond(input, text, mode)? else {
         return Ok(None);
     };
     let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
@@ -81,8 +103,8 @@ fn answer_to(input: &Input, mode: Mode) -> Result<Option<Vec<u8>>> {
     Ok(Some(text))
 }
 
-/// The event, as soon as it is whole: a stdin that stays open is not waited for.
-fn read_input() -> Result<Input> {
+/// The event, and its text, as soon as it is whole: a stdin that stays open is not waited for.
+fn read_input() -> Result<(Input, Vec<u8>)> {
     let stdin = io::stdin().lock();
     let end = Instant::now() + INPUT_WAIT;
     let mut text: Vec<u8> = Vec::new();
@@ -101,11 +123,12 @@ fn read_input() -> Result<Input> {
             continue;
         }
         if read == 0 {
-            return serde_json::from_slice(&text).context("stdin is no hook input");
+            let input = serde_json::from_slice(&text).context("stdin is no hook input")?;
+            return Ok((input, text));
         }
         if read < PART && text.trim_ascii_end().ends_with(b"}") {
             match serde_json::from_slice(&text) {
-                Ok(input) => return Ok(input),
+                Ok(input) => return Ok((input, text)),
                 Err(error) if error.is_eof() => {}
                 Err(error) => return Err(error).context("stdin is no hook input"),
             }
@@ -123,9 +146,9 @@ fn wait_for(stdin: &io::StdinLock<'_>, end: Instant) -> Result<()> {
     Ok(())
 }
 
-fn respond(input: &Input, mode: Mode) -> Result<Option<Answer>> {
+fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
     match input.hook_event_name.as_str() {
-        "PreToolUse" => Ok(pre_tool_use::answer(input, mode)),
+        "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         "PostToolUseFailure" => {
             record::foreground(input, mode);

@@ -4,12 +4,13 @@ use std::mem::ManuallyDrop;
 
 use serde_json::{Map, Value};
 
-use super::messages;
+use super::{chain, messages};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
+use crate::environment;
 use crate::folders::CallSite;
 use crate::state::once::Done;
 use crate::state::{log, once};
@@ -18,21 +19,42 @@ use crate::state::{log, once};
 /// (measured, 2.1.260 and later).
 const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 
-/// The answer to a call; `None` leaves it as it is.
-pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
+/// The answer to a call, whose event has this text; `None` leaves it as it is.
+pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
     if let Some(command) = input.monitor_command() {
         return answer_to_monitor(input, command, mode);
     }
-    let command = input.bash_command()?;
-    let call = Call {
-        command,
-        run_in_background: input.run_in_background(),
-    };
+    input.bash_command()?;
     let site = CallSite::new(&input.cwd);
     // The process ends with this answer: taking hundreds of rules apart would be for nothing.
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
+    let others = &configuration.settings.chain;
+    if others.is_empty() || environment::is_set(environment::CHAINED) {
+        return own_answer(input, &site, &configuration);
+    }
+    let chained = chain::run(others, text);
+    let ours = match &chained.tool_input {
+        _ if chained.refuses() => None,
+        None => own_answer(input, &site, &configuration),
+        Some(tool_input) => {
+            let input = Input {
+                tool_input: tool_input.clone(),
+                ..input.clone()
+            };
+            own_answer(&input, &site, &configuration)
+        }
+    };
+    chained.with(ours)
+}
+
+/// What bg-run itself says to it.
+fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> Option<Answer> {
+    let call = Call {
+        command: input.bash_command()?,
+        run_in_background: input.run_in_background(),
+    };
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
-    let decision = session.decide(call, &site, &configuration);
+    let decision = session.decide(call, site, configuration);
     let problem = configuration
         .problems
         .first()
@@ -97,6 +119,7 @@ fn rewritten(input: &Input, decision: &Decision, for_model: Option<String>) -> A
             hook_event_name: "PreToolUse",
             updated_input: Some(updated_input(&input.tool_input, decision)),
             additional_context: for_model,
+            ..ForModel::default()
         }),
         ..Answer::default()
     }

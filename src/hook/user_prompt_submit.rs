@@ -62,8 +62,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     Some(Answer {
         hook_specific_output: context.map(|context| ForModel {
             hook_event_name: "UserPromptSubmit",
-            updated_input: None,
             additional_context: Some(context),
+            ..ForModel::default()
         }),
         terminal_sequence: notify::sequence(&ended, &config).filter(|_| is_watched),
         system_message: (!lines.is_empty()).then(|| lines.join("\n")),

@@ -128,16 +128,19 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
     Ok(lock)
 }
 
-/// Puts what `edit` makes of the file's path and text in its place, as whole as a settings file.
+/// Puts what `edit` makes of the file's path and text in its place, as whole as a settings file; `None` removes it.
 ///
 /// # Errors
 ///
 /// When `edit` fails, when the file can't be read or written, or changed meanwhile.
-pub fn edit_text(path: &Path, edit: impl FnOnce(&Path, &str) -> Result<String>) -> Result<Change> {
+pub fn edit_text(
+    path: &Path,
+    edit: impl FnOnce(&Path, &str) -> Result<Option<String>>,
+) -> Result<Change> {
     let path = behind_links(path)?;
     let _lock = lock(folder_of(&path)?)?;
     let file = SettingsFile::read(&path)?;
-    let after = Some(edit(&path, file.text.as_deref().unwrap_or_default())?);
+    let after = edit(&path, file.text.as_deref().unwrap_or_default())?;
     if file.text != after {
         file.replace(after.as_deref())?;
     }
@@ -146,6 +149,7 @@ pub fn edit_text(path: &Path, edit: impl FnOnce(&Path, &str) -> Result<String>) 
         before: file.text,
         after,
         env: super::Values::new(),
+        moved: Vec::new(),
         origin: None,
     })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::chain::Moved;
 use super::{Change, Values};
 use crate::state::{self, Folder, Kind, name_of};
 
@@ -18,6 +19,9 @@ pub(super) struct Journal {
     /// What of `env` was put in.
     #[serde(default)]
     pub(super) env: Values,
+    /// The hooks of other tools that were taken out.
+    #[serde(default)]
+    pub(super) moved: Vec<Moved>,
     /// The file, where it is an editor's.
     #[serde(default)]
     editor: Option<PathBuf>,
@@ -94,6 +98,7 @@ impl Journal {
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
             env: change.env.clone(),
+            moved: change.moved.clone(),
             editor: editor.then(|| change.path.clone()),
         };
         let text = serde_json::to_vec(&journal)?;

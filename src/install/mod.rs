@@ -1,6 +1,7 @@
 //! The registration in a settings.json: added and taken out through a concrete syntax tree, so that everything else in
 //! the file stays as it is.
 
+pub mod chain;
 pub mod editor;
 pub mod env;
 mod file;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
+use chain::Moved;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub(crate) use hooks::{EVENTS, calls_us, timeout};
@@ -33,6 +35,8 @@ pub struct Change {
     pub after: Option<String>,
     /// What of `env` is ours afterwards.
     pub env: Values,
+    /// Hooks that bg-run runs itself afterwards; of an uninstallation, those that it ran.
+    pub moved: Vec<Moved>,
     /// What it would be without anything of ours.
     origin: Option<String>,
 }
@@ -42,6 +46,8 @@ pub struct Change {
 pub enum Act<'a> {
     /// Register this program, where one is named, and put these values into `env`.
     Install(Option<&'a Path>, &'a Values),
+    /// Take the hooks of other tools that rewrite Bash calls out: this program runs them.
+    Chain(&'a Path),
     /// Take the registration out, this program's too where it is called otherwise.
     Uninstall(&'a Path),
     /// Add the settings for task outputs to an editor's file.
@@ -64,7 +70,7 @@ impl Act<'_> {
 
     /// Whether it puts something in.
     fn adds(self) -> bool {
-        matches!(self, Self::Install(..) | Self::AddToEditor)
+        matches!(self, Self::Install(..) | Self::Chain(_) | Self::AddToEditor)
     }
 
     /// Does it, under a lock on the folder, so that two at once don't lose one.
@@ -107,18 +113,29 @@ impl Act<'_> {
 
     fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
         let origin = self.origin(file, journal)?;
-        let mut env = Values::new();
+        let mut env = journal.map_or_else(Values::new, |journal| journal.env.clone());
+        let mut moved = journal.map_or_else(Vec::new, |journal| journal.moved.clone());
         let after = match (self, &file.text) {
             (Self::Install(program, values), _) => {
                 let program = program.map(as_text).transpose()?;
-                let earlier = journal
-                    .map(|journal| journal.env.clone())
-                    .unwrap_or_default();
+                let earlier = env.clone();
                 Some(file.edited(|path, text, root| {
                     if let Some(program) = program {
                         hooks::add(path, text, root, program)?;
                     }
                     env = env::add(path, text, root, values, &earlier)?;
+                    Ok(())
+                })?)
+            }
+            (Self::Chain(program), Some(_)) => {
+                let program = as_text(program)?;
+                Some(file.edited(|_, _, root| {
+                    let found = chain::take_out(root, program);
+                    for found in found {
+                        if !moved.contains(&found) {
+                            moved.push(found);
+                        }
+                    }
                     Ok(())
                 })?)
             }
@@ -138,6 +155,7 @@ impl Act<'_> {
             before: file.text.clone(),
             after,
             env,
+            moved,
             origin,
         })
     }
@@ -152,7 +170,7 @@ impl Act<'_> {
         }
         let program = match self {
             Self::Install(program, _) => program.map(as_text).transpose()?.unwrap_or_default(),
-            Self::Uninstall(program) => as_text(program)?,
+            Self::Uninstall(program) | Self::Chain(program) => as_text(program)?,
             Self::AddToEditor | Self::TakeFromEditor => {
                 let (mark, text) = split_mark(text);
                 let root = file::parse(&file.path, text)?;
@@ -186,6 +204,7 @@ fn without_hooks(
     hooks::take_out(&root, &hooks::own_empties(earlier), program);
     if let Some(journal) = journal {
         env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
+        chain::put_back(&root, &journal.moved);
     }
     let mut taken_out = format!("{mark}{root}");
     if journal.is_some_and(|journal| journal.laid_out(given)) {

@@ -11,7 +11,7 @@ mod wrappers;
 pub use filters::{Awk, Sed, Tools};
 pub(crate) use filters::{Streaming, streaming};
 pub use path::ask;
-pub use path::find;
+pub use path::{find, is_there};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub(crate) use probe::text_tools;
 pub(crate) use table::{is_builtin, is_quick};

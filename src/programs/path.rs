@@ -63,6 +63,14 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|path| is_executable(path))
 }
 
+/// Whether a program can be started by this name or path.
+pub fn is_there(program: &str) -> bool {
+    if program.contains('/') {
+        return is_executable(Path::new(program));
+    }
+    find(program).is_some()
+}
+
 /// Whether a program lies there.
 pub(crate) fn is_executable(path: &Path) -> bool {
     fs::metadata(path)

@@ -54,6 +54,7 @@ impl Script {
 pub struct MessagesApi {
     server: Arc<Server>,
     requests: Arc<Mutex<Vec<Value>>>,
+    of_subagent: Arc<Mutex<Vec<Value>>>,
 }
 
 impl MessagesApi {
@@ -75,13 +76,19 @@ impl MessagesApi {
     fn start_with(script: Script) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
+        let of_subagent = Arc::new(Mutex::new(Vec::new()));
         let (serving, seen) = (Arc::clone(&server), Arc::clone(&requests));
+        let its = Arc::clone(&of_subagent);
         thread::spawn(move || {
             for request in serving.incoming_requests() {
-                answer(request, &script, &seen);
+                answer(request, &script, [&seen, &its]);
             }
         });
-        Self { server, requests }
+        Self {
+            server,
+            requests,
+            of_subagent,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -113,12 +120,21 @@ impl MessagesApi {
 
     /// All text that the model was given, in one string.
     pub fn model_was_told(&self) -> String {
-        let requests = self.requests();
-        requests
-            .iter()
-            .map(|request| request["messages"].to_string())
-            .collect()
+        all_messages(&self.requests)
     }
+
+    /// The same of a subagent.
+    pub fn subagent_was_told(&self) -> String {
+        all_messages(&self.of_subagent)
+    }
+}
+
+fn all_messages(requests: &Mutex<Vec<Value>>) -> String {
+    let requests = requests.lock().unwrap();
+    requests
+        .iter()
+        .map(|request| request["messages"].to_string())
+        .collect()
 }
 
 impl Drop for MessagesApi {
@@ -143,7 +159,11 @@ fn tool_results(request: &Value) -> Vec<ToolResult> {
         .collect()
 }
 
-fn answer(mut request: Request, script: &Script, seen: &Mutex<Vec<Value>>) {
+fn answer(
+    mut request: Request,
+    script: &Script,
+    [seen, seen_of_subagent]: [&Mutex<Vec<Value>>; 2],
+) {
     let mut body = String::new();
     let _ = request.as_reader().read_to_string(&mut body);
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -163,9 +183,12 @@ fn answer(mut request: Request, script: &Script, seen: &Mutex<Vec<Value>>) {
             Some(Turn::Retell) => Some(Turn::Say(last_told(&body))),
             turn => turn,
         };
-        if its.is_none() {
-            seen.lock().unwrap().push(body);
-        }
+        let seen = if its.is_some() {
+            seen_of_subagent
+        } else {
+            seen
+        };
+        seen.lock().unwrap().push(body);
         turn.map(|turn| (done, turn))
     } else {
         None

@@ -9,11 +9,9 @@ use super::{Check, program};
 use crate::claude::hooks::{Hook, Source};
 use crate::claude::settings::{self, Scope};
 use crate::folders::CallSite;
+use crate::install::chain::rewrites;
 use crate::install::{EVENTS, calls_us, timeout};
 use crate::programs;
-
-/// Programs that are known to rewrite Bash calls.
-const REWRITERS: &[&str] = &["rtk", "tokf"];
 
 /// Seconds after which the client gives up a hook whose entry says nothing of it (docs: hooks reference).
 const TIMEOUT: u64 = 60;
@@ -215,6 +213,35 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     Check::ok(name, format!("The hooks are registered in {files}"))
 }
 
+/// The hooks that bg-run runs itself.
+pub(super) fn chained(commands: &[Vec<String>]) -> Option<Check> {
+    let missing = commands.iter().filter_map(|words| words.first());
+    let missing: Vec<&str> = missing
+        .map(String::as_str)
+        .filter(|program| !programs::is_there(program))
+        .collect();
+    if !missing.is_empty() {
+        return Some(Check::warning(
+            "chain",
+            format!(
+                "`chain` names {}, and there is no such program",
+                missing.join(", ")
+            ),
+            "Install it, or take it out: `bg-run config set chain '[]'`.",
+        ));
+    }
+    let shown: Vec<String> = commands
+        .iter()
+        .map(|words| format!("`{}`", words.join(" ")))
+        .collect();
+    (!shown.is_empty()).then(|| {
+        Check::ok(
+            "chain",
+            format!("bg-run runs {} first", shown.join(", then ")),
+        )
+    })
+}
+
 /// Other hooks before Bash calls.
 fn others(sources: &[Source]) -> Option<Check> {
     let all = sources.iter().filter(|source| source.fault.is_none());
@@ -230,12 +257,10 @@ fn others(sources: &[Source]) -> Option<Check> {
             .collect();
         shown.join(", ")
     };
-    let rewrites = |hook: &&Hook| {
-        let line = hook.shown();
-        let mut words = line.split(|c: char| c.is_whitespace() || "/;&|\"'.-_".contains(c));
-        words.any(|word| REWRITERS.contains(&word))
-    };
-    let rewriting: Vec<&Hook> = others.iter().filter(rewrites).collect();
+    let rewriting: Vec<&Hook> = others
+        .iter()
+        .filter(|hook| rewrites(&hook.shown()))
+        .collect();
     if !rewriting.is_empty() {
         return Some(Check::warning(
             "other-hooks",
@@ -243,7 +268,7 @@ fn others(sources: &[Source]) -> Option<Check> {
                 "{} rewrites Bash calls as well: of two, the one that finishes last wins",
                 shown(&rewriting)
             ),
-            "Leave the rewriting of Bash calls to one of them.",
+            "`bg-run install --chain` lets bg-run run it first, so that both count.",
         ));
     }
     let all: Vec<&Hook> = others.iter().collect();

@@ -84,6 +84,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
             .as_ref()
             .and_then(|(version, _)| version.clone().ok());
         checks.extend(hooks::checks(&sources, &site));
+        checks.extend(hooks::chained(&configuration.settings.chain));
         let in_force = hooks::events_in_force(&sources);
         checks.extend(client::checks(client.as_ref(), &site));
         checks.push(client::limit(version, &site.project, &in_force));

@@ -1,0 +1,231 @@
+//! Hooks of other tools that rewrite Bash calls as well. The client takes one answer only, of whichever finishes last, so
+//! those in `chain` are run here, one after the other, before bg-run decides about what they made of the call.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Map, Value};
+
+use crate::claude::answer::{Answer, ForModel};
+use crate::environment;
+use crate::state::log;
+use crate::text::{LONG, one_line};
+
+/// Each has so long, and all of them twice that: the client gives bg-run ten seconds.
+const WAIT: Duration = Duration::from_secs(3);
+
+/// More than this is no answer, in bytes.
+const MAX_ANSWER: u64 = 1024 * 1024;
+
+/// The exit status by which a hook refuses a call (hooks reference, "Exit code output").
+const REFUSED: i32 = 2;
+
+/// What they came to.
+#[derive(Debug, Default)]
+pub(super) struct Chained {
+    /// The call as they leave it, where one changed it.
+    pub(super) tool_input: Option<Map<String, Value>>,
+    /// What else they answered: it is passed on as it is.
+    top: Map<String, Value>,
+    specific: Map<String, Value>,
+}
+
+/// Runs `commands` on the event, each on what the one before it left. One that fails or is slow is skipped and logged.
+pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
+    let mut chained = Chained::default();
+    let Ok(mut event) = serde_json::from_slice::<Value>(event) else {
+        return chained;
+    };
+    let end = Instant::now() + 2 * WAIT;
+    for command in commands {
+        let wait = WAIT.min(end.saturating_duration_since(Instant::now()));
+        match answer_of(command, &event, wait) {
+            Ok(Some(answer)) => chained.add(answer, &mut event),
+            Ok(None) => {}
+            Err(error) => log::line(&format!(
+                "chain: `{}` is skipped: {error:#}",
+                one_line(&command.join(" "), LONG)
+            )),
+        }
+        if chained.refuses() {
+            break;
+        }
+    }
+    chained
+}
+
+/// The answer of one of them; `None`: it had nothing to say.
+fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option<Value>> {
+    let (program, arguments) = command.split_first().context("no program is named")?;
+    let mut input = tempfile::tempfile().context("there is no room for the event")?;
+    input.write_all(&serde_json::to_vec(event)?)?;
+    input.rewind()?;
+    let (output, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let child = duct::cmd(program, arguments)
+        .env(environment::CHAINED, "1")
+        .stdin_file(input)
+        .stdout_file(output.try_clone()?)
+        .stderr_file(errors.try_clone()?)
+        // A group of its own, so that what it started ends with it.
+        .before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        })
+        .unchecked()
+        .start()
+        .context("it can't be started")?;
+    let Some(ended) = child.wait_timeout(wait)? else {
+        for pid in child.pids() {
+            let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+        }
+        bail!("it didn't end within {} s", wait.as_secs_f32());
+    };
+    match ended.status.code() {
+        Some(0) => {}
+        Some(REFUSED) => return Ok(Some(refusal(&text_of(errors)?))),
+        _ => bail!(
+            "it ended with {}: {}",
+            ended.status,
+            one_line(&text_of(errors)?, LONG)
+        ),
+    }
+    let text = text_of(output)?;
+    // What is no JSON, the client shows in its own log only.
+    if !text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    let answer: Value = serde_json::from_str(&text).context("its answer is no JSON")?;
+    let updated = answer.pointer("/hookSpecificOutput/updatedInput");
+    let has_command = |input: &Value| input.get("command").is_some_and(Value::is_string);
+    if updated.is_some_and(|updated| !has_command(updated)) {
+        bail!("the call that it makes of this one has no command");
+    }
+    Ok(Some(answer))
+}
+
+fn text_of(mut file: File) -> Result<String> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_ANSWER + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_ANSWER {
+        bail!("its answer holds more than {MAX_ANSWER} bytes");
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The same in an answer: bg-run itself ends with 0 always.
+fn refusal(why: &str) -> Value {
+    serde_json::json!({"hookSpecificOutput": {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "deny",
+        "permissionDecisionReason": why.trim(),
+    }})
+}
+
+/// From the mildest to the strictest; of several hooks' decisions the client takes the strictest.
+const DECISIONS: [&str; 3] = ["allow", "ask", "deny"];
+
+fn strictness(decision: Option<&Value>) -> Option<usize> {
+    let decision = decision?.as_str()?;
+    DECISIONS.iter().position(|known| *known == decision)
+}
+
+impl Chained {
+    fn add(&mut self, answer: Value, event: &mut Value) {
+        let Value::Object(mut answer) = answer else {
+            return;
+        };
+        if let Some(Value::Object(specific)) = answer.remove("hookSpecificOutput") {
+            self.add_specific(specific, event);
+        }
+        for (key, value) in answer {
+            put(&mut self.top, key, value);
+        }
+    }
+
+    fn add_specific(&mut self, mut specific: Map<String, Value>, event: &mut Value) {
+        if let Some(Value::Object(updated)) = specific.remove("updatedInput") {
+            if let Some(event) = event.as_object_mut() {
+                event.insert("tool_input".to_owned(), updated.clone().into());
+            }
+            self.tool_input = Some(updated);
+        }
+        specific.remove("hookEventName");
+        let earlier = strictness(self.specific.get("permissionDecision"));
+        if earlier > strictness(specific.get("permissionDecision")) {
+            specific.remove("permissionDecision");
+            specific.remove("permissionDecisionReason");
+        }
+        for (key, value) in specific {
+            put(&mut self.specific, key, value);
+        }
+    }
+
+    /// One of them keeps the call from running.
+    pub(super) fn refuses(&self) -> bool {
+        let says = |map: &Map<String, Value>, key: &str, word: &str| {
+            map.get(key).and_then(Value::as_str) == Some(word)
+        };
+        says(&self.specific, "permissionDecision", "deny")
+            || says(&self.top, "decision", "block")
+            || self.top.get("continue") == Some(&Value::Bool(false))
+    }
+
+    /// Theirs and ours as one answer; `None` where nobody says anything.
+    pub(super) fn with(self, ours: Option<Answer>) -> Option<Answer> {
+        let is_silent =
+            self.tool_input.is_none() && self.top.is_empty() && self.specific.is_empty();
+        if is_silent {
+            return ours;
+        }
+        let mut answer = ours.unwrap_or_default();
+        let mut specific = answer.hook_specific_output.take().unwrap_or(ForModel {
+            hook_event_name: "PreToolUse",
+            ..ForModel::default()
+        });
+        specific.updated_input = specific.updated_input.or(self.tool_input);
+        specific.passed = self.specific;
+        joined(
+            &mut specific.additional_context,
+            &mut specific.passed,
+            "additionalContext",
+        );
+        answer.hook_specific_output = Some(specific);
+        answer.passed = self.top;
+        joined(
+            &mut answer.system_message,
+            &mut answer.passed,
+            "systemMessage",
+        );
+        Some(answer)
+    }
+}
+
+/// Texts are kept one below the other; of anything else the last one counts.
+fn put(map: &mut Map<String, Value>, key: String, value: Value) {
+    const TEXTS: [&str; 2] = ["systemMessage", "additionalContext"];
+    let earlier = map.get(&key).and_then(Value::as_str);
+    let value = match (earlier, value.as_str()) {
+        (Some(earlier), Some(text)) if TEXTS.contains(&key.as_str()) => {
+            format!("{earlier}\n{text}").into()
+        }
+        _ => value,
+    };
+    map.insert(key, value);
+}
+
+/// Their text above ours.
+fn joined(ours: &mut Option<String>, passed: &mut Map<String, Value>, key: &str) {
+    let Some(Value::String(theirs)) = passed.remove(key) else {
+        return;
+    };
+    *ours = Some(match ours.take() {
+        Some(ours) => format!("{theirs}\n{ours}"),
+        None => theirs,
+    });
+}

@@ -1,0 +1,270 @@
+//! Other hooks that rewrite Bash calls, run by bg-run: their rewrites and their decisions count, and none of them can break
+//! a call.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::claude::{Client, NEWEST};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::{BG_RUN, Sandbox, read};
+
+/// A hook that puts `word` before the command, and answers this besides, as parts of JSON objects.
+fn prefixing(word: &str, specific: &str, top: &str) -> String {
+    format!(
+        r#"event=$(cat); echo "$event" >>"$HOME/events"
+command=$(printf %s "$event" | sed -n 's/.*"command":"\([^"]*\)".*/\1/p')
+printf '{{"hookSpecificOutput":{{"hookEventName":"PreToolUse",{specific}"updatedInput":{{"command":"{word} %s","description":"x"}}}}{top}}}' "$command""#
+    )
+}
+
+fn chained(sandbox: &Sandbox, programs: &[&str]) {
+    let commands = programs.iter().map(|program| json!([program, "hook"]));
+    let commands = Value::from(commands.collect::<Vec<_>>());
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        &format!("chain = {commands}\n"),
+    );
+}
+
+fn pre(sandbox: &Sandbox, command: &str, variables: &[(&str, &str)]) -> Value {
+    let event = sandbox.event("PreToolUse", &json!({"command": command}));
+    sandbox.answer(&event, variables)
+}
+
+fn command_of(answer: &Value) -> &str {
+    let updated = &answer["hookSpecificOutput"]["updatedInput"];
+    updated["command"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn each_goes_on_from_what_the_one_before_it_made() {
+    let sandbox = Sandbox::new();
+    sandbox.program("first", &prefixing("nice", "", ""));
+    sandbox.program("second", &prefixing("time", "", ""));
+    chained(&sandbox, &["first", "second"]);
+    let answer = pre(&sandbox, "pytest -x", &[]);
+    assert_eq!(command_of(&answer), "time nice pytest -x 2>&1");
+    let updated = &answer["hookSpecificOutput"]["updatedInput"];
+    assert_eq!(updated["run_in_background"], true);
+    assert_eq!(updated["description"], "x");
+    let decision = &answer["hookSpecificOutput"]["permissionDecision"];
+    assert_eq!(*decision, Value::Null);
+    // The first one saw what the client sent.
+    let events = read(&sandbox.home().join("events"));
+    let seen: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+    let mut sent = sandbox.event("PreToolUse", &json!({"command": "pytest -x"}));
+    sent["tool_use_id"] = seen["tool_use_id"].clone();
+    assert_eq!(seen, sent);
+    // What stays has their rewrite all the same, whatever is switched off of bg-run.
+    for (command, variables) in [
+        ("ls", &[][..]),
+        ("pytest -x", &[("BG_RUN", "off")]),
+        ("pytest -x", &[("BG_RUN_DRY_RUN", "1")]),
+    ] {
+        let answer = pre(&sandbox, command, variables);
+        assert_eq!(command_of(&answer), format!("time nice {command}"));
+        let updated = &answer["hookSpecificOutput"]["updatedInput"];
+        assert_eq!(updated["run_in_background"], Value::Null, "{answer}");
+    }
+}
+
+#[test]
+fn decisions_and_words_pass_through_and_the_strictest_counts() {
+    let allow = r#""permissionDecision":"allow","permissionDecisionReason":"mine","#;
+    let ask = r#""permissionDecision":"ask","permissionDecisionReason":"look","additionalContext":"theirs","#;
+    for (first, second, decision, reason) in [
+        (allow, "", "allow", "mine"),
+        (allow, ask, "ask", "look"),
+        (ask, allow, "ask", "look"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program(
+            "first",
+            &prefixing("nice", first, ",\"systemMessage\":\"a\""),
+        );
+        sandbox.program(
+            "second",
+            &prefixing("time", second, ",\"systemMessage\":\"b\""),
+        );
+        chained(&sandbox, &["first", "second"]);
+        let answer = pre(&sandbox, "pytest", &[]);
+        let specific = &answer["hookSpecificOutput"];
+        assert_eq!(specific["permissionDecision"], decision, "{answer}");
+        assert_eq!(specific["permissionDecisionReason"], reason);
+        assert_eq!(answer["systemMessage"], "a\nb");
+        assert_eq!(command_of(&answer), "time nice pytest 2>&1");
+        let context = specific["additionalContext"].as_str().unwrap();
+        assert!(context.contains("bg-run moved this call"), "{context}");
+        let has_theirs = first == ask || second == ask;
+        assert_eq!(context.starts_with("theirs\n"), has_theirs, "{context}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_it() {
+    for script in [
+        "echo 'not here' >&2; exit 2",
+        r#"echo '{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"not here"}}'"#,
+        r#"echo '{"decision":"block","reason":"not here"}'"#,
+        r#"echo '{"continue":false,"stopReason":"not here"}'"#,
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program("gate", script);
+        sandbox.program("second", &prefixing("nice", "", ""));
+        chained(&sandbox, &["gate", "second"]);
+        let answer = pre(&sandbox, "pytest", &[]);
+        assert!(answer.to_string().contains("not here"), "{answer}");
+        assert_eq!(command_of(&answer), "", "{answer}");
+        assert!(!sandbox.home().join("events").exists());
+    }
+}
+
+#[test]
+fn what_fails_or_is_slow_is_skipped_and_logged() {
+    let endless = "exec 2>&1; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done | head -c 4000000";
+    for (script, why) in [
+        (Some("echo broken >&2; exit 1"), "broken"),
+        (Some("echo '{broken'"), "no JSON"),
+        (
+            Some(r#"echo '{"hookSpecificOutput":{"updatedInput":{"file":"x"}}}'"#),
+            "no command",
+        ),
+        (Some("kill -9 $$"), "signal"),
+        (Some("printf {; head -c 2000000 /dev/zero"), "more than"),
+        (Some("sleep 60 & sleep 60"), "didn't end"),
+        (Some(endless), "more than"),
+        (Some("exec <&- >&- 2>&-"), ""),
+        (Some("echo hello"), ""),
+        (None, "can't be started"),
+    ] {
+        let sandbox = Sandbox::new();
+        if let Some(script) = script {
+            sandbox.program("other", script);
+        }
+        sandbox.program("second", &prefixing("nice", "", ""));
+        chained(&sandbox, &["other", "second"]);
+        let started = Instant::now();
+        let answer = pre(&sandbox, "pytest", &[]);
+        assert!(started.elapsed() < Duration::from_secs(8), "{script:?}");
+        assert_eq!(
+            command_of(&answer),
+            "PYTHONUNBUFFERED=1 nice pytest 2>&1",
+            "{script:?}"
+        );
+        let log = sandbox.log();
+        if why.is_empty() {
+            assert_eq!(log, "", "{script:?}");
+        } else {
+            assert!(
+                log.contains("chain: `other hook` is skipped: ") && log.contains(why),
+                "{log}"
+            );
+        }
+    }
+}
+
+/// What it started goes with it.
+#[test]
+fn what_is_slow_leaves_nothing_running() {
+    let sandbox = Sandbox::new();
+    sandbox.program("other", "sleep 60 & echo $! >\"$HOME/pid\"; wait");
+    chained(&sandbox, &["other"]);
+    assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
+    let pid = read(&sandbox.home().join("pid"));
+    support::wait_until("it has ended", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+            .then_some(())
+    });
+}
+
+#[test]
+fn explain_shows_what_they_make_of_it() {
+    let sandbox = Sandbox::new();
+    sandbox.program("first", &prefixing("nice", "", ""));
+    chained(&sandbox, &["first"]);
+    let said = |arguments: &[&str]| {
+        let output = sandbox.bg_run(&[&["explain"], arguments].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = said(&["pytest"]);
+    assert!(
+        text.starts_with("`first hook` makes of it first: nice pytest\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("- nice pytest") && text.contains("+ PYTHONUNBUFFERED=1 nice pytest 2>&1"),
+        "{text}"
+    );
+    let json: Value = serde_json::from_str(&said(&["--json", "pytest"])).unwrap();
+    assert_eq!(json["chained"], "nice pytest");
+    sandbox.program("first", "exit 2");
+    let output = sandbox.bg_run(&["explain", "pytest"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("a hook in `chain` refuses it: `first hook`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn bg_run_in_its_own_chain_runs_once() {
+    let sandbox = Sandbox::new();
+    let commands = json!([[BG_RUN, "hook"], [BG_RUN, "hook"]]);
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        &format!("chain = {commands}\n"),
+    );
+    assert_eq!(
+        command_of(&pre(&sandbox, "pytest", &[])),
+        "PYTHONUNBUFFERED=1 pytest 2>&1"
+    );
+}
+
+/// A hook that rewrites, and one that refuses, in the real client: both count, and the call is moved.
+#[test]
+fn the_real_client_takes_their_rewrite_and_ours() {
+    for version in ["2.1.20", "2.1.200", NEWEST] {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        for (command, runs) in [("pytest -x", true), ("pytest --danger", false)] {
+            let sandbox = Sandbox::new();
+            sandbox.write(
+                "home/.config/bg-run/config.toml",
+                "headless = 'background'\n",
+            );
+            sandbox.program("pytest", "echo tested");
+            let gate = "case \"$event\" in *danger*) echo 'too dangerous' >&2; exit 2;; esac";
+            let hook = prefixing("rtk", "", "").replacen('\n', &format!("\n{gate}\n"), 1);
+            let run = "if [ \"$1\" != hook ]; then echo \"$*\" >>\"$HOME/ran\"; exec \"$@\"; fi";
+            sandbox.program("rtk", &format!("{run}\n{hook}"));
+            sandbox.write_settings(&json!({
+                "permissions": {"allow": ["Bash(rtk:*)"]},
+                "hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "rtk hook claude"}]}]}
+            }));
+            assert!(sandbox.bg_run(&["install", "--chain"]).status.success());
+            let api = MessagesApi::start(vec![Turn::bash(command), Turn::Say("ok".to_owned())]);
+            client.run_headless_until(&sandbox, &api, &[], &[], 1);
+            let results = api.tool_results();
+            let ran = read(&sandbox.home().join("ran"));
+            if runs {
+                assert!(
+                    results[0].text.contains("running in background with ID"),
+                    "{version}: {results:?}"
+                );
+                assert_eq!(ran, "pytest -x\n", "{version}");
+            } else {
+                assert!(
+                    results[0].is_error && results[0].text.contains("too dangerous"),
+                    "{version}: {results:?}"
+                );
+                assert_eq!(ran, "", "{version}");
+            }
+        }
+    }
+}
