@@ -1,8 +1,6 @@
 //! Other hooks that rewrite Bash calls, run by bg-run: their rewrites and their decisions count, and none of them can break
 //! a call.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::time::{Duration, Instant};

@@ -359,21 +359,24 @@ fn stop_ends_the_task_and_nothing_else() {
 }
 
 #[test]
-fn the_demo_leaves_no_task_behind() {
+fn the_demo_leaves_nothing_behind() {
     let sandbox = Sandbox::new();
+    let tmp = sandbox.path("tmp");
+    std::fs::create_dir_all(&tmp).unwrap();
     let demo = || {
-        let shown = sandbox.bg_run(&["demo"]);
+        let shown = command(&sandbox, &["demo"])
+            .env("TMPDIR", &tmp)
+            .output()
+            .unwrap();
         assert!(shown.status.success(), "{shown:?}");
-        std::fs::read_dir(sandbox.path("state/tasks"))
-            .unwrap()
-            .count()
+        assert!(!sandbox.state().exists());
+        assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0, "{tmp:?}");
+        said(&shown)
     };
-    assert_eq!(demo(), 0);
-    let running = sandbox.path("state/running");
-    assert_eq!(std::fs::read_dir(running).unwrap().count(), 0);
-    // The tab of an editor stays, and so does what names it.
-    sandbox.fake_editor();
-    assert_eq!(demo(), 2);
+    assert!(demo().contains("no editor"));
+    let opened = sandbox.fake_editor();
+    assert!(demo().contains("open in VS Code"));
+    assert!(support::sandbox::read(&opened).contains("Train the model"));
 }
 
 #[test]

@@ -81,6 +81,9 @@ pub(super) enum Command {
     Uninstall {
         #[command(flatten)]
         target: Target,
+        /// Leave nothing: out of every settings file and editor, with your rules, your settings and all that was noted
+        #[arg(long, conflicts_with = "scope")]
+        purge: bool,
     },
     /// List the rules in force, or work on your own
     Rules {

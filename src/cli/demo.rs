@@ -4,7 +4,7 @@
 //! the client would run it, its output in a file where the client would put it.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{IsTerminal as _, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Configuration, Mode};
 use crate::programs;
-use crate::state::notes;
 use crate::viewer::Viewer;
 
 const SCRIPT: &str = "#!/bin/sh
@@ -69,19 +68,18 @@ pub(super) fn run() -> Result<ExitCode> {
     println!("   {line}\n");
 
     let viewer = Viewer::find(&Configuration::without_rules(Mode::Real).settings);
-    let shown_in_editor = viewer.is_ok();
+    let is_open = viewer.is_ok();
     match viewer {
         Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),
         Err(_) => println!("3. There is no editor to open it in, so here it is as it grows:\n"),
     }
     let status = follow(&mut task, &output)?;
-    if shown_in_editor {
-        // The editor's tab outlives the demo.
-        let _ = folder.keep();
-    } else {
-        notes::forget(TASK);
-    }
     println!("\nThe task ended with {status}. To have this in Claude Code: bg-run install");
+    if is_open && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        print!("Enter ends the demo; then its output is gone, and its tab is to be closed. ");
+        std::io::stdout().flush()?;
+        std::io::stdin().read_line(&mut String::new())?;
+    }
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {
@@ -109,6 +107,8 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
         .env("CLAUDE_CODE_TMPDIR", project)
         .env("CLAUDE_CODE_ENTRYPOINT", "cli")
         .env("CLAUDE_PROJECT_DIR", project)
+        // What is noted of the demo's task goes with the demo.
+        .env("BG_RUN_STATE_DIR", project.join("state"))
         .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
         .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")

@@ -1,4 +1,4 @@
-//! `bg-run install` and `bg-run uninstall`.
+//! `bg-run install`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,9 +12,8 @@ use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::{self, CallSite};
 use crate::install::chain::{self, Moved};
-use crate::install::{self, Act, Change, Values, editor, editor_files, env};
+use crate::install::{self, Act, Change, Values, editor, env};
 use crate::programs;
-use crate::state::{self, Folder, Kind};
 use crate::text;
 use crate::viewer::Editor;
 
@@ -102,31 +101,14 @@ fn offer_to_take_over(program: &Path, path: &Path) {
     }
 }
 
-fn shown(moved: &[Moved]) -> String {
+pub(super) fn shown(moved: &[Moved]) -> String {
     let commands = moved
         .iter()
         .map(|moved| format!("`{}`", moved.words.join(" ")));
     print::outside(commands.collect::<Vec<_>>().join(" and "))
 }
 
-/// What bg-run ran is the client's again.
-fn give_back(moved: &[Moved]) -> Result<()> {
-    if moved.is_empty() {
-        return Ok(());
-    }
-    let config = config_file()?;
-    let change = install::edit_text(&config, |path, text| {
-        chain::without(text, moved).with_context(|| path.display().to_string())
-    })?;
-    if change.after.is_none() {
-        // It may hold other files.
-        let _ = config.parent().map(std::fs::remove_dir);
-    }
-    println!("{} is run by Claude Code again", shown(moved));
-    Ok(())
-}
-
-fn config_file() -> Result<PathBuf> {
+pub(super) fn config_file() -> Result<PathBuf> {
     folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
 
@@ -148,25 +130,6 @@ fn say_values(wanted: &Values, path: &Path) {
             text::span(Duration::from_millis(milliseconds))
         );
     }
-}
-
-/// Takes the registration out, and what was added to editors.
-pub(super) fn uninstall(scope: Scope, mode: Mode) -> Result<ExitCode> {
-    if scope == Scope::User {
-        for file in editor_files() {
-            apply(Act::TakeFromEditor, &file, mode)?;
-        }
-    }
-    let change = apply(
-        Act::Uninstall(&programs::own_path()?),
-        &settings_path(scope)?,
-        mode,
-    )?;
-    if mode == Mode::Real {
-        give_back(&change.moved)?;
-        forget_state();
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
@@ -222,10 +185,12 @@ pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCo
         );
     }
     println!("The extension is installed in {}", editor.name);
+    install::note_extension(&command)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
+/// Does it, or shows it, and says so.
+pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
     if mode == Mode::Dry {
         let change = act.plan(path)?;
         show(&change);
@@ -258,15 +223,7 @@ fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
     Ok(change)
 }
 
-/// Removes the log and the caches, once nothing is registered any more.
-fn forget_state() {
-    let registered = Folder::open(Kind::Registrations);
-    if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {
-        state::forget_all();
-    }
-}
-
-fn settings_path(scope: Scope) -> Result<PathBuf> {
+pub(super) fn settings_path(scope: Scope) -> Result<PathBuf> {
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     settings::path(scope, &CallSite::new(&cwd).project)
         .context("there is no home folder; set HOME or CLAUDE_CONFIG_DIR")

@@ -21,6 +21,7 @@ mod stop;
 mod suggest;
 mod tail;
 mod tasks;
+mod uninstall;
 
 use std::process::ExitCode;
 
@@ -87,7 +88,11 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             ..
         } => install::install(&limit, by_name, chain, target.scope, target.mode()),
         Command::Doctor { json, editor } => doctor::run(json, editor),
-        Command::Uninstall { target } => install::uninstall(target.scope, target.mode()),
+        Command::Uninstall {
+            target,
+            purge: true,
+        } => uninstall::purge(target.mode()),
+        Command::Uninstall { target, .. } => uninstall::run(target.scope, target.mode()),
         Command::Rules { command } => rules::run(command.unwrap_or(RulesCommand::List)),
         Command::Config { command } => config::run(command),
         Command::Open {

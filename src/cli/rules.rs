@@ -19,7 +19,7 @@ use crate::text::columns;
 const STARTER: &str = include_str!("starter_rules.toml");
 
 /// Beside the files that they describe, so that editors complete these.
-const SCHEMAS: &[(&str, &str)] = &[
+pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "rules.schema.json",
         include_str!("../../docs/rules.schema.json"),

@@ -1,7 +1,7 @@
 //! Hooks of other tools that rewrite Bash calls: taken out of settings.json, so that bg-run runs them itself, and put back.
 
 use anyhow::{Result, anyhow};
-use jsonc_parser::cst::{CstInputValue, CstNode, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstRootNode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml_edit::{Array, DocumentMut, Item};
@@ -38,7 +38,7 @@ pub(super) fn take_out(root: &CstRootNode, program: &str) -> Vec<Moved> {
         .and_then(|settings| settings.object_value("hooks"));
     let entries = hooks.and_then(|hooks| hooks.array_value(EVENT));
     let mut moved = Vec::new();
-    for entry in entries.iter().flat_map(|entries| entries.elements()) {
+    for entry in entries.iter().flat_map(CstArray::elements) {
         let Some(object) = entry.as_object() else {
             continue;
         };

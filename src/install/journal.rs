@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Moved;
@@ -25,6 +26,15 @@ pub(super) struct Journal {
     /// The file, where it is an editor's.
     #[serde(default)]
     editor: Option<PathBuf>,
+    /// The file, where it is one of the client's.
+    #[serde(default)]
+    settings: Option<PathBuf>,
+}
+
+/// An editor that was given the extension.
+#[derive(Debug, Serialize, Deserialize)]
+struct WithExtension {
+    extension_by: PathBuf,
 }
 
 /// At most so many are looked through.
@@ -32,13 +42,49 @@ const MAX_JOURNALS: usize = 1000;
 
 /// The editors' settings files that bg-run added something to.
 pub fn editor_files() -> Vec<PathBuf> {
-    let Ok(folder) = Folder::open(Kind::Registrations) else {
-        return Vec::new();
-    };
-    let names = folder.names(MAX_JOURNALS).into_iter();
-    let journals =
-        names.filter_map(|name| serde_json::from_slice::<Journal>(&folder.read(&name).ok()?).ok());
-    journals.filter_map(|journal| journal.editor).collect()
+    all::<Journal>()
+        .filter_map(|journal| journal.editor)
+        .collect()
+}
+
+/// The client's settings files that bg-run is registered in.
+pub fn settings_files() -> Vec<PathBuf> {
+    all::<Journal>()
+        .filter_map(|journal| journal.settings)
+        .collect()
+}
+
+/// The commands of the editors that were given the extension.
+pub fn editors_with_extension() -> Vec<PathBuf> {
+    all::<WithExtension>()
+        .map(|editor| editor.extension_by)
+        .collect()
+}
+
+/// Those that can be read as such.
+fn all<T: DeserializeOwned>() -> impl Iterator<Item = T> {
+    let folder = Folder::open(Kind::Registrations).ok();
+    let names = folder.as_ref().map(|folder| folder.names(MAX_JOURNALS));
+    let names = names.unwrap_or_default().into_iter();
+    names.filter_map(move |name| serde_json::from_slice(&folder.as_ref()?.read(&name).ok()?).ok())
+}
+
+/// Notes that the extension was installed by this command of an editor.
+///
+/// # Errors
+///
+/// When the state folder can't be written.
+pub fn note_extension(command: &Path) -> Result<()> {
+    let extension_by = command.to_owned();
+    let text = serde_json::to_vec(&WithExtension { extension_by })?;
+    Folder::make(Kind::Registrations)
+        .and_then(|folder| folder.replace(&name_of(command), &[&text]))
+        .context("the state folder can't be written")
+}
+
+/// It is gone from there.
+pub fn forget_extension(command: &Path) {
+    Journal::forget(command, false);
 }
 
 impl Journal {
@@ -100,6 +146,7 @@ impl Journal {
             env: change.env.clone(),
             moved: change.moved.clone(),
             editor: editor.then(|| change.path.clone()),
+            settings: (!editor).then(|| change.path.clone()),
         };
         let text = serde_json::to_vec(&journal)?;
         // Another uninstall may remove the folder in between.

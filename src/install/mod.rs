@@ -19,7 +19,9 @@ pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub(crate) use hooks::{EVENTS, calls_us, timeout};
 use journal::Journal;
-pub use journal::editor_files;
+pub use journal::{
+    editor_files, editors_with_extension, forget_extension, note_extension, settings_files,
+};
 
 /// Values of the settings' `env`, by their names.
 pub type Values = BTreeMap<String, String>;

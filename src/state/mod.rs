@@ -136,6 +136,17 @@ fn is_hash(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Removes what settings files were before their registrations: they are no longer there to be put back.
+pub fn forget_registrations() {
+    if let Ok(folder) = Folder::open(Kind::Registrations) {
+        folder.clear(Kind::Registrations, Duration::ZERO);
+    }
+    if let Some(state) = dir() {
+        let _ = std::fs::remove_dir(state.join(Kind::Registrations.name()));
+        let _ = std::fs::remove_dir(state);
+    }
+}
+
 /// Removes everything of ours but the registrations, and the folders that are empty then. What can't be removed does no
 /// harm.
 pub fn forget_all() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{BEFORE_ID, Folder, Kind, OUTPUT, is_id};
+use super::{Folder, Kind, is_id};
 use crate::text::{SHOWN, one_line};
 
 /// At most so many notes are read.
@@ -228,23 +228,6 @@ fn without_edits(command: &str) -> &str {
         .strip_prefix("PYTHONUNBUFFERED=1 ")
         .unwrap_or(command);
     command.strip_suffix(" 2>&1").unwrap_or(command)
-}
-
-/// Forgets the task with this id, and the link to its output.
-pub fn forget(id: &str) {
-    let Some(folder) = Folder::open(Kind::Tasks).ok().filter(|_| is_id(id)) else {
-        return;
-    };
-    folder.remove(&file_of(id));
-    if let Ok(running) = Folder::open(Kind::Running) {
-        running.remove(id);
-    }
-    let link = format!("{BEFORE_ID}{id}{OUTPUT}");
-    for name in folder.names(MAX_NOTES) {
-        if name.ends_with(&link) {
-            folder.remove(&name);
-        }
-    }
 }
 
 /// Forgets, at most once a day, notes that haven't changed for so long, and the links that belong to them.

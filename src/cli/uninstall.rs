@@ -1,0 +1,195 @@
+//! `bg-run uninstall`: what `install` did is undone, and with `--purge` nothing of bg-run is left.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::install::{apply, config_file, settings_path, shown};
+use super::print;
+use super::rules::SCHEMAS;
+use crate::claude::settings::{self, Scope};
+use crate::config::Mode;
+use crate::folders;
+use crate::install::chain::{self, Moved};
+use crate::install::{self, Act, editor_files, editors_with_extension, settings_files};
+use crate::programs;
+use crate::state::{self, Folder, Kind};
+
+/// Takes the registration out of one settings file; of the user's, what was added to editors, too.
+pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
+    if scope == Scope::User {
+        out_of_editors(mode)?;
+    }
+    out_of(&settings_path(scope)?, mode)?;
+    if mode == Mode::Real {
+        forget_state();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes everything out of everywhere, the user's own rules and settings, too.
+pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
+    out_of_editors(mode)?;
+    let mut files: BTreeSet<PathBuf> = settings_files().into_iter().collect();
+    for scope in [Scope::User, Scope::Project, Scope::Local] {
+        let path = settings_path(scope)?;
+        files.insert(fs::canonicalize(&path).unwrap_or(path));
+    }
+    let mut is_whole = true;
+    for file in files.iter().filter(|file| file.is_file()) {
+        if let Err(error) = out_of(file, mode) {
+            eprintln!("bg-run: {error:#}");
+            is_whole = false;
+        }
+    }
+    for file in own_files() {
+        remove(&file, mode)?;
+    }
+    if mode == Mode::Real {
+        // Refused where something of others lies there.
+        let _ = folders::config_dir().map(fs::remove_dir);
+        state::forget_all();
+        // A file that couldn't be changed is put right by the next.
+        if is_whole {
+            state::forget_registrations();
+        }
+    }
+    for left in [folders::config_dir(), state::dir()].into_iter().flatten() {
+        if mode == Mode::Real && is_whole && left.exists() {
+            println!(
+                "{} holds files that aren't bg-run's, and stays",
+                left.display()
+            );
+        }
+    }
+    plugin();
+    let program = programs::own_path()?;
+    println!("The program itself is {}", program.display());
+    Ok(if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn out_of(file: &Path, mode: Mode) -> Result<()> {
+    let change = apply(Act::Uninstall(&programs::own_path()?), file, mode)?;
+    if mode == Mode::Real {
+        give_back(&change.moved)?;
+    }
+    Ok(())
+}
+
+fn out_of_editors(mode: Mode) -> Result<()> {
+    for file in editor_files() {
+        apply(Act::TakeFromEditor, &file, mode)?;
+    }
+    for command in editors_with_extension() {
+        if mode == Mode::Dry {
+            println!("{} --uninstall-extension {EXTENSION}", command.display());
+            continue;
+        }
+        match take_extension(&command) {
+            Ok(()) => println!("The extension is taken out by {}", command.display()),
+            Err(error) => eprintln!(
+                "bg-run: warning: the extension may be left: {error:#}; `{} --uninstall-extension {EXTENSION}` takes it out",
+                command.display()
+            ),
+        }
+        install::forget_extension(&command);
+    }
+    Ok(())
+}
+
+/// Publisher and name, as in its package.json.
+const EXTENSION: &str = "bg-run.bg-run";
+
+fn take_extension(command: &Path) -> Result<()> {
+    let output = duct::cmd!(command, "--uninstall-extension", EXTENSION)
+        .stderr_to_stdout()
+        .stdout_capture()
+        .unchecked()
+        .run()
+        .with_context(|| format!("{} can't be started", command.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        print::outside(said.trim())
+    );
+    Ok(())
+}
+
+/// What bg-run ran is the client's again.
+fn give_back(moved: &[Moved]) -> Result<()> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let config = config_file()?;
+    let change = install::edit_text(&config, |path, text| {
+        chain::without(text, moved).with_context(|| path.display().to_string())
+    })?;
+    if change.after.is_none() {
+        // It may hold other files.
+        let _ = config.parent().map(std::fs::remove_dir);
+    }
+    println!("{} is run by Claude Code again", shown(moved));
+    Ok(())
+}
+
+/// In the folder of the settings.
+fn own_files() -> Vec<PathBuf> {
+    let files = [folders::config_file(), folders::user_rules_file()];
+    let schemas = SCHEMAS
+        .iter()
+        .map(|(name, _)| Some(folders::config_dir()?.join(name)));
+    files.into_iter().chain(schemas).flatten().collect()
+}
+
+fn remove(file: &Path, mode: Mode) -> Result<()> {
+    if file.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    if mode == Mode::Dry {
+        println!("{} would be removed", file.display());
+        return Ok(());
+    }
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} can't be removed", file.display()));
+        }
+        _ => println!("{} is removed", file.display()),
+    }
+    Ok(())
+}
+
+/// The client has its own commands for what it installed.
+fn plugin() {
+    let Some(plugins) = folders::claude_dir().map(|dir| dir.join("plugins")) else {
+        return;
+    };
+    let read = |name: &str| settings::read(&plugins.join(name)).unwrap_or_default();
+    let installed = read("installed_plugins.json");
+    let installed = installed.get("plugins").and_then(Value::as_object);
+    let names = installed.into_iter().flatten().map(|(name, _)| name);
+    for name in names.filter(|name| name.split('@').next() == Some("bg-run")) {
+        let name = print::outside(name);
+        println!("The plugin is still there: `claude plugin uninstall {name}`");
+    }
+    if read("known_marketplaces.json").get("bg-run").is_some() {
+        println!("So is its marketplace: `claude plugin marketplace remove bg-run`");
+    }
+}
+
+/// Removes the log and the caches, once nothing is registered any more.
+fn forget_state() {
+    let registered = Folder::open(Kind::Registrations);
+    if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {
+        state::forget_all();
+    }
+}

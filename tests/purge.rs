@@ -1,0 +1,184 @@
+//! After `uninstall --purge` a home is what it was before bg-run came.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::sandbox::Sandbox;
+
+/// Everything in a folder: its mode, and what it holds.
+fn tree(folder: &Path) -> BTreeMap<String, (u32, String)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        let held = if metadata.is_symlink() {
+            fs::read_link(&path).unwrap().display().to_string()
+        } else if metadata.is_dir() {
+            found.extend(tree(&path));
+            "a folder".to_owned()
+        } else {
+            String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()
+        };
+        found.insert(
+            path.display().to_string(),
+            (metadata.permissions().mode(), held),
+        );
+    }
+    found
+}
+
+fn said(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let output = sandbox.bg_run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// An editor that keeps its extensions where they can be seen.
+const EDITOR: &str = r#"case $1 in
+--install-extension) mkdir -p "$HOME/.vscode/extensions/x"; echo was successfully installed;;
+--uninstall-extension) echo "$2" >"$HOME/../asked"; rm -r "$HOME/.vscode/extensions/x";;
+esac"#;
+
+/// A home, and all that can be done to it.
+fn used() -> (Sandbox, BTreeMap<String, (u32, String)>) {
+    let sandbox = Sandbox::new();
+    sandbox.program("code", EDITOR);
+    sandbox.write_settings(&json!({"model": "opus", "hooks": {"PreToolUse": [
+        {"matcher": "Bash", "hooks": [{"type": "command", "command": "rtk hook claude"}]}
+    ]}}));
+    sandbox.write(
+        "project/.claude/settings.local.json",
+        "{\"permissions\":{}}\n",
+    );
+    sandbox.write(
+        "home/.config/Code/User/settings.json",
+        "{\n  // mine\n  \"editor.tabSize\": 2\n}\n",
+    );
+    fs::create_dir_all(sandbox.path("home/.vscode/extensions")).unwrap();
+    // The client keeps its outputs there, which aren't ours.
+    fs::create_dir_all(sandbox.path("tmp")).unwrap();
+    let before = tree(&sandbox.path(""));
+
+    let vsix = sandbox.write("bg-run.vsix", "packed");
+    said(&sandbox, &["install"]);
+    said(&sandbox, &["install", "--chain"]);
+    said(&sandbox, &["install", "--scope", "project"]);
+    said(&sandbox, &["install", "--scope", "local"]);
+    said(&sandbox, &["install", "--editor-settings"]);
+    said(
+        &sandbox,
+        &["install", &format!("--editor-extension={}", vsix.display())],
+    );
+    fs::remove_file(vsix).unwrap();
+    said(&sandbox, &["rules", "init"]);
+    said(&sandbox, &["config", "set", "keep", "7d"]);
+    said(&sandbox, &["learn"]);
+    let call = json!({"command": "pytest"});
+    sandbox.answer(&sandbox.event("PreToolUse", &call), &[]);
+    for (response, milliseconds) in [
+        (json!({"stdout": ""}), 3000),
+        (json!({"backgroundTaskId": "b1"}), 2),
+    ] {
+        let mut event = sandbox.event("PostToolUse", &call);
+        event["tool_response"] = response;
+        event["duration_ms"] = milliseconds.into();
+        sandbox.answer(&event, &[]);
+    }
+    sandbox.hook(b"{broken", &[]);
+    (sandbox, before)
+}
+
+#[test]
+fn a_purge_leaves_nothing() {
+    let (sandbox, before) = used();
+    for kept in ["rules.toml", "config.toml"] {
+        assert!(
+            sandbox.path("home/.config/bg-run").join(kept).is_file(),
+            "{kept}"
+        );
+    }
+    for kept in ["history", "tasks", "registrations", "bg-run.log"] {
+        assert!(sandbox.state().join(kept).exists(), "{kept}");
+    }
+    let now = tree(&sandbox.path(""));
+    let dry = said(&sandbox, &["uninstall", "--purge", "--dry-run"]);
+    assert!(
+        dry.contains("rules.toml would be removed")
+            && dry.contains("--uninstall-extension bg-run.bg-run"),
+        "{dry}"
+    );
+    assert_eq!(tree(&sandbox.path("")), now);
+
+    let told = said(&sandbox, &["uninstall", "--purge"]);
+    assert_eq!(
+        support::sandbox::read(&sandbox.path("asked")),
+        "bg-run.bg-run\n"
+    );
+    fs::remove_file(sandbox.path("asked")).unwrap();
+    let after = tree(&sandbox.path(""));
+    let kept = |path: &&String| !after.contains_key(*path);
+    assert_eq!(before.keys().filter(kept).collect::<Vec<_>>(), [""; 0]);
+    for (path, held) in &after {
+        assert_eq!(before.get(path), Some(held), "{path}\n{told}");
+    }
+    assert!(told.contains("The program itself is"), "{told}");
+}
+
+/// The client's own commands take the plugin out; a purge says which.
+#[test]
+fn a_plugin_is_named() {
+    let sandbox = Sandbox::new();
+    let plugins = json!({"plugins": {"bg-run@bg-run": [], "other@bg-run-like": []}});
+    sandbox.write(
+        "home/.claude/plugins/installed_plugins.json",
+        &plugins.to_string(),
+    );
+    sandbox.write(
+        "home/.claude/plugins/known_marketplaces.json",
+        "{\"bg-run\": {}}",
+    );
+    let told = said(&sandbox, &["uninstall", "--purge"]);
+    for command in [
+        "`claude plugin uninstall bg-run@bg-run`",
+        "`claude plugin marketplace remove bg-run`",
+    ] {
+        assert!(told.contains(command), "{told}");
+    }
+    assert!(!told.contains("other@"), "{told}");
+}
+
+/// What can't be changed now can be later: nothing that is needed for it is thrown away.
+#[test]
+fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
+    let (sandbox, before) = used();
+    let settings = sandbox.home().join(".claude/settings.json");
+    let whole = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{whole}}}")).unwrap();
+    let output = sandbox.bg_run(&["uninstall", "--purge"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("settings.json") && told.contains("mend the file"),
+        "{told}"
+    );
+    assert!(!sandbox.path("home/.config/bg-run/rules.toml").exists());
+    fs::write(&settings, whole).unwrap();
+    said(&sandbox, &["uninstall", "--purge"]);
+    let _ = fs::remove_file(sandbox.path("asked"));
+    let settings = settings.display().to_string();
+    let now = tree(&sandbox.path(""));
+    assert_eq!(now[&settings], before[&settings]);
+    assert_eq!(
+        now.keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+    let value: Value = serde_json::from_str(&now[&settings].1).unwrap();
+    assert_eq!(value["model"], "opus");
+}
