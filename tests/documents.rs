@@ -53,17 +53,6 @@ fn all_that_is_given_away_has_one_version() {
     }
 }
 
-#[test]
-fn the_readme_shows_what_explain_says() {
-    let sandbox = Sandbox::new();
-    let readme = include_str!("../README.md");
-    let (_, example) = readme.split_once("```console\n$ bg-run explain '").unwrap();
-    let (command, rest) = example.split_once("'\n").unwrap();
-    let (expected, _) = rest.split_once("```").unwrap();
-    let said = sandbox.bg_run(&["explain", command]).stdout;
-    assert_eq!(String::from_utf8(said).unwrap(), expected);
-}
-
 /// The keys that a type knows, from what it says of one that it doesn't.
 fn known_keys(error: &str) -> BTreeSet<String> {
     let (_, list) = error.split_once("expected").unwrap();
@@ -172,27 +161,6 @@ fn the_configuration_page_has_every_key() {
     let rows: String = rows.collect();
     let page = format!("{before}<!-- keys -->\n{head}{rows}<!-- end of keys -->\n{after}");
     hold("docs/configuration.md", &page);
-}
-
-#[test]
-fn the_readme_s_keys_have_their_defaults() {
-    let readme = include_str!("../README.md");
-    let (_, table) = readme
-        .split_once("| key | default | |\n| --- | --- | --- |\n")
-        .unwrap();
-    let (table, _) = table.split_once("\n\n").unwrap();
-    for row in table.lines() {
-        let cells: Vec<&str> = row
-            .split('|')
-            .map(|cell| cell.trim().trim_matches('`'))
-            .collect();
-        let key = KEYS.iter().find(|key| key.name() == cells[1]);
-        let key = key.unwrap_or_else(|| panic!("there is no key {}", cells[1]));
-        if let Some(default) = default_of(key) {
-            assert_eq!(cells[2], default, "{}", key.name());
-        }
-    }
-    assert!(table.lines().count() > 5, "{table}");
 }
 
 #[test]
