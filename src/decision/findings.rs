@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
-use crate::shell::{Script, SimpleCommand, Word, base_name, own_logs};
+use crate::shell::{Script, SimpleCommand, Word, own_logs};
 use crate::text::{SHOWN, one_line};
 
 /// A call that ends within this time may stay in the foreground.
@@ -101,14 +101,14 @@ impl Findings {
     pub(super) fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
         let ends_at_once = |index: &usize| {
             let command = script.simple_commands.get(*index);
-            let program = command.and_then(SimpleCommand::program);
+            let program = command.and_then(SimpleCommand::program_word);
             match program.as_deref() {
                 None => true,
                 // A rewrite puts it in front of quick programs.
                 Some("stdbuf") => command.is_some_and(|command| {
                     let inner = command.words.iter().skip(1).map(Word::text);
                     let mut inner = inner.filter(|word| !word.starts_with('-'));
-                    inner.next().is_none_or(|word| is_quick(base_name(&word)))
+                    inner.next().is_none_or(|word| is_quick(&word))
                 }),
                 Some(program) => is_quick(program),
             }

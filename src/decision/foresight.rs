@@ -137,7 +137,7 @@ pub fn can_run_long(script: &Script) -> bool {
     let mut programs = script
         .simple_commands
         .iter()
-        .filter_map(SimpleCommand::program);
+        .filter_map(SimpleCommand::program_word);
     programs.any(|program| !is_quick(&program))
 }
 

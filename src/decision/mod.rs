@@ -430,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn a_script_called_like_a_builtin_is_a_program() {
+        for name in ["./test", "bin/eval", "/repo/exec"] {
+            let decision = decided(&format!("BG_RUN=on {name} | tail -3"));
+            let command = format!("PYTHONUNBUFFERED=1 {name} 2>&1");
+            assert_eq!(decision.rewrite.command, command);
+        }
+    }
+
+    #[test]
     fn a_call_that_is_in_the_background_already_gets_the_same_treatment() {
         let run = |command: &str| {
             let call = Call {

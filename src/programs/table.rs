@@ -12,9 +12,15 @@ const QUICK: &[&str] = &[
     "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
 ];
 
-/// Whether `program` ends at once.
-pub(crate) fn is_quick(program: &str) -> bool {
-    QUICK.contains(&program)
+/// Where the system's own programs lie.
+const SYSTEM: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
+
+/// Whether what `word` calls ends at once: `./test` is none of the system's.
+pub(crate) fn is_quick(word: &str) -> bool {
+    match word.rsplit_once('/') {
+        Some((folder, name)) => SYSTEM.contains(&folder) && QUICK.contains(&name),
+        None => QUICK.contains(&word),
+    }
 }
 
 /// What the shell runs itself, in bash or in zsh.
@@ -74,4 +80,23 @@ pub(super) fn is_python(words: &[String]) -> bool {
     };
     let program = interpreter_name(program_name(first));
     program == "python" || PYTHON_PROGRAMS.contains(&program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_called_like_a_builtin_is_none() {
+        for (word, quick) in [
+            ("test", true),
+            ("/usr/bin/cat", true),
+            ("./test", false),
+            ("scripts/wait", false),
+            ("/repo/bin/eval", false),
+            ("pytest", false),
+        ] {
+            assert_eq!(is_quick(word), quick, "{word}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::options::{has_word, interpreter_name, named_by, program_name};
+use super::table::is_builtin;
 use Inner::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
 use Trait::{
     Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, Reserved, SeenThrough, Shell,
@@ -337,12 +338,15 @@ pub(crate) fn is_seen_through(program: &str) -> bool {
 /// `docker compose run` before `docker run`.
 pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrapper, usize)> {
     let all: &'static [Wrapper] = WRAPPERS;
-    let program = interpreter_name(program_name(words.first()?));
+    let word = words.first()?;
+    let program = interpreter_name(program_name(word));
     let first = program.bytes().next();
     all.iter()
         .chain(own)
         // Nearly all of them differ there.
         .filter(|wrapper| wrapper.name.bytes().next() == first)
+        // What has a folder is no builtin: `./eval` is a script.
+        .filter(|wrapper| !word.contains('/') || !is_builtin(&wrapper.name))
         .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, program, words)?)))
         .max_by_key(|(wrapper, _)| wrapper.name.split(' ').count())
 }
@@ -371,6 +375,10 @@ mod tests {
         assert_eq!(found("$PYTHON x.py"), python);
         assert_eq!(found(".venv/Scripts/python.exe x.py"), python);
         assert_eq!(found("pytest -x"), None);
+        for builtin in ["eval", "exec", "command"] {
+            assert!(found(&format!("{builtin} x")).is_some());
+            assert_eq!(found(&format!("./{builtin} x")), None);
+        }
     }
 
     #[test]

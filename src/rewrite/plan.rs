@@ -190,7 +190,8 @@ impl<'a> Plan<'a> {
         if !command.place.editable {
             return self.leave(kind, "the command stands inside a substitution");
         }
-        let is_quick = command.program().is_none_or(|program| is_quick(&program));
+        let program = command.program_word();
+        let is_quick = program.is_none_or(|program| is_quick(&program));
         if !views.can_run_python || is_quick {
             return;
         }

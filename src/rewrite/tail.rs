@@ -113,7 +113,7 @@ fn may_go(subject: Subject<'_>, pipeline: &Pipeline, kept: &[Stage]) -> Result<(
 
 /// A program of its own that redirects nothing but its errors into its output.
 fn is_external(subject: Subject<'_>, command: &SimpleCommand) -> bool {
-    let program = command.program().unwrap_or_default();
+    let program = command.program_word().unwrap_or_default();
     let only_joins =
         |redirection: &Redirection| redirection.feeds_stdin || redirection.joins_stderr();
     !command.words.is_empty()

@@ -170,9 +170,14 @@ impl SimpleCommand {
         self.words.last().map(|word| word.span.end)
     }
 
+    /// The word that names the program, as the shell would see it: with its folder, where it has one.
+    pub fn program_word(&self) -> Option<String> {
+        Some(self.words.first()?.text())
+    }
+
     /// The program's name as the shell would see it, without its folder.
     pub fn program(&self) -> Option<String> {
-        let text = self.words.first()?.text();
+        let text = self.program_word()?;
         Some(super::word::base_name(&text).to_owned())
     }
 }
