@@ -308,6 +308,7 @@ fn stop_ends_the_task_and_nothing_else() {
     let sandbox = Sandbox::new();
     let path = output(&sandbox, "bstop", "");
     note(&sandbox, "bstop", &json!({"description": "Serve"}));
+    sandbox.write("state/running/bstop", "");
     let append = || File::options().append(true).open(&path).unwrap();
     // As the client starts it; and its children.
     let mut task = Command::new("bash")
@@ -347,14 +348,18 @@ fn stop_ends_the_task_and_nothing_else() {
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
     let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("doesn't run: killed"), "{again:?}");
+    // Without its note it runs: somebody writes there.
+    std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
+    let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert!(
-        said(&again).contains("no process of yours has"),
-        "{again:?}"
+        said(&foreign).contains("no process of yours has"),
+        "{foreign:?}"
     );
     other.kill().unwrap();
     other.wait().unwrap();
-    let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
-    assert!(said(&again).contains("doesn't run: lost"), "{again:?}");
+    let lost = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    assert!(said(&lost).contains("doesn't run: lost"), "{lost:?}");
     drop(reader);
 }
 

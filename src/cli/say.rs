@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::state::notes::Status;
+
 /// How a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -20,6 +22,7 @@ pub(super) fn state(state: State) -> String {
     match state {
         State::Running => "running".to_owned(),
         State::Exited(Some(0)) => "done".to_owned(),
+        State::Exited(Some(code)) if is_killed(state) => format!("killed ({code})"),
         State::Exited(Some(code)) => format!("exit {code}"),
         State::Exited(None) => "ended".to_owned(),
         State::Killed => "killed".to_owned(),
@@ -27,13 +30,19 @@ pub(super) fn state(state: State) -> String {
     }
 }
 
+/// A signal ended it, whoever says so.
+fn is_killed(state: State) -> bool {
+    matches!(state, State::Exited(Some(code)) if Status::Exited(code).is_killed())
+}
+
 /// The colour that a state is shown in.
 pub(super) fn style(state: State) -> Style {
     let colour = match state {
         State::Running => AnsiColor::Cyan,
         State::Exited(Some(0)) => AnsiColor::Green,
-        State::Exited(Some(_)) => AnsiColor::Red,
         State::Killed => AnsiColor::Yellow,
+        State::Exited(Some(_)) if is_killed(state) => AnsiColor::Yellow,
+        State::Exited(Some(_)) => AnsiColor::Red,
         State::Exited(None) | State::Lost => return Style::new().dimmed(),
     };
     colour.on_default()

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 use super::known;
 use super::say::{self, State};
 use crate::claude::holders;
+use crate::hook;
 
 /// How long to wait for it, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,6 +40,9 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
             );
         }
         std::thread::sleep(EVERY);
+    }
+    if let Some(note) = task.note {
+        hook::note_stopped(note);
     }
     println!("Stopped \"{name}\" ({id}).");
     Ok(ExitCode::SUCCESS)

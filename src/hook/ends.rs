@@ -104,6 +104,12 @@ fn status(footer: Footer) -> Status {
     }
 }
 
+/// The end of a task that was killed just now.
+pub(super) fn stopped(note: Note) -> (Note, Ended) {
+    let ended = end(&note, Status::Killed, Some(SystemTime::now()));
+    (note, ended)
+}
+
 /// The last change of its output is its end, as near as that can be known.
 fn end(note: &Note, status: Status, changed: Option<SystemTime>) -> Ended {
     let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
@@ -150,7 +156,7 @@ fn keep(note: &Note, mode: Mode) {
         return;
     }
     // A pause in the terminal stands still; nobody waits for what the caller itself put there.
-    let was_cut = matches!(ended.status, Status::Killed | Status::Exited(137 | 143))
+    let was_cut = ended.status.is_killed()
         || ended.status == Status::Unknown && note.cause == Cause::Caller && note.endless;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
     let observation = Observation {

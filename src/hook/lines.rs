@@ -71,8 +71,7 @@ pub(super) fn ended(note: &Note) -> String {
     let end = note.ended.as_ref();
     let how = match end.map(|end| end.status) {
         Some(Status::Exited(0)) => "done".to_owned(),
-        // 128 and the signal's number.
-        Some(Status::Exited(code @ (137 | 143))) => format!("killed ({code})"),
+        Some(status @ Status::Exited(code)) if status.is_killed() => format!("killed ({code})"),
         Some(Status::Exited(code)) => format!("exit {code}"),
         Some(Status::Killed) => "killed".to_owned(),
         Some(Status::Unknown) | None => "ended".to_owned(),

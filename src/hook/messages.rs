@@ -136,8 +136,7 @@ pub(super) fn outcome(note: &Note) -> String {
         });
     match ended.map(|ended| ended.status) {
         Some(Status::Exited(0)) => format!("{name} is done{after}"),
-        // 128 and the signal's number.
-        Some(Status::Exited(code @ (137 | 143))) => {
+        Some(status @ Status::Exited(code)) if status.is_killed() => {
             format!("{name} was killed (exit status {code}){after}")
         }
         Some(Status::Exited(code)) => format!("{name} failed with exit status {code}{after}"),

@@ -28,6 +28,7 @@ use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::config::Mode;
 use crate::state::log;
+use crate::state::notes::Note;
 
 /// More than this on stdin is no call, in bytes.
 const MAX_INPUT: usize = 8 * 1024 * 1024;
@@ -71,6 +72,11 @@ fn try_run(mode: Mode) -> Result<()> {
 pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let input = serde_json::from_slice(text).context("stdin is no hook input")?;
     answer_to(&input, text, mode)
+}
+
+/// Notes that the user has stopped a task just now.
+pub fn note_stopped(note: Note) {
+    ends::settle(vec![ends::stopped(note)], Mode::Real);
 }
 
 /// What the hooks in `chain` make of a command that is called in `cwd`; `None`: one of them refuses it.

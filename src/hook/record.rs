@@ -12,10 +12,8 @@ use crate::folders::CallSite;
 use crate::history::store::{Key, Observation, Store};
 use crate::history::{LONG, repository_named, repository_of};
 use crate::state::log;
+use crate::state::notes::Status;
 use crate::{environment, shell};
-
-/// What the client says of a command that it killed at its time-out.
-const KILLED: [&str; 2] = ["Exit code 143", "Exit code 137"];
 
 /// Records a call that ran in the foreground to its end, well or not.
 pub(super) fn foreground(input: &Input, mode: Mode) {
@@ -79,7 +77,9 @@ fn call_number(id: &str) -> u32 {
 /// The duration that the client tells; of an older one, the time since the model made the call, which holds the user's
 /// approval, too: where that is short, the command was.
 fn observed(input: &Input) -> Option<Observation> {
-    let was_killed = KILLED.iter().any(|sign| input.error.starts_with(sign));
+    let code = input.error.strip_prefix("Exit code ");
+    let code = code.and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    let was_killed = code.is_some_and(|code| Status::Exited(code).is_killed());
     let at_least = input.is_interrupt || was_killed;
     if let Some(milliseconds) = input.duration_ms {
         return Some(Observation {

@@ -19,8 +19,8 @@ pub fn path() -> Option<PathBuf> {
     super::dir().map(|dir| dir.join(NAME))
 }
 
-/// The newest lines, the oldest of them first.
-pub fn last_lines() -> Vec<String> {
+/// The newest lines of what went wrong, the oldest of them first.
+pub fn last_faults() -> Vec<String> {
     let read = || {
         let mut log = File::open(path()?).ok()?;
         let size = log.metadata().ok().filter(Metadata::is_file)?.len();
@@ -31,13 +31,22 @@ pub fn last_lines() -> Vec<String> {
         Some(String::from_utf8_lossy(&end).into_owned())
     };
     let end = read().unwrap_or_default();
-    end.lines().map(str::to_owned).collect()
+    let is_fault = |line: &&str| line.split(' ').nth(2) != Some(WELL);
+    end.lines().filter(is_fault).map(str::to_owned).collect()
 }
 
 /// In bytes.
 const MAX_SHOWN: u64 = 64 * 1024;
 
-/// Appends a line. What can't be logged is lost: there is nowhere to say so.
+/// What a line begins with that tells of no fault.
+const WELL: &str = "ok:";
+
+/// Appends a line about what went well.
+pub fn well(message: &str) {
+    line(&format!("{WELL} {message}"));
+}
+
+/// Appends a line about what went wrong. What can't be logged is lost: there is nowhere to say so.
 pub fn line(message: &str) {
     let _: Option<()> = try_line(message);
 }

@@ -113,6 +113,21 @@ pub enum Status {
     Unknown,
 }
 
+impl Status {
+    /// The exit status of a task that a signal ended: 128 and the signal's number, as shells give it.
+    pub fn killed_with(self) -> Option<i32> {
+        match self {
+            Self::Exited(code @ 129..=159) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Something ended it before it was done.
+    pub fn is_killed(self) -> bool {
+        self == Self::Killed || self.killed_with().is_some()
+    }
+}
+
 /// The end of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {

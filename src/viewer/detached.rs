@@ -136,7 +136,7 @@ pub fn open_detached(config: &Config, request: &Request) {
     for file in &request.files {
         match viewer.show(file, &request.project) {
             Ok(place) => {
-                log::line(&format!("open: {} is open in {place}", file.display()));
+                log::well(&format!("open: {} is open in {place}", file.display()));
                 answer(&Shown::In(place));
                 return nudge::until_the_end(file);
             }

@@ -189,7 +189,7 @@ fn answer(
             seen
         };
         seen.lock().unwrap().push(body);
-        turn.map(|turn| (done, turn))
+        turn
     } else {
         None
     };
@@ -237,7 +237,7 @@ fn text_of(content: &Value) -> String {
 static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 
 /// The streaming events of one message (API reference, "Streaming messages").
-fn events(turn: Option<(usize, Turn)>) -> String {
+fn events(turn: Option<Turn>) -> String {
     // The client takes what has the same id for parts of one message.
     let id = ANSWERS.fetch_add(1, Ordering::Relaxed);
     let mut text = String::new();
@@ -251,10 +251,10 @@ fn events(turn: Option<(usize, Turn)>) -> String {
         json!({"message": {"id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
     );
     let (start, delta, reason) = match turn {
-        Some((done, Turn::Bash(input))) => tool_use(done, "Bash", &input),
-        Some((done, Turn::Tool(name, input))) => tool_use(done, name, &input),
-        Some((_, Turn::Say(words))) => text_block(&words),
-        Some((_, Turn::Retell)) | None => text_block("ok"),
+        Some(Turn::Bash(input)) => tool_use(id, "Bash", &input),
+        Some(Turn::Tool(name, input)) => tool_use(id, name, &input),
+        Some(Turn::Say(words)) => text_block(&words),
+        Some(Turn::Retell) | None => text_block("ok"),
     };
     event(
         "content_block_start",
@@ -270,9 +270,9 @@ fn events(turn: Option<(usize, Turn)>) -> String {
     text
 }
 
-fn tool_use(done: usize, name: &str, input: &Value) -> (Value, Value, &'static str) {
+fn tool_use(id: usize, name: &str, input: &Value) -> (Value, Value, &'static str) {
     (
-        json!({"type": "tool_use", "id": format!("toolu_{}_{done}", std::process::id()), "name": name, "input": {}}),
+        json!({"type": "tool_use", "id": format!("toolu_{}_{id}", std::process::id()), "name": name, "input": {}}),
         json!({"type": "input_json_delta", "partial_json": input.to_string()}),
         "tool_use",
     )

@@ -155,7 +155,7 @@ fn can_be_made(dir: &Path) -> bool {
 /// What went wrong in the hook lately.
 fn last_errors() -> Check {
     let name = "log";
-    let lines: Vec<String> = log::last_lines();
+    let lines: Vec<String> = log::last_faults();
     let is_new = |line: &&String| {
         let time = line
             .split(' ')
