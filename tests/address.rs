@@ -377,6 +377,65 @@ fn from_its_address_to_a_call_that_is_moved_and_opened_and_on_to_an_update() {
     }
 }
 
+/// Without the plugin: the command that npm installs registers the program itself, not the script or Node.
+#[test]
+fn what_npm_installs_registers_itself() {
+    if !is_there("npm") {
+        return skip("there is no npm");
+    }
+    let sandbox = prepared();
+    let registry = NpmRegistry::start(&sandbox);
+    sandbox.write("bg-run.vsix", "packed");
+    registry.publish(&sandbox, &package(&sandbox));
+    let prefix = sandbox.home().join("npm");
+    let npm = |arguments: &[&str]| {
+        let mut npm = sandbox.command("npm");
+        npm.args(arguments).arg("--prefix").arg(&prefix);
+        let output = npm.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    npm(&["install", "--global", "bg-run"]);
+    let command = prefix.join("bin/bg-run");
+    let output = sandbox
+        .command(command.to_str().unwrap())
+        .arg("install")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let settings = read(&sandbox.home().join(".claude/settings.json"));
+    let settings: Value = serde_json::from_str(&settings).unwrap();
+    let registered = &settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"];
+    let program = Path::new(registered.as_str().unwrap());
+    assert!(
+        program.starts_with(&prefix) && !is_script(program),
+        "{registered}"
+    );
+    let output = sandbox
+        .command(program.to_str().unwrap())
+        .args(["explain", "pytest -x"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stdout).starts_with("Runs in the background"),
+        "{output:?}"
+    );
+    // The extension comes with it.
+    sandbox.program(
+        "code",
+        "echo \"$2\" >\"$HOME/asked\"; echo was successfully installed",
+    );
+    let output = sandbox
+        .command(program.to_str().unwrap())
+        .args(["install", "--editor-extension"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let asked = read(&sandbox.home().join("asked"));
+    assert_eq!(read(Path::new(asked.trim())), "packed");
+    npm(&["uninstall", "--global", "bg-run"]);
+    assert!(!program.exists());
+}
+
 #[test]
 fn on_a_machine_without_a_program_the_user_is_told_when_a_session_starts() {
     for version in CLIENTS {

@@ -122,6 +122,16 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "\"plugin\", \"install\", \"bg-run@bg-run\"",
     ),
     (
+        "npm install --global bg-run",
+        "tests/address.rs",
+        "\"install\", \"--global\", \"bg-run\"",
+    ),
+    (
+        "npm uninstall --global bg-run",
+        "tests/address.rs",
+        "\"uninstall\", \"--global\", \"bg-run\"",
+    ),
+    (
         "cargo install --path .",
         ".ci/run",
         "cargo install --path .",
@@ -142,6 +152,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "bg-run install --editor-extension=bg-run.vsix",
         "tests/purge.rs",
         "--editor-extension=",
+    ),
+    (
+        "bg-run install --editor-extension",
+        "tests/address.rs",
+        "\"install\", \"--editor-extension\"",
     ),
 ];
 
