@@ -347,6 +347,33 @@ fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
     );
 }
 
+/// A log that the command writes itself is shown where it is the project's; elsewhere it may hold what isn't the command's.
+#[test]
+fn of_a_log_outside_the_project_no_line_is_told() {
+    for (log, told) in [
+        ("run.log", true),
+        ("../secrets", false),
+        ("linked.log", false),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("project/run.log", "a line\n");
+        sandbox.write("secrets", "a line\n");
+        std::os::unix::fs::symlink(sandbox.path("secrets"), sandbox.path("project/linked.log"))
+            .unwrap();
+        let (_, output) = launch(&sandbox, "b1", &format!("./odd >> {log} 2>&1"), &json!({}));
+        fs::write(&output, "").unwrap();
+        let answer = prompt(
+            &sandbox,
+            &notice("b1", "completed", "completed (exit code 0)"),
+        );
+        assert_eq!(
+            answer.to_string().contains("a line"),
+            told,
+            "{log}: {answer}"
+        );
+    }
+}
+
 /// Of several tasks that end at once, the client tells one after the other how.
 #[test]
 fn an_end_that_nothing_tells_is_left_to_the_client_for_a_while() {

@@ -115,7 +115,7 @@ impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoClient => {
-                f.write_str("Claude Code didn't start this, so none from its command line")
+                f.write_str("you run this yourself, so none of a `claude` command line")
             }
             Self::Read { .. } => {
                 f.write_str("those on Claude Code's command line are read as well")

@@ -1,7 +1,7 @@
 //! Tasks that ended since one last looked: noted, and their durations kept.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -170,12 +170,19 @@ fn keep(note: &Note, mode: Mode) {
     );
 }
 
-/// The last lines of what a task wrote: of its own log, where it has one.
+/// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
+/// what isn't its own.
 pub(super) fn last_of(note: &Note, count: usize) -> Vec<String> {
-    let file = note.log.as_ref().filter(|log| log.is_file());
+    let file = note.log.as_ref().filter(|log| is_own(log, &note.project));
     let file = file.or(note.output.as_ref());
     file.and_then(|file| last_lines(file, count).ok())
         .unwrap_or_default()
+}
+
+fn is_own(log: &Path, project: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let inside = real(log).zip(real(project));
+    inside.is_some_and(|(log, project)| log.is_file() && log.starts_with(project))
 }
 
 #[cfg(test)]

@@ -198,6 +198,13 @@ mod tests {
     }
 
     fn rewritten_with(source: &str, allow: &[&str]) -> Rewrite {
+        let mut permissions = PermissionRules::default();
+        let allow: Vec<String> = allow.iter().map(|rule| format!("Bash({rule})")).collect();
+        permissions.add_settings(&json!({"permissions": {"allow": allow}}));
+        rewritten_under(source, &permissions)
+    }
+
+    fn rewritten_under(source: &str, permissions: &PermissionRules) -> Rewrite {
         let script = shell::parse(source).expect(source);
         let targets: Vec<usize> = (0..script.simple_commands.len())
             .filter(|&index| {
@@ -210,9 +217,6 @@ mod tests {
                 })
             })
             .collect();
-        let mut permissions = PermissionRules::default();
-        let allow: Vec<String> = allow.iter().map(|rule| format!("Bash({rule})")).collect();
-        permissions.add_settings(&json!({"permissions": {"allow": allow}}));
         let subject = Subject {
             source,
             script: &script,
@@ -220,12 +224,33 @@ mod tests {
         };
         let surroundings = Surroundings {
             wanted: Wanted::All,
-            permissions: &permissions,
+            permissions,
             python_unbuffered: false,
             wrappers: &[],
             tools: &|| Tools::GNU,
         };
         rewrite(subject, &targets, surroundings)
+    }
+
+    /// A rule for a whole command of several parts could be among those that can't be seen.
+    #[test]
+    fn where_rules_may_be_hidden_a_single_command_gets_its_errors_and_no_more() {
+        let mut permissions = PermissionRules::default();
+        permissions.may_be_more("there may be more".to_owned());
+        for (source, expected) in [
+            ("pytest -x", "pytest -x 2>&1"),
+            ("cd prod && pytest", "cd prod && pytest"),
+            ("pytest | tail -5", "pytest | tail -5"),
+            (
+                "for i in 1 2; do pytest; done",
+                "for i in 1 2; do pytest; done",
+            ),
+            ("(pytest)", "(pytest)"),
+            ("A=1 pytest", "A=1 pytest 2>&1"),
+            ("pytest < in && ls", "pytest < in && ls"),
+        ] {
+            assert_eq!(rewritten_under(source, &permissions).command, expected);
+        }
     }
 
     #[test]

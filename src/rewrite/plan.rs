@@ -85,12 +85,33 @@ pub(super) fn plan(
                 plan.stream(index);
                 plan.unbuffer(command, &views);
             }
-            if surroundings.wanted == Wanted::All {
-                plan.join_stderr(command);
+            if surroundings.wanted != Wanted::All {
+                continue;
+            }
+            match unknown {
+                // A rule for the whole of a longer script wouldn't match any more, and can't be seen.
+                Some(why) if !is_alone(subject, command) => {
+                    plan.leave(EditKind::JoinStderr, why);
+                }
+                _ => plan.join_stderr(command),
             }
         }
     }
     (plan.edits, plan.left_out)
+}
+
+/// The script is this command, and what it redirects.
+fn is_alone(subject: Subject<'_>, command: &SimpleCommand) -> bool {
+    let around = command.start().zip(command.words_end());
+    let around = around.and_then(|(start, end)| {
+        let before = subject.source.get(..start)?;
+        Some((before.trim(), subject.source.get(end..)?.trim()))
+    });
+    around.is_some_and(|(before, after)| {
+        before.is_empty()
+            && (after.is_empty()
+                || command.redirections.len() == 1 && after.starts_with(['<', '>']))
+    })
 }
 
 struct Plan<'a> {
