@@ -169,7 +169,7 @@ fn what_fails_or_is_slow_is_skipped_and_logged() {
 #[test]
 fn what_is_slow_leaves_nothing_running() {
     let sandbox = Sandbox::new();
-    sandbox.program("other", "sleep 60 & echo $! >\"$HOME/pid\"; wait");
+    sandbox.program("other", "sleep 600 & echo $! >\"$HOME/pid\"; wait");
     chained(&sandbox, &["other"]);
     assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
     let pid = read(&sandbox.home().join("pid"));
@@ -212,7 +212,9 @@ fn explain_shows_what_they_make_of_it() {
 #[test]
 fn bg_run_in_its_own_chain_runs_once() {
     let sandbox = Sandbox::new();
-    let commands = json!([[BG_RUN, "hook"], [BG_RUN, "hook"]]);
+    let counted = format!("echo x >>\"$HOME/calls\"; exec {BG_RUN} hook");
+    let counted = sandbox.program("counted", &counted);
+    let commands = json!([[counted], [counted]]);
     sandbox.write(
         "home/.config/bg-run/config.toml",
         &format!("chain = {commands}\n"),
@@ -221,6 +223,7 @@ fn bg_run_in_its_own_chain_runs_once() {
         command_of(&pre(&sandbox, "pytest", &[])),
         "PYTHONUNBUFFERED=1 pytest 2>&1"
     );
+    assert_eq!(read(&sandbox.home().join("calls")), "x\nx\n");
 }
 
 /// A hook that rewrites, and one that refuses, in the real client: both count, and the call is moved.

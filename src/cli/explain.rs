@@ -210,7 +210,9 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
             "\nYour permission rules: {} in the settings files; {}.",
             rules.count, rules.command_line
         );
-        text.push_str("To keep a call in the foreground, tell Claude to put BG_RUN=off in front of it.\n");
+        text.push_str(
+            "To keep a call in the foreground, tell Claude to put BG_RUN=off in front of it.\n",
+        );
     }
     text
 }
