@@ -120,7 +120,7 @@ keys! {
     dry_run: bool = false;
     /// When a task's output is opened: always, for the first of a session, or never; then only its path is told
     open: Open = Open::Always;
-    /// So many outputs of a session are open while their tasks run; the others are told
+    /// At most so many outputs of a session are open while their tasks run; of the others you are told how to follow them
     max_tabs: usize = 5;
     /// The editor, instead of the one around or on the PATH: a known one, or a command with {file} and {line} in it
     editor: Option<EditorChoice> = None;
@@ -134,7 +134,7 @@ keys! {
     hold: Span = Span::minutes(10);
     /// Notify the desktop through the terminal when a task has ended
     notify: bool = true;
-    /// Only of tasks that took so long
+    /// Only for tasks that ran at least this long
     notify_after: Span = Span::minutes(1);
     /// A task that has written nothing for so long, though others like it ended, is mentioned once
     stuck_after: Span = Span::minutes(10);
