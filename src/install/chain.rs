@@ -7,6 +7,7 @@ use serde_json::Value;
 use toml_edit::{Array, DocumentMut, Item};
 
 use super::hooks::calls_us;
+use crate::shell;
 
 /// Programs that are known to rewrite Bash calls.
 const REWRITERS: &[&str] = &["rtk", "tokf"];
@@ -82,17 +83,21 @@ fn of(hook: &CstNode, program: &str) -> Option<Moved> {
     is_one.then_some(Moved { hook, words })
 }
 
-/// What the shell would only split is split; anything else is left to the shell, as the client does.
+/// What the shell would only split and unquote is split; anything else is left to the shell, as the client does.
 fn words_of(command: &str) -> Vec<String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || " \t_./=:@%+,-".contains(c);
-    let assigns = command
-        .split_whitespace()
-        .next()
-        .is_some_and(|word| word.contains('='));
-    if command.chars().all(is_plain) && !assigns {
-        return command.split_whitespace().map(str::to_owned).collect();
+    let acts = command.contains([
+        '$', '`', '\\', '*', '?', '[', '{', '~', '#', '!', '&', ';', '|', '<', '>', '(', '\n',
+    ]);
+    let script = shell::parse(command).ok().filter(|_| !acts);
+    match script
+        .as_ref()
+        .map(|script| script.simple_commands.as_slice())
+    {
+        Some([simple]) if simple.assignments.is_empty() => {
+            simple.words.iter().map(shell::Word::text).collect()
+        }
+        _ => ["sh", "-c", command].map(str::to_owned).into(),
     }
-    ["sh", "-c", command].map(str::to_owned).into()
 }
 
 /// Puts those back that nobody else put back.
@@ -197,8 +202,13 @@ mod tests {
         for (command, words) in [
             ("rtk hook claude", &["rtk", "hook", "claude"][..]),
             ("/opt/rtk  hook", &["/opt/rtk", "hook"]),
+            (
+                "'/opt/my rtk/hook.sh' \"a b\"",
+                &["/opt/my rtk/hook.sh", "a b"],
+            ),
             ("$HOME/rtk hook", &["sh", "-c", "$HOME/rtk hook"]),
             ("A=1 rtk hook", &["sh", "-c", "A=1 rtk hook"]),
+            ("rtk \"$A\"", &["sh", "-c", "rtk \"$A\""]),
             ("rtk hook || true", &["sh", "-c", "rtk hook || true"]),
         ] {
             assert_eq!(words_of(command), words);

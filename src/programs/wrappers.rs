@@ -153,6 +153,10 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("repeat", "", 1, Words).with(&[Reserved]),
     wrapper("foreach", "", 1, Words).with(&[Reserved]),
     wrapper("rtk", "", 0, Words),
+    wrapper("tokf err", "", 0, Words),
+    wrapper("tokf run", "", 0, Words),
+    wrapper("tokf summary", "", 0, Words),
+    wrapper("tokf test", "", 0, Words),
     wrapper("eval", "", 0, ShellText),
     wrapper("daemonize", "-a -c -e -E -o -p -l -u", 0, Words).with(&[Detaches("")]),
     // Python.
@@ -370,6 +374,9 @@ mod tests {
             found("docker compose -f x.yml run --rm web pytest"),
             Some(compose)
         );
+        let tokf = Some(("tokf run".to_owned(), 2));
+        assert_eq!(found("tokf run cargo test"), tokf);
+        assert_eq!(found("tokf ls"), None);
         let python = Some(("python".to_owned(), 1));
         assert_eq!(found("python3.12 x.py"), python);
         assert_eq!(found("$PYTHON x.py"), python);
