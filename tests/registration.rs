@@ -778,6 +778,7 @@ fn what_others_share_names_no_path_of_this_machine() {
     assert_eq!(read(&file), text);
     let next = String::from_utf8(present.stdout).unwrap();
     assert!(next.contains("Next: start a new session"), "{next}");
+    assert!(next.contains("sees a failed hook at every call"), "{next}");
     succeeds(&sandbox, &["uninstall", "--scope", "project"]);
     assert!(!file.exists());
 }

@@ -53,6 +53,11 @@ pub(super) fn install(
     }
     if mode == Mode::Real {
         say_values(&values, &path);
+        if by_name && scope == Scope::Project {
+            println!(
+                "Others share this file: whoever has no `{NAME}` on the PATH sees a failed hook at every call, which runs all the same"
+            );
+        }
         println!(
             "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` says whether all \
              is well; `bg-run demo` shows it without Claude Code."
