@@ -66,7 +66,7 @@ fn run(command: &str, flags: u8) -> Decision {
 /// Whether bash finds nothing wrong with the text.
 fn is_shell(text: &str) -> bool {
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-n", "-c", text]);
+    bash.args(["--norc", "-n", "-c", "--", text]);
     bash.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     bash.status().is_ok_and(|status| status.success())
 }
