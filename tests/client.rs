@@ -315,12 +315,6 @@ fn the_interactive_client_shows_the_task_and_our_line() {
             "unbuffered=1",
             "{version}"
         );
-        if *version == NEWEST
-            && let Some(folder) = support::claude::screens()
-        {
-            fs::write(folder.join("interactive.txt"), &screen).unwrap();
-            fs::write(folder.join("interactive.ansi"), terminal.screen_in_colour()).unwrap();
-        }
     }
 }
 

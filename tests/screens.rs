@@ -1,19 +1,13 @@
 //! What the interactive client shows of one, two and eight tasks, in a terminal of 100 columns.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::format_push_string,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, clippy::format_push_string, reason = "a test")]
 
 mod support;
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::json;
-use support::claude::{Client, NEWEST, is_there, skip};
+use support::claude::{Client, NEWEST, is_there, screens, skip};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::Sandbox;
 use support::terminal::Terminal;
@@ -86,13 +80,10 @@ fn programs(sandbox: &Sandbox) {
     }
 }
 
-/// A line of ours, and what the client puts before it.
-const OURS: [&str; 2] = ["PostToolUse:Bash says: bg-run: \"", "bg-run: \""];
-
 /// How many of them the screen shows that end as they should: a broken one has its end in the next row.
 fn whole_lines(screen: &str, is_whole: impl Fn(&str) -> bool) -> usize {
     let rows = screen.lines().map(str::trim_end);
-    let ours = rows.filter(|row| OURS.iter().any(|start| row.contains(start)));
+    let ours = rows.filter(|row| row.contains("bg-run: \""));
     ours.filter(|row| is_whole(row)).count()
 }
 
@@ -128,8 +119,8 @@ fn each_task_is_one_line_at_100_columns() {
         let s = if count == 1 { "" } else { "s" };
         page += &format!("\n## {count} task{s}\n\n```text\n{screen}\n```\n");
     }
-    if let Ok(folder) = std::env::var("BG_RUN_SCREENS") {
-        fs::write(Path::new(&folder).join("screens.md"), page).unwrap();
+    if let Some(folder) = screens() {
+        fs::write(folder.join("screens.md"), page).unwrap();
     }
 }
 

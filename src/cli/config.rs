@@ -33,7 +33,7 @@ pub(super) fn run(command: ConfigCommand) -> Result<ExitCode> {
     }
 }
 
-fn file() -> Result<PathBuf> {
+pub(super) fn file() -> Result<PathBuf> {
     folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
 

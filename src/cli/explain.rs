@@ -33,7 +33,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     let others = &configuration.settings.chain;
     let command = &match hook::chained(others, command, &cwd) {
         Some(command) => command,
-        None => bail!("a hook in `chain` refuses it: {}", shown(others)),
+        None => bail!("a hook in `chain` refuses it: {}", print::commands(others)),
     };
     let call = Call {
         command,
@@ -59,7 +59,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         if called != command {
             println!(
                 "{} makes of it first: {}\n",
-                shown(others),
+                print::commands(others),
                 print::outside(command)
             );
         }
@@ -85,13 +85,6 @@ struct Explanation<'a> {
     /// What the hooks in `chain` made of it, where they changed it; the edits are those of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     chained: Option<&'a str>,
-}
-
-fn shown(commands: &[Vec<String>]) -> String {
-    let commands = commands
-        .iter()
-        .map(|words| format!("`{}`", words.join(" ")));
-    print::outside(commands.collect::<Vec<_>>().join(" and "))
 }
 
 /// Which permission rules an edit was held against.

@@ -1,16 +1,17 @@
 //! `bg-run install`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::args::LimitOptions as Options;
-use super::print;
+use super::{config, print};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
-use crate::folders::{self, CallSite};
+use crate::folders::CallSite;
 use crate::install::chain::{self, Moved};
 use crate::install::{self, Act, Change, Values, editor, env};
 use crate::programs;
@@ -81,7 +82,7 @@ fn take_over(program: &Path, path: &Path, mode: Mode) -> Result<()> {
         show(&planned);
         return Ok(());
     }
-    let config = config_file()?;
+    let config = config::file()?;
     install::edit_text(&config, |path, text| {
         let with = chain::with(text, &planned.moved);
         with.map(Some).with_context(|| path.display().to_string())
@@ -107,14 +108,7 @@ fn offer_to_take_over(program: &Path, path: &Path) {
 }
 
 pub(super) fn shown(moved: &[Moved]) -> String {
-    let commands = moved
-        .iter()
-        .map(|moved| format!("`{}`", moved.words.join(" ")));
-    print::outside(commands.collect::<Vec<_>>().join(" and "))
-}
-
-pub(super) fn config_file() -> Result<PathBuf> {
-    folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
+    print::commands(moved.iter().map(|moved| &moved.words))
 }
 
 /// What of `env` is in force now, and what another put there.
@@ -174,24 +168,33 @@ pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCo
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let output = duct::cmd!(&command, "--install-extension", &file)
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .with_context(|| format!("{} can't be started", command.display()))?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || !printed.contains("successfully installed") {
+    let (status, printed) = ask_editor(&command, "--install-extension", file.as_os_str())?;
+    if !status.success() || !printed.contains("successfully installed") {
         bail!(
-            "{} didn't install it ({}): {}",
+            "{} didn't install it ({status}): {}",
             editor.name,
-            output.status,
             printed.trim()
         );
     }
     println!("The extension is installed in {}", editor.name);
     install::note_extension(&command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How an editor's command ended, and what it printed.
+pub(super) fn ask_editor(
+    command: &Path,
+    option: &str,
+    extension: &OsStr,
+) -> Result<(ExitStatus, String)> {
+    let output = duct::cmd!(command, option, extension)
+        .stderr_to_stdout()
+        .stdout_capture()
+        .unchecked()
+        .run()
+        .with_context(|| format!("{} can't be started", command.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output.status, printed))
 }
 
 /// Does it, or shows it, and says so.

@@ -17,6 +17,14 @@ pub(super) fn problems(problems: &[Problem]) {
     }
 }
 
+/// Commands, each as its words, in one line.
+pub(super) fn commands<'a>(commands: impl IntoIterator<Item = &'a Vec<String>>) -> String {
+    let shown = commands
+        .into_iter()
+        .map(|words| format!("`{}`", words.join(" ")));
+    outside(shown.collect::<Vec<_>>().join(" and "))
+}
+
 /// A text that may come from outside, as part of a line.
 pub(super) fn outside(text: impl Display) -> String {
     one_line(&text.to_string(), LONG * 4)

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::install::{apply, config_file, settings_path, shown};
-use super::print;
+use super::install::{apply, ask_editor, settings_path, shown};
 use super::rules::SCHEMAS;
+use super::{config, print};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders;
@@ -52,11 +52,9 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     if mode == Mode::Real {
         // Refused where something of others lies there.
         let _ = folders::config_dir().map(fs::remove_dir);
-        state::forget_all();
         // A file that couldn't be changed is put right by the next.
-        if is_whole {
-            state::forget_registrations();
-        }
+        let kept = (!is_whole).then_some(Kind::Registrations);
+        state::forget_all_but(kept);
     }
     for left in [folders::config_dir(), state::dir()].into_iter().flatten() {
         if mode == Mode::Real && is_whole && left.exists() {
@@ -109,17 +107,10 @@ fn out_of_editors(mode: Mode) -> Result<()> {
 const EXTENSION: &str = "bg-run.bg-run";
 
 fn take_extension(command: &Path) -> Result<()> {
-    let output = duct::cmd!(command, "--uninstall-extension", EXTENSION)
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .with_context(|| format!("{} can't be started", command.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(
-        output.status.success(),
-        "{}: {}",
-        output.status,
+    let (status, said) = ask_editor(command, "--uninstall-extension", EXTENSION.as_ref())?;
+    ensure!(
+        status.success(),
+        "{status}: {}",
         print::outside(said.trim())
     );
     Ok(())
@@ -130,13 +121,13 @@ fn give_back(moved: &[Moved]) -> Result<()> {
     if moved.is_empty() {
         return Ok(());
     }
-    let config = config_file()?;
+    let config = config::file()?;
     let change = install::edit_text(&config, |path, text| {
         chain::without(text, moved).with_context(|| path.display().to_string())
     })?;
     if change.after.is_none() {
         // It may hold other files.
-        let _ = config.parent().map(std::fs::remove_dir);
+        let _ = config.parent().map(fs::remove_dir);
     }
     println!("{} is run by Claude Code again", shown(moved));
     Ok(())
@@ -190,6 +181,6 @@ fn plugin() {
 fn forget_state() {
     let registered = Folder::open(Kind::Registrations);
     if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {
-        state::forget_all();
+        state::forget_all_but(Some(Kind::Registrations));
     }
 }

@@ -136,23 +136,12 @@ fn is_hash(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Removes what settings files were before their registrations: they are no longer there to be put back.
-pub fn forget_registrations() {
-    if let Ok(folder) = Folder::open(Kind::Registrations) {
-        folder.clear(Kind::Registrations, Duration::ZERO);
-    }
-    if let Some(state) = dir() {
-        let _ = std::fs::remove_dir(state.join(Kind::Registrations.name()));
-        let _ = std::fs::remove_dir(state);
-    }
-}
-
-/// Removes everything of ours but the registrations, and the folders that are empty then. What can't be removed does no
-/// harm.
-pub fn forget_all() {
+/// Removes everything of ours but the kind that is `kept`, and the folders that are empty then. What can't be removed does
+/// no harm.
+pub fn forget_all_but(kept: Option<Kind>) {
     let Some(state) = dir() else { return };
     for kind in Kind::ALL {
-        if kind != Kind::Registrations
+        if kept != Some(kind)
             && let Ok(folder) = Folder::open(kind)
         {
             folder.clear(kind, Duration::ZERO);

@@ -114,17 +114,9 @@ pub enum Status {
 }
 
 impl Status {
-    /// The exit status of a task that a signal ended: 128 and the signal's number, as shells give it.
-    pub fn killed_with(self) -> Option<i32> {
-        match self {
-            Self::Exited(code @ 129..=159) => Some(code),
-            _ => None,
-        }
-    }
-
-    /// Something ended it before it was done.
+    /// Something ended it before it was done. Of a signal, shells make 128 and its number.
     pub fn is_killed(self) -> bool {
-        self == Self::Killed || self.killed_with().is_some()
+        matches!(self, Self::Killed | Self::Exited(129..=159))
     }
 }
 

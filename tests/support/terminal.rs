@@ -89,11 +89,6 @@ impl Terminal {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
     }
 
-    /// The screen with its colours, as escape sequences.
-    pub fn screen_in_colour(&self) -> String {
-        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p", "-e"]).stdout).into_owned()
-    }
-
     /// Waits until the screen shows `text`, and gives the screen.
     pub fn wait_for(&self, text: &str) -> String {
         let mut last = String::new();
