@@ -12,6 +12,8 @@ mod automaton;
 #[expect(unreachable_pub, dead_code, reason = "the program uses more of it")]
 mod file;
 
+use regex_automata::dfa::{StartKind, dense};
+
 use file::{Action, RuleEntry, RulesFile, Texts};
 
 #[expect(
@@ -30,10 +32,6 @@ fn main() -> Result<()> {
     for file in [RULES, "src/rules/automaton.rs", "src/rules/file.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
-    println!(
-        "cargo::rustc-env=BG_RUN_RULES_FORMAT={}",
-        variable("TARGET")?
-    );
     let out = PathBuf::from(variable("OUT_DIR")?);
     let rules_file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
     if !rules_file.off.is_empty() || !rules_file.wrappers.is_empty() {
@@ -119,26 +117,45 @@ impl Code {
     fn patterns(&mut self, sources: Option<&Texts>) -> Result<String> {
         let mut values = Vec::new();
         for source in sources.into_iter().flat_map(|texts| &texts.0) {
-            let built = automaton::build(source)?;
-            if built.bytes.is_empty() {
-                return Err(format!("`{source}` makes too large an automaton; split it").into());
-            }
+            let facts = automaton::Facts::of(source)?;
             self.count += 1;
             let file = self.out.join(format!("pattern_{}", self.count));
-            fs::write(&file, &built.bytes)?;
+            fs::write(&file, built(source, facts.anchored)?)?;
             let literals: Vec<String> =
-                built.literals.iter().map(|literal| text(literal)).collect();
+                facts.literals.iter().map(|literal| text(literal)).collect();
             let literals = self.slice("Text", &literals)?;
             values.push(format!(
-                "Pattern {{ source: {}, literals: {literals}, anchored: {}, first: {:#x}, automaton: Bytes::Here(Cow::Borrowed(include_bytes!({:?}))) }}",
+                "Pattern {{ source: {}, literals: {literals}, anchored: {}, first: {:#x}, states: {}, matcher: Matcher::Automaton(include_bytes!({:?})) }}",
                 text(source),
-                built.anchored,
-                built.first,
+                facts.anchored,
+                facts.first,
+                facts.states,
                 file.to_str().ok_or("OUT_DIR is no UTF-8")?,
             ));
         }
         self.slice("Pattern", &values)
     }
+}
+
+/// Largest automaton, in bytes: a larger one is slower to load than the expression is to compile.
+const MAX_BYTES: usize = 128 * 1024;
+
+/// The sparse automaton of an expression.
+fn built(source: &str, anchored: bool) -> Result<Vec<u8>> {
+    let start = if anchored {
+        StartKind::Anchored
+    } else {
+        StartKind::Unanchored
+    };
+    let dense = dense::Builder::new()
+        .syntax(automaton::bytes())
+        .configure(dense::Config::new().start_kind(start))
+        .build(source)?;
+    let bytes = dense.to_sparse()?.to_bytes_native_endian();
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("`{source}` makes too large an automaton; split it").into());
+    }
+    Ok(bytes)
 }
 
 fn text(text: &str) -> String {

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     ];
     let mut missed = false;
     for (name, case, limit) in cases.iter().chain(&with_history) {
-        // The first run builds the cache of the user's rules.
+        // The first run makes folders.
         count(&bench, case);
         let Some(counted) = count(&bench, case) else {
             eprintln!("{name}: valgrind counted nothing");

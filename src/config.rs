@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::rules::cache::{self, Built, FileState};
-use crate::rules::{CompiledLayer, Layer, Origin, Problem, Rules};
+use crate::rules::{Layer, Origin, Problem, Rules};
+use crate::state::reported::{self, FileState};
 
 pub use keys::{Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment};
 
@@ -99,47 +99,19 @@ impl Configuration {
             Layer::Project(_) => MAX_PROJECT,
             Layer::User(_) | Layer::BuiltIn => MAX_OWN,
         };
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(_) => {
-                // Why it can't be looked at is a problem, which reading reports.
-                if let Some((state, Err(fault))) = Self::read(path, limit) {
-                    self.report(path, state.as_ref(), vec![fault]);
-                }
-                return;
-            }
+        let Some((state, text)) = Self::read(path, limit) else {
+            return;
         };
-        let state = FileState::new(path, &metadata);
-        let built = cache::load(&state).unwrap_or_else(|| {
-            let built = match Self::read(path, limit) {
-                None => Built::Layer(CompiledLayer::default()),
-                Some((_, Ok(text))) => built(&text),
-                Some((_, Err(fault))) => Built::Faulty(vec![(fault.position, fault.message)]),
-            };
-            if !self.settings.dry_run {
-                cache::store(&state, &built);
-            }
-            built
-        });
-        let problems = match built {
-            Built::Layer(compiled) => self.rules.add_compiled(compiled, layer).err(),
-            Built::Faulty(faults) => {
-                let faults = faults.into_iter().map(|(position, message)| Problem {
-                    origin: Origin::BuiltIn,
-                    position,
-                    message,
-                });
-                Some(faults.collect())
-            }
-        };
-        if let Some(problems) = problems {
-            self.report(path, Some(&state), problems);
+        let added = text
+            .map_err(|fault| vec![fault])
+            .and_then(|text| self.rules.add_layer(&text, layer));
+        if let Err(problems) = added {
+            self.report(path, state.as_ref(), problems);
         }
     }
 
     fn report(&mut self, path: &Path, state: Option<&FileState>, problems: Vec<Problem>) {
-        let is_new = self.stores_nothing() || state.is_none_or(cache::claim_report);
+        let is_new = self.stores_nothing() || state.is_none_or(reported::claim);
         self.news |= is_new;
         self.problems
             .extend(problems.into_iter().map(|problem| Problem {
@@ -180,19 +152,6 @@ const MAX_OWN: u64 = 1024 * 1024;
 
 /// Of a project's rules file, which comes with a cloned repository.
 const MAX_PROJECT: u64 = 256 * 1024;
-
-fn built(text: &str) -> Built {
-    let (layer, problems) = CompiledLayer::new(text);
-    if problems.is_empty() {
-        return Built::Layer(layer);
-    }
-    let faults = problems.into_iter();
-    Built::Faulty(
-        faults
-            .map(|fault| (fault.position, fault.message))
-            .collect(),
-    )
-}
 
 impl Config {
     /// Reads the text of a `config.toml`.

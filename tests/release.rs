@@ -32,6 +32,14 @@ fn write_program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// A folder of the manual pages.
+fn manual(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.path("manual");
+    fs::create_dir_all(&folder).unwrap();
+    clap_mangen::generate_to(bg_run::cli::command(), &folder).unwrap();
+    folder
+}
+
 /// A release whose programs say which they are.
 fn release(sandbox: &Sandbox, name: &str) -> PathBuf {
     let folder = sandbox.path(name);
@@ -41,7 +49,11 @@ fn release(sandbox: &Sandbox, name: &str) -> PathBuf {
     }
     let packed = sandbox
         .command(script("scripts/pack").to_str().unwrap())
-        .args([folder.as_os_str(), BG_RUN.as_ref()])
+        .args([
+            folder.as_os_str(),
+            BG_RUN.as_ref(),
+            manual(sandbox).as_os_str(),
+        ])
         .env("SOURCE_DATE_EPOCH", "1700000000")
         .output()
         .unwrap();
@@ -337,7 +349,11 @@ fn a_program_that_doesn_t_start_is_not_installed() {
     let packed = machine
         .sandbox
         .command(script("scripts/pack").to_str().unwrap())
-        .args([machine.release.as_os_str(), BG_RUN.as_ref()])
+        .args([
+            machine.release.as_os_str(),
+            BG_RUN.as_ref(),
+            manual(&machine.sandbox).as_os_str(),
+        ])
         .status();
     assert!(packed.unwrap().success());
     machine.refuses("doesn't start here", &[]);

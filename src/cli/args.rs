@@ -164,12 +164,6 @@ pub(super) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write a manual page for each subcommand into a folder
-    #[command(hide = true)]
-    Man {
-        /// The folder
-        folder: PathBuf,
-    },
 }
 
 /// Takes `--json` out of what follows `explain`, where no `--` says that all of it is the command.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::print;
+use super::{diff, print};
 use crate::claude::arguments::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
@@ -162,16 +162,11 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
     let mut text = format!("{headline}: {}\n", print::outside(&decision.reason));
     let rewrite = &decision.rewrite;
     if rewrite.command != source {
-        let diff = similar::TextDiff::from_lines(source, rewrite.command.as_str());
         text.push('\n');
-        for change in diff.iter_all_changes() {
+        for line in diff::lines(source, &rewrite.command) {
+            let (mark, line) = line.parts();
             // Writing to a string can't fail.
-            let _ = writeln!(
-                text,
-                "  {} {}",
-                change.tag(),
-                lines(change.value().trim_end_matches('\n'))
-            );
+            let _ = writeln!(text, "  {mark} {}", lines(line));
         }
     }
     let edits = rewrite.edits.iter().map(|planned| {

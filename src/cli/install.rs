@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::args::LimitOptions as Options;
-use super::{config, print};
+use super::{config, diff, print};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::CallSite;
@@ -268,6 +268,5 @@ fn show(change: &Change) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let (before, after) = (text(&change.before), text(&change.after));
     let name = change.path.display().to_string();
-    let diff = similar::TextDiff::from_lines(&before, &after);
-    print!("{}", diff.unified_diff().header(&name, &name));
+    print!("{}", diff::unified(&name, &before, &after));
 }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use super::history::{quantile, seconds};
@@ -54,14 +53,14 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
         (Store::own()?, Progress::load())
     };
     let mut learner = Learner::new(store);
-    let bar = bar(files.iter().map(|(_, length)| length).sum());
+    let mut counter = Counter::new(files.iter().map(|(_, length)| length).sum());
     let mut before = 0;
     for (path, length) in &files {
         if progress.0.get(path) != Some(length) {
             let read = learn::read(
                 path,
                 |one| learner.take(&one),
-                |so_far| bar.set_position(before + so_far),
+                |so_far| counter.show(before + so_far),
             );
             if let Err(error) = read {
                 print::error(&anyhow::anyhow!(
@@ -78,9 +77,9 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
             }
         }
         before += length;
-        bar.set_position(before);
+        counter.show(before);
     }
-    bar.finish_and_clear();
+    counter.clear();
     println!(
         "{} calls of {} commands in {} transcripts",
         learner.calls,
@@ -94,11 +93,35 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn bar(bytes: u64) -> ProgressBar {
-    let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-    match ProgressStyle::with_template(style) {
-        Ok(style) if std::io::stderr().is_terminal() => ProgressBar::new(bytes).with_style(style),
-        _ => ProgressBar::hidden(),
+/// The share that has been read, in percent, on a terminal's standard error.
+struct Counter {
+    /// Bytes in all; 0 where nothing is shown.
+    total: u64,
+    shown: Option<u64>,
+}
+
+impl Counter {
+    fn new(bytes: u64) -> Self {
+        let is_shown = std::io::stderr().is_terminal();
+        Self {
+            total: if is_shown { bytes } else { 0 },
+            shown: None,
+        }
+    }
+
+    /// `read` is in bytes.
+    fn show(&mut self, read: u64) {
+        let percent = (read * 100).checked_div(self.total);
+        if percent.is_some() && percent != self.shown {
+            eprint!("\rreading transcripts: {} %", percent.unwrap_or_default());
+            self.shown = percent;
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r{:40}\r", "");
+        }
     }
 }
 

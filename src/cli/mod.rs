@@ -4,6 +4,7 @@ mod args;
 mod complete;
 mod config;
 mod demo;
+mod diff;
 mod doctor;
 mod explain;
 mod history;
@@ -25,7 +26,7 @@ mod uninstall;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::{CommandFactory as _, Parser};
 
 use crate::config::Mode;
@@ -53,6 +54,11 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line, for completions and manual pages.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn dispatch(command: Command) -> Result<ExitCode> {
@@ -126,10 +132,5 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Learn { dry_run } => learn::run(dry_run),
         Command::Demo => demo::run(),
         Command::Completions { shell } => complete::print(shell),
-        Command::Man { folder } => {
-            clap_mangen::generate_to(Cli::command(), &folder)
-                .with_context(|| format!("the manual can't be written to {}", folder.display()))?;
-            Ok(ExitCode::SUCCESS)
-        }
     }
 }

@@ -1,86 +1,53 @@
-//! Regular expressions as finite automata in bytes: built once, searched without compiling.
+//! Facts about regular expressions that spare most texts a search, and the search of the built-in ones.
 //!
-//! Compiling one expression costs about as much as a whole process of ours, and a call may come near dozens of
-//! them. The built-in ones are built with the program, the user's once per change of their file.
+//! Compiling an expression costs about as much as a whole process of ours, and a call may come near dozens of
+//! them. The build script turns the built-in ones into automata; a user's are compiled when a text comes near them.
 
-use regex_automata::dfa::{Automaton as _, StartKind, dense, sparse};
-use regex_automata::nfa::thompson;
+use regex_automata::dfa::{Automaton as _, sparse};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
-/// Larger automata are slower to load than the expression is to compile.
-const MAX_BYTES: usize = 128 * 1024;
-
-/// What building one may take, in bytes: of the expression's states, and of the automaton before it is made sparse. They
-/// bound its time too, whatever the expression.
-const MAX_STATES: usize = 256 * 1024;
-const MAX_BUILDING: usize = 384 * 1024;
-
-/// Longer expressions aren't read, in bytes.
+/// Longest expression that is read, in bytes.
 const MAX_SOURCE: usize = 8 * 1024;
 
-/// What is known of an expression before any text is there.
+/// Facts about an expression that are known before any text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Automaton {
-    /// One of these is in every text that matches. Empty: nothing is known.
+pub(crate) struct Facts {
+    /// Every matching text contains one of these. Empty: nothing is known.
     pub(crate) literals: Vec<String>,
-    /// It matches from the start of the text only.
+    /// A match starts at the start of the text.
     pub(crate) anchored: bool,
     /// The bytes that a match can begin with, each by its [`bit`].
     pub(crate) first: u64,
-    /// A sparse automaton, or nothing where that would be too large.
-    pub(crate) bytes: Vec<u8>,
+    /// Roughly the number of its states when it is compiled, which its repetitions multiply.
+    pub(crate) states: usize,
 }
 
-/// Builds the automaton of `source`.
-///
-/// # Errors
-///
-/// The syntax error, as the `regex` crate words it.
-pub(crate) fn build(source: &str) -> Result<Automaton, String> {
-    if source.len() > MAX_SOURCE {
-        return Err(format!("it is longer than {MAX_SOURCE} bytes"));
+impl Facts {
+    /// The facts about `source`.
+    ///
+    /// # Errors
+    ///
+    /// The syntax error, as the `regex` crate words it, or that `source` is too long.
+    pub(crate) fn of(source: &str) -> Result<Self, String> {
+        if source.len() > MAX_SOURCE {
+            return Err(format!("it is longer than {MAX_SOURCE} bytes"));
+        }
+        let hir = syntax::parse_with(source, &bytes()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            literals: required(&hir).unwrap_or_default(),
+            anchored: hir.properties().look_set_prefix().contains(Look::Start),
+            first: first_bytes(&hir),
+            states: states(&hir),
+        })
     }
-    // The same syntax as the `regex` crate's, then bytes: classes such as `\w` mean their ASCII part.
-    regex_syntax::parse(source).map_err(|error| error.to_string())?;
-    let syntax = syntax::Config::new().unicode(false).utf8(false);
-    let hir = syntax::parse_with(source, &syntax).map_err(|error| error.to_string())?;
-    let anchored = hir
-        .properties()
-        .look_set_prefix()
-        .contains(regex_syntax::hir::Look::Start);
-    let start = if anchored {
-        StartKind::Anchored
-    } else {
-        StartKind::Unanchored
-    };
-    let limits = dense::Config::new()
-        .start_kind(start)
-        .dfa_size_limit(Some(MAX_BUILDING))
-        .determinize_size_limit(Some(MAX_BUILDING));
-    let states = thompson::Config::new().nfa_size_limit(Some(MAX_STATES));
-    let nfa = thompson::Compiler::new()
-        .configure(states.clone())
-        .build_from_hir(&hir);
-    nfa.map_err(|_| "it has too many states; write it shorter".to_owned())?;
-    let bytes = dense::Builder::new()
-        .syntax(syntax)
-        .configure(limits)
-        .thompson(states)
-        .build(source)
-        .ok()
-        .and_then(|automaton| automaton.to_sparse().ok())
-        .map(|automaton| automaton.to_bytes_native_endian())
-        .filter(|bytes| bytes.len() <= MAX_BYTES)
-        .unwrap_or_default();
-    Ok(Automaton {
-        literals: required(&hir).unwrap_or_default(),
-        anchored,
-        first: first_bytes(&hir),
-        bytes,
-    })
+}
+
+/// The syntax of all rules: classes such as `\w` mean their ASCII part.
+pub(crate) fn bytes() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false)
 }
 
 /// Whether the automaton in `bytes` matches; `None` where it isn't one.
@@ -98,6 +65,21 @@ pub(crate) fn is_match(bytes: &[u8], anchored: bool, text: &str) -> Option<bool>
 /// What stands for a byte in a set of 64: two bytes may share one, no two small letters do.
 pub(crate) const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
+}
+
+fn states(hir: &Hir) -> usize {
+    let sum = |parts: &[Hir]| parts.iter().map(states).fold(0, usize::saturating_add);
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => 1,
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min.saturating_add(1));
+            let times = usize::try_from(times).unwrap_or(usize::MAX);
+            states(&repetition.sub).saturating_mul(times.max(1))
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts).saturating_add(1),
+    }
 }
 
 /// The bytes that a match can begin with; all, where it can be empty or begins with too many.

@@ -1,7 +1,7 @@
 //! The files that rules come from, laid over each other: built-in, the user's, the project's.
 
-use super::compiled::{CompiledLayer, CompiledRule};
 use super::file::Action;
+use super::parsed::{ParsedLayer, ParsedRule};
 use super::pattern::{Patterns, Text, Texts};
 use super::problem::{Fault, Origin, Problem};
 use super::rule::{Layer, Rule, Rules};
@@ -14,7 +14,7 @@ pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 mod built_in {
     use std::borrow::Cow;
 
-    use super::super::pattern::{Bytes, Pattern, Text};
+    use super::super::pattern::{Matcher, Pattern, Text};
     use super::{Action, Layer, Rule};
 
     include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
@@ -26,7 +26,7 @@ pub(super) fn built_in_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Rules {
-    /// The built-in rules, as the build script compiled them.
+    /// The built-in rules, with the automata that the build script made.
     pub fn built_in() -> Self {
         Self {
             all: built_in::RULES.to_vec(),
@@ -40,14 +40,26 @@ impl Rules {
     ///
     /// Every fault found.
     pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
-        let (compiled, mut problems) = CompiledLayer::new(text);
+        let (parsed, mut problems) = ParsedLayer::new(text);
         let mut next = self.clone();
-        problems.extend(
-            next.add_compiled(compiled, layer)
-                .err()
-                .into_iter()
-                .flatten(),
-        );
+        let mut added = Vec::with_capacity(parsed.rules.len() + next.all.len());
+        for rule in parsed.rules {
+            let position = rule.position;
+            if let Err(fault) = next.add_rule(rule, layer, &mut added) {
+                problems.push(Problem::at(position, &fault));
+            }
+        }
+        added.append(&mut next.all);
+        next.all = added;
+        next.wrappers.extend(parsed.wrappers);
+        for (name, position) in parsed.off {
+            if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
+                rule.enabled = false;
+                rule.lay_over(layer);
+            } else {
+                problems.push(Problem::at(position, &Fault::OffUnknown { rule: name }));
+            }
+        }
         if problems.is_empty() {
             *self = next;
             return Ok(());
@@ -60,48 +72,10 @@ impl Rules {
         Err(problems)
     }
 
-    /// Lays rules over these; with a fault, these stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// Every fault found: a name that is there twice, a rule that matches everything, one that isn't there.
-    pub(crate) fn add_compiled(
-        &mut self,
-        compiled: CompiledLayer,
-        layer: &Layer,
-    ) -> Result<(), Vec<Problem>> {
-        let mut next = self.clone();
-        let mut problems = Vec::new();
-        let mut added = Vec::with_capacity(compiled.rules.len() + next.all.len());
-        for rule in compiled.rules {
-            let position = rule.position;
-            if let Err(fault) = next.add_rule(rule, layer, &mut added) {
-                problems.push(Problem::at(position, &fault));
-            }
-        }
-        added.append(&mut next.all);
-        next.all = added;
-        next.wrappers.extend(compiled.wrappers);
-        for (name, position) in compiled.off {
-            if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
-                rule.enabled = false;
-                rule.lay_over(layer);
-            } else {
-                problems.push(Problem::at(position, &Fault::OffUnknown { rule: name }));
-            }
-        }
-        if problems.is_empty() {
-            *self = next;
-            Ok(())
-        } else {
-            Err(problems)
-        }
-    }
-
     /// Changes the rule of that name, else puts a new one behind those that are `added` already.
     fn add_rule(
         &mut self,
-        entry: CompiledRule,
+        entry: ParsedRule,
         layer: &Layer,
         added: &mut Vec<Rule>,
     ) -> Result<(), Fault> {
@@ -152,7 +126,7 @@ impl Rule {
     }
 
     /// Takes over what `entry` says and keeps the rest.
-    fn change(&mut self, entry: CompiledRule) {
+    fn change(&mut self, entry: ParsedRule) {
         fn set<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *field = value;

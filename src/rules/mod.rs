@@ -1,16 +1,14 @@
 //! Rules: which commands run long, and which stay in the foreground.
 
 mod automaton;
-pub(crate) mod cache;
-mod compiled;
 mod file;
 mod layers;
 mod lint;
+mod parsed;
 mod pattern;
 mod problem;
 mod rule;
 
-pub(crate) use compiled::CompiledLayer;
 pub use file::Action;
 pub use layers::DEFAULT_RULES;
 pub use lint::lint;

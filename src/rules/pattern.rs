@@ -1,14 +1,11 @@
-//! Regular expressions and texts of rules: part of the program, or read from a cache without copying.
+//! Regular expressions and texts of rules: part of the program, or read from a user's file.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
-use regex::{Regex, RegexBuilder};
-use serde::{Deserialize, Serialize};
+use regex::bytes::{Regex, RegexBuilder};
 
-use super::automaton;
+use super::automaton::{self, Facts};
 use crate::text::Letters;
 
 /// Text that is part of the program, or was read from a file.
@@ -18,106 +15,63 @@ pub type Texts = Cow<'static, [Text]>;
 /// Several regular expressions.
 pub type Patterns = Cow<'static, [Pattern]>;
 
-/// A regular expression, as an automaton that is there before any text is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound(deserialize = "'de: 'static"))]
+/// A regular expression with the facts that spare most texts a search.
+#[derive(Debug, Clone)]
 pub struct Pattern {
-    #[serde(deserialize_with = "borrowed::text")]
     pub(super) source: Text,
-    /// See [`Automaton`](super::automaton::Automaton).
-    #[serde(deserialize_with = "borrowed::texts")]
+    /// See [`Facts`].
     pub(super) literals: Texts,
     pub(super) anchored: bool,
     pub(super) first: u64,
-    pub(super) automaton: Bytes,
+    pub(super) states: usize,
+    pub(super) matcher: Matcher,
 }
 
-/// The bytes of an automaton: in the program, in memory, or in a file, from which they are read when a text comes
-/// near enough to need them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Bytes {
-    Here(#[serde(skip)] Cow<'static, [u8]>),
-    InFile {
-        #[serde(skip)]
-        file: Option<Arc<File>>,
-        offset: u64,
-        length: usize,
-    },
+/// The means to search a text.
+#[derive(Debug, Clone)]
+pub(super) enum Matcher {
+    /// An automaton that the build script made.
+    Automaton(&'static [u8]),
+    /// The compiled expression, made at the first text that comes near it; `None`: it can't be compiled.
+    Compiled(OnceLock<Option<Regex>>),
 }
 
-impl Bytes {
-    /// Empty where they can't be read.
-    fn get(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Here(bytes) => Cow::Borrowed(bytes),
-            Self::InFile {
-                file,
-                offset,
-                length,
-            } => {
-                let mut bytes = vec![0; *length];
-                let read = file
-                    .as_ref()
-                    .map(|file| file.read_exact_at(&mut bytes, *offset));
-                Cow::Owned(if matches!(read, Some(Ok(()))) {
-                    bytes
-                } else {
-                    Vec::new()
-                })
-            }
-        }
-    }
+/// Largest compiled expression, in bytes; [`MAX_STATES`] leaves out nearly all that are larger.
+const MAX_COMPILED: usize = 1024 * 1024;
 
-    /// Moves them to the end of `blob`.
-    pub(super) fn move_to(&mut self, blob: &mut Vec<u8>) {
-        let bytes = self.get().into_owned();
-        *self = Self::InFile {
-            file: None,
-            offset: blob.len() as u64,
-            length: bytes.len(),
-        };
-        blob.extend(bytes);
-    }
-
-    /// Says which file they were moved to, and where in it the blob starts.
-    pub(super) fn find_in(&mut self, blob_file: &Arc<File>, start: u64) {
-        if let Self::InFile { file, offset, .. } = self {
-            *file = Some(Arc::clone(blob_file));
-            *offset += start;
-        }
-    }
-}
-
-/// In bytes; an expression that was built needs less.
-const MAX_COMPILED: usize = 4 * 1024 * 1024;
+/// Most states of one expression. They bound the time to compile it.
+pub(super) const MAX_STATES: usize = 5_000;
 
 fn compile(source: &str) -> Option<Regex> {
     RegexBuilder::new(source)
+        .unicode(false)
         .size_limit(MAX_COMPILED)
         .build()
         .ok()
 }
 
 impl Pattern {
-    /// Builds the automaton of `source`.
+    /// Reads the expression `source`; it is compiled when it is needed.
     ///
     /// # Errors
     ///
-    /// The syntax error, as the `regex` crate words it.
+    /// The syntax error, as the `regex` crate words it, or that it is too large.
     pub fn new(source: &str) -> Result<Self, String> {
-        let built = automaton::build(source)?;
+        let facts = Facts::of(source)?;
+        if facts.states > MAX_STATES {
+            return Err(
+                "it is too large when its repetitions are written out; use smaller counts"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             source: Text::Owned(source.to_owned()),
-            literals: built.literals.into_iter().map(Text::Owned).collect(),
-            anchored: built.anchored,
-            first: built.first,
-            automaton: Bytes::Here(built.bytes.into()),
+            literals: facts.literals.into_iter().map(Text::Owned).collect(),
+            anchored: facts.anchored,
+            first: facts.first,
+            states: facts.states,
+            matcher: Matcher::Compiled(OnceLock::new()),
         })
-    }
-
-    /// It is compiled whenever a text comes near it, because its automaton would be too large.
-    pub(super) fn is_large(&self) -> bool {
-        self.automaton.get().is_empty()
     }
 
     /// The expression as it was written.
@@ -125,7 +79,7 @@ impl Pattern {
         &self.source
     }
 
-    /// `letters` are those of `text`.
+    /// Whether it matches `text`, whose letters are `letters`.
     pub(super) fn is_match(&self, text: &str, letters: Letters) -> bool {
         let begins = |byte: u8| self.first & automaton::bit(byte) != 0;
         if self.anchored && !text.bytes().next().map_or(self.first == u64::MAX, begins) {
@@ -135,44 +89,15 @@ impl Pattern {
         if !self.literals.is_empty() && !self.literals.iter().any(is_in) {
             return false;
         }
-        automaton::is_match(&self.automaton.get(), self.anchored, text)
-            .or_else(|| Some(compile(&self.source)?.is_match(text)))
-            .unwrap_or_default()
-    }
-}
-
-/// Texts that are read from bytes which stay for good, without copying them.
-pub(super) mod borrowed {
-    use std::borrow::Cow;
-
-    use serde::{Deserialize, Deserializer};
-
-    use super::{Text, Texts};
-
-    pub(in crate::rules) fn text<'de: 'static, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Text, D::Error> {
-        <&'static str>::deserialize(from).map(Cow::Borrowed)
-    }
-
-    pub(in crate::rules) fn texts<'de: 'static, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Texts, D::Error> {
-        let texts = Vec::<&'static str>::deserialize(from)?;
-        Ok(texts.into_iter().map(Cow::Borrowed).collect())
-    }
-
-    pub(in crate::rules) fn some_text<'de: 'static, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Text>, D::Error> {
-        Ok(Option::<&'static str>::deserialize(from)?.map(Cow::Borrowed))
-    }
-
-    pub(in crate::rules) fn some_texts<'de: 'static, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Texts>, D::Error> {
-        let texts = Option::<Vec<&'static str>>::deserialize(from)?;
-        Ok(texts.map(|texts| texts.into_iter().map(Cow::Borrowed).collect()))
+        match &self.matcher {
+            Matcher::Automaton(bytes) => {
+                automaton::is_match(bytes, self.anchored, text).unwrap_or_default()
+            }
+            Matcher::Compiled(regex) => regex
+                .get_or_init(|| compile(&self.source))
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(text.as_bytes())),
+        }
     }
 }
 
@@ -185,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_automaton_says_what_the_expression_says() {
+    fn the_facts_spare_no_text_that_matches() {
         for source in [
             "^(pytest|tox)( |$)",
             "^x",
@@ -224,7 +149,7 @@ mod tests {
             ] {
                 assert_eq!(
                     is_match(&pattern, text),
-                    regex.is_match(text),
+                    regex.is_match(text.as_bytes()),
                     "{source} on {text}"
                 );
             }
@@ -232,12 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_too_large_for_an_automaton_is_compiled() {
-        let source = "^(a|b)*a(a|b){14}$";
-        let pattern = Pattern::new(source).unwrap();
-        assert!(pattern.automaton.get().is_empty());
-        assert!(is_match(&pattern, "aabbaabbaabbaab"));
-        assert!(!is_match(&pattern, "babbaabbaabbaab"));
+    fn an_expression_that_is_too_large_is_a_fault() {
+        for source in [
+            "(a{1,500}){1,500}",
+            "((a{1000}){1000}){1000}",
+            "(a|b){4000000000}",
+        ] {
+            assert!(
+                Pattern::new(source).unwrap_err().contains("too large"),
+                "{source}"
+            );
+        }
+        let pattern = Pattern::new("^(a|b)*a(a|b){14}$").unwrap();
+        assert!(is_match(&pattern, "aabbaabbaabbaab") && !is_match(&pattern, "babbaabbaabbaab"));
     }
 
     #[test]

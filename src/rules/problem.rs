@@ -97,10 +97,9 @@ pub(super) enum Fault {
         why: String,
     },
     #[error(
-        "rule `{rule}`: more than {limit} expressions of this file are too large for an automaton; \
-         write them without `.*` in front of counted parts"
+        "the expressions of this file are too large together: over {limit} states; use smaller counts or fewer expressions"
     )]
-    LargeExpressions { rule: String, limit: usize },
+    LargeExpressions { limit: usize },
     #[error("rule `{rule}` would match every command; give it `commands`, `arguments` or `match`")]
     MatchesEverything { rule: String },
     #[error("two rules are called `{rule}`; rename one of them")]

@@ -5,6 +5,7 @@ mod lasting;
 pub mod log;
 pub mod notes;
 pub mod once;
+pub mod reported;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,8 +35,8 @@ pub const LEARNT: &str = "learnt.json";
 pub enum Kind {
     /// One file per call and event that was answered: [`once`].
     Calls,
-    /// Rules files with their expressions built.
-    Rules,
+    /// Faults of the user's files that were reported: [`reported`].
+    Reported,
     /// The outputs that were opened, a folder per session.
     Opened,
     /// What is noted of a task ([`notes`]), and links to outputs that are called by what runs.
@@ -52,7 +53,7 @@ impl Kind {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Calls,
-        Self::Rules,
+        Self::Reported,
         Self::Opened,
         Self::Tasks,
         Self::Running,
@@ -64,7 +65,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
-            Self::Rules => "rules",
+            Self::Reported => "reported",
             Self::Opened => "opened",
             Self::Tasks => "tasks",
             Self::Running => "running",
@@ -80,7 +81,7 @@ impl Kind {
             // Between a call and its end, the user may be asked and be away.
             Self::Calls => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
-            Self::Rules => Some(DAY * 30),
+            Self::Reported => Some(DAY * 30),
             // The notes as long as the user likes: [`notes::clear_daily`].
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -102,7 +103,7 @@ impl Kind {
             Self::Calls => name
                 .split_once('.')
                 .is_some_and(|(id, event)| is_id(id) && is_id(event)),
-            Self::Rules | Self::Registrations | Self::Opened => is_hash(name),
+            Self::Reported | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
             Self::History => matches!(name, HISTORY | HISTORY_DAMAGED | LEARNT),

@@ -1,104 +1,65 @@
-//! A rules file with its expressions built, before it is laid over others.
+//! A rules file as it was read, before it is laid over other layers.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::file::{Action, RuleEntry, RulesFile, Texts};
-use super::pattern::{Bytes, Pattern, Patterns, Text, Texts as OwnedTexts, borrowed};
+use super::pattern::{Pattern, Patterns, Text, Texts as OwnedTexts};
 use super::problem::{Fault, Position, Problem, position};
 use crate::programs::Wrapper;
 
-/// A rules file with its expressions built, before it is laid over others: what a cache can keep.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(bound(deserialize = "'de: 'static"))]
-pub(crate) struct CompiledLayer {
-    pub(super) rules: Vec<CompiledRule>,
+/// A rules file as it was read, before it is laid over other layers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ParsedLayer {
+    pub(super) rules: Vec<ParsedRule>,
     pub(super) off: Vec<(String, Position)>,
     pub(super) wrappers: Vec<Wrapper>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound(deserialize = "'de: 'static"))]
-pub(super) struct CompiledRule {
-    #[serde(deserialize_with = "borrowed::text")]
+#[derive(Debug, Clone)]
+pub(super) struct ParsedRule {
     pub(super) name: Text,
     pub(super) position: Position,
     pub(super) action: Option<Action>,
     pub(super) enabled: Option<bool>,
-    #[serde(deserialize_with = "borrowed::some_texts")]
     pub(super) commands: Option<OwnedTexts>,
-    #[serde(deserialize_with = "borrowed::some_texts")]
     pub(super) arguments: Option<OwnedTexts>,
     pub(super) patterns: Option<Patterns>,
-    #[serde(deserialize_with = "borrowed::some_texts")]
     pub(super) without: Option<OwnedTexts>,
     pub(super) unless: Option<Patterns>,
-    #[serde(deserialize_with = "borrowed::some_text")]
     pub(super) reason: Option<Text>,
     pub(super) in_loop: Option<bool>,
     pub(super) time_limit_from: Option<u64>,
     pub(super) endless: Option<bool>,
 }
 
-/// So many rules, expressions and expressions without an automaton a file may hold. Counted, not timed: a file costs the
-/// same wherever it is read.
+/// Most rules, wrappers and names to switch off in a file. Counted, not timed: a file costs the same wherever it is read.
 const MAX_RULES: usize = 500;
+
+/// Most expressions in a file.
 const MAX_PATTERNS: usize = 300;
-const MAX_LARGE: usize = 4;
 
-impl CompiledLayer {
-    fn automata(&mut self) -> impl Iterator<Item = &mut Bytes> {
-        self.rules
-            .iter_mut()
-            .flat_map(|rule| [&mut rule.patterns, &mut rule.unless])
-            .flatten()
-            .flat_map(Cow::to_mut)
-            .map(|pattern| &mut pattern.automaton)
-    }
+/// Most states of a file's expressions together.
+const MAX_STATES: usize = 50_000;
 
-    /// Takes the automata out, into one blob.
-    pub(crate) fn take_automata(&mut self) -> Vec<u8> {
-        let mut blob = Vec::new();
-        for bytes in self.automata() {
-            bytes.move_to(&mut blob);
-        }
-        blob
-    }
-
-    /// Says where the blob of the automata is: in `file`, from `start` on.
-    pub(crate) fn find_automata(&mut self, file: &Arc<File>, start: u64) {
-        for bytes in self.automata() {
-            bytes.find_in(file, start);
-        }
-    }
-
-    /// Reads `text` and builds its expressions; with the faults, each without a path.
-    pub(crate) fn new(text: &str) -> (Self, Vec<Problem>) {
+impl ParsedLayer {
+    /// Reads `text`; with the faults, each without a path.
+    pub(super) fn new(text: &str) -> (Self, Vec<Problem>) {
         let file: RulesFile = match toml::from_str(text) {
             Ok(file) => file,
             Err(error) => return (Self::default(), vec![Problem::from_toml(text, &error)]),
         };
         let mut problems = Vec::new();
+        let mut states = 0;
         if let Some(problem) = too_many(&file) {
             return (Self::default(), vec![problem]);
         }
         let mut rules = Vec::with_capacity(file.rules.len());
-        let mut large = 0;
         for entry in &file.rules {
-            let rule = CompiledRule::new(entry, text, &mut problems);
-            large += rule.patterns().filter(|pattern| pattern.is_large()).count();
-            if large > MAX_LARGE {
-                let at = position(text, entry.name.span().start);
-                let rule = entry.name.get_ref().clone();
-                let fault = Fault::LargeExpressions {
-                    rule,
-                    limit: MAX_LARGE,
-                };
-                problems.push(Problem::at(at, &fault));
+            let rule = ParsedRule::new(entry, text, &mut problems);
+            states += rule.states();
+            if states > MAX_STATES {
+                let fault = Fault::LargeExpressions { limit: MAX_STATES };
+                problems.push(Problem::at(rule.position, &fault));
                 break;
             }
             // The file doesn't count anyway.
@@ -167,12 +128,13 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
     })
 }
 
-impl CompiledRule {
-    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
-        let all = [&self.patterns, &self.unless];
-        all.into_iter()
-            .flatten()
-            .flat_map(|patterns| patterns.iter())
+impl ParsedRule {
+    /// States of its expressions together.
+    fn states(&self) -> usize {
+        let all = [&self.patterns, &self.unless].into_iter().flatten();
+        all.flat_map(|patterns| patterns.iter())
+            .map(|pattern| pattern.states)
+            .sum()
     }
 
     fn new(entry: &RuleEntry, text: &str, problems: &mut Vec<Problem>) -> Self {

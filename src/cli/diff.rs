@@ -1,0 +1,203 @@
+//! The lines in which two texts differ.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// A line of a diff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// In both texts.
+    Same(&'a str),
+    /// In the first text only.
+    Removed(&'a str),
+    /// In the second text only.
+    Added(&'a str),
+}
+
+impl<'a> Line<'a> {
+    /// Its mark in front, and the line.
+    pub(super) fn parts(self) -> (char, &'a str) {
+        match self {
+            Self::Same(line) => (' ', line),
+            Self::Removed(line) => ('-', line),
+            Self::Added(line) => ('+', line),
+        }
+    }
+
+    fn is_change(self) -> bool {
+        !matches!(self, Self::Same(_))
+    }
+}
+
+/// Most lines of either text whose common lines are looked for; longer middles are shown as replaced.
+const MAX_COMPARED: usize = 2000;
+
+/// All lines of both texts, in order, with the fewest changes.
+pub(super) fn lines<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
+    let before: Vec<&str> = before.lines().collect();
+    let after: Vec<&str> = after.lines().collect();
+    let same =
+        |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
+    let front = same(&mut before.iter().zip(&after));
+    let back = same(
+        &mut before[front..]
+            .iter()
+            .rev()
+            .zip(after[front..].iter().rev()),
+    );
+    let (head, removed) = before[..before.len() - back].split_at(front);
+    let added = &after[front..after.len() - back];
+    let mut lines: Vec<Line> = head.iter().copied().map(Line::Same).collect();
+    lines.extend(middle(removed, added));
+    lines.extend(
+        before[before.len() - back..]
+            .iter()
+            .copied()
+            .map(Line::Same),
+    );
+    lines
+}
+
+/// The changes between two texts that share neither their first nor their last line.
+fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
+    let (rows, columns) = (before.len(), after.len());
+    let is_long = rows.max(columns) > MAX_COMPARED;
+    let width = columns + 1;
+    // The longest common part of the rest from each pair of lines on.
+    let mut common = vec![0_u16; if is_long { 0 } else { (rows + 1) * width }];
+    for row in (0..rows).rev().filter(|_| !is_long) {
+        for column in (0..columns).rev() {
+            let at = row * width + column;
+            common[at] = if before[row] == after[column] {
+                common[at + width + 1] + 1
+            } else {
+                common[at + width].max(common[at + 1])
+            };
+        }
+    }
+    let (mut row, mut column) = (0, 0);
+    let mut lines = Vec::with_capacity(rows + columns);
+    while row < rows || column < columns {
+        let at = row * width + column;
+        let removes =
+            row < rows && (column == columns || is_long || common[at + width] >= common[at + 1]);
+        if row < rows && column < columns && before[row] == after[column] {
+            lines.push(Line::Same(before[row]));
+            (row, column) = (row + 1, column + 1);
+        } else if removes {
+            lines.push(Line::Removed(before[row]));
+            row += 1;
+        } else {
+            lines.push(Line::Added(after[column]));
+            column += 1;
+        }
+    }
+    lines
+}
+
+/// Lines around a change that are shown with it.
+const AROUND: usize = 3;
+
+/// A unified diff of the file called `name`; empty where the texts are equal.
+pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
+    let lines = lines(before, after);
+    let mut text = String::new();
+    for part in parts(&lines) {
+        if text.is_empty() {
+            text = format!("--- {name}\n+++ {name}\n");
+        }
+        let count =
+            |lines: &[Line], mark| lines.iter().filter(|line| line.parts().0 != mark).count();
+        let (skipped, shown) = (&lines[..part.start], &lines[part]);
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "@@ -{},{} +{},{} @@",
+            count(skipped, '+') + 1,
+            count(shown, '+'),
+            count(skipped, '-') + 1,
+            count(shown, '-'),
+        );
+        for (mark, line) in shown.iter().map(|line| line.parts()) {
+            let _ = writeln!(text, "{mark}{line}");
+        }
+    }
+    text
+}
+
+/// The changes with the lines around them; those that touch are one part.
+fn parts(lines: &[Line]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for (at, _) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.is_change())
+    {
+        let end = (at + AROUND + 1).min(lines.len());
+        match parts.last_mut() {
+            Some(last) if at.saturating_sub(AROUND) <= last.end => last.end = end,
+            _ => parts.push(at.saturating_sub(AROUND)..end),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_texts_can_be_read_from_a_diff() {
+        let texts = [
+            "",
+            "a",
+            "a\nb\nc",
+            "a\nc",
+            "b\na",
+            "x\na\nb\ny\nc",
+            "c\nb\na\nb",
+        ];
+        let long = "l\n".repeat(MAX_COMPARED + 1);
+        for (before, after) in texts
+            .iter()
+            .flat_map(|a| texts.iter().map(move |b| (*a, *b)))
+            .chain([("a\nb", long.as_str())])
+        {
+            let diff = lines(before, after);
+            let of = |mark| -> Vec<&str> {
+                let parts = diff.iter().map(|line| line.parts());
+                parts
+                    .filter(|(own, _)| *own != mark)
+                    .map(|(_, line)| line)
+                    .collect()
+            };
+            assert_eq!(
+                of('+'),
+                before.lines().collect::<Vec<_>>(),
+                "{before:?} {after:?}"
+            );
+            assert_eq!(
+                of('-'),
+                after.lines().collect::<Vec<_>>(),
+                "{before:?} {after:?}"
+            );
+        }
+        let marks: String = lines("a\nb\nc", "a\nx\nc")
+            .iter()
+            .map(|line| line.parts().0)
+            .collect();
+        assert_eq!(marks, " -+ ");
+    }
+
+    #[test]
+    fn a_unified_diff_shows_changes_and_what_is_around_them() {
+        let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
+        let before = numbers.join("\n") + "\n";
+        let after = before.replace("10\n", "ten\n");
+        let expected = "--- f\n+++ f\n@@ -7,7 +7,7 @@\n 7\n 8\n 9\n-10\n+ten\n 11\n 12\n 13\n";
+        assert_eq!(unified("f", &before, &after), expected);
+        assert_eq!(unified("f", &before, &before), "");
+        let two = unified("f", &before, &after.replace("1\n2\n", "2\n"));
+        assert_eq!(two.matches("@@ -").count(), 2, "{two}");
+    }
+}
