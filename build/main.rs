@@ -1,16 +1,17 @@
 //! Compiles the built-in rules into the program: words into static slices, regular expressions into automata, so
-//! that a call pays for neither.
+//! that a call pays for neither. Asks for a static link where that is possible.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
-#[path = "src/rules/automaton.rs"]
+#[path = "../src/rules/automaton.rs"]
 #[expect(dead_code, reason = "the program searches, this script only builds")]
 mod automaton;
-#[path = "src/rules/file.rs"]
+#[path = "../src/rules/file.rs"]
 #[expect(unreachable_pub, dead_code, reason = "the program uses more of it")]
 mod file;
+mod static_link;
 
 use regex_automata::dfa::{StartKind, dense};
 
@@ -29,7 +30,12 @@ const RULES: &str = "src/rules/default_rules.toml";
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
-    for file in [RULES, "src/rules/automaton.rs", "src/rules/file.rs"] {
+    for file in [
+        RULES,
+        "src/rules/automaton.rs",
+        "src/rules/file.rs",
+        "build",
+    ] {
         println!("cargo::rerun-if-changed={file}");
     }
     let out = PathBuf::from(variable("OUT_DIR")?);
@@ -51,6 +57,7 @@ fn main() -> Result<()> {
         code.rules
     );
     fs::write(out.join("built_in_rules.rs"), text)?;
+    static_link::ask()?;
     Ok(())
 }
 
