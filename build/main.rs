@@ -25,6 +25,22 @@ fn variable(name: &str) -> Result<String> {
     env::var(name).map_err(|_| format!("cargo sets no {name}").into())
 }
 
+/// Makes a build that uses no system's own ways, so that these are tried wherever tests run.
+const PORTABLE: &str = "BG_RUN_BUILD_PORTABLE";
+
+/// The system whose own ways are built in.
+fn system() -> Result<&'static str> {
+    println!("cargo::rerun-if-env-changed={PORTABLE}");
+    if variable(PORTABLE).is_ok() {
+        return Ok("portable");
+    }
+    Ok(match variable("CARGO_CFG_TARGET_OS")?.as_str() {
+        "linux" => "linux",
+        "macos" => "macos",
+        _ => "portable",
+    })
+}
+
 const RULES: &str = "src/rules/default_rules.toml";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -38,6 +54,9 @@ fn main() -> Result<()> {
     ] {
         println!("cargo::rerun-if-changed={file}");
     }
+    let system = system()?;
+    println!("cargo::rustc-check-cfg=cfg(system, values(\"linux\", \"macos\", \"portable\"))");
+    println!("cargo::rustc-cfg=system=\"{system}\"");
     let out = PathBuf::from(variable("OUT_DIR")?);
     let rules_file: RulesFile = toml::from_str(&fs::read_to_string(RULES)?)?;
     if !rules_file.off.is_empty() || !rules_file.wrappers.is_empty() {

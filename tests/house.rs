@@ -9,6 +9,7 @@ use std::path::Path;
 /// From the ground up. What stands in one line may use what stands before it, and itself.
 const FLOORS: &[&str] = &[
     "environment",
+    "platform",
     "folders",
     "text",
     "shell",

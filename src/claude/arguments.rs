@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::permissions::{List, PermissionRules};
 use super::settings;
 use crate::environment;
-
+use crate::platform::processes;
 use crate::shell::base_name;
 
 /// What is known of the client's command line.
@@ -226,42 +226,18 @@ impl Process {
         None
     }
 
-    #[cfg(target_os = "linux")]
     fn read(pid: u32) -> Option<Self> {
-        let process = Path::new("/proc").join(pid.to_string());
-        let words = std::fs::read(process.join("cmdline")).ok()?;
-        let text = words.strip_suffix(&[0]).unwrap_or(&words);
-        let words = text
-            .split(|byte| *byte == 0)
-            .map(|word| String::from_utf8_lossy(word).into_owned())
-            .collect();
+        let words = processes::words(pid)?;
         Some(Self { pid, words })
     }
 
-    #[cfg(target_os = "linux")]
     fn parent(&self) -> Option<u32> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let mut lines = status.lines();
-        let parent = lines.find_map(|line| line.strip_prefix("PPid:"))?;
-        parent.trim().parse().ok()
-    }
-
-    /// `ps` parts arguments by blanks only; see [`arguments`](Self::arguments).
-    #[cfg(not(target_os = "linux"))]
-    fn read(pid: u32) -> Option<Self> {
-        let words = ps(pid, "args=")?;
-        let words = words.split_whitespace().map(str::to_owned).collect();
-        Some(Self { pid, words })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn parent(&self) -> Option<u32> {
-        ps(self.pid, "ppid=")?.trim().parse().ok()
+        processes::parent(self.pid)
     }
 
     /// Where it was started; empty where the system doesn't tell.
     fn folder(&self) -> std::path::PathBuf {
-        std::fs::read_link(format!("/proc/{}/cwd", self.pid)).unwrap_or_default()
+        processes::folder(self.pid).unwrap_or_default()
     }
 
     fn is_client(&self) -> bool {
@@ -279,25 +255,8 @@ impl Process {
         if self.words.len() > 1 && self.words.iter().skip(1).all(String::is_empty) {
             return None;
         }
-        let arguments: Vec<String> = self.words.iter().skip(1).cloned().collect();
-        let names_rules = |word: &String| {
-            let name = word.split('=').next().unwrap_or_default();
-            name == SETTINGS || RULES.iter().any(|(option, _)| *option == name)
-        };
-        let parted_by_blanks = cfg!(not(target_os = "linux"));
-        if parted_by_blanks && arguments.iter().any(names_rules) {
-            return None;
-        }
-        Some(arguments)
+        Some(self.words.iter().skip(1).cloned().collect())
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ps(pid: u32, column: &str) -> Option<String> {
-    duct::cmd!("ps", "-ww", "-o", column, "-p", pid.to_string())
-        .stderr_null()
-        .read()
-        .ok()
 }
 
 /// The client's npm package, as part of a path.

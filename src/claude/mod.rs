@@ -13,6 +13,5 @@ pub mod session;
 pub mod settings;
 pub mod task;
 pub mod transcript;
-pub mod watch;
 
 pub use last_lines::last_lines;

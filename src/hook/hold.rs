@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::ends;
-use crate::claude::watch::Watch;
 use crate::config::{Config, Mode, Treatment};
+use crate::platform::watch::Watch;
 use crate::state::notes::{Cause, Note, Status};
 
 /// What is looked at again after so long, whatever happens to the files: a process may end without closing any.

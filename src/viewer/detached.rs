@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use super::tabs::{self, Claim};
 use super::{Viewer, nudge};
 use crate::config::Config;
+use crate::platform::detach;
 use crate::programs;
 use crate::state::log;
 
@@ -125,8 +126,7 @@ const MAX_ANSWER: u64 = 4096;
 /// That process: opens the first file that is there, tells the one that started it, and makes the editor read the file
 /// again until its task has ended.
 pub fn open_detached(config: &Config, request: &Request) {
-    // It fails for a leader of a process group, which is on its own already.
-    let _ = rustix::process::setsid();
+    detach::leave_session();
     nudge::end_by_its_limit();
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,

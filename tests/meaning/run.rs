@@ -241,7 +241,9 @@ impl Sandbox {
     }
 }
 
+/// Linux alone has it; elsewhere what a shell leaves behind isn't waited for.
 fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Waits until something happens to task outputs.
+//! Waits until something happens to files: by inotify on Linux, by looking again elsewhere.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct Watch {
 
 impl Watch {
     /// Of these files; one that isn't there is passed over.
-    #[cfg(target_os = "linux")]
+    #[cfg(system = "linux")]
     pub fn new(files: &[PathBuf]) -> Self {
         use rustix::fs::inotify;
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
@@ -34,7 +34,7 @@ impl Watch {
     }
 
     /// Of these files.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(system = "linux"))]
     pub fn new(_files: &[PathBuf]) -> Self {
         Self { events: None }
     }

@@ -1,0 +1,117 @@
+//! What Linux tells about processes, in `/proc`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Descriptor, Facts, FileId, Wanted, children_by_parent};
+
+/// `/proc`.
+pub(super) struct Proc;
+
+fn of(process: u32) -> PathBuf {
+    Path::new("/proc").join(process.to_string())
+}
+
+/// The numbers that name the entries of a folder.
+fn numbers(folder: &Path) -> Option<impl Iterator<Item = u32>> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
+/// A field of a process's `status`.
+fn status(process: u32, field: &str) -> Option<u32> {
+    let status = fs::read_to_string(of(process).join("status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+impl Facts for Proc {
+    fn processes(&self) -> Option<Vec<u32>> {
+        Some(numbers(Path::new("/proc"))?.collect())
+    }
+
+    fn parent(&self, process: u32) -> Option<u32> {
+        status(process, "PPid:")
+    }
+
+    fn user(&self, process: u32) -> Option<u32> {
+        Some(fs::metadata(of(process)).ok()?.uid())
+    }
+
+    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+        let folder = of(process).join("fd");
+        numbers(&folder)
+            .into_iter()
+            .flatten()
+            .filter_map(|number| {
+                let descriptor = folder.join(number.to_string());
+                let wanted = index_of(&descriptor, wanted)?;
+                can_write(process, number).then_some(Descriptor { number, wanted })
+            })
+            .collect()
+    }
+
+    fn words(&self, process: u32) -> Option<Vec<String>> {
+        let text = fs::read(of(process).join("cmdline")).ok()?;
+        let text = text.strip_suffix(&[0]).unwrap_or(&text);
+        let words = text.split(|byte| *byte == 0);
+        Some(
+            words
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect(),
+        )
+    }
+
+    fn folder(&self, process: u32) -> Option<PathBuf> {
+        fs::read_link(of(process).join("cwd")).ok()
+    }
+
+    fn children(&self, process: u32) -> Option<Vec<u32>> {
+        let tasks = of(process).join("task");
+        let Some(threads) = numbers(&tasks) else {
+            // It is gone, and so started nothing that still runs.
+            return Path::new("/proc/self").exists().then(Vec::new);
+        };
+        let mut children = Vec::new();
+        for thread in threads {
+            match fs::read_to_string(tasks.join(thread.to_string()).join("children")) {
+                Ok(numbers) => {
+                    let numbers = numbers.split_whitespace();
+                    children.extend(numbers.filter_map(|number| number.parse::<u32>().ok()));
+                }
+                // Kernels without CONFIG_PROC_CHILDREN have no such file.
+                Err(_) => return children_by_parent(self, process),
+            }
+        }
+        Some(children)
+    }
+}
+
+/// The wanted file behind a descriptor. The name comes first: only a file of a wanted name is looked at, because a look
+/// at a file of a dead network share may never return.
+fn index_of(descriptor: &Path, wanted: &[Wanted]) -> Option<usize> {
+    let file = fs::read_link(descriptor).ok()?;
+    if !wanted
+        .iter()
+        .any(|wanted| Some(wanted.name.as_os_str()) == file.file_name())
+    {
+        return None;
+    }
+    let metadata = fs::metadata(descriptor).ok()?;
+    let id = FileId {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+    };
+    wanted.iter().position(|wanted| wanted.id == id)
+}
+
+/// Whether a descriptor is open for writing: one that only reads, as an editor's or `tail`'s, keeps no task alive. The
+/// flags are octal, and their last two bits are the access.
+fn can_write(process: u32, number: u32) -> bool {
+    let path = of(process).join("fdinfo").join(number.to_string());
+    let info = fs::read_to_string(path).unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_none_or(|flags| flags & 0b11 != 0)
+}

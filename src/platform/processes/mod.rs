@@ -1,0 +1,380 @@
+//! The processes of this machine: which of them write to a file, what they run, how they are ended.
+//!
+//! The questions are answered here, from facts that each system tells in its own way: [`linux`] reads `/proc`, `macos`
+//! asks the kernel, and [`table`] is a list that tests fill in, and that a portable build reads whole.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, getpgid, kill_process_group};
+
+#[cfg(system = "linux")]
+mod linux;
+#[cfg(system = "macos")]
+mod macos;
+#[cfg(any(test, system = "portable"))]
+mod table;
+
+#[cfg(system = "linux")]
+use linux::Proc as System;
+#[cfg(system = "macos")]
+use macos::Kernel as System;
+#[cfg(system = "portable")]
+use table::ThisMachine as System;
+
+/// The longest chain of parents that is followed.
+const MAX_ANCESTORS: usize = 64;
+
+/// A process that has a file open for writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// Its number.
+    pub process: u32,
+    /// The file, as the caller spelled it.
+    pub file: PathBuf,
+    /// Whether the file is its standard output or standard error.
+    pub is_output: bool,
+}
+
+/// A file by what stays the same however its path is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// A file that somebody asks about.
+struct Wanted {
+    id: FileId,
+    /// Its own name, behind all links.
+    #[cfg_attr(
+        not(system = "linux"),
+        expect(dead_code, reason = "found by its id alone")
+    )]
+    name: OsString,
+}
+
+/// An open descriptor that can write to a wanted file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Descriptor {
+    number: u32,
+    /// The index of the file among the wanted ones.
+    wanted: usize,
+}
+
+/// The facts that a system tells about processes. `None` everywhere: it doesn't tell.
+trait Facts {
+    /// All processes whose descriptors this one may see.
+    fn processes(&self) -> Option<Vec<u32>>;
+    /// The process that started it, or took it over.
+    fn parent(&self, process: u32) -> Option<u32>;
+    /// The user that it runs for.
+    fn user(&self, process: u32) -> Option<u32>;
+    /// Its descriptors for writing to one of these files.
+    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor>;
+    /// Its exact words, the program's name first.
+    fn words(&self, process: u32) -> Option<Vec<String>>;
+    /// Its working folder.
+    fn folder(&self, process: u32) -> Option<PathBuf>;
+
+    /// The processes that it started and that still run.
+    fn children(&self, process: u32) -> Option<Vec<u32>> {
+        children_by_parent(self, process)
+    }
+}
+
+/// The words in what macOS tells of a process (`KERN_PROCARGS2`): their number, the program's path, padding, and then
+/// each word up to a NUL, before the environment.
+#[cfg(any(test, system = "macos"))]
+fn told_words(told: &[u8]) -> Option<Vec<String>> {
+    let (number, rest) = told.split_first_chunk()?;
+    let number = usize::try_from(i32::from_ne_bytes(*number)).ok()?;
+    let path = rest.iter().position(|byte| *byte == 0)?;
+    let rest = rest.get(path..)?;
+    let padding = rest.iter().position(|byte| *byte != 0)?;
+    let mut words = rest.get(padding..)?.split(|byte| *byte == 0);
+    let mut found = Vec::new();
+    for _ in 0..number {
+        found.push(String::from_utf8_lossy(words.next()?).into_owned());
+    }
+    Some(found)
+}
+
+/// The children of a process, found by asking every process for its parent.
+fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec<u32>> {
+    let mut children = facts.processes()?;
+    children.retain(|&child| facts.parent(child) == Some(process));
+    Some(children)
+}
+
+/// The processes that write to one of `files`, without this one; `None` where the system doesn't tell.
+pub fn writers(files: &[PathBuf]) -> Option<Vec<Writer>> {
+    writers_among(&System, System.processes()?, files)
+}
+
+/// The same, of those only that `ancestor` started, directly or through others that still run. What was left behind by
+/// its parent belongs to nobody any more. Only these processes are looked at.
+pub fn writers_below(ancestor: u32, files: &[PathBuf]) -> Option<Vec<Writer>> {
+    writers_among(&System, descendants(&System, ancestor)?, files)
+}
+
+/// Whether `ancestor` started `process`, directly or through others that still run; `None` where the system doesn't tell.
+pub fn descends_from(process: u32, ancestor: u32) -> Option<bool> {
+    chain_leads_to(&System, process, ancestor)
+}
+
+/// The parent of a process; `None` where there is none, or the system doesn't tell.
+pub fn parent(process: u32) -> Option<u32> {
+    System.parent(process)
+}
+
+/// The exact words that a process was started with, its program's name first; `None` where the system refuses them.
+pub fn words(process: u32) -> Option<Vec<String>> {
+    System.words(process)
+}
+
+/// The working folder of a process; `None` where the system doesn't tell.
+pub fn folder(process: u32) -> Option<PathBuf> {
+    System.folder(process)
+}
+
+/// The process groups of this user whose output goes to `file`, but not the one that this process is in; `None` where
+/// the system doesn't tell.
+pub fn groups_printing_to(file: &Path) -> Option<BTreeSet<i32>> {
+    let user = rustix::process::geteuid().as_raw();
+    let own = getpgid(None).ok().map(number);
+    let writers = writers(&[file.to_owned()])?;
+    let groups = writers
+        .iter()
+        .filter(|writer| writer.is_output && System.user(writer.process) == Some(user))
+        .filter_map(|writer| getpgid(pid(writer.process)).ok().map(number))
+        .filter(|&group| Some(group) != own);
+    Some(groups.collect())
+}
+
+/// Asks a process group to end (SIGTERM), as the client does.
+///
+/// # Errors
+///
+/// When there is none, or it is another user's.
+pub fn ask_to_end(group: i32) -> io::Result<()> {
+    let group = Pid::from_raw(group).ok_or(io::ErrorKind::NotFound)?;
+    Ok(kill_process_group(group, Signal::TERM)?)
+}
+
+fn pid(process: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(process).ok()?)
+}
+
+fn number(pid: Pid) -> i32 {
+    pid.as_raw_nonzero().get()
+}
+
+fn writers_among(
+    facts: &impl Facts,
+    processes: Vec<u32>,
+    files: &[PathBuf],
+) -> Option<Vec<Writer>> {
+    let wanted: Vec<(usize, Wanted)> = files
+        .iter()
+        .enumerate()
+        .filter_map(|(index, path)| Some((index, Wanted::at(path)?)))
+        .collect();
+    let (indices, wanted): (Vec<usize>, Vec<Wanted>) = wanted.into_iter().unzip();
+    let mut found: Vec<Writer> = Vec::new();
+    if wanted.is_empty() {
+        return Some(found);
+    }
+    let own = std::process::id();
+    for process in processes.into_iter().filter(|&process| process != own) {
+        for descriptor in facts.writes(process, &wanted) {
+            let index = indices.get(descriptor.wanted)?;
+            let file = files.get(*index)?;
+            let is_output = matches!(descriptor.number, 1 | 2);
+            match found
+                .iter_mut()
+                .find(|writer| writer.process == process && writer.file == *file)
+            {
+                Some(writer) => writer.is_output |= is_output,
+                None => found.push(Writer {
+                    process,
+                    file: file.clone(),
+                    is_output,
+                }),
+            }
+        }
+    }
+    Some(found)
+}
+
+fn descendants(facts: &impl Facts, ancestor: u32) -> Option<Vec<u32>> {
+    let mut found: BTreeSet<u32> = BTreeSet::new();
+    let mut waiting = vec![ancestor];
+    while let Some(process) = waiting.pop() {
+        let children = facts.children(process)?;
+        waiting.extend(children.into_iter().filter(|&child| found.insert(child)));
+    }
+    Some(found.into_iter().collect())
+}
+
+fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<bool> {
+    let mut at = process;
+    for _ in 0..MAX_ANCESTORS {
+        match facts.parent(at) {
+            Some(parent) if parent == ancestor => return Some(true),
+            Some(parent) if parent > 1 => at = parent,
+            Some(_) => return Some(false),
+            // The process itself may be gone; a system that tells nothing tells nothing about any process.
+            None => return facts.processes().map(|_| false),
+        }
+    }
+    Some(false)
+}
+
+impl Wanted {
+    fn at(path: &Path) -> Option<Self> {
+        let path = fs::canonicalize(path).ok()?;
+        let metadata = fs::metadata(&path).ok()?;
+        Some(Self {
+            id: FileId {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            },
+            name: path.file_name()?.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table::{Row, Table};
+    use super::*;
+
+    fn row(process: u32, parent: u32, descriptors: &[(u32, &Path)]) -> Row {
+        Row {
+            process,
+            parent,
+            writes: descriptors
+                .iter()
+                .map(|(number, file)| (*number, Wanted::at(file).unwrap().id))
+                .collect(),
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_writer_is_found_however_its_file_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real");
+        fs::create_dir(&real).unwrap();
+        let (one, other) = (real.join("one"), real.join("other"));
+        fs::write(&one, "").unwrap();
+        fs::write(&other, "").unwrap();
+        let linked = folder.path().join("linked");
+        std::os::unix::fs::symlink(&real, &linked).unwrap();
+        let table = Table(vec![
+            row(10, 1, &[(3, &one)]),
+            row(11, 10, &[(1, &one), (2, &one)]),
+            row(12, 1, &[(1, &other)]),
+            row(13, 1, &[]),
+        ]);
+        let spelled = linked.join("one");
+        let files = [real.join("gone"), spelled.clone()];
+        let found = writers_among(&table, table.processes().unwrap(), &files);
+        let writer = |process, is_output| Writer {
+            process,
+            file: spelled.clone(),
+            is_output,
+        };
+        assert_eq!(found, Some(vec![writer(10, false), writer(11, true)]));
+    }
+
+    #[test]
+    fn what_was_left_behind_descends_from_nobody() {
+        let table = Table(vec![
+            row(100, 1, &[]),
+            row(101, 100, &[]),
+            row(102, 101, &[]),
+            row(103, 1, &[]),
+        ]);
+        assert_eq!(descendants(&table, 100), Some(vec![101, 102]));
+        for (process, below) in [(101, true), (102, true), (103, false), (100, false)] {
+            assert_eq!(chain_leads_to(&table, process, 100), Some(below));
+        }
+    }
+
+    #[test]
+    fn this_machine_tells_about_a_process_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("output");
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read _", "a b", "", "c"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(fs::File::create(&file).unwrap())
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        let process = child.id();
+        let own = std::process::id();
+        let files = [file.clone()];
+        let writer = Writer {
+            process,
+            file,
+            is_output: true,
+        };
+        assert!(writers(&files).unwrap().contains(&writer));
+        assert_eq!(writers_below(own, &files), Some(vec![writer]));
+        assert_eq!(writers_below(process, &files), Some(Vec::new()));
+        assert_eq!(parent(process), Some(own));
+        assert_eq!(descends_from(process, own), Some(true));
+        assert_eq!(descends_from(own, process), Some(false));
+        assert_eq!(
+            words(process).as_deref(),
+            Some(
+                ["sh", "-c", "read _", "a b", "", "c"]
+                    .map(str::to_owned)
+                    .as_slice()
+            )
+        );
+        assert_eq!(folder_of(process), fs::canonicalize(folder.path()).ok());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(writers(&files), Some(Vec::new()));
+    }
+
+    #[test]
+    fn the_words_that_macos_tells_are_exact() {
+        let told = |number: i32, text: &str| {
+            let mut told = number.to_ne_bytes().to_vec();
+            told.extend(text.as_bytes());
+            told_words(&told)
+        };
+        let words = |words: &[&str]| {
+            let words = words.iter().map(|&word| word.to_owned());
+            Some(words.collect::<Vec<String>>())
+        };
+        let text = "/opt/claude\0\0\0\0claude\0-p\0\0--allowedTools\0Bash(a b)\0PATH=/bin\0\0";
+        assert_eq!(
+            told(5, text),
+            words(&["claude", "-p", "", "--allowedTools", "Bash(a b)"])
+        );
+        assert_eq!(told(1, "/bin/sh\0\0sh\0PATH=/bin\0"), words(&["sh"]));
+        for (number, text) in [
+            (2, "/bin/sh\0sh"),
+            (-1, "/bin/sh\0sh\0"),
+            (1, "/bin/sh"),
+            (1, ""),
+        ] {
+            assert_eq!(told(number, text), None, "{number} {text:?}");
+        }
+        assert_eq!(told_words(&[0, 0]), None);
+    }
+
+    fn folder_of(process: u32) -> Option<PathBuf> {
+        super::folder(process)
+    }
+}

@@ -1,0 +1,147 @@
+//! Facts from a list of processes, which tests fill in. A portable build reads the list whole from `/proc`, so that the
+//! answers are found as on a system that keeps no files about processes.
+
+use std::path::PathBuf;
+
+use super::{Descriptor, Facts, FileId, Wanted};
+
+/// A process and what is told of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    pub(super) process: u32,
+    pub(super) parent: u32,
+    pub(super) user: u32,
+    /// Its descriptors that can write, with their files.
+    pub(super) writes: Vec<(u32, FileId)>,
+    pub(super) words: Vec<String>,
+    pub(super) folder: PathBuf,
+}
+
+/// The list.
+#[derive(Debug, Clone)]
+pub(super) struct Table(pub(super) Vec<Row>);
+
+impl Table {
+    fn row(&self, process: u32) -> Option<&Row> {
+        self.0.iter().find(|row| row.process == process)
+    }
+}
+
+impl Facts for Table {
+    fn processes(&self) -> Option<Vec<u32>> {
+        Some(self.0.iter().map(|row| row.process).collect())
+    }
+
+    fn parent(&self, process: u32) -> Option<u32> {
+        self.row(process).map(|row| row.parent)
+    }
+
+    fn user(&self, process: u32) -> Option<u32> {
+        self.row(process).map(|row| row.user)
+    }
+
+    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+        let row = self.row(process).into_iter();
+        row.flat_map(|row| &row.writes)
+            .filter_map(|&(number, file)| {
+                let wanted = wanted.iter().position(|wanted| wanted.id == file)?;
+                Some(Descriptor { number, wanted })
+            })
+            .collect()
+    }
+
+    fn words(&self, process: u32) -> Option<Vec<String>> {
+        self.row(process).map(|row| row.words.clone())
+    }
+
+    fn folder(&self, process: u32) -> Option<PathBuf> {
+        self.row(process).map(|row| row.folder.clone())
+    }
+}
+
+#[cfg(system = "portable")]
+pub(super) use machine::ThisMachine;
+
+#[cfg(system = "portable")]
+mod machine {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::{Path, PathBuf};
+
+    use super::super::{Descriptor, Facts, FileId, Wanted};
+    use super::{Row, Table};
+
+    /// The list of this machine's processes, read anew at each question.
+    pub(in super::super) struct ThisMachine;
+
+    fn rows() -> Option<Table> {
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Some(Table(numbers.filter_map(row).collect()))
+    }
+
+    fn row(process: u32) -> Option<Row> {
+        let folder = Path::new("/proc").join(process.to_string());
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        let parent = status
+            .lines()
+            .find_map(|line| line.strip_prefix("PPid:"))?
+            .trim()
+            .parse()
+            .ok()?;
+        let text = fs::read(folder.join("cmdline")).unwrap_or_default();
+        let text = text.strip_suffix(&[0]).unwrap_or(&text);
+        let descriptors = fs::read_dir(folder.join("fd")).into_iter().flatten();
+        Some(Row {
+            process,
+            parent,
+            user: fs::metadata(&folder).ok()?.uid(),
+            writes: descriptors
+                .flatten()
+                .filter_map(|entry| {
+                    let number: u32 = entry.file_name().to_str()?.parse().ok()?;
+                    let info = folder.join("fdinfo").join(number.to_string());
+                    let info = fs::read_to_string(info).ok()?;
+                    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+                    let flags = u32::from_str_radix(flags.trim(), 8).ok()?;
+                    let file = fs::metadata(entry.path())
+                        .ok()
+                        .filter(|_| flags & 0b11 != 0)?;
+                    let (device, inode) = (file.dev(), file.ino());
+                    Some((number, FileId { device, inode }))
+                })
+                .collect(),
+            words: text
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect(),
+            folder: fs::read_link(folder.join("cwd")).unwrap_or_default(),
+        })
+    }
+
+    impl Facts for ThisMachine {
+        fn processes(&self) -> Option<Vec<u32>> {
+            rows()?.processes()
+        }
+
+        fn parent(&self, process: u32) -> Option<u32> {
+            row(process).map(|row| row.parent)
+        }
+
+        fn user(&self, process: u32) -> Option<u32> {
+            row(process).map(|row| row.user)
+        }
+
+        fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+            row(process).map_or_else(Vec::new, |row| Table(vec![row]).writes(process, wanted))
+        }
+
+        fn words(&self, process: u32) -> Option<Vec<String>> {
+            row(process).map(|row| row.words)
+        }
+
+        fn folder(&self, process: u32) -> Option<PathBuf> {
+            row(process).map(|row| row.folder)
+        }
+    }
+}
