@@ -46,6 +46,7 @@ fn the_plugin_registers_the_same_hooks() {
 fn all_that_is_given_away_has_one_version() {
     for text in [
         include_str!("../.claude-plugin/plugin.json"),
+        include_str!("../skills/bg-run/.claude-plugin/plugin.json"),
         include_str!("../npm/package.json"),
         include_str!("../editors/vscode/package.json"),
     ] {

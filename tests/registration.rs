@@ -728,7 +728,7 @@ fn a_temporary_file_of_a_killed_install_goes_with_the_next() {
     let sandbox = Sandbox::new();
     sandbox.write(SETTINGS, "{}\n");
     sandbox.write("home/.claude/.settings.json.bg-run", "half");
-    succeeds(&sandbox, &["install"]);
+    succeeds(&sandbox, &["install", "--no-view"]);
     let left: Vec<_> = fs::read_dir(sandbox.home().join(".claude"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

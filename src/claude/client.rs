@@ -1,7 +1,7 @@
 //! The client's program: where it is, its version, and what a version can do.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use directories::BaseDirs;
@@ -17,6 +17,8 @@ impl Version {
     pub const REWRITES: Self = Self([2, 1, 20]);
     /// The first that moves what runs longer than `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` (measured).
     pub const HAS_LIMIT: Self = Self([2, 1, 200]);
+    /// The first that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
+    pub const DRAWS: Self = Self([2, 1, 286]);
     /// The first of which it is known that `claude -p` waits for what was moved (measured; 2.1.260 doesn't).
     pub const WAITS: Self = Self([2, 1, 330]);
 
@@ -56,9 +58,15 @@ pub fn program() -> Option<PathBuf> {
 /// # Errors
 ///
 /// When it can't be started, doesn't answer, or says something else.
-pub fn version_of(program: &std::path::Path) -> Result<Version, String> {
+pub fn version_of(program: &Path) -> Result<Version, String> {
     let said = programs::ask(&duct::cmd!(program, "--version"), ANSWERS_WITHIN)?;
     Version::parse(&said).ok_or_else(|| format!("it calls its version {:?}", said.trim()))
+}
+
+/// Why the client at `program` would refuse the plugin in `folder`, which a session doesn't tell.
+pub fn refuses(program: &Path, folder: &Path) -> Option<String> {
+    let check = duct::cmd!(program, "plugin", "validate", folder);
+    programs::ask(&check, ANSWERS_WITHIN).err()
 }
 
 #[cfg(test)]

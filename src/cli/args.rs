@@ -61,6 +61,9 @@ pub(super) enum Command {
         /// Let bg-run run the hooks of other tools that rewrite Bash calls, before it decides (rtk, tokf)
         #[arg(long, conflicts_with = "limit_only")]
         chain: bool,
+        /// Write no folder with the skill and the view into Claude Code's configuration
+        #[arg(long)]
+        no_view: bool,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,

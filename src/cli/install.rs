@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::args::LimitOptions as Options;
-use super::{config, diff, print};
+use super::{config, diff, print, skill};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders::CallSite;
@@ -26,6 +26,7 @@ pub(super) fn install(
     options: &Options,
     by_name: bool,
     chain: bool,
+    view: bool,
     scope: Scope,
     mode: Mode,
 ) -> Result<ExitCode> {
@@ -47,6 +48,9 @@ pub(super) fn install(
     let hooks = (!options.limit_only).then_some(program.as_path());
     let path = settings_path(scope)?;
     apply(Act::Install(hooks, &values), &path, mode)?;
+    if view && hooks.is_some() && scope == Scope::User {
+        skill::put(&program, mode);
+    }
     if chain {
         take_over(&program, &path, mode)?;
     } else if hooks.is_some() && scope == Scope::User {

@@ -18,6 +18,7 @@ mod print;
 mod replay;
 mod rules;
 mod say;
+mod skill;
 mod stop;
 mod suggest;
 mod tail;
@@ -91,8 +92,16 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             limit,
             by_name,
             chain,
+            no_view,
             ..
-        } => install::install(&limit, by_name, chain, target.scope, target.mode()),
+        } => install::install(
+            &limit,
+            by_name,
+            chain,
+            !no_view,
+            target.scope,
+            target.mode(),
+        ),
         Command::Doctor { json, editor } => doctor::run(json, editor),
         Command::Uninstall {
             target,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::install::{apply, ask_editor, settings_path, shown};
 use super::rules::SCHEMAS;
-use super::{config, print};
+use super::{config, print, skill};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders;
@@ -23,6 +23,7 @@ use crate::state::{self, Folder, Kind};
 pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
     if scope == Scope::User {
         out_of_editors(mode)?;
+        skill::take_out(&programs::own_path()?, mode);
     }
     out_of(&settings_path(scope)?, mode)?;
     if mode == Mode::Real {
@@ -34,6 +35,7 @@ pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
 /// Takes everything out of everywhere, the user's own rules and settings, too.
 pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     out_of_editors(mode)?;
+    skill::take_out(&programs::own_path()?, mode);
     let mut files: BTreeSet<PathBuf> = settings_files().into_iter().collect();
     for scope in [Scope::User, Scope::Project, Scope::Local] {
         let path = settings_path(scope)?;

@@ -84,7 +84,12 @@ pub fn note_extension(command: &Path) -> Result<()> {
 
 /// It is gone from there.
 pub fn forget_extension(command: &Path) {
-    Journal::forget(command, false);
+    forget(command);
+}
+
+/// Removes the journal of this path.
+pub(super) fn forget(path: &Path) {
+    Journal::forget(path, false);
 }
 
 impl Journal {

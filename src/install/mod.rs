@@ -7,6 +7,7 @@ pub mod env;
 mod file;
 mod hooks;
 mod journal;
+pub mod skill;
 
 use std::collections::BTreeMap;
 use std::fs;

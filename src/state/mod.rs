@@ -125,8 +125,13 @@ pub fn is_id(text: &str) -> bool {
 
 /// A path as a file name: 16 hexadecimal digits, the same in every build. Two paths that share one by chance take turns.
 pub fn name_of(path: &Path) -> String {
+    fingerprint(path.as_os_str().as_encoded_bytes())
+}
+
+/// A hash of the bytes as 16 hexadecimal digits, the same in every build.
+pub fn fingerprint(bytes: &[u8]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in path.as_os_str().as_encoded_bytes() {
+    for byte in bytes {
         // FNV-1a, which the standard hasher doesn't promise to stay.
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }

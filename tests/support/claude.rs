@@ -14,6 +14,9 @@ use super::sandbox::Sandbox;
 pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.331"];
 pub const NEWEST: &str = "2.1.331";
 
+/// The first that loads a hooks module from the skills folder, and the newest that was tried.
+pub const DRAWING: &[&str] = &["2.1.286", "2.1.332"];
+
 /// For the loopback server, which looks at none.
 pub const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
 

@@ -6,6 +6,7 @@ mod hooks;
 mod program;
 mod rules;
 mod state;
+mod view;
 
 use std::process::ExitCode;
 
@@ -88,6 +89,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         let in_force = hooks::events_in_force(&sources);
         checks.extend(client::checks(client.as_ref(), &site));
         checks.push(client::limit(version, &site.project, &in_force));
+        checks.extend(view::check(&sources, client.as_ref()));
         checks.extend(rules::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));

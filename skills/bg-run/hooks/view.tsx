@@ -1,0 +1,174 @@
+// Draws what `bg-run watch --json` tells: the last lines of a background task under its call, and a line above the
+// prompt from 30 seconds on. Claude Code draws nothing, and says nothing, where a text holds one control character.
+import { atom, read } from 'claude-code'
+import type { EngineInterface, Register, RenderElement, ResolveInput } from 'claude-code'
+import type { BgRunTask } from './state'
+import { PROGRAM } from './program'
+
+const COMMAND = 'bg-run-view'
+const [LONG, TOAST] = [30, 60]
+const [ROWS, LINES, LINES_OF_SEVERAL] = [3, 5, 3]
+
+const RUNNING = atom({ plugin: 'bg-run', key: 'running' } as const, [] as readonly BgRunTask[])
+const tasks = new Map<string, BgRunTask>()
+const sessions = new Set<string>()
+let isWatching = false
+let isAskedAgain = false
+
+function clean(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '')
+}
+
+/** The background task of a call, by what the call answered. */
+function taskOf(output: unknown): string | undefined {
+  const id = (output as { backgroundTaskId?: unknown } | null | undefined)?.backgroundTaskId
+  return typeof id === 'string' ? id : undefined
+}
+
+async function take($: EngineInterface, line: string) {
+  const told = JSON.parse(line) as BgRunTask
+  const task = { ...told, name: clean(told.name), summary: clean(told.summary), lines: told.lines.map(clean) }
+  const before = tasks.get(task.id)
+  tasks.set(task.id, task)
+  await $.state.set({ plugin: 'bg-run', key: 'task', id: task.id } as const, task)
+  if (before?.state === 'running' && task.state !== 'running' && task.seconds >= TOAST) {
+    $.ui.toast(`${task.name}: ${task.summary}`)
+  }
+}
+
+async function showRunning($: EngineInterface) {
+  const running = [...tasks.values()].filter(task => task.state === 'running')
+  await $.state.set({ plugin: 'bg-run', key: 'running' } as const, running)
+}
+
+/** Follows the stream, which ends by itself with the last task. */
+async function follow($: EngineInterface) {
+  const names = [...sessions].flatMap(session => ['--session', session])
+  const argv = [PROGRAM || `${$.plugin.root}/bin/bg-run`, 'watch', '--json', ...names]
+  let rest = ''
+  for await (const { stream, text } of $.process.spawn({ argv })) {
+    if (stream !== 'stdout') continue
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) await take($, line)
+    await showRunning($)
+  }
+}
+
+async function watch($: EngineInterface, session: string) {
+  sessions.add(session)
+  isAskedAgain = true
+  if (isWatching || (await $.session.surfaces()).length === 0) return
+  isWatching = true
+  try {
+    while (isAskedAgain) {
+      isAskedAgain = false
+      await follow($)
+    }
+  } catch (error) {
+    $.ui.log(`bg-run: ${error}`, { to: 'debug' })
+  }
+  isWatching = false
+}
+
+function size(task: BgRunTask): string {
+  return task.size === undefined ? '' : `, ${clean(task.size)}`
+}
+
+function color(task: BgRunTask): { color?: string; dimColor?: boolean } {
+  return task.over ? { color: 'warning' } : { dimColor: true }
+}
+
+/** What stands under the call that started these tasks. */
+async function under($: EngineInterface, e: ResolveInput, own: RenderElement, ids: readonly string[]) {
+  const { Box, Text } = $.ui.resolve(e)
+  const known = await Promise.all(ids.map(id => read($, { plugin: 'bg-run', key: 'task', id } as const)))
+  const shown = known.filter(task => task !== undefined && task.view === 'auto') as BgRunTask[]
+  if (shown.length === 0) return own
+  const rows = shown.flatMap(task => {
+    const isRunning = task.state === 'running'
+    const name = shown.length > 1 ? `${task.name}: ` : ''
+    const head = name !== '' || !isRunning ? [`${name}${task.summary}${size(task)}`] : []
+    const lines = isRunning ? task.lines.slice(-(shown.length > 1 ? LINES_OF_SEVERAL : LINES)) : []
+    return [...head, ...lines.map(line => (name ? `  ${line}` : line))]
+  })
+  return (
+    <Box flexDirection="column">
+      {own}
+      <Box flexDirection="column" paddingLeft={5}>
+        {rows.map(row => (
+          <Text dimColor wrap="truncate-end">
+            {row}
+          </Text>
+        ))}
+      </Box>
+    </Box>
+  )
+}
+
+export const register: Register = on => {
+  on('session.start', async ($, e, next) => {
+    const started = await next(e)
+    if (e.isInteractive) {
+      const description = 'Show the output of background tasks in a pane, or close it'
+      await $.command.register({ name: COMMAND, description, immediate: true })
+    }
+    return started
+  })
+  on('classic.SessionStart', async ($, e, next) => {
+    const result = await next(e)
+    sessions.add(e.session_id)
+    if (e.source === 'resume' || e.source === 'fork') void watch($, e.session_id)
+    return result
+  })
+  on('classic.PostToolUse', async ($, e, next) => {
+    const result = await next(e)
+    if (taskOf(e.tool_response) !== undefined) void watch($, e.session_id)
+    return result
+  })
+  on('ui.render', { component: 'ToolGroup' }, async ($, e, next) => {
+    const own = await next(e)
+    const ids = e.props.isExpanded ? [] : e.props.calls.map(call => taskOf(call.output)).filter(id => id !== undefined)
+    return ids.length === 0 ? own : under($, e, own, ids)
+  })
+  on('ui.render', { component: 'ToolResult' }, async ($, e, next) => {
+    const [own, id] = [await next(e), taskOf(e.props.output)]
+    return id === undefined ? own : under($, e, own, [id])
+  })
+  on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
+    const own = await next(e)
+    const long = (await read($, RUNNING)).filter(task => task.seconds >= LONG)
+    if (long.length === 0 || e.props.hasSurvey) return own
+    const { Box, Text } = $.ui.resolve(e)
+    return (
+      <Box flexDirection="column">
+        {own}
+        {long.slice(0, ROWS).map(task => (
+          <Text wrap="truncate-end" {...color(task)}>
+            {`${task.name}: ${task.summary}${size(task)}  ${task.lines.at(-1) ?? ''}`}
+          </Text>
+        ))}
+        {long.length > ROWS ? <Text dimColor>{`and ${long.length - ROWS} more`}</Text> : ''}
+      </Box>
+    )
+  })
+  on('command.run', { command: COMMAND }, async $ => {
+    const isOpen = (await $.ui.panes()).length > 0
+    if (isOpen) await $.ui.close({ id: COMMAND })
+    else await $.ui.open({ id: COMMAND, title: 'bg-run' })
+    return {}
+  })
+  on('ui.render', { component: 'Pane', requestId: COMMAND }, async ($, e) => {
+    const { Box, Text } = $.ui.resolve(e)
+    const running = await read($, RUNNING)
+    return (
+      <Box flexDirection="column">
+        {running.length === 0 ? <Text dimColor>No background task is running.</Text> : ''}
+        {running.flatMap(task => [
+          <Text wrap="truncate-end" {...color(task)}>{`${task.name}: ${task.summary}${size(task)}`}</Text>,
+          ...task.lines.map(line => <Text dimColor wrap="truncate-end">{`  ${line}`}</Text>),
+        ])}
+      </Box>
+    )
+  })
+}

@@ -1,0 +1,122 @@
+//! The folder with the skill and the view: whether it is there, current, and taken by the client.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::Check;
+use crate::claude::client::{self as claude, Version};
+use crate::claude::hooks::Source;
+use crate::install::skill::{SkillFolder, SkillState};
+use crate::programs;
+
+const NAME: &str = "view";
+/// The name that the client gives the folder.
+const FOLDER: &str = "bg-run@skills-dir";
+
+const INSTALL: &str = "`bg-run install` writes it.";
+
+pub(super) fn check(
+    sources: &[Source],
+    client: Option<&(Result<Version, String>, PathBuf)>,
+) -> Option<Check> {
+    let folder = SkillFolder::new(&programs::own_path().ok()?)?;
+    let path = folder.path().display();
+    let from_plugin = has_plugin(sources);
+    let check = match folder.state() {
+        SkillState::Missing if from_plugin => {
+            Check::ok(NAME, "The plugin brings the skill and the view")
+        }
+        SkillState::Missing => Check::ok(
+            NAME,
+            "The skill and the view aren't installed; `bg-run install` writes them",
+        ),
+        SkillState::Foreign => Check::warning(
+            NAME,
+            format!("{path} isn't bg-run's, so the skill and the view aren't installed"),
+            format!("Move it away, then `bg-run install`; or leave it so. {INSTALL}"),
+        ),
+        SkillState::Changed(files) => Check::warning(
+            NAME,
+            format!(
+                "{path} was changed since bg-run wrote it: {}",
+                listed(&files)
+            ),
+            "Move it away, then `bg-run install` writes this version's; or leave it so.",
+        ),
+        SkillState::Outdated => Check::warning(
+            NAME,
+            format!("{path} is another version's, or for a program elsewhere"),
+            INSTALL,
+        ),
+        SkillState::Current => current(&folder, sources, client, from_plugin),
+    };
+    Some(check)
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    files.join(", ")
+}
+
+fn current(
+    folder: &SkillFolder,
+    sources: &[Source],
+    client: Option<&(Result<Version, String>, PathBuf)>,
+    from_plugin: bool,
+) -> Check {
+    let path = folder.path().display();
+    if from_plugin {
+        return Check::ok(
+            NAME,
+            format!(
+                "The plugin brings the skill and the view; Claude Code leaves {path} out beside it"
+            ),
+        );
+    }
+    if let Some(source) = sources.iter().find(|source| is_off(&source.settings)) {
+        return Check::warning(
+            NAME,
+            format!("`{FOLDER}` is switched off in {}", source.path.display()),
+            "Take it out of `enabledPlugins` there.",
+        );
+    }
+    let Some((Ok(version), program)) = client else {
+        return Check::ok(NAME, format!("The skill and the view are in {path}"));
+    };
+    if *version < Version::DRAWS {
+        return Check::ok(
+            NAME,
+            format!(
+                "The skill is in {path}; the view beside it needs Claude Code {} or newer",
+                Version::DRAWS
+            ),
+        );
+    }
+    match claude::refuses(program, folder.path()) {
+        Some(why) => Check::warning(
+            NAME,
+            format!("Claude Code {version} refuses the view in {path}: {why}"),
+            format!("Hooks and skill work without it. `claude plugin validate {path}` says why."),
+        ),
+        None => Check::ok(NAME, format!("The skill and the view are in {path}")),
+    }
+}
+
+fn is_off(settings: &Value) -> bool {
+    let enabled = settings.get("enabledPlugins");
+    enabled.and_then(|enabled| enabled.get(FOLDER)) == Some(&Value::Bool(false))
+}
+
+/// Whether the plugin itself is switched on: the client then leaves out a folder of the same name.
+fn has_plugin(sources: &[Source]) -> bool {
+    let enabled = sources
+        .iter()
+        .filter_map(|source| source.settings.get("enabledPlugins")?.as_object());
+    enabled.flatten().any(|(name, is_on)| {
+        name.starts_with("bg-run@") && name != FOLDER && *is_on == Value::Bool(true)
+    })
+}

@@ -1,0 +1,78 @@
+//! The folder with the skill and the view: what `install` and `uninstall` do about it, and say.
+
+use std::path::Path;
+
+use crate::config::Mode;
+use crate::install::skill::{SkillFolder, SkillState};
+
+/// Writes the folder, or says why it stays as it is. What can't be written fails nothing else.
+pub(super) fn put(program: &Path, mode: Mode) {
+    let Some(folder) = SkillFolder::new(program) else {
+        return;
+    };
+    let path = folder.path().display();
+    let state = match mode {
+        Mode::Dry => folder.state(),
+        Mode::Real => match folder.write() {
+            Ok(state) => state,
+            Err(error) => {
+                eprintln!("bg-run: warning: the skill and the view aren't installed: {error:#}");
+                return;
+            }
+        },
+    };
+    match (state, mode) {
+        (SkillState::Missing | SkillState::Outdated, Mode::Dry) => {
+            println!("The skill and the view would be written to {path}");
+        }
+        (SkillState::Missing | SkillState::Outdated, Mode::Real) => {
+            println!("The skill and the view (Claude Code 2.1.286 and newer) are in {path}");
+        }
+        (SkillState::Current, _) => println!("The skill and the view are already in {path}"),
+        (SkillState::Changed(_), _) => println!(
+            "{path} was changed since bg-run wrote it; left unchanged. Move it away and run `bg-run install` again for this version's"
+        ),
+        (SkillState::Foreign, _) => println!(
+            "{path} isn't bg-run's; left unchanged, so the skill and the view aren't installed"
+        ),
+    }
+}
+
+/// Removes the folder, where bg-run wrote it and nobody changed it since.
+pub(super) fn take_out(program: &Path, mode: Mode) {
+    let Some(folder) = SkillFolder::new(program) else {
+        return;
+    };
+    let path = folder.path().display();
+    let state = match mode {
+        Mode::Dry => folder.state(),
+        Mode::Real => match folder.remove() {
+            Ok(state) => state,
+            Err(error) => {
+                eprintln!("bg-run: warning: {error:#}");
+                return;
+            }
+        },
+    };
+    match (state, mode) {
+        (SkillState::Current | SkillState::Outdated, Mode::Dry) => {
+            println!("{path} would be removed");
+        }
+        (SkillState::Current | SkillState::Outdated, Mode::Real) if folder.path().exists() => {
+            println!("{path} holds files that aren't bg-run's, and stays with them");
+        }
+        (SkillState::Current | SkillState::Outdated, Mode::Real) => println!("{path} is removed"),
+        (SkillState::Changed(files), _) => {
+            let files: Vec<String> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            println!(
+                "{path} stays: changed since bg-run wrote it: {}",
+                files.join(", ")
+            );
+        }
+        (SkillState::Foreign, _) => println!("{path} isn't bg-run's, and stays"),
+        (SkillState::Missing, _) => {}
+    }
+}

@@ -1,0 +1,210 @@
+//! The folder with the skill and the view: written, kept up to date, left where it isn't ours, taken for good by the
+//! clients.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use support::claude::{Client, DRAWING};
+use support::messages_api::MessagesApi;
+use support::sandbox::{BG_RUN, Sandbox, read};
+
+const FOLDER: &str = "home/.claude/skills/bg-run";
+
+fn says(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let output = sandbox.bg_run(arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+}
+
+/// Everything below `folder`: files with their text, folders and links without.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut tree = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let is_folder = path.symlink_metadata().unwrap().is_dir();
+        if is_folder {
+            tree.extend(self::tree(&path));
+        }
+        tree.insert(
+            path.clone(),
+            if is_folder {
+                String::new()
+            } else {
+                read(&path)
+            },
+        );
+    }
+    tree
+}
+
+#[test]
+fn install_writes_it_once_and_uninstall_leaves_home_as_it_was() {
+    for before in [&[][..], &["home/.claude/skills/other/SKILL.md"]] {
+        let sandbox = Sandbox::new();
+        for file in before {
+            sandbox.write(file, "theirs");
+        }
+        let home = tree(&sandbox.home());
+        assert!(!says(&sandbox, &["install", "--dry-run"]).is_empty());
+        assert_eq!(tree(&sandbox.home()), home, "a dry run");
+        assert!(says(&sandbox, &["install"]).contains("The skill and the view"));
+        let program = fs::canonicalize(BG_RUN).unwrap();
+        let module = read(&sandbox.path(FOLDER).join("hooks/program.ts"));
+        assert!(
+            module.contains(&format!("'{0}'", program.display()).replace('\'', "\"")),
+            "{module}"
+        );
+        assert!(says(&sandbox, &["install"]).contains("are already in"));
+        let said = says(&sandbox, &["uninstall", "--dry-run"]);
+        assert!(said.contains("would be removed"), "{said}");
+        assert!(sandbox.path(FOLDER).exists());
+        says(&sandbox, &["uninstall"]);
+        assert_eq!(tree(&sandbox.home()), home);
+        assert!(!sandbox.state().exists(), "{:?}", tree(&sandbox.state()));
+    }
+}
+
+#[test]
+fn other_registrations_than_the_users_write_none() {
+    for arguments in [
+        &["install", "--no-view"][..],
+        &["install", "--limit-only"],
+        &["install", "--scope", "project"],
+        &["install", "--scope", "local"],
+    ] {
+        let sandbox = Sandbox::new();
+        says(&sandbox, arguments);
+        assert!(!sandbox.path(FOLDER).exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.write(&format!("{FOLDER}/SKILL.md"), "mine");
+    let home = tree(&sandbox.home());
+    assert!(says(&sandbox, &["install"]).contains("isn't bg-run's"));
+    assert!(says(&sandbox, &["uninstall"]).contains("isn't bg-run's"));
+    assert_eq!(tree(&sandbox.home()), home);
+
+    // A link is a checkout of their own.
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("home/.claude/skills")).unwrap();
+    let skill = concat!(env!("CARGO_MANIFEST_DIR"), "/skills/bg-run");
+    symlink(skill, sandbox.path(FOLDER)).unwrap();
+    assert!(says(&sandbox, &["install"]).contains("isn't bg-run's"));
+    says(&sandbox, &["uninstall", "--purge"]);
+    assert!(sandbox.path(FOLDER).is_symlink());
+}
+
+#[test]
+fn a_changed_folder_stays_as_it_is() {
+    let sandbox = Sandbox::new();
+    says(&sandbox, &["install"]);
+    let skill = sandbox.path(FOLDER).join("SKILL.md");
+    let changed = read(&skill) + "And one more thing.\n";
+    fs::write(&skill, &changed).unwrap();
+    assert!(says(&sandbox, &["install"]).contains("was changed since"));
+    let doctor = sandbox.bg_run(&["doctor"]);
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("was changed since bg-run wrote it"));
+    let said = says(&sandbox, &["uninstall"]);
+    assert!(said.contains("SKILL.md"), "{said}");
+    assert_eq!(read(&skill), changed);
+    assert!(sandbox.path(FOLDER).join("hooks/view.tsx").exists());
+}
+
+#[test]
+fn files_beside_ours_stay_alone() {
+    let sandbox = Sandbox::new();
+    says(&sandbox, &["install"]);
+    let theirs = sandbox.write(&format!("{FOLDER}/notes/mine.md"), "mine");
+    assert!(says(&sandbox, &["uninstall"]).contains("stays with them"));
+    let left: Vec<PathBuf> = tree(&sandbox.path(FOLDER)).into_keys().collect();
+    assert_eq!(left, [theirs.parent().unwrap().to_owned(), theirs]);
+}
+
+#[test]
+fn a_moved_program_brings_it_up_to_date() {
+    let sandbox = Sandbox::new();
+    let elsewhere = sandbox.path("bin/bg-run");
+    fs::copy(BG_RUN, &elsewhere).unwrap();
+    let installed = sandbox
+        .command(elsewhere.to_str().unwrap())
+        .arg("install")
+        .output()
+        .unwrap();
+    assert!(installed.status.success(), "{installed:?}");
+    let module = sandbox.path(FOLDER).join("hooks/program.ts");
+    assert!(read(&module).contains("/bin/bg-run"));
+    says(&sandbox, &["install"]);
+    assert!(!read(&module).contains(elsewhere.to_str().unwrap()));
+    // The other one may go first: what it wrote is known by the journal.
+    says(&sandbox, &["uninstall"]);
+    assert!(!sandbox.path(FOLDER).exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_told_and_fails_nothing() {
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let skills = sandbox.path("home/.claude/skills");
+    fs::create_dir_all(&skills).unwrap();
+    fs::set_permissions(&skills, fs::Permissions::from_mode(0o500)).unwrap();
+    let said = says(&sandbox, &["install"]);
+    assert!(said.contains("aren't installed"), "{said}");
+}
+
+#[test]
+fn a_path_that_is_no_folder_is_told_and_fails_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.claude/skills", "a file");
+    let said = says(&sandbox, &["install"]);
+    assert!(said.contains("aren't installed"), "{said}");
+    says(&sandbox, &["uninstall"]);
+}
+
+#[test]
+fn the_clients_find_it_valid_and_its_tests_pass() {
+    for version in DRAWING {
+        let Some(client) = Client::find(version) else {
+            return;
+        };
+        let sandbox = Sandbox::new();
+        says(&sandbox, &["install"]);
+        let api = MessagesApi::start(Vec::new());
+        let installed = sandbox.path(FOLDER).display().to_string();
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/skills/bg-run");
+        let mut calls = vec![
+            vec!["plugin", "validate", "--strict", &installed],
+            vec!["plugin", "test", source],
+        ];
+        if Some(version) == DRAWING.last() {
+            calls.push(vec![
+                "plugin",
+                "validate",
+                "--profile",
+                "directory",
+                &installed,
+            ]);
+        }
+        for arguments in calls {
+            let output = client.run(&sandbox, &api, &arguments);
+            assert!(
+                output.status.success(),
+                "{version}: {arguments:?}: {output:?}"
+            );
+        }
+        assert!(
+            says(&sandbox, &["uninstall"]).contains("is removed"),
+            "{version}"
+        );
+    }
+}
