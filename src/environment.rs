@@ -143,6 +143,17 @@ pub fn claude_project_dir() -> Option<PathBuf> {
     path("CLAUDE_PROJECT_DIR")
 }
 
+/// `USER`, else `LOGNAME`: the name of the user's account.
+pub fn user() -> Option<String> {
+    text("USER").or_else(|| text("LOGNAME"))
+}
+
+/// `CLAUDE_ENV_FILE`: a file that the client runs before each command of the session (measured in a `SessionStart` hook,
+/// 2.1.200 to 2.1.332).
+pub fn claude_env_file() -> Option<PathBuf> {
+    path("CLAUDE_ENV_FILE")
+}
+
 /// `PATH`, split.
 pub fn search_path() -> Vec<PathBuf> {
     variable("PATH")

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use bg_run::claude::places::{PLACES, Reading};
 use bg_run::config::{Config, KEYS, Key, Kind};
 use bg_run::viewer::Editor;
 use serde_json::{Map, Value, json};
@@ -141,6 +142,25 @@ fn the_schema_of_the_settings_is_that_of_the_table() {
     });
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     hold("docs/config.schema.json", &text);
+}
+
+#[test]
+fn the_page_on_permissions_has_every_place() {
+    let page = include_str!("../docs/permissions.md");
+    for place in PLACES {
+        let read = match place.reading {
+            Reading::Certain => "yes",
+            Reading::Possible => "its ask and deny rules",
+            Reading::Unread => "no",
+        };
+        let starts = format!("| `{}` |", place.name);
+        let row = page.lines().find(|line| line.starts_with(&starts));
+        let row = row.unwrap_or_else(|| panic!("{} isn't there", place.name));
+        assert!(row.ends_with(&format!("| {read} |")), "{row}");
+        assert!(place.since.is_none_or(|since| row.contains(since)), "{row}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), PLACES.len());
 }
 
 #[test]

@@ -259,18 +259,124 @@ fn explain_reads_the_permission_rules_once() {
     assert_eq!(openings, 3);
 }
 
+const LOCAL: &str = "project/.claude/settings.local.json";
+
 #[test]
 fn permission_rules_hold_edits_back() {
+    const RULES: &str = "\"permissions\": {\"allow\": [\"Bash(python -m pytest:*)\"]}}";
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "project/.claude/settings.local.json",
-        "{\n // mine\n \"permissions\": {\"allow\": [\"Bash(python -m pytest:*)\"]}}",
-    );
-    let answer = pre(&sandbox, &json!({"command": "python -m pytest"}), &[]);
-    assert_eq!(
-        command_of(&answer),
-        Some("PYTHONUNBUFFERED=1 python -m pytest 2>&1")
-    );
+    for (text, expected) in [
+        (
+            format!("{{{RULES}"),
+            "PYTHONUNBUFFERED=1 python -m pytest 2>&1",
+        ),
+        (
+            format!("\u{feff}{{{RULES}"),
+            "PYTHONUNBUFFERED=1 python -m pytest 2>&1",
+        ),
+        // The client takes nothing from a file with a comment.
+        (
+            format!("{{ // mine\n{RULES}"),
+            "PYTHONUNBUFFERED=1 python -u -m pytest 2>&1",
+        ),
+        // It takes this one, and which rules are in it isn't known here.
+        (format!("{{\"x\": \"\\ud800\", {RULES}"), "python -m pytest"),
+    ] {
+        sandbox.write(LOCAL, &text);
+        let answer = pre(&sandbox, &json!({"command": "python -m pytest"}), &[]);
+        assert_eq!(command_of(&answer), Some(expected), "{text}");
+    }
+    let explained = sandbox.bg_run(&["explain", "--json", "python -m pytest"]);
+    let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(explained["permission_rules"]["all_known"], false);
+    let doctor = sandbox.bg_run(&["doctor"]);
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert!(said.contains("some aren't known"), "{said}");
+}
+
+#[test]
+fn a_rule_for_a_parameter_keeps_the_call_or_its_time_out() {
+    let sandbox = Sandbox::new();
+    for (rules, input, background, timeout) in [
+        (
+            json!({"deny": ["Bash(run_in_background:true)"]}),
+            json!({"command": "pytest"}),
+            None,
+            None,
+        ),
+        (
+            json!({"deny": ["Bash(timeout:600000)"]}),
+            json!({"command": "pytest", "timeout": 600_000}),
+            None,
+            None,
+        ),
+        (
+            json!({"deny": ["Bash(timeout:600000)"]}),
+            json!({"command": "pytest", "timeout": 5}),
+            Some(true),
+            Some(7_200_000),
+        ),
+        (
+            json!({"ask": ["Bash(timeout:300000)"]}),
+            json!({"command": "pytest", "timeout": 300_000, "run_in_background": true}),
+            Some(true),
+            Some(300_000),
+        ),
+        (
+            json!({"allow": ["Bash(timeout:*)"]}),
+            json!({"command": "pytest"}),
+            Some(true),
+            Some(7_200_000),
+        ),
+    ] {
+        sandbox.write(LOCAL, &json!({"permissions": rules}).to_string());
+        let answer = pre(&sandbox, &input, &[]);
+        let updated = &answer["hookSpecificOutput"]["updatedInput"];
+        assert_eq!(
+            updated["run_in_background"].as_bool(),
+            background,
+            "{rules}"
+        );
+        assert_eq!(updated["timeout"].as_u64(), timeout, "{rules}");
+    }
+    let rules = json!({"permissions": {"ask": ["Bash(run_in_background:*)"]}});
+    sandbox.write(LOCAL, &rules.to_string());
+    let explained = sandbox.bg_run(&["explain", "pytest"]);
+    let said = String::from_utf8(explained.stdout).unwrap();
+    assert!(said.contains("`Bash(run_in_background:*)`"), "{said}");
+}
+
+#[test]
+fn a_word_to_bg_run_stays_where_a_rule_is_about_it() {
+    let sandbox = Sandbox::new();
+    for (rule, changes) in [("Bash(BG_RUN=*)", false), ("Bash(npm test)", true)] {
+        let rules = json!({"permissions": {"deny": [rule]}});
+        sandbox.write(LOCAL, &rules.to_string());
+        let answer = pre(&sandbox, &json!({"command": "BG_RUN=off npm test"}), &[]);
+        assert_eq!(!answer.is_null(), changes, "{rule}: {answer}");
+        let answer = pre(&sandbox, &json!({"command": "BG_RUN=on npm test"}), &[]);
+        let command = command_of(&answer).unwrap();
+        assert_eq!(!command.contains("BG_RUN"), changes, "{rule}: {answer}");
+    }
+}
+
+#[test]
+fn a_log_that_the_model_may_not_read_is_not_told() {
+    let sandbox = Sandbox::new();
+    sandbox.fake_editor();
+    for (rule, is_told) in [("Read(./logs/**)", false), ("Read(./other/**)", true)] {
+        let rules = json!({"permissions": {"deny": [rule]}});
+        sandbox.write(LOCAL, &rules.to_string());
+        let (mut event, _output) = launched(&sandbox, if is_told { "btold" } else { "bheld" });
+        event["tool_input"]["command"] = "pytest > logs/secret.log 2>&1".into();
+        let answer = sandbox.answer(&event, &[]).to_string();
+        assert!(!answer.is_empty());
+        assert_eq!(answer.contains("secret.log"), is_told, "{answer}");
+        let explained = sandbox.bg_run(&["explain", "--json", "pytest > logs/secret.log 2>&1"]);
+        let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
+        let logs = explained["logs"].as_array().unwrap();
+        assert_eq!(!logs.is_empty(), is_told, "{explained}");
+    }
 }
 
 /// The event after a launch, and the file that the client would have made.

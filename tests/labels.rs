@@ -41,7 +41,7 @@ fn most_calls_are_decided_right() {
         let labelled: Labelled = serde_json::from_str(line).unwrap();
         let call = Call {
             command: &labelled.command,
-            run_in_background: false,
+            ..Call::default()
         };
         let decision = decide(call, &rules, &context);
         match (labelled.label, decision.outcome == Outcome::Background) {

@@ -15,6 +15,7 @@ fn rewritten(command: &str, rules: &Rules) -> (Outcome, String) {
     let call = Call {
         command,
         run_in_background: command.len().is_multiple_of(2),
+        ..Call::default()
     };
     let decision = decide(call, rules, &context);
     (decision.outcome, decision.rewrite.command)

@@ -59,6 +59,7 @@ fn run(command: &str, flags: u8) -> Decision {
     let call = Call {
         command,
         run_in_background: flags & 2 == 0,
+        ..Call::default()
     };
     decide(call, &RULES, &Context::ordinary(&permissions))
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::permissions::{List, PermissionRules};
-use super::settings;
+use super::places::Owner;
+use super::settings::Content;
 use crate::environment;
 use crate::platform::processes;
 use crate::shell::base_name;
@@ -38,8 +39,11 @@ const RULES: &[(&str, List)] = &[
     ("--disallowed-tools", List::Restrict),
 ];
 
-/// Names a settings file, or is its text.
-const SETTINGS: &str = "--settings";
+/// Each names a settings file, or is its text.
+const SETTINGS: &[&str] = &["--settings", "--managed-settings"];
+
+/// Names the owners whose settings files are loaded.
+const SOURCES: &str = "--setting-sources";
 
 /// Options that hand the decision to a program, which may look at the text.
 const DECIDERS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
@@ -100,14 +104,33 @@ impl CommandLine {
                 for (list, rule) in rules_of(arguments) {
                     rules.add(list, &rule);
                 }
-                for value in values_of(arguments, &[SETTINGS]) {
+                for value in values_of(arguments, SETTINGS) {
                     match settings_of(&value, folder) {
-                        Some(settings) => rules.add_settings(&settings),
-                        None => rules.may_be_more(format!("what `{SETTINGS}` names can't be read")),
+                        Some(settings) => rules.add_settings_of_command_line(&settings),
+                        None => rules.may_be_more(format!(
+                            "the settings on the client's command line can't be read: {value}"
+                        )),
                     }
                 }
             }
         }
+    }
+
+    /// Whether the client loads this owner's settings files: `--setting-sources` may leave them out.
+    pub fn loads(&self, owner: Owner) -> bool {
+        let Self::Read { arguments, .. } = self else {
+            return true;
+        };
+        let name = match owner {
+            Owner::User => "user",
+            Owner::Project => "project",
+            Owner::Local => "local",
+            Owner::Managed => return true,
+        };
+        let is_source = |argument: &String| argument.split('=').next() == Some(SOURCES);
+        let mut values = values_of(arguments, &[SOURCES]).into_iter();
+        !arguments.iter().any(is_source)
+            || values.any(|value| value.split(',').any(|source| source.trim() == name))
     }
 }
 
@@ -122,7 +145,7 @@ impl fmt::Display for CommandLine {
             }
             Self::Hidden(why) => write!(
                 f,
-                "there may be more, because {why}: a call is moved, and nothing but ` 2>&1` added to it"
+                "there may be more, because {why}: a call is moved, and its text stays as it is"
             ),
         }
     }
@@ -194,12 +217,15 @@ fn split_tools(text: &str) -> Vec<String> {
 }
 
 fn settings_of(value: &str, folder: &Path) -> Option<Value> {
-    if value.trim_start().starts_with('{') {
-        return serde_json::from_str(value).ok();
+    let content = if value.trim_start().starts_with('{') {
+        Content::parse(value)
+    } else {
+        Content::of(&folder.join(value))
+    };
+    match content {
+        Content::Known(settings) if !settings.is_null() => Some(settings),
+        _ => None,
     }
-    settings::read(&folder.join(value))
-        .ok()
-        .filter(|settings| !settings.is_null())
 }
 
 /// A process, as far as the system tells.

@@ -1,13 +1,13 @@
 //! The hooks that the client would run: those of all settings files and enabled plugins.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_json::Value;
 
-use super::settings::{self, Scope};
+use super::places::{Owner, Reading};
+use super::settings::{self, Content};
 use crate::folders;
 
 /// A settings file, or the hooks of a plugin.
@@ -44,14 +44,11 @@ pub struct Hook {
 
 /// All sources for the project in `project`, those that win last.
 pub fn sources(project: &Path) -> Vec<Source> {
-    let scopes = [Scope::User, Scope::Project, Scope::Local];
-    let files = scopes
-        .into_iter()
-        .filter_map(|scope| settings::path(scope, project))
-        .map(|path| source(path, false));
-    let managed = settings::managed_files().into_iter();
+    let files = settings::files(project).into_iter();
+    // A file that only some clients read may hold no hook that counts.
+    let files = files.filter(|(place, _)| place.reading == Reading::Certain);
     let mut sources: Vec<Source> = files
-        .chain(managed.map(|path| source(path, true)))
+        .map(|(place, path)| source(path, place.owner == Owner::Managed))
         .collect();
     let plugins = plugins(&sources);
     sources.splice(0..0, plugins);
@@ -77,22 +74,11 @@ fn source(path: PathBuf, is_managed: bool) -> Source {
 
 /// As the client reads it; other than [`settings::read`], this says where it is no JSON.
 fn read(path: &Path) -> Result<Value, String> {
-    let text = match folders::read_regular(path, settings::MAX_SIZE) {
-        Ok(text) => text,
-        Err(error) => {
-            return match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Value::Null),
-                _ => Err(format!("it can't be read: {error}")),
-            };
-        }
-    };
-    let parsed = jsonc_parser::parse_to_serde_value::<Option<Value>>(
-        &text,
-        &jsonc_parser::ParseOptions::default(),
-    );
-    parsed
-        .map(Option::unwrap_or_default)
-        .map_err(|error| format!("it is no JSON: {error}"))
+    match Content::of(path) {
+        Content::Known(settings) => Ok(settings),
+        Content::Missing => Ok(Value::Null),
+        Content::Ignored(why) | Content::Unknown(why) => Err(why),
+    }
 }
 
 /// The enabled plugins that have hooks.

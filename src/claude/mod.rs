@@ -8,9 +8,13 @@ pub mod holders;
 pub mod hooks;
 pub mod input;
 mod last_lines;
+pub mod parameters;
 pub mod permissions;
+pub mod places;
+mod read_rules;
 pub mod session;
 pub mod settings;
+mod specifier;
 pub mod task;
 pub mod transcript;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::arguments::CommandLine;
 use super::permissions::PermissionRules;
+use super::places::Surroundings;
 use super::settings;
 use crate::environment;
 
@@ -60,7 +61,8 @@ impl Session {
 
     /// The permission rules of the project in `project` and of the client's command line.
     pub fn permissions(self, project: &Path, command_line: &CommandLine) -> PermissionRules {
-        let mut rules = settings::permission_rules(project);
+        let around = Surroundings::of(project);
+        let mut rules = settings::permission_rules(&around, &|owner| command_line.loads(owner));
         command_line.add_to(&mut rules);
         if self.bypasses_permissions {
             rules.bypass();

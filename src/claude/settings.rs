@@ -1,19 +1,14 @@
 //! Claude Code's settings files: where they are, and the permission rules in them.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::permissions::PermissionRules;
+use super::permissions::{Origin, PermissionRules};
+use super::places::{self, Owner, PLACES, Place, Reading, Surroundings};
 use crate::folders;
-
-/// The folder of an administrator's files, which win over all others.
-const MANAGED: &str = if cfg!(target_os = "macos") {
-    "/Library/Application Support/ClaudeCode"
-} else {
-    "/etc/claude-code"
-};
 
 /// A settings file that a user may edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,60 +25,133 @@ pub enum Scope {
 pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     match scope {
         Scope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
-        Scope::Project => Some(project.join(".claude").join("settings.json")),
-        Scope::Local => Some(project.join(".claude").join("settings.local.json")),
+        Scope::Project => Some(project.join(places::PROJECT)),
+        Scope::Local => Some(project.join(places::LOCAL)),
     }
 }
 
-/// An administrator's files in `folder`: `managed-settings.json` and its drop-ins.
-fn managed(folder: &Path) -> Vec<PathBuf> {
-    let drop_ins = fs::read_dir(folder.join("managed-settings.d"));
-    let drop_ins = drop_ins.into_iter().flatten().flatten();
-    let drop_ins = drop_ins
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|kind| kind == "json"));
-    [folder.join("managed-settings.json")]
-        .into_iter()
-        .chain(drop_ins)
-        .collect()
-}
-
-/// An administrator's files on this machine.
-pub fn managed_files() -> Vec<PathBuf> {
-    managed(Path::new(MANAGED))
-}
-
 /// Larger files aren't read, in bytes.
-pub(super) const MAX_SIZE: u64 = 4 * 1024 * 1024;
+const MAX_SIZE: u64 = 4 * 1024 * 1024;
+
+/// A settings file, as far as it is known what the client takes from it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// There is no file.
+    Missing,
+    /// The client takes nothing from the file, for this reason: it is no JSON (measured, 2.1.20 to 2.1.332).
+    Ignored(String),
+    /// The client may take something from the file that can't be known here, for this reason.
+    Unknown(String),
+    /// The settings.
+    Known(Value),
+}
+
+impl Content {
+    /// The content of the file at `path`.
+    pub fn of(path: &Path) -> Self {
+        match folders::read_regular(path, MAX_SIZE) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if places::is_missing(&error) => Self::Missing,
+            Err(error) => Self::Unknown(format!("it can't be read: {error}")),
+        }
+    }
+
+    /// The content of a file with this text. The client's `JSON.parse` takes more than a strict parser here: lone
+    /// surrogates, `1e999`, any depth. It takes no comments and no trailing commas, but one byte order mark.
+    pub fn parse(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            return Self::Known(Value::Null);
+        }
+        match serde_json::from_str(text) {
+            Ok(settings) => Self::Known(settings),
+            // Skipping a value checks the grammar alone, without limits.
+            Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+                Self::Unknown(format!("it can't be parsed: {error}"))
+            }
+            Err(error) => Self::Ignored(format!("it is no JSON: {error}")),
+        }
+    }
+}
 
 /// The settings in the file at `path`; `Null` where it is missing or no JSON, which the client takes for none.
 ///
 /// # Errors
 ///
-/// When there is something that can't be read: not a regular file, too large, not ours to read.
+/// When there is something that can't be known: not a regular file, too large, not ours to read, more than is parsed here.
 pub fn read(path: &Path) -> io::Result<Value> {
-    let text = match folders::read_regular(path, MAX_SIZE) {
-        Ok(text) => text,
-        Err(error) => {
-            return match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Value::Null),
-                _ => Err(error),
-            };
-        }
-    };
-    let parsed = jsonc_parser::parse_to_serde_value::<Option<Value>>(
-        &text,
-        &jsonc_parser::ParseOptions::default(),
-    );
-    Ok(parsed.ok().flatten().unwrap_or_default())
+    match Content::of(path) {
+        Content::Known(settings) => Ok(settings),
+        Content::Missing | Content::Ignored(_) => Ok(Value::Null),
+        Content::Unknown(why) => Err(io::Error::other(why)),
+    }
 }
 
-/// The permission rules of all files for the project in `project`. One that is missing or no JSON adds none, as in the
-/// client.
-pub fn permission_rules(project: &Path) -> PermissionRules {
-    let scopes = [Scope::User, Scope::Project, Scope::Local];
-    let files = scopes.into_iter().filter_map(|scope| path(scope, project));
-    rules_in(files.chain(managed(Path::new(MANAGED))))
+/// Which of the owners' files a session loads.
+pub type IsLoaded<'a> = &'a dyn Fn(Owner) -> bool;
+
+/// The permission rules of all places around a project.
+pub fn permission_rules(around: &Surroundings, is_loaded: IsLoaded<'_>) -> PermissionRules {
+    let mut rules = PermissionRules::default();
+    let mut managed_only = false;
+    // An administrator's files come first: they can leave all others out.
+    for place in PLACES.iter().rev() {
+        for path in place.paths(around) {
+            if place.reading == Reading::Unread {
+                if let Some(why) = places::presence(&path) {
+                    rules.may_be_more(why);
+                }
+                continue;
+            }
+            match Content::of(&path) {
+                Content::Missing | Content::Ignored(_) => {}
+                Content::Unknown(why) => rules.may_be_more(format!("{}: {why}", path.display())),
+                Content::Known(settings) => {
+                    let is_managed = place.owner == Owner::Managed;
+                    if is_managed && sets(&settings, "allowManagedPermissionRulesOnly") {
+                        managed_only = true;
+                        rules.distrust_the_command_line();
+                    }
+                    if is_managed && HELPERS.iter().any(|name| settings.get(name).is_some()) {
+                        rules.may_be_more(format!(
+                            "{} names a program that gives settings",
+                            path.display()
+                        ));
+                    }
+                    let origin = Origin {
+                        is_certain: place.reading == Reading::Certain
+                            && is_loaded(place.owner)
+                            && (is_managed || !managed_only)
+                            && has_well_formed_rules(&settings),
+                        folder: path.parent().map(Path::to_owned),
+                    };
+                    rules.add_settings_of(&settings, &origin);
+                }
+            }
+        }
+    }
+    rules
+}
+
+/// Settings of an administrator's that name a program whose output are settings.
+const HELPERS: &[&str] = &["policyHelper", "policyHelpers"];
+
+fn sets(settings: &Value, name: &str) -> bool {
+    settings.get(name).and_then(Value::as_bool) == Some(true)
+}
+
+/// Whether no entry of `permissions` has another shape: the client may take nothing from such a file.
+fn has_well_formed_rules(settings: &Value) -> bool {
+    let Some(permissions) = settings.get("permissions") else {
+        return true;
+    };
+    let is_list = |name: &&str| match permissions.get(name) {
+        None => true,
+        Some(rules) => rules
+            .as_array()
+            .is_some_and(|rules| rules.iter().all(Value::is_string)),
+    };
+    permissions.is_object() && ["allow", "ask", "deny"].iter().all(is_list)
 }
 
 /// A value of the settings' `env`, and the file that it stands in.
@@ -98,11 +166,8 @@ pub struct Variable {
 /// What the settings' `env` says of `name` for the project in `project`: the last file that names it wins, from the user's
 /// over the project's to the administrator's (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
-    let scopes = [Scope::User, Scope::Project, Scope::Local];
-    let files = scopes.into_iter().filter_map(|scope| path(scope, project));
-    let files: Vec<PathBuf> = files.chain(managed(Path::new(MANAGED))).collect();
-    let files = files.into_iter();
-    let mut values = files.rev().filter_map(|file| {
+    let files = places::read_files(&Surroundings::of(project)).into_iter();
+    let mut values = files.rev().filter_map(|(_, file)| {
         let settings = read(&file).ok()?;
         let value = match settings.get("env")?.get(name)? {
             Value::String(text) => text.clone(),
@@ -114,15 +179,9 @@ pub fn variable(name: &str, project: &Path) -> Option<Variable> {
     values.next()
 }
 
-fn rules_in(files: impl Iterator<Item = PathBuf>) -> PermissionRules {
-    let mut rules = PermissionRules::default();
-    for file in files {
-        match read(&file) {
-            Ok(settings) => rules.add_settings(&settings),
-            Err(error) => rules.may_be_more(format!("{} can't be read: {error}", file.display())),
-        }
-    }
-    rules
+/// The files that clients run hooks of, those that win last.
+pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
+    places::read_files(&Surroundings::of(project))
 }
 
 /// Why the client runs no hook of a file with these settings: they are switched off, or an entry has another shape.
@@ -169,23 +228,174 @@ fn fault_of(entry: &Value) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
+    const ALL: IsLoaded<'static> = &|_| true;
+
+    /// A machine of its own below a temporary folder.
+    struct Machine {
+        folder: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn with(files: &[(&str, &str)]) -> Self {
+            let machine = Self {
+                folder: tempfile::tempdir().unwrap(),
+            };
+            for (name, text) in files {
+                let path = machine.folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            machine
+        }
+
+        fn rules(&self, is_loaded: IsLoaded<'_>) -> PermissionRules {
+            let root = self.folder.path();
+            let around = Surroundings {
+                project: root.join("project/sub"),
+                claude_dir: Some(root.join("home/.claude")),
+                root: root.to_owned(),
+                user: Some("ann".to_owned()),
+            };
+            permission_rules(&around, is_loaded)
+        }
+    }
+
+    fn text(list: &str, rule: &str) -> String {
+        format!(r#"{{"permissions": {{"{list}": ["Bash({rule})"]}}}}"#)
+    }
+
     #[test]
-    fn an_administrator_s_drop_ins_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, rule: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let text = format!(r#"{{"permissions": {{"deny": ["Bash({rule})"]}}}}"#);
-            fs::write(path, text).unwrap();
+    fn every_place_counts() {
+        let managed = if cfg!(target_os = "macos") {
+            "Library/Application Support/ClaudeCode"
+        } else {
+            "etc/claude-code"
         };
-        write("managed-settings.json", "a");
-        write("managed-settings.d/10-team.json", "b");
-        write("managed-settings.d/notes.txt", "c");
-        let rules = rules_in(managed(folder.path()).into_iter());
-        let restricted = ["a", "b", "c"].map(|text| rules.may_restrict(text));
-        assert_eq!(restricted, [true, true, false]);
+        for (file, counts) in [
+            ("home/.claude/settings.json", true),
+            ("home/.claude/settings.local.json", false),
+            ("project/sub/.claude/settings.json", true),
+            ("project/sub/.claude/settings.local.json", true),
+            ("project/.claude/settings.local.json", true),
+            ("project/.claude/settings.json", false),
+            (&format!("{managed}/managed-settings.json"), true),
+            (&format!("{managed}/managed-settings.d/10-a.json"), true),
+            (&format!("{managed}/managed-settings.d/notes.txt"), false),
+        ] {
+            let machine = Machine::with(&[(file, &text("deny", "a")), ("project/.git/HEAD", "")]);
+            let rules = machine.rules(ALL);
+            assert_eq!(rules.may_restrict("a"), counts, "{file}");
+            assert_eq!(rules.unknown(), None, "{file}");
+        }
+        for file in [
+            "home/.claude/remote-settings.json",
+            "Library/Managed Preferences/com.anthropic.claudecode.plist",
+            "Library/Managed Preferences/ann/com.anthropic.claudecode.plist",
+            "mnt/c/Program Files/ClaudeCode/managed-settings.json",
+        ] {
+            let rules = Machine::with(&[(file, "")]).rules(ALL);
+            assert!(rules.unknown().is_some(), "{file}");
+        }
+    }
+
+    #[test]
+    fn an_allow_rule_counts_where_every_client_reads_it() {
+        let only_managed =
+            r#"{"allowManagedPermissionRulesOnly": true, "permissions": {"allow": ["Bash(m)"]}}"#;
+        let managed = "etc/claude-code/managed-settings.json";
+        let odd = r#"{"permissions": {"allow": ["Bash(a)"], "deny": "Bash(b)"}}"#;
+        let allow = text("allow", "a");
+        let of_project: IsLoaded<'_> = &|owner| owner == Owner::Project;
+        for (files, is_loaded, allows) in [
+            (&[("home/.claude/settings.json", &*allow)][..], ALL, true),
+            (&[("home/.claude/settings.json", &allow)], of_project, false),
+            (
+                &[("project/sub/.claude/settings.json", &allow)],
+                of_project,
+                true,
+            ),
+            (
+                &[
+                    ("project/.claude/settings.local.json", &allow),
+                    ("project/.git/HEAD", ""),
+                ],
+                ALL,
+                false,
+            ),
+            (&[("home/.claude/settings.json", odd)], ALL, false),
+            #[cfg(not(target_os = "macos"))]
+            (
+                &[
+                    ("home/.claude/settings.json", &allow),
+                    (managed, only_managed),
+                ],
+                ALL,
+                false,
+            ),
+        ] {
+            let rules = Machine::with(files).rules(is_loaded);
+            assert_eq!(rules.surely_allow("a"), allows, "{files:?}");
+            assert!(rules.may_allow("a"), "{files:?}");
+        }
+        #[cfg(not(target_os = "macos"))]
+        assert!(
+            Machine::with(&[(managed, only_managed)])
+                .rules(ALL)
+                .surely_allow("m")
+        );
+    }
+
+    #[test]
+    fn a_text_is_taken_as_the_client_takes_it() {
+        let nested = format!(r#"{{"x": {}{}}}"#, "[".repeat(600), "]".repeat(600));
+        for (text, kind) in [
+            ("{}", "known"),
+            ("", "known"),
+            (" \n", "known"),
+            ("\u{feff}{}", "known"),
+            (r#"{"a": 1, "a": 2}"#, "known"),
+            (r#"{"a": "\ud83d\ude00 \u0042"}"#, "known"),
+            (r#"{"a": "\ud800"}"#, "unknown"),
+            (r#"{"a": 1e999}"#, "unknown"),
+            (&nested, "unknown"),
+            ("\u{feff}\u{feff}{}", "ignored"),
+            ("{} // note", "ignored"),
+            (r#"{"a": 1,}"#, "ignored"),
+            ("{'a': 1}", "ignored"),
+            ("{", "ignored"),
+            ("{\"a\": \"\u{1}\"}", "ignored"),
+            ("{\u{a0}}", "ignored"),
+        ] {
+            let found = match Content::parse(text) {
+                Content::Missing => "missing",
+                Content::Ignored(_) => "ignored",
+                Content::Unknown(_) => "unknown",
+                Content::Known(_) => "known",
+            };
+            let start: String = text.chars().take(40).collect();
+            assert_eq!(found, kind, "{start}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_parsed_may_hide_rules() {
+        for text in [
+            "{\"x\": \"\\udc00\", \"permissions\": {\"deny\": [\"Bash(a)\"]}}",
+            "{\"x\": -1e999}",
+        ] {
+            let rules = Machine::with(&[("home/.claude/settings.json", text)]).rules(ALL);
+            assert!(rules.unknown().is_some(), "{text}");
+        }
+        let machine = Machine::with(&[("home/.claude/settings.json/x", "")]);
+        assert!(machine.rules(ALL).unknown().is_some());
+        let machine = Machine::with(&[("home/.claude/settings.json", "")]);
+        let file = machine.folder.path().join("home/.claude/settings.json");
+        fs::write(file, [b'{', 0xff, b'}']).unwrap();
+        assert!(machine.rules(ALL).unknown().is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `bg-run explain`: the decision about a command, for people and as JSON.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -37,13 +37,14 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     };
     let call = Call {
         command,
-        run_in_background: false,
+        ..Call::default()
     };
     let session = Session::started_in(&site.project);
     let command_line = CommandLine::around();
     // What is said of them is what was decided by.
     let rules = session.permissions(&site.project, &command_line);
     let decision = session.decide_with(call, &site, &configuration, &|| rules.clone());
+    let logs = Logs::of(&decision, &site, &rules);
     let rules = PermissionSources::of(&rules, &command_line);
     print::problems(&configuration.problems);
     for word in decision::unknown_words(command) {
@@ -52,7 +53,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     if json {
         let explanation = Explanation {
             chained: (called != command).then_some(command),
-            ..as_json(command, &decision, &cwd, rules)
+            ..as_json(command, &decision, logs, rules)
         };
         println!("{}", serde_json::to_string_pretty(&explanation)?);
     } else {
@@ -63,7 +64,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
                 print::outside(command)
             );
         }
-        print!("{}", as_text(command, &decision, &cwd, &rules));
+        print!("{}", as_text(command, &decision, &logs, &rules));
         print!("{}", at_the_limit(decision.outcome, session.limit));
     }
     Ok(ExitCode::SUCCESS)
@@ -93,6 +94,9 @@ struct PermissionSources {
     count: usize,
     /// The client has no others.
     all_known: bool,
+    /// Why it may have others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
     command_line: String,
 }
 
@@ -101,6 +105,7 @@ impl PermissionSources {
         Self {
             count: rules.count(),
             all_known: rules.unknown().is_none(),
+            unknown: rules.unknown().map(str::to_owned),
             command_line: command_line.to_string(),
         }
     }
@@ -119,7 +124,7 @@ struct ExplainedEdit<'a> {
 fn as_json<'a>(
     source: &'a str,
     decision: &'a Decision,
-    cwd: &Path,
+    logs: Logs,
     permission_rules: PermissionSources,
 ) -> Explanation<'a> {
     let edits = decision.rewrite.edits.iter().map(|planned| ExplainedEdit {
@@ -136,16 +141,35 @@ fn as_json<'a>(
         command: &decision.rewrite.command,
         edits: edits.collect(),
         left_out: &decision.rewrite.left_out,
-        logs: logs(decision, cwd).collect(),
+        logs: logs.shown,
         expected: decision.expected.as_ref(),
         permission_rules,
         chained: None,
     }
 }
 
-fn logs(decision: &Decision, cwd: &Path) -> impl Iterator<Item = PathBuf> {
-    let logs = decision.rewrite.own_logs.iter();
-    logs.map(|log| folders::resolve(cwd, log))
+/// The logs that the command writes itself.
+struct Logs {
+    shown: Vec<PathBuf>,
+    /// Each with the reason.
+    withheld: Vec<(PathBuf, String)>,
+}
+
+impl Logs {
+    fn of(decision: &Decision, site: &CallSite, rules: &PermissionRules) -> Self {
+        let mut logs = Self {
+            shown: Vec::new(),
+            withheld: Vec::new(),
+        };
+        for log in &decision.rewrite.own_logs {
+            let log = folders::resolve(&site.cwd, log);
+            match rules.withholds(&log, &site.project) {
+                Some(why) => logs.withheld.push((log, why)),
+                None => logs.shown.push(log),
+            }
+        }
+        logs
+    }
 }
 
 fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
@@ -153,7 +177,7 @@ fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
     source.get(span.start..span.end).unwrap_or_default()
 }
 
-fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSources) -> String {
+fn as_text(source: &str, decision: &Decision, logs: &Logs, rules: &PermissionSources) -> String {
     let headline = match decision.outcome {
         Outcome::Background => "Runs in the background",
         Outcome::Foreground => "Stays in the foreground",
@@ -185,19 +209,34 @@ fn as_text(source: &str, decision: &Decision, cwd: &Path, rules: &PermissionSour
         .iter()
         .map(|left| (left.kind.name().to_owned(), left.why.clone()));
     text.push_str(&section("Edits left out", &left_out.collect::<Vec<_>>()));
-    for log in logs(decision, cwd) {
+    for log in &logs.shown {
         let _ = writeln!(
             text,
             "\nThe command writes its own log, so that is opened: {}",
             log.display()
         );
     }
-    if decision.outcome == Outcome::Background {
+    for (log, why) in &logs.withheld {
         let _ = writeln!(
             text,
-            "\nYour permission rules: {} in the settings files; {}.",
-            rules.count, rules.command_line
+            "\nThe command's own log isn't opened: {}: {}",
+            log.display(),
+            print::outside(why)
         );
+    }
+    if decision.outcome == Outcome::Background {
+        let _ = match &rules.unknown {
+            None => writeln!(
+                text,
+                "\nYour permission rules: {} in the settings files; {}.",
+                rules.count, rules.command_line
+            ),
+            Some(why) => writeln!(
+                text,
+                "\nYour permission rules aren't all known, so the text stays as it is: {}.",
+                print::outside(why)
+            ),
+        };
         text.push_str(
             "To keep a call in the foreground, tell Claude to put BG_RUN=off in front of it.\n",
         );

@@ -221,7 +221,7 @@ impl Learner {
         };
         let call = Call {
             command: &command.example,
-            run_in_background: false,
+            ..Call::default()
         };
         match decide(call, &Rules::built_in(), &context).outcome {
             Outcome::Background => "background".to_owned(),

@@ -182,6 +182,7 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
             let call = Call {
                 command: &row.command,
                 run_in_background: row.asked_background,
+                ..Call::default()
             };
             decide(call, &rules, &context)
         };

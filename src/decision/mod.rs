@@ -7,6 +7,7 @@ mod marker;
 
 use serde::Serialize;
 
+use crate::claude::parameters::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
 use crate::history::Expectation;
 use crate::programs::Tools;
@@ -21,13 +22,19 @@ pub use foresight::{History, Kind, can_run_long, kind_of, kind_of_script};
 pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
     /// The command.
     pub command: &'a str,
     /// The caller asked for the background itself.
     pub run_in_background: bool,
+    /// The call's own time-out, in milliseconds.
+    pub timeout: Option<u64>,
 }
+
+/// The time-out of a background call, in milliseconds: the most that every client accepts. A foreground time-out carried
+/// over would end the task (measured, 2.1.260 and later).
+const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 
 /// The circumstances of a call.
 #[expect(
@@ -92,6 +99,8 @@ pub struct Decision {
     pub reason: String,
     /// The command after its edits.
     pub rewrite: Rewrite,
+    /// The time-out that the call gets, in milliseconds; `None`: its own.
+    pub timeout: Option<u64>,
     /// In the foreground, the session would stand in another folder afterwards.
     pub changes_folder: bool,
     /// What was to be expected of it, where the history was asked.
@@ -118,15 +127,50 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         script: &script,
         markers: &markers.spans,
     };
-    let verdict = judge(call, rules, context, &script, &markers);
+    let mut verdict = judge(call, rules, context, &script, &markers);
+    if verdict.outcome != Outcome::Background && markers.spans.is_empty() {
+        let rewrite = rewrite::without_markers(subject, &PermissionRules::default());
+        return decision(verdict, rewrite, script.changes_folder);
+    }
+    let permissions = (context.permissions)();
+    let mut timeout = None;
+    if verdict.outcome == Outcome::Background {
+        timeout = Some(call.timeout.unwrap_or_default().max(BACKGROUND_TIMEOUT));
+        match rule_of_parameters(call, timeout, &permissions) {
+            Some(_) if call.run_in_background => timeout = None,
+            Some(rule) => {
+                let reason =
+                    format!("the permission rule `{rule}` is about what a move would change");
+                verdict = self::verdict(Outcome::Foreground, reason);
+            }
+            None => {}
+        }
+    }
     let rewrite = if verdict.outcome == Outcome::Background {
-        let permissions = (context.permissions)();
         let surroundings = surroundings(Wanted::All, &permissions, rules, context);
         rewrite::rewrite(subject, &verdict.targets, surroundings)
     } else {
-        rewrite::without_markers(subject)
+        rewrite::without_markers(subject, &permissions)
     };
-    decision(verdict, rewrite, script.changes_folder)
+    Decision {
+        timeout,
+        ..decision(verdict, rewrite, script.changes_folder)
+    }
+}
+
+/// The ask or deny rule that would decide otherwise about the call in the background, with this time-out.
+fn rule_of_parameters(
+    call: Call<'_>,
+    timeout: Option<u64>,
+    permissions: &PermissionRules,
+) -> Option<String> {
+    let now = call.run_in_background.then_some("true");
+    let moved = permissions.telling_apart(RUN_IN_BACKGROUND, now, "true");
+    let own = call.timeout.map(|timeout| timeout.to_string());
+    let raised = timeout.and_then(|timeout| {
+        permissions.telling_apart(TIMEOUT, own.as_deref(), &timeout.to_string())
+    });
+    moved.or(raised).map(str::to_owned)
 }
 
 /// Decides about a Monitor's command. The client runs it in the background by itself, and each line that it prints is an
@@ -182,6 +226,7 @@ fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decisio
         rule: verdict.rule,
         reason: verdict.reason,
         rewrite,
+        timeout: None,
         changes_folder,
         expected: verdict.expected,
     }
@@ -255,7 +300,7 @@ mod tests {
     fn decided(command: &str) -> Decision {
         let call = Call {
             command,
-            run_in_background: false,
+            ..Call::default()
         };
         decide(
             call,
@@ -353,7 +398,7 @@ mod tests {
             change(&mut context);
             let call = Call {
                 command,
-                run_in_background: false,
+                ..Call::default()
             };
             let decision = decide(call, &Rules::built_in(), &context);
             (decision.outcome, decision.rewrite.command)
@@ -376,7 +421,7 @@ mod tests {
     fn permission_rules_are_read_only_for_what_is_rewritten() {
         let call = Call {
             command: "ls -la",
-            run_in_background: false,
+            ..Call::default()
         };
         let context = Context::ordinary(&|| panic!("read for a call that isn't ours"));
         assert_eq!(
@@ -444,6 +489,7 @@ mod tests {
             let call = Call {
                 command,
                 run_in_background: true,
+                ..Call::default()
             };
             let decision = decide(
                 call,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::messages::{self, Launch};
 use super::{hold, record};
 use crate::claude::answer::Answer;
+use crate::claude::arguments::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task::{ClientSession, TaskId};
@@ -95,6 +96,23 @@ fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> S
     })
 }
 
+/// The command's own log, where no rule for Read keeps it from the model.
+fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
+    let log = folders::resolve(&site.cwd, log);
+    let around = Session::around(false, "");
+    let rules = around.permissions(&site.project, &CommandLine::around());
+    match rules.withholds(&log, &site.project) {
+        None => Some(log),
+        Some(why) => {
+            log::line(&format!(
+                "PostToolUse: {} isn't shown: {why}",
+                log.display()
+            ));
+            None
+        }
+    }
+}
+
 /// What is noted of it, for `bg-run tasks` and for what is to be done at its end.
 fn noted(
     input: &Input,
@@ -139,7 +157,7 @@ fn noted(
         timed: input.duration_ms.is_some(),
         endless: kind.endless,
         rule: kind.rule,
-        log: own_log.map(|log| folders::resolve(&site.cwd, &log)),
+        log: own_log.and_then(|log| shown_log(site, &log)),
         output,
         ..Note::default()
     }

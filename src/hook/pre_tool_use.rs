@@ -15,10 +15,6 @@ use crate::folders::CallSite;
 use crate::state::once::Done;
 use crate::state::{log, once};
 
-/// The most that every client accepts, in milliseconds. A foreground time-out carried over would end the task
-/// (measured, 2.1.260 and later).
-const BACKGROUND_TIMEOUT: u64 = 7_200_000;
-
 /// The answer to a call, whose event has this text; `None` leaves it as it is.
 pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
     if let Some(command) = input.monitor_command() {
@@ -52,6 +48,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let call = Call {
         command: input.bash_command()?,
         run_in_background: input.run_in_background(),
+        timeout: input.timeout(),
     };
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, site, configuration);
@@ -133,11 +130,9 @@ fn updated_input(tool_input: &Map<String, Value>, decision: &Decision) -> Map<St
     );
     if decision.outcome == Outcome::Background {
         updated.insert("run_in_background".to_owned(), true.into());
-        let asked = tool_input
-            .get("timeout")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
-        updated.insert("timeout".to_owned(), asked.max(BACKGROUND_TIMEOUT).into());
+        if let Some(timeout) = decision.timeout {
+            updated.insert("timeout".to_owned(), timeout.into());
+        }
     }
     updated
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod interpreter;
+mod marker;
 mod plan;
 mod tail;
 mod zsh;
@@ -12,7 +13,11 @@ pub use plan::{Surroundings, Wanted};
 
 use serde::Serialize;
 
+use crate::claude::permissions::PermissionRules;
 use crate::shell::{self, Edit, Script, own_logs};
+
+/// Why no edit is made where comparing the rules would take too long.
+const TOO_MUCH: &str = "comparing the permission rules with this command would take too long";
 
 /// The kinds of edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,9 +117,20 @@ pub struct Subject<'a> {
     pub markers: &'a [shell::Span],
 }
 
-/// Takes the markers out and changes nothing else.
-pub fn without_markers(subject: Subject<'_>) -> Rewrite {
-    finish(subject, marker_edits(subject), Vec::new())
+/// Takes the markers out, where no rule is about them, and changes nothing else.
+pub fn without_markers(subject: Subject<'_>, permissions: &PermissionRules) -> Rewrite {
+    match marker::held(subject, permissions) {
+        Some(left) => unchanged(subject, vec![left]),
+        None => finish(subject, marker_edits(subject), Vec::new()),
+    }
+}
+
+fn unchanged(subject: Subject<'_>, left_out: Vec<LeftOut>) -> Rewrite {
+    Rewrite {
+        command: subject.source.to_owned(),
+        left_out,
+        ..Rewrite::default()
+    }
 }
 
 fn marker_edits(subject: Subject<'_>) -> Vec<PlannedEdit> {
@@ -127,11 +143,16 @@ fn marker_edits(subject: Subject<'_>) -> Vec<PlannedEdit> {
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
 pub fn rewrite(subject: Subject<'_>, targets: &[usize], surroundings: Surroundings<'_>) -> Rewrite {
-    let (mut edits, left_out) = plan::plan(subject, targets, surroundings);
-    edits.extend(marker_edits(subject));
+    let rewrite = if let Some(left) = marker::held(subject, surroundings.permissions) {
+        unchanged(subject, vec![left])
+    } else {
+        let (mut edits, left_out) = plan::plan(subject, targets, surroundings);
+        edits.extend(marker_edits(subject));
+        finish(subject, edits, left_out)
+    };
     Rewrite {
         own_logs: own_logs(subject.script, targets),
-        ..finish(subject, edits, left_out)
+        ..rewrite
     }
 }
 
@@ -160,11 +181,7 @@ fn finish(
         edits = markers;
     }
     let Some(command) = command else {
-        return Rewrite {
-            command: subject.source.to_owned(),
-            left_out,
-            ..Rewrite::default()
-        };
+        return unchanged(subject, left_out);
     };
     let dropped_tails = edits
         .iter()
@@ -188,7 +205,6 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claude::permissions::PermissionRules;
     use crate::programs::Tools;
     use serde_json::json;
 
@@ -232,24 +248,63 @@ mod tests {
         rewrite(subject, &targets, surroundings)
     }
 
-    /// A rule for a whole command of several parts could be among those that can't be seen.
     #[test]
-    fn where_rules_may_be_hidden_a_single_command_gets_its_errors_and_no_more() {
+    fn where_rules_may_be_hidden_the_text_stays() {
         let mut permissions = PermissionRules::default();
         permissions.may_be_more("there may be more".to_owned());
-        for (source, expected) in [
-            ("pytest -x", "pytest -x 2>&1"),
-            ("cd prod && pytest", "cd prod && pytest"),
-            ("pytest | tail -5", "pytest | tail -5"),
+        for source in ["pytest -x", "cd prod && pytest", "A=1 pytest | tail -5"] {
+            let rewrite = rewritten_under(source, &permissions);
+            assert_eq!(rewrite.command, source);
+            let why = "permission rules may be hidden: there may be more";
+            assert!(rewrite.left_out.iter().all(|left| left.why == why));
+            assert_eq!(rewrite.left_out.len(), 2, "{:?}", rewrite.left_out);
+        }
+    }
+
+    #[test]
+    fn too_many_rules_change_no_text() {
+        let mut permissions = PermissionRules::default();
+        for number in 0..5000 {
+            let rule = format!("Bash(*t*t*t*{number}*t*t*t)");
+            permissions.add(crate::claude::permissions::List::Allow, &rule);
+        }
+        let source = "timeout 9 pytest -x tests/test_a.py; ".repeat(20);
+        let rewrite = rewritten_under(&source, &permissions);
+        assert_eq!(rewrite.command, source);
+        assert!(rewrite.left_out.iter().all(|left| left.why == TOO_MUCH));
+        let short = rewritten_under("pytest -x", &permissions);
+        assert_ne!(short.command, "pytest -x");
+    }
+
+    #[test]
+    fn an_expansion_is_compared_as_it_stands() {
+        for (source, allow, expected) in [
+            ("pytest -k $A", "pytest -k $A", "pytest -k $A"),
             (
-                "for i in 1 2; do pytest; done",
-                "for i in 1 2; do pytest; done",
+                "pytest \"${A:-1}\"",
+                "pytest \"${A:-1}\"",
+                "pytest \"${A:-1}\"",
             ),
-            ("(pytest)", "(pytest)"),
-            ("A=1 pytest", "A=1 pytest 2>&1"),
-            ("pytest < in && ls", "pytest < in && ls"),
+            (
+                "python x.py {1,2}",
+                "python x.py {1,2}",
+                "python x.py {1,2}",
+            ),
+            ("cd a && pytest $A", "pytest $A", "cd a && pytest $A"),
+            (
+                "P=\"/p\" pytest \"$P\" -q",
+                "P=\"/p\" pytest \"$P\" -q",
+                "P=\"/p\" pytest \"$P\" -q",
+            ),
+            (
+                "pytest -k $A",
+                "npm:*",
+                "PYTHONUNBUFFERED=1 pytest -k $A 2>&1",
+            ),
+            ("pytest -k $A", "pytest:*", "pytest -k $A 2>&1"),
         ] {
-            assert_eq!(rewritten_under(source, &permissions).command, expected);
+            let rewrite = rewritten_with(source, &[allow]);
+            assert_eq!(rewrite.command, expected, "{source} with {allow}");
         }
     }
 

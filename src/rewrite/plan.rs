@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{EditKind, LeftOut, PlannedEdit, Subject};
 use super::{interpreter, tail, zsh};
-use crate::claude::permissions::{PermissionRules, UNBUFFERED};
+use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
 use crate::programs::{Tools, Views, Wrapper, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
@@ -50,6 +50,7 @@ pub(super) fn plan(
     let mut plan = Plan {
         subject,
         surroundings,
+        comparison: surroundings.permissions.comparison(),
         whole: String::new(),
         edits: Vec::new(),
         left_out: Vec::new(),
@@ -60,11 +61,13 @@ pub(super) fn plan(
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
     }
+    // Any edit could make a rule match that can't be seen, or keep one from matching.
+    if let Some(why) = surroundings.permissions.unknown() {
+        plan.leave_all(&format!("permission rules may be hidden: {why}"));
+        return (plan.edits, plan.left_out);
+    }
     plan.whole = plan.applied(None).unwrap_or_default();
-    let unknown = surroundings.permissions.unknown();
-    if let Some(why) = unknown {
-        plan.leave(EditKind::UnbufferedVariable, why);
-    } else if surroundings.wanted == Wanted::All {
+    if surroundings.wanted == Wanted::All {
         plan.drop_tail(targets);
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
@@ -80,43 +83,24 @@ pub(super) fn plan(
                 plan.leave(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            if unknown.is_none() {
-                plan.unbuffer_by_option(command, &views);
-                plan.stream(index);
-                plan.unbuffer(command, &views);
-            }
-            if surroundings.wanted != Wanted::All {
-                continue;
-            }
-            match unknown {
-                // A rule for the whole of a longer script wouldn't match any more, and can't be seen.
-                Some(why) if !is_alone(subject, command) => {
-                    plan.leave(EditKind::JoinStderr, why);
-                }
-                _ => plan.join_stderr(command),
+            plan.unbuffer_by_option(command, &views);
+            plan.stream(index);
+            plan.unbuffer(command, &views);
+            if surroundings.wanted == Wanted::All {
+                plan.join_stderr(command);
             }
         }
     }
+    if plan.comparison.is_exhausted() {
+        plan.leave_all(super::TOO_MUCH);
+    }
     (plan.edits, plan.left_out)
-}
-
-/// The script is this command, and what it redirects.
-fn is_alone(subject: Subject<'_>, command: &SimpleCommand) -> bool {
-    let around = command.start().zip(command.words_end());
-    let around = around.and_then(|(start, end)| {
-        let before = subject.source.get(..start)?;
-        Some((before.trim(), subject.source.get(end..)?.trim()))
-    });
-    around.is_some_and(|(before, after)| {
-        before.is_empty()
-            && (after.is_empty()
-                || command.redirections.len() == 1 && after.starts_with(['<', '>']))
-    })
 }
 
 struct Plan<'a> {
     subject: Subject<'a>,
     surroundings: Surroundings<'a>,
+    comparison: Comparison<'a>,
     /// The source without its markers: what the client would compare rules with.
     whole: String,
     edits: Vec<PlannedEdit>,
@@ -148,6 +132,16 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Makes no edit at all.
+    fn leave_all(&mut self, why: &str) {
+        self.edits.clear();
+        self.left_out.clear();
+        self.leave(EditKind::UnbufferedVariable, why);
+        if self.surroundings.wanted == Wanted::All {
+            self.leave(EditKind::JoinStderr, why);
+        }
+    }
+
     /// The command from its first assignment or word to its last word, as it stands in the source.
     fn text(&self, command: &SimpleCommand) -> &'a str {
         let span = self.start_without_markers(command).zip(command.words_end());
@@ -165,7 +159,7 @@ impl<'a> Plan<'a> {
                     continue;
                 }
             };
-            let rules = self.surroundings.permissions;
+            let rules = &self.comparison;
             if let Some(text) = found.texts.iter().find(|text| rules.single_out(text)) {
                 self.leave(kind, format!("a permission rule names `{text}`"));
                 continue;
@@ -353,7 +347,7 @@ impl<'a> Plan<'a> {
             return false;
         };
         let starts = command.words.iter().map(|word| word.span.start);
-        let rules = self.surroundings.permissions;
+        let rules = &self.comparison;
         self.start_without_markers(command)
             .into_iter()
             .chain(starts)

@@ -75,6 +75,7 @@ fn decided(command: &str, rules: &Rules) -> Decision {
     let call = Call {
         command,
         run_in_background: true,
+        ..Call::default()
     };
     decide(call, rules, &Context::ordinary(&permissions))
 }

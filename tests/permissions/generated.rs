@@ -306,6 +306,7 @@ fn edited(command: &str, rules: &PermissionRules) -> String {
     let call = Call {
         command,
         run_in_background: true,
+        ..Call::default()
     };
     let decision = decide(
         call,

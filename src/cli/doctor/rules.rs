@@ -103,7 +103,7 @@ fn permissions(site: &CallSite) -> Check {
         return Check::warning(
             "permissions",
             format!("{says}; some aren't known: {why}"),
-            "Only ` 2>&1` is added to a call meanwhile.",
+            "Calls are moved all the same; their text stays as it is meanwhile.",
         );
     }
     let named = rules.naming_edits();

@@ -18,11 +18,13 @@ impl Plan<'_> {
     /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
     /// deny, comments included, 2.1.20 to 2.1.331), that of a single command without its redirections.
     pub(super) fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
-        let rules = self.surroundings.permissions;
-        let is_unseen = more.kind == EditKind::JoinStderr && !self.has_several_parts();
-        if rules.count() == 0 || is_unseen {
+        let is_unseen = more.kind == EditKind::JoinStderr
+            && !self.has_several_parts()
+            && !self.subject.script.simple_commands.iter().any(expands);
+        if self.surroundings.permissions.count() == 0 || is_unseen {
             return false;
         }
+        self.comparison.count(self.subject.source.len());
         let Some(after) = self.applied(Some(&more.edit)) else {
             return true;
         };
@@ -31,7 +33,8 @@ impl Plan<'_> {
             Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
             _ => &after,
         };
-        rules.gain(&self.whole, &after) || !rules.same_for_whole(&self.whole, seen)
+        self.comparison.gain(&self.whole, &after)
+            || !self.comparison.same_for_whole(&self.whole, seen)
     }
 
     /// Whether the source is more than one simple command and its redirections.
@@ -52,6 +55,7 @@ impl Plan<'_> {
         };
         first.is_some_and(|first| {
             self.start_without_markers(command) == Some(first.span.start)
+                && !expands(command)
                 && is_unquoted(&first.raw)
                 && !is_seen_through(base_name(&first.raw))
         })
@@ -75,7 +79,7 @@ impl Plan<'_> {
 
     /// Whether the client would decide about the command as before with `prefix` and `suffix` around it.
     pub(super) fn same_around(&self, command: &SimpleCommand, prefix: &str, suffix: &str) -> bool {
-        let rules = self.surroundings.permissions;
+        let rules = &self.comparison;
         let (Some(start), Some(end)) = (self.start_without_markers(command), command.words_end())
         else {
             return false;
@@ -92,8 +96,12 @@ impl Plan<'_> {
             after,
         ];
         let gained = texts.iter().any(|text| rules.gain(before, text));
-        let [.., after] = texts;
-        !gained && (prefix.is_empty() || seen_through || rules.same_for(before, &after))
+        // The text of a command with an expansion is compared as it stands.
+        let seen = [&texts[0], &texts[2]];
+        let is_raw = expands(command) && !suffix.is_empty();
+        !gained
+            && (!is_raw || rules.same_for(before, seen[0]))
+            && (prefix.is_empty() || seen_through || rules.same_for(before, seen[1]))
     }
 
     /// Whether the same rules match with `edit` behind the word `last` or in front of it. The client looks at a command
@@ -113,8 +121,15 @@ impl Plan<'_> {
             .all(|start| {
                 self.edited(start, end, Some(edit)).is_some_and(|after| {
                     let before = self.slice(start, end);
-                    self.surroundings.permissions.same_for(before, &after)
+                    self.comparison.same_for(before, &after)
                 })
             })
     }
+}
+
+/// Whether a word holds a variable or braces: the client then compares an exact rule with the text as it stands (measured,
+/// 2.1.332).
+fn expands(command: &SimpleCommand) -> bool {
+    let mut words = command.assignments.iter().chain(&command.words);
+    words.any(|word| word.raw.contains(['$', '{']))
 }

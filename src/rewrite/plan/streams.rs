@@ -57,9 +57,8 @@ impl Plan<'_> {
         let start = self
             .start_without_markers(command)
             .unwrap_or(word.span.start);
-        let rules = self.surroundings.permissions;
         let after = self.edited(start, end, Some(&edit)).unwrap_or_default();
-        if streaming.needs_permission && !rules.surely_allow(&after) {
+        if streaming.needs_permission && !self.comparison.surely_allow(&after) {
             return self.leave(
                 kind,
                 format!("the client may ask about `{program}` with `{words}`"),

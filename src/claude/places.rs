@@ -1,0 +1,309 @@
+//! The places of settings files, as a table: which clients read them, and whether bg-run does.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+
+use crate::{environment, folders};
+
+/// The folder of an administrator's files, which win over all others.
+const MANAGED: &str = if cfg!(target_os = "macos") {
+    "Library/Application Support/ClaudeCode"
+} else {
+    "etc/claude-code"
+};
+
+/// The one who writes a settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// `user` of the client's `--setting-sources`.
+    User,
+    /// `project`: a project's members.
+    Project,
+    /// `local`: this user, for this project.
+    Local,
+    /// An administrator. No option leaves these out.
+    Managed,
+}
+
+/// The way in which bg-run takes the files of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Every client reads them.
+    Certain,
+    /// Some clients read them: their ask and deny rules count, and their allow rules allow nothing.
+    Possible,
+    /// They aren't read here: where one exists, rules may be hidden.
+    Unread,
+}
+
+/// One or more files that a client may read.
+#[derive(Debug)]
+pub struct Place {
+    /// The path, for people.
+    pub name: &'static str,
+    /// The first client version that is known to read it, where not all do.
+    pub since: Option<&'static str>,
+    /// See [`Reading`].
+    pub reading: Reading,
+    /// See [`Owner`].
+    pub owner: Owner,
+    paths: fn(&Surroundings) -> Vec<PathBuf>,
+}
+
+/// The folders that the places are looked for in.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The folder that the session was started in.
+    pub project: PathBuf,
+    /// See [`folders::claude_dir`].
+    pub claude_dir: Option<PathBuf>,
+    /// `/`, but in tests.
+    pub root: PathBuf,
+    /// The name of the user's account, where it is known.
+    pub user: Option<String>,
+}
+
+impl Surroundings {
+    /// The folders of this machine around a project.
+    pub fn of(project: &Path) -> Self {
+        Self {
+            project: project.to_owned(),
+            claude_dir: folders::claude_dir(),
+            root: PathBuf::from("/"),
+            user: environment::user(),
+        }
+    }
+
+    fn in_claude_dir(&self, name: &str) -> Vec<PathBuf> {
+        let folder = self.claude_dir.iter();
+        folder.map(|folder| folder.join(name)).collect()
+    }
+
+    fn managed(&self, name: &str) -> PathBuf {
+        self.root.join(MANAGED).join(name)
+    }
+}
+
+/// All places, those that win last.
+pub const PLACES: &[Place] = &[
+    Place {
+        name: "~/.claude/cowork_settings.json",
+        since: Some("2.1.332"),
+        reading: Reading::Possible,
+        owner: Owner::User,
+        paths: |around| around.in_claude_dir("cowork_settings.json"),
+    },
+    Place {
+        name: "~/.claude/settings.json",
+        since: None,
+        reading: Reading::Certain,
+        owner: Owner::User,
+        paths: |around| around.in_claude_dir("settings.json"),
+    },
+    Place {
+        name: ".claude/settings.json",
+        since: None,
+        reading: Reading::Certain,
+        owner: Owner::Project,
+        paths: |around| vec![around.project.join(PROJECT)],
+    },
+    Place {
+        name: ".claude/settings.local.json of the Git top folder and of the main checkout",
+        since: Some("2.1.260"),
+        reading: Reading::Possible,
+        owner: Owner::Local,
+        paths: git_folders,
+    },
+    Place {
+        name: ".claude/settings.local.json",
+        since: None,
+        reading: Reading::Certain,
+        owner: Owner::Local,
+        paths: |around| vec![around.project.join(LOCAL)],
+    },
+    Place {
+        name: "managed-settings.json",
+        since: None,
+        reading: Reading::Certain,
+        owner: Owner::Managed,
+        paths: |around| vec![around.managed("managed-settings.json")],
+    },
+    Place {
+        name: "managed-settings.d/*.json",
+        since: None,
+        reading: Reading::Certain,
+        owner: Owner::Managed,
+        paths: drop_ins,
+    },
+    Place {
+        name: "~/.claude/remote-settings.json",
+        since: None,
+        reading: Reading::Unread,
+        owner: Owner::Managed,
+        paths: |around| around.in_claude_dir("remote-settings.json"),
+    },
+    Place {
+        name: "/Library/Managed Preferences/…/com.anthropic.claudecode.plist",
+        since: None,
+        reading: Reading::Unread,
+        owner: Owner::Managed,
+        paths: property_lists,
+    },
+    Place {
+        name: "/mnt/c/Program Files/ClaudeCode",
+        since: None,
+        reading: Reading::Unread,
+        owner: Owner::Managed,
+        paths: |around| vec![around.root.join("mnt/c/Program Files/ClaudeCode")],
+    },
+];
+
+/// A project's own settings file, from its folder.
+pub(super) const PROJECT: &str = ".claude/settings.json";
+/// The same of one user.
+pub(super) const LOCAL: &str = ".claude/settings.local.json";
+
+impl Place {
+    /// The files of the place, whether they exist or not.
+    pub fn paths(&self, around: &Surroundings) -> Vec<PathBuf> {
+        (self.paths)(around)
+    }
+}
+
+/// The files of all places that are read, those that win last.
+pub fn read_files(around: &Surroundings) -> Vec<(&'static Place, PathBuf)> {
+    let read = PLACES
+        .iter()
+        .filter(|place| place.reading != Reading::Unread);
+    read.flat_map(|place| {
+        let paths = place.paths(around).into_iter();
+        paths.map(move |path| (place, path))
+    })
+    .collect()
+}
+
+/// The reason why something may be at `path`; `None` where nothing is.
+pub(super) fn presence(path: &Path) -> Option<String> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Some(format!(
+            "{} exists and isn't read by bg-run",
+            path.display()
+        )),
+        Err(error) if is_missing(&error) => None,
+        Err(error) => Some(format!("{} can't be looked at: {error}", path.display())),
+    }
+}
+
+/// Whether the error says that there is no such file.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+/// The folder itself where its names can't be listed: reading it as a file fails, and so what is in it counts as unknown.
+fn drop_ins(around: &Surroundings) -> Vec<PathBuf> {
+    let folder = around.managed("managed-settings.d");
+    match fs::read_dir(&folder) {
+        Ok(entries) => {
+            let paths = entries.flatten().map(|entry| entry.path());
+            let mut paths: Vec<PathBuf> = paths
+                .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+                .collect();
+            paths.sort();
+            paths
+        }
+        Err(error) if is_missing(&error) => Vec::new(),
+        Err(_) => vec![folder],
+    }
+}
+
+/// Without the project's own folder, whose file every client reads.
+fn git_folders(around: &Surroundings) -> Vec<PathBuf> {
+    let project = &around.project;
+    if project.as_os_str().len() > folders::MAX_PATH {
+        return Vec::new();
+    }
+    let common = folders::repository(project);
+    let mut ancestors = project.ancestors();
+    let top = ancestors.find(|folder| folder.join(".git").exists());
+    let mut found: Vec<PathBuf> = Vec::new();
+    for folder in common.parent().into_iter().chain(top) {
+        let file = folder.join(LOCAL);
+        if folder != project && top.is_some() && !found.contains(&file) {
+            found.push(file);
+        }
+    }
+    found
+}
+
+fn property_lists(around: &Surroundings) -> Vec<PathBuf> {
+    const NAME: &str = "com.anthropic.claudecode.plist";
+    let folder = around.root.join("Library/Managed Preferences");
+    let home = BaseDirs::new();
+    let home = home
+        .as_ref()
+        .and_then(|dirs| dirs.home_dir().file_name()?.to_str());
+    let users = around.user.as_deref().into_iter().chain(home);
+    let of_users = users.map(|user| folder.join(user).join(NAME));
+    [folder.join(NAME)].into_iter().chain(of_users).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(root: &Path, project: &str) -> Surroundings {
+        Surroundings {
+            project: root.join(project),
+            claude_dir: Some(root.join("home/.claude")),
+            root: root.to_owned(),
+            user: Some("ann".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_top_folder_and_the_main_checkout_have_local_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let inside = root.join("main/.git/worktrees/fix");
+        fs::create_dir_all(&inside).unwrap();
+        fs::write(inside.join("commondir"), "../..\n").unwrap();
+        for name in ["main/sub/deep", "fix/sub", "alone/sub"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        fs::write(
+            root.join("fix/.git"),
+            format!("gitdir: {}\n", inside.display()),
+        )
+        .unwrap();
+        for (project, wanted) in [
+            ("main", &[][..]),
+            ("main/sub/deep", &["main"]),
+            ("fix", &["main"]),
+            ("fix/sub", &["main", "fix"]),
+            ("alone/sub", &[]),
+        ] {
+            let found = git_folders(&around(&root, project));
+            let wanted: Vec<PathBuf> = wanted
+                .iter()
+                .map(|name| root.join(name).join(LOCAL))
+                .collect();
+            assert_eq!(found, wanted, "{project}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_counts_as_present() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(presence(&file).is_some());
+        assert_eq!(presence(&file.join("below")), None);
+        assert_eq!(presence(&folder.path().join("missing")), None);
+        let too_long = folder.path().join("n".repeat(300));
+        assert!(presence(&too_long).is_some());
+    }
+}

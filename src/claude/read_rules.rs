@@ -1,0 +1,217 @@
+//! `Read(…)` rules in `deny` and `ask`: a file that one of them covers isn't shown by bg-run either.
+//!
+//! The client matches as `.gitignore` does: `//x` from the root, `~/x` from the home folder, `/x` from the folder of the
+//! settings, `x` and `./x` from the session's folder. Where the folder isn't known for sure, a pattern counts from each
+//! that it may be meant from.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use directories::BaseDirs;
+
+use super::specifier;
+
+/// A rule that keeps the model from a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReadRule {
+    /// As it is written.
+    pub(super) rule: String,
+    pattern: String,
+    /// The folder of its settings file.
+    folder: Option<PathBuf>,
+}
+
+impl ReadRule {
+    /// The rule, where it is one for Read; an exception (`!x`) lifts nothing here.
+    pub(super) fn parse(rule: &str, folder: Option<&Path>) -> Option<Self> {
+        let pattern = specifier::of(rule, "Read")?.trim();
+        (!pattern.starts_with('!')).then(|| Self {
+            rule: rule.to_owned(),
+            pattern: pattern.to_owned(),
+            folder: folder.map(Path::to_owned),
+        })
+    }
+
+    /// Whether the rule covers the file at `path`, by this name or by its real one.
+    pub(super) fn covers(&self, path: &Path, project: &Path) -> bool {
+        let real = real_path(path);
+        let mut paths = [Some(normal(path)), real].into_iter().flatten();
+        paths.any(|path| self.covers_name(&path, project))
+    }
+
+    fn covers_name(&self, path: &Path, project: &Path) -> bool {
+        let pattern = self.pattern.as_str();
+        let is_below = |folder: &Path, pattern: &str| {
+            let rest = path.strip_prefix(folder);
+            rest.is_ok_and(|rest| matches(&segments(pattern), &names(rest)))
+        };
+        if let Some(rest) = pattern.strip_prefix("//") {
+            return is_below(Path::new("/"), rest);
+        }
+        if let Some(rest) = pattern.strip_prefix("~/") {
+            return BaseDirs::new().is_some_and(|dirs| is_below(dirs.home_dir(), rest));
+        }
+        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+        let inner = pattern.trim_end_matches('/');
+        if !inner.contains('/') {
+            // A name alone is meant in any folder.
+            return names(path).iter().any(|name| is_name(inner, name));
+        }
+        let pattern = pattern.trim_start_matches('/');
+        let folder = self.folder.as_deref();
+        let around = folder.and_then(Path::parent);
+        let folders = [Some(project), folder, around, Some(Path::new("/"))];
+        folders.into_iter().flatten().any(|folder| {
+            is_below(folder, pattern)
+                || fs::canonicalize(folder).is_ok_and(|folder| is_below(&folder, pattern))
+        })
+    }
+}
+
+/// The path without `.` and `..`, as its text says.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// Where the links on the way lead; the file itself may not exist yet.
+fn real_path(path: &Path) -> Option<PathBuf> {
+    let of_folder = || {
+        Some(
+            fs::canonicalize(path.parent()?)
+                .ok()?
+                .join(path.file_name()?),
+        )
+    };
+    fs::canonicalize(path).ok().or_else(of_folder)
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let name = |name: &OsStr| name.to_string_lossy().to_lowercase();
+    let components = path.components();
+    components
+        .filter_map(|component| match component {
+            Component::Normal(text) => Some(name(text)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn segments(pattern: &str) -> Vec<&str> {
+    let parts = pattern.split('/');
+    parts
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect()
+}
+
+/// Whether the segments match the first names; what lies below a matched folder is covered with it.
+fn matches(pattern: &[&str], names: &[String]) -> bool {
+    // Reachable lengths of `names` after each segment.
+    let mut reached = vec![false; names.len() + 1];
+    reached[0] = true;
+    for segment in pattern {
+        let mut next = vec![false; names.len() + 1];
+        let is_any = *segment == "**";
+        for at in 0..=names.len() {
+            let before = at.checked_sub(1);
+            let is_matched =
+                || before.is_some_and(|at| reached[at] && is_name(segment, &names[at]));
+            next[at] = if is_any {
+                reached[at] || before.is_some_and(|at| next[at])
+            } else {
+                is_matched()
+            };
+        }
+        reached = next;
+    }
+    reached.contains(&true) && !names.is_empty()
+}
+
+/// Whether a segment of a pattern matches a name, whatever the case. What it can't be sure of (`[a-z]`, `{a,b}`) matches
+/// anything.
+fn is_name(segment: &str, name: &str) -> bool {
+    let mut pattern = String::new();
+    let mut chars = segment.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '[' | '{' => {
+                let end = if c == '[' { ']' } else { '}' };
+                chars.by_ref().find(|c| *c == end);
+                pattern.push('*');
+            }
+            '?' => pattern.push('*'),
+            '\\' => pattern.extend(chars.next()),
+            _ => pattern.extend(c.to_lowercase()),
+        }
+    }
+    specifier::wildcard(pattern.split('*'), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_covers_what_the_client_would_not_read() {
+        let home = BaseDirs::new().unwrap().home_dir().to_owned();
+        let of_home = home.join("keys/x.log");
+        let of_home = of_home.to_str().unwrap();
+        for (rule, path, covered) in [
+            ("Read", "/p/train.log", true),
+            ("Read(**)", "/p/train.log", true),
+            ("Read(*.log)", "/p/a/train.log", true),
+            ("Read(*.LOG)", "/p/a/train.log", true),
+            ("Read(*.txt)", "/p/a/train.log", false),
+            ("Read(./secret.log)", "/p/secret.log", true),
+            ("Read(./logs/**)", "/p/logs/a/b.log", true),
+            ("Read(logs/*.log)", "/p/logs/b.log", true),
+            ("Read(logs/*.log)", "/p/a/logs/b.log", false),
+            ("Read(**/logs/*.log)", "/p/a/logs/b.log", true),
+            ("Read(logs)", "/p/a/logs/b.log", true),
+            ("Read(logs/)", "/p/a/logs/b.log", true),
+            ("Read(./logs/a/../b.log)", "/p/logs/b.log", false),
+            ("Read(//tmp/x/**)", "/tmp/x/y/z.log", true),
+            ("Read(//tmp/x)", "/tmp/x/y/z.log", true),
+            ("Read(//tmp/x/*)", "/tmp/y/z.log", false),
+            ("Read(/logs/**)", "/p/logs/z.log", true),
+            ("Read(/logs/**)", "/q/logs/z.log", true),
+            ("Read(/logs/**)", "/r/logs/z.log", false),
+            ("Read(/etc/x.log)", "/etc/x.log", true),
+            ("Read(~/keys/**)", of_home, true),
+            ("Read(~/keys/**)", "/p/keys/x.log", false),
+            ("Read(secret[0-9].log)", "/p/secret7.log", true),
+            ("Read(secret?.log)", "/p/secret7.log", true),
+            ("Read(s{a,b}.log)", "/p/sa.log", true),
+            ("Read(./x.log)", "/p/a/../x.log", true),
+        ] {
+            let folder = Path::new("/q/.claude");
+            let rule_ = ReadRule::parse(rule, Some(folder)).unwrap();
+            let found = rule_.covers(Path::new(path), Path::new("/p"));
+            assert_eq!(found, covered, "{rule} on {path}");
+        }
+        for other in ["Bash(x)", "Edit(x)", "Read(!x)", "ReadMcp(x)"] {
+            assert_eq!(ReadRule::parse(other, None), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_link_does_not_lead_around_a_rule() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir(root.join("secret")).unwrap();
+        std::os::unix::fs::symlink(root.join("secret"), root.join("open")).unwrap();
+        let rule = ReadRule::parse("Read(./secret/**)", None).unwrap();
+        assert!(rule.covers(&root.join("open/x.log"), &root));
+        assert!(!rule.covers(&root.join("x.log"), &root));
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether `BG_RUN=…` may be taken out: not where a permission rule is about it.
+
+use super::{EditKind, LeftOut, Subject, TOO_MUCH};
+use crate::claude::permissions::{Comparison, PermissionRules};
+use crate::shell::{self, Edit, SimpleCommand};
+
+/// The variable of a marker, in a rule.
+const NAME: &str = "BG_RUN";
+
+/// The reason why the markers stay; `None`: they may go. An ask or deny rule that matches the call as it was written has to
+/// match what is handed back.
+pub(super) fn held(subject: Subject<'_>, permissions: &PermissionRules) -> Option<LeftOut> {
+    if subject.markers.is_empty() || permissions.count() == 0 {
+        return None;
+    }
+    let comparison = permissions.comparison();
+    let commands = subject.script.simple_commands.iter();
+    let is_held = loses(&comparison, subject, 0, subject.source.len())
+        || commands
+            .filter(|command| carries_one(subject, command))
+            .any(|command| {
+                // The client compares a command without some of its assignments, too.
+                let end = command.words_end().unwrap_or(subject.source.len());
+                let mut starts = command.assignments.iter().map(|word| word.span.start);
+                starts.any(|start| loses(&comparison, subject, start, end))
+            });
+    let why = if comparison.is_exhausted() {
+        TOO_MUCH
+    } else {
+        "a permission rule is about it"
+    };
+    is_held.then(|| LeftOut {
+        kind: EditKind::TakeOutMarker,
+        why: why.to_owned(),
+    })
+}
+
+fn carries_one(subject: Subject<'_>, command: &SimpleCommand) -> bool {
+    let mut starts = command.assignments.iter().map(|word| word.span.start);
+    starts.any(|start| subject.markers.iter().any(|marker| marker.start == start))
+}
+
+fn loses(comparison: &Comparison<'_>, subject: Subject<'_>, start: usize, end: usize) -> bool {
+    let before = subject.source.get(start..end).unwrap_or_default();
+    let inside = subject.markers.iter();
+    let inside = inside.filter(|marker| marker.start >= start && marker.end <= end);
+    let edits: Vec<Edit> = inside
+        .map(|marker| Edit::deletion(*marker).moved_back(start))
+        .collect();
+    comparison.count(before.len());
+    let after = shell::apply(before, &edits);
+    after.is_none_or(|after| comparison.lose(before.trim(), after.trim(), NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::permissions::List;
+    use crate::shell::Span;
+
+    #[test]
+    fn a_marker_stays_where_a_rule_is_about_it() {
+        use List::{Allow, Restrict};
+        for (list, rule, command, is_held) in [
+            (Restrict, "BG_RUN=*", "BG_RUN=off npm test", true),
+            (Restrict, "BG_RUN=on:*", "BG_RUN=off npm test", false),
+            (Restrict, "BG_RUN=*", "cd a && BG_RUN=off npm test", true),
+            (Restrict, "BG_RUN=*", "A=1 BG_RUN=off npm test", true),
+            (Restrict, "*=off *", "BG_RUN=off npm test", true),
+            (Restrict, "npm test:*", "BG_RUN=off npm test", false),
+            (Restrict, "rm:*", "BG_RUN=off npm test", false),
+            (Allow, "BG_RUN=off npm test", "BG_RUN=off npm test", true),
+            (Allow, "npm test", "BG_RUN=off npm test", false),
+            (Allow, "* test", "BG_RUN=off npm test", false),
+        ] {
+            let mut permissions = PermissionRules::default();
+            permissions.add(list, &format!("Bash({rule})"));
+            let script = shell::parse(command).unwrap();
+            let start = command.find("BG_RUN").unwrap();
+            let end = start + "BG_RUN=off ".len();
+            let subject = Subject {
+                source: command,
+                script: &script,
+                markers: &[Span { start, end }],
+            };
+            let held = held(subject, &permissions);
+            assert_eq!(held.is_some(), is_held, "{list:?} {rule} {command}");
+        }
+    }
+}
