@@ -6,7 +6,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -24,7 +24,12 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(BG_RUN);
     command
         .args(arguments)
-        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
+        // Another spelling of it, where it is a link.
+        .env(
+            "TMPDIR",
+            std::fs::canonicalize(sandbox.path("tmp")).unwrap(),
+        );
     command
 }
 
@@ -49,11 +54,15 @@ fn tasks_are_listed_with_what_became_of_them() {
         .output()
         .unwrap();
     let tasks: Vec<Value> = serde_json::from_slice(&said.stdout).unwrap();
+    let real = std::fs::canonicalize(&tmp).unwrap();
     let of = |id: &str| {
-        tasks
-            .iter()
-            .find(|task| task["id"] == id && task["file"].as_str().unwrap().starts_with(&tmp))
-            .unwrap()
+        let is_it = |task: &&Value| {
+            let file = Path::new(task["file"].as_str().unwrap());
+            task["id"] == id && file.starts_with(&real)
+        };
+        let found: Vec<&Value> = tasks.iter().filter(is_it).collect();
+        assert_eq!(found.len(), 1, "{id} is listed once: {tasks:?}");
+        found[0]
     };
     for (id, state, exit) in [
         ("bfine", "exited", json!(0)),

@@ -110,7 +110,8 @@ impl ClientSession {
             Some(path)
         };
         let mut paths: Vec<PathBuf> = Vec::new();
-        for path in self.tmp.iter().filter_map(|tmp| fill(tmp)) {
+        let real = |tmp: &PathBuf| fs::canonicalize(tmp).unwrap_or_else(|_| tmp.clone());
+        for path in self.tmp.iter().filter_map(|tmp| fill(&real(tmp))) {
             if !paths.contains(&path) {
                 paths.push(path);
             }
@@ -132,9 +133,24 @@ fn user_id() -> u32 {
 }
 
 /// A folder that the client keeps outputs below, and what stands between it and an output: `{…}` is any name.
+#[derive(PartialEq, Eq)]
 struct Root {
+    /// The one spelling that paths of outputs have, whatever links lead there (`/tmp` is one on macOS).
     folder: PathBuf,
+    /// As the environment spells it, and so the client.
+    spelled: PathBuf,
     below: Vec<&'static str>,
+}
+
+/// The path without links above the folder. The folder itself may not be there yet, and has to be no link.
+fn real_folder(folder: &Path) -> PathBuf {
+    let real = folder
+        .parent()
+        .and_then(|above| fs::canonicalize(above).ok());
+    let real = real
+        .zip(folder.file_name())
+        .map(|(above, name)| above.join(name));
+    real.unwrap_or_else(|| folder.to_owned())
 }
 
 /// The roots of all layouts on this machine.
@@ -147,7 +163,10 @@ fn roots() -> Vec<Root> {
 
 /// The folders that outputs lie below, whether they are there or not.
 pub fn root_folders() -> Vec<PathBuf> {
-    roots().into_iter().map(|root| root.folder).collect()
+    let mut folders: Vec<PathBuf> = roots().into_iter().map(|root| root.folder).collect();
+    folders.sort();
+    folders.dedup();
+    folders
 }
 
 fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
@@ -165,9 +184,15 @@ fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
                 .collect(),
             _ => Vec::new(),
         };
-        for (folder, used) in folders {
-            let below = parts.get(used..).unwrap_or_default().to_vec();
-            roots.push(Root { folder, below });
+        for (spelled, used) in folders {
+            let root = Root {
+                folder: real_folder(&spelled),
+                spelled,
+                below: parts.get(used..).unwrap_or_default().to_vec(),
+            };
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
         }
     }
     roots
@@ -176,7 +201,8 @@ fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
 impl Root {
     /// The names between the root and `path`, where that is an output of this layout.
     fn names<'a>(&self, path: &'a Path) -> Option<Vec<&'a std::ffi::OsStr>> {
-        let below = path.strip_prefix(&self.folder).ok()?;
+        let below = path.strip_prefix(&self.folder);
+        let below = below.or_else(|_| path.strip_prefix(&self.spelled)).ok()?;
         let names: Option<Vec<_>> = below
             .components()
             .map(|part| match part {
@@ -238,7 +264,7 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
     let mut path = path.to_owned();
     for _ in 0..=MAX_LINKS {
         match open_or_link(roots, &path)? {
-            Opened::File(file) => return Ok((file, path)),
+            Opened::File(file, path) => return Ok((file, path)),
             Opened::Link(target) => path = target,
         }
     }
@@ -246,7 +272,8 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 enum Opened {
-    File(File),
+    /// With the one spelling of its path.
+    File(File, PathBuf),
     Link(PathBuf),
 }
 
@@ -274,7 +301,10 @@ fn open_or_link(roots: &[Root], path: &Path) -> io::Result<Opened> {
     let file = File::from(openat(&fd, *last, file, Mode::empty())?);
     check_owner(&file)?;
     if file.metadata()?.is_file() {
-        Ok(Opened::File(file))
+        let path = names
+            .iter()
+            .fold(root.folder.clone(), |path, name| path.join(name));
+        Ok(Opened::File(file, path))
     } else {
         Err(io::Error::other("not a regular file"))
     }
@@ -309,7 +339,7 @@ impl Output {
 pub fn outputs() -> Vec<Output> {
     let (mut outputs, mut seen) = (Vec::new(), BTreeSet::new());
     let all = roots();
-    for root in &all {
+    for root in once_each(&all) {
         let mut paths = vec![root.folder.clone()];
         for part in &root.below {
             paths = paths
@@ -334,6 +364,19 @@ pub fn outputs() -> Vec<Output> {
     }
     outputs.sort_by_key(|output| std::cmp::Reverse(output.modified));
     outputs
+}
+
+/// The roots without those that only another spelling tells apart.
+fn once_each(roots: &[Root]) -> impl Iterator<Item = &Root> {
+    let is_new = |&(index, root): &(usize, &Root)| {
+        let mut before = roots.iter().take(index);
+        !before.any(|before| (&before.folder, &before.below) == (&root.folder, &root.below))
+    };
+    roots
+        .iter()
+        .enumerate()
+        .filter(is_new)
+        .map(|(_, root)| root)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -390,6 +433,43 @@ mod tests {
             ..session
         };
         assert_eq!(session.output_of(&task), Some(noted.join("b1.output")));
+    }
+
+    #[test]
+    fn an_output_has_one_path_however_its_folder_is_spelled() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = fs::canonicalize(dir.path()).unwrap().join("private");
+        let tasks = format!("claude-{}/-home-u-proj/5e55-10n/tasks", user_id());
+        fs::create_dir_all(real.join(&tasks)).unwrap();
+        let linked = dir.path().join("tmp");
+        std::os::unix::fs::symlink(&real, &linked).unwrap();
+        let output = real.join(&tasks).join("b1.output");
+        fs::write(&output, "").unwrap();
+        // As a session in the linked folder hands it on.
+        let handed = linked.join(&tasks).join("b1.output");
+        std::os::unix::fs::symlink(&handed, real.join(&tasks).join("b2.output")).unwrap();
+        let session = ClientSession {
+            tmp: vec![linked.clone(), real.clone()],
+            ..session(&linked)
+        };
+        for id in ["b1", "b2"] {
+            let found = session.output_of(&TaskId::new(id).unwrap());
+            assert_eq!(found.as_ref(), Some(&output), "{id}");
+        }
+        let new = session.new_output(&TaskId::new("b9").unwrap());
+        assert_eq!(new, Some(real.join(&tasks).join("b9.output")));
+        let roots = roots_in(&session.tmp, None);
+        for path in [&output, &handed] {
+            assert_eq!(open_below(&roots, path).unwrap().1, output);
+        }
+        let folders: BTreeSet<&Path> = once_each(&roots)
+            .map(|root| root.folder.as_path())
+            .collect();
+        assert_eq!(once_each(&roots).count(), LAYOUTS.len() - 1);
+        assert!(
+            folders.iter().all(|folder| folder.starts_with(&real)),
+            "{folders:?}"
+        );
     }
 
     #[test]

@@ -8,6 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+/// A folder that its path reaches by a link. Where the tests' own folder for temporary files is one, as on macOS, that of
+/// each sandbox is one too.
+fn is_linked(folder: &Path) -> bool {
+    fs::canonicalize(folder).unwrap() != *folder
+}
+
 /// Removed with everything in it when dropped.
 pub struct Sandbox {
     root: tempfile::TempDir,
@@ -20,8 +26,16 @@ pub const BG_RUN: &str = env!("CARGO_BIN_EXE_bg-run");
 impl Sandbox {
     pub fn new() -> Self {
         let root = tempfile::Builder::new().prefix("bgr").tempdir().unwrap();
-        for dir in ["home/.claude", "project", "bin", "tmp"] {
+        for dir in ["home/.claude", "project", "bin"] {
             fs::create_dir_all(root.path().join(dir)).unwrap();
+        }
+        let tmp = root.path().join("tmp");
+        if is_linked(&std::env::temp_dir()) {
+            let real = root.path().join("private-tmp");
+            fs::create_dir(&real).unwrap();
+            std::os::unix::fs::symlink(real, tmp).unwrap();
+        } else {
+            fs::create_dir(tmp).unwrap();
         }
         Self { root }
     }
@@ -65,11 +79,12 @@ impl Sandbox {
         said
     }
 
+    /// Writes a file and returns its path without links.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
-        path
+        fs::canonicalize(path).unwrap()
     }
 
     pub fn write_settings(&self, settings: &Value) {
