@@ -18,5 +18,6 @@ pub mod rewrite;
 pub mod rules;
 pub mod shell;
 pub mod state;
+pub mod tasks;
 pub mod text;
 pub mod viewer;

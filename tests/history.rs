@@ -313,7 +313,7 @@ fn an_end_is_named_for_what_it_is() {
             "x\n",
             "completed",
             "completed (exit code 0)",
-            "\" done after",
+            "\" ended (status of `tee`) after",
         ),
     ] {
         let (_, output) = launch(&sandbox, id, command, &json!({}));
@@ -325,7 +325,7 @@ fn an_end_is_named_for_what_it_is() {
             .as_str()
             .unwrap();
         assert_eq!(
-            context.contains("of `tee`, the last command of a pipe"),
+            context.contains("that is the status of `tee`"),
             id == "b4",
             "{context}"
         );
@@ -393,7 +393,7 @@ fn an_end_that_nothing_tells_is_left_to_the_client_for_a_while() {
     let note = sandbox.state().join("tasks/b2.json");
     let mut left: Value = serde_json::from_str(&fs::read_to_string(&note).unwrap()).unwrap();
     let earlier = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(11);
-    left["left"] = earlier.to_string().into();
+    left["unended_since"] = earlier.to_string().into();
     fs::write(&note, left.to_string()).unwrap();
     let answer = prompt(&sandbox, "and now?");
     assert!(said(&answer).contains("\" ended after"), "{answer}");

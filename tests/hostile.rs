@@ -417,7 +417,7 @@ fn an_output_that_became_something_else_is_not_opened() {
             .as_array()
             .unwrap()
             .iter()
-            .filter_map(|task| task["file"].as_str())
+            .filter_map(|task| task["output"].as_str())
             .filter(|file| file.starts_with(tmp.as_str()));
         assert_eq!(ours.count(), 0, "{kind}");
     }

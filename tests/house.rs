@@ -19,6 +19,7 @@ const FLOORS: &[&str] = &[
     "config",
     "claude",
     "history",
+    "tasks",
     "rewrite",
     "decision",
     "viewer",

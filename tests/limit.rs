@@ -41,7 +41,7 @@ fn outputs(sandbox: &Sandbox) -> Vec<PathBuf> {
     let tasks = tasks
         .iter()
         .filter(|task| task["project"] == project.as_str());
-    let outputs = tasks.filter_map(|task| task["file"].as_str());
+    let outputs = tasks.filter_map(|task| task["output"].as_str());
     outputs.map(PathBuf::from).collect()
 }
 
@@ -320,7 +320,10 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         assert!(results[3].text.contains("slept"), "{shown}");
         assert!(read(&said).contains(".output"), "{shown}");
         // Its end is told by itself.
-        let screen = terminal.wait_for("\"odd-eval\" done after");
+        let screen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            terminal.wait_for("\"odd-eval\" done after")
+        }))
+        .unwrap_or_else(|_| panic!("{version} {} {}", sandbox.log(), terminal.screen()));
         assert!(screen.contains("result=42"), "{screen}");
         let text = read(&outputs(&sandbox)[0]);
         assert!(

@@ -64,7 +64,7 @@ fn machine() -> (Sandbox, fs::File) {
         failed,
         json!({
             "command": "pytest -x tests/integration --maxfail 3", "started": ago(150),
-            "ended": {"at": ago(149), "status": {"exited": 1}, "ran": 60_000}
+            "ended": {"at": ago(149), "status": {"exit": 1}, "ran": 60_000}
         }),
     );
     let training = "epoch 6/10  loss 0.312\nepoch 7/10  loss 0.287\n";

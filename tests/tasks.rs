@@ -57,7 +57,7 @@ fn tasks_are_listed_with_what_became_of_them() {
     let real = std::fs::canonicalize(&tmp).unwrap();
     let of = |id: &str| {
         let is_it = |task: &&Value| {
-            let file = Path::new(task["file"].as_str().unwrap());
+            let file = Path::new(task["output"].as_str().unwrap());
             task["id"] == id && file.starts_with(&real)
         };
         let found: Vec<&Value> = tasks.iter().filter(is_it).collect();
@@ -65,8 +65,8 @@ fn tasks_are_listed_with_what_became_of_them() {
         found[0]
     };
     for (id, state, exit) in [
-        ("bfine", "exited", json!(0)),
-        ("bfailed", "exited", json!(3)),
+        ("bfine", "done", json!(0)),
+        ("bfailed", "exit", json!(3)),
         ("bkilled", "killed", Value::Null),
         ("brunning", "running", Value::Null),
         (
@@ -86,7 +86,7 @@ fn tasks_are_listed_with_what_became_of_them() {
         );
     }
     assert_eq!(of("brunning")["command"], "pytest -x");
-    assert_eq!(of("brunning")["file"], running.to_str().unwrap());
+    assert_eq!(of("brunning")["output"], running.to_str().unwrap());
     assert_eq!(of("brunning")["session"], "5e551014");
     assert_eq!(of("brunning")["cwd"], sandbox.project().to_str().unwrap());
     drop(held);
@@ -118,6 +118,7 @@ fn a_task_is_followed_to_its_end_and_status() {
         assert_eq!(lines.next().unwrap().unwrap(), line);
     }
     writeln!(file, "[exited with code 7]").unwrap();
+    drop(file);
     assert_eq!(lines.next().unwrap().unwrap(), "[exited with code 7]");
     assert!(lines.next().is_none());
     assert_eq!(tail.wait().unwrap().code(), Some(7));
@@ -243,7 +244,7 @@ fn a_task_whose_output_is_gone_is_still_known() {
     let sandbox = Sandbox::new();
     let gone = sandbox.path("tmp/gone.output");
     let ended =
-        json!({"at": jiff::Timestamp::now().to_string(), "status": {"exited": 2}, "ran": 240_000});
+        json!({"at": jiff::Timestamp::now().to_string(), "status": {"exit": 2}, "ran": 240_000});
     note(
         &sandbox,
         "bended",
@@ -266,7 +267,7 @@ fn a_task_whose_output_is_gone_is_still_known() {
     );
     assert!(line.ends_with("(its output is gone)"), "{line}");
     for (target, why) in [
-        ("bended", "it ended with exit 2 after 4 min"),
+        ("bended", "it ended: exit 2 after 4 min"),
         ("blost", "how it ended isn't known"),
     ] {
         for what in ["tail", "open", "logs", "stop"] {
@@ -357,7 +358,7 @@ fn stop_ends_the_task_and_nothing_else() {
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
     let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("doesn't run: killed"), "{again:?}");
+    assert!(said(&again).contains("doesn't run: stopped"), "{again:?}");
     // Without its note it runs: somebody writes there.
     std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
     let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();
@@ -466,7 +467,7 @@ fn a_task_that_the_real_client_hands_on_is_one_task() {
         serde_json::from_slice::<Vec<Value>>(&listed.stdout).unwrap()
     };
     let told = tasks();
-    let output = PathBuf::from(told[0]["file"].as_str().unwrap());
+    let output = PathBuf::from(told[0]["output"].as_str().unwrap());
     let name = output.file_name().unwrap();
     let project = output.ancestors().nth(3).unwrap();
     let link = wait_until("the new session has a link", || {
@@ -478,7 +479,7 @@ fn a_task_that_the_real_client_hands_on_is_one_task() {
     let handed_on = tasks();
     assert_eq!(handed_on.len(), 1, "{handed_on:?}");
     assert_eq!(handed_on[0]["state"], "running");
-    assert_eq!(handed_on[0]["file"], told[0]["file"]);
+    assert_eq!(handed_on[0]["output"], told[0]["output"]);
     let logs = sandbox.bg_run(&["logs", link.to_str().unwrap()]);
     assert_eq!(said(&logs), "started\n");
     std::fs::write(&ended, "").unwrap();

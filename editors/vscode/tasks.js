@@ -22,8 +22,9 @@ function stateDir() {
 
 /** The note's own word on the end, as a state. */
 function stateOf(status) {
-  if (status === 'killed') return { state: 'killed' };
-  if (status && typeof status.exited === 'number') return { state: status.exited === 0 ? 'ok' : 'failed', exit: status.exited };
+  if (status === 'stopped' || (status && 'killed' in Object(status))) return { state: 'killed' };
+  if (status === 'done') return { state: 'ok', exit: 0 };
+  if (status && typeof status.exit === 'number') return status.exit === 0 ? stateOf('done') : { state: 'failed', exit: status.exit };
   return { state: 'ended' };
 }
 
@@ -31,8 +32,8 @@ function stateOf(status) {
 function footerOf(text) {
   const footer = FOOTER.exec(text);
   if (!footer) return null;
-  if (footer[1] !== undefined) return stateOf({ exited: Number(footer[1]) });
-  return stateOf(footer[2] ?? 'unknown');
+  if (footer[1] !== undefined) return stateOf({ exit: Number(footer[1]) });
+  return stateOf(footer[2] ? { killed: null } : 'lost');
 }
 
 function endOf(file) {

@@ -31,18 +31,25 @@ impl Footer {
         code.parse().ok().map(Self::Exited)
     }
 
-    /// The footer of an output; only the end of the file is read.
-    ///
-    /// # Errors
-    ///
-    /// When the file can't be read.
-    pub fn of_file(mut file: &File) -> io::Result<Option<Self>> {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
-        let mut end = Vec::new();
-        file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
-        Ok(Self::of(&String::from_utf8_lossy(&end)))
+    /// Whether `text` ends with a footer as the client writes it: a line of its own, and nothing behind it.
+    pub fn is_exact(text: &str) -> bool {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let line = text.rsplit('\n').next().unwrap_or_default();
+        line.starts_with('[') && Self::of(text).is_some() && !text.ends_with('\n')
     }
+}
+
+/// The end of an output, long enough for a footer.
+///
+/// # Errors
+///
+/// When the file can't be read.
+pub fn end_of(mut file: &File) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
+    let mut end = Vec::new();
+    file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
+    Ok(String::from_utf8_lossy(&end).into_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ pub mod answer;
 pub mod arguments;
 pub mod client;
 mod footer;
-pub mod holders;
+
 pub mod hooks;
 pub mod input;
 mod last_lines;

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{Mode, OFlags, openat, readlinkat};
 
-pub use super::footer::{FOOTER_WITHIN, Footer};
+pub use super::footer::{FOOTER_WITHIN, Footer, end_of};
 use crate::environment;
 use crate::state::is_id;
 

@@ -6,15 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use super::known;
 use crate::folders;
+use crate::tasks::list;
 
 /// So much is read at once, in bytes.
 const PART: u64 = 64 * 1024;
 
 /// Prints the output of `target`, or its last `number` lines.
 pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
-    let path = known::file(target)?;
+    let path = list::file(target)?;
     let cannot = || format!("{} can't be read", path.display());
     let (mut file, metadata) = folders::open_regular(&path).with_context(cannot)?;
     if let Some(number) = number {

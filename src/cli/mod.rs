@@ -9,7 +9,7 @@ mod doctor;
 mod explain;
 mod history;
 mod install;
-mod known;
+
 mod learn;
 mod logs;
 mod offer;
@@ -17,7 +17,6 @@ mod open;
 mod print;
 mod replay;
 mod rules;
-mod say;
 mod skill;
 mod stop;
 mod suggest;

@@ -2,8 +2,8 @@
 
 use clap_complete::engine::CompletionCandidate;
 
-use super::known::{self, Task};
-use super::say::{self, State};
+use crate::tasks::list::{self, Task};
+use crate::tasks::status::Status;
 
 /// This project's tasks, else all.
 pub(super) fn tasks() -> Vec<CompletionCandidate> {
@@ -12,12 +12,12 @@ pub(super) fn tasks() -> Vec<CompletionCandidate> {
 
 /// The same, those that run.
 pub(super) fn running() -> Vec<CompletionCandidate> {
-    candidates(|task| task.state == State::Running)
+    candidates(|task| task.status == Status::Running)
 }
 
 fn candidates(is_wanted: impl Fn(&Task) -> bool) -> Vec<CompletionCandidate> {
-    let project = known::project();
-    let tasks: Vec<Task> = known::all().into_iter().filter(is_wanted).collect();
+    let project = list::project();
+    let tasks: Vec<Task> = list::all().into_iter().filter(is_wanted).collect();
     let any_here = tasks.iter().any(|task| task.is_of(&project));
     tasks
         .iter()
@@ -25,7 +25,7 @@ fn candidates(is_wanted: impl Fn(&Task) -> bool) -> Vec<CompletionCandidate> {
         .enumerate()
         .map(|(at, task)| {
             let name = task.name().unwrap_or_default();
-            let help = format!("{name} ({})", say::state(task.state));
+            let help = format!("{name} ({})", task.words());
             let candidate = CompletionCandidate::new(&task.id).help(Some(help.into()));
             candidate.display_order(Some(at))
         })

@@ -4,18 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::{known, print};
+use super::print;
 use crate::config::{Configuration, Mode};
+use crate::tasks::list;
 use crate::viewer::{self, Request, Viewer};
 
 /// Opens the output of a task (by id or name, else this project's newest), or a file.
 pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
-    let path = known::file(target)?;
+    let path = list::file(target)?;
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
     let shown = Viewer::find(&configuration.settings)
         .map_err(anyhow::Error::from)
-        .and_then(|viewer| viewer.show(&path, &known::project()));
+        .and_then(|viewer| viewer.show(&path, &list::project()));
     match shown {
         Ok(place) => {
             println!("Opened {} in {place}", path.display());

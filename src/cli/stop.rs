@@ -1,16 +1,14 @@
 //! `bg-run stop`: asks a task to end.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::known;
-use super::say::{self, State};
-use crate::hook;
-use crate::platform::processes;
+use crate::platform::processes::{self, Sought};
+use crate::tasks::status::Status;
+use crate::tasks::{end, list};
 
 /// How long to wait for it, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,21 +16,24 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// Asks the process group of the task that `target` names to end, as the client does (SIGTERM), and waits for it.
 pub(super) fn run(target: &str) -> Result<ExitCode> {
-    let task = known::find(Some(target))?;
+    let task = list::find(Some(target))?;
     let name = task.name().unwrap_or_else(|| task.id.clone());
     let id = &task.id;
-    let Some(output) = task.output.as_deref() else {
-        bail!(known::gone(&task));
-    };
-    if task.state != State::Running {
-        bail!("\"{name}\" ({id}) doesn't run: {}", say::state(task.state));
+    if task.status != Status::Running {
+        if task.output.is_none() {
+            bail!(list::gone(&task));
+        }
+        bail!("\"{name}\" ({id}) doesn't run: {}", task.words());
     }
-    for group in groups(output)? {
+    let Some(output) = task.sought() else {
+        bail!(list::gone(&task));
+    };
+    for group in groups(&output)? {
         processes::ask_to_end(group)
             .with_context(|| format!("the processes of \"{name}\" ({id}) can't be asked to end"))?;
     }
     let end = Instant::now() + PATIENCE;
-    while processes::groups_printing_to(output).is_some_and(|groups| !groups.is_empty()) {
+    while processes::groups_printing_to(&output).is_some_and(|groups| !groups.is_empty()) {
         if Instant::now() > end {
             bail!(
                 "\"{name}\" ({id}) was asked to end and still runs after {} s; stop it in Claude Code, which kills it",
@@ -41,20 +42,23 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         }
         std::thread::sleep(EVERY);
     }
-    if let Some(note) = task.note {
-        hook::note_stopped(note);
+    if let Some(record) = task.record {
+        end::settle(vec![end::stopped(record)]);
     }
     println!("Stopped \"{name}\" ({id}).");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The groups that write their stdout or stderr there, but not the one that this process runs in.
-fn groups(output: &Path) -> Result<BTreeSet<i32>> {
+fn groups(output: &Sought) -> Result<BTreeSet<i32>> {
     let Some(groups) = processes::groups_printing_to(output) else {
         bail!("this system doesn't tell which process it is; stop it in Claude Code");
     };
     if groups.is_empty() {
-        bail!("no process of yours has {} as its output", output.display());
+        bail!(
+            "no process of yours has {} as its output",
+            output.path.display()
+        );
     }
     Ok(groups)
 }

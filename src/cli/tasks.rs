@@ -12,9 +12,11 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::args::TasksArgs;
-use super::known::{self, Task};
-use super::say::{self, State};
 use crate::environment;
+use crate::history::store::Store;
+use crate::tasks::durations;
+use crate::tasks::list::{self, Task};
+use crate::tasks::status::Status;
 use crate::text::{self, clipped, one_line};
 
 /// So many are shown where no number is asked for.
@@ -22,11 +24,11 @@ const SHOWN: usize = 20;
 
 /// Lists them, the newest last, where the eye is.
 pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
-    let project = known::project();
-    let mut tasks: Vec<Task> = known::all()
+    let project = list::project();
+    let mut tasks: Vec<Task> = list::all()
         .into_iter()
         .filter(|task| wanted.all || task.is_of(&project))
-        .filter(|task| !wanted.running || task.state == State::Running)
+        .filter(|task| !wanted.running || task.status == Status::Running)
         .collect();
     let found = tasks.len();
     let most = wanted
@@ -34,7 +36,9 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
         .unwrap_or(if wanted.json { usize::MAX } else { SHOWN });
     tasks.truncate(most);
     if wanted.json {
-        let tasks: Vec<Row> = tasks.iter().map(Row::of).collect();
+        let history = Store::own().ok();
+        let row = |task| Row::of(task, history.as_ref());
+        let tasks: Vec<Row<'_>> = tasks.iter().map(row).collect();
         println!("{}", serde_json::to_string_pretty(&tasks)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -127,7 +131,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     line(&mut text, columns.iter().map(title), &widths);
     for (task, row) in tasks.iter().zip(rows) {
         let style = |column: &Column| match column.title {
-            STATE => say::style(task.state),
+            STATE => task.status.style(task.status_of()),
             LAST => Style::new().dimmed(),
             _ => Style::new(),
         };
@@ -145,12 +149,12 @@ fn cell(task: &Task, column: &Column) -> String {
     let text = match column.title {
         "TASK" => task.id.clone(),
         "PROJECT" => {
-            let project = task.note.as_ref().map(|note| note.project.as_path());
+            let project = task.record.as_ref().map(|note| note.project.as_path());
             let name = project.and_then(Path::file_name).unwrap_or_default();
             name.to_string_lossy().into_owned()
         }
         NAME => task.name().unwrap_or_default(),
-        STATE => say::state(task.state),
+        STATE => task.words(),
         "TOOK" => task.ran.map(text::span).unwrap_or_default(),
         "AGE" => age(task).map(text::span).unwrap_or_default(),
         _ => last_line(task),
@@ -187,61 +191,60 @@ fn line(text: &mut String, cells: impl Iterator<Item = (String, Style)>, widths:
 
 /// A task as JSON.
 #[derive(Debug, Serialize)]
-struct Row {
-    id: String,
+struct Row<'a> {
+    id: &'a str,
     name: Option<String>,
     state: &'static str,
     exit: Option<i32>,
-    command: Option<String>,
-    description: Option<String>,
-    project: Option<PathBuf>,
-    cwd: Option<PathBuf>,
-    session: Option<String>,
-    /// RFC 3339, as the next.
-    started: Option<String>,
-    ended: Option<String>,
+    /// The program whose exit status that is, where it isn't the command's own.
+    status_of: Option<&'a str>,
+    command: Option<&'a str>,
+    description: Option<&'a str>,
+    project: Option<&'a Path>,
+    cwd: Option<&'a Path>,
+    session: Option<&'a str>,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
     age_seconds: Option<u64>,
-    ran_seconds: Option<f64>,
+    seconds: Option<f64>,
+    usual_seconds: Option<f32>,
     last_line: Option<String>,
-    /// Of the output, in bytes.
+    /// Size of the output in bytes; `null` where it is gone.
     size: Option<u64>,
-    /// Of the output; `null` where it is gone.
-    file: Option<PathBuf>,
-    log: Option<PathBuf>,
+    output: Option<&'a Path>,
+    log: Option<&'a Path>,
 }
 
-impl Row {
-    fn of(task: &Task) -> Self {
-        let note = task.note.clone();
-        let (state, exit) = match task.state {
-            State::Running => ("running", None),
-            State::Exited(code) => ("exited", code),
-            State::Killed => ("killed", None),
-            State::Lost => ("lost", None),
-        };
-        let size = |path: &PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.len());
-        let known = |path: PathBuf| Some(path).filter(|path| !path.as_os_str().is_empty());
-        let command = note.as_ref().map(|note| note.command.clone());
-        let description = note.as_ref().and_then(|note| note.description.clone());
-        let log = note.as_ref().and_then(|note| note.log.clone());
+impl<'a> Row<'a> {
+    fn of(task: &'a Task, history: Option<&Store>) -> Self {
+        let record = task.record.as_ref();
+        let known = |path: &'a Path| (!path.as_os_str().is_empty()).then_some(path);
+        let size = |path: &PathBuf| Some(std::fs::metadata(path).ok()?.len());
+        let output = record.and_then(|record| record.output.as_deref());
         Self {
-            id: task.id.clone(),
+            id: &task.id,
             name: task.name(),
-            state,
-            exit,
-            command,
-            description,
-            project: note.as_ref().and_then(|note| known(note.project.clone())),
-            cwd: note.as_ref().and_then(|note| known(note.cwd.clone())),
-            session: note.map(|note| note.session).filter(|id| !id.is_empty()),
-            started: task.started.map(|at| at.to_string()),
-            ended: task.ended.map(|at| at.to_string()),
+            state: task.status.state(task.status_of()),
+            exit: task.status.exit(),
+            status_of: task.status_of(),
+            command: record.map(|record| record.command.as_str()),
+            description: record.and_then(|record| record.description.as_deref()),
+            project: record.and_then(|record| known(&record.project)),
+            cwd: record.and_then(|record| known(&record.cwd)),
+            session: record
+                .map(|record| record.session.as_str())
+                .filter(|id| !id.is_empty()),
+            started: task.started,
+            ended: task.ended,
             age_seconds: age(task).map(|age| age.as_secs()),
-            ran_seconds: task.ran.map(|ran| ran.as_secs_f64()),
+            seconds: task.ran.map(|ran| ran.as_secs_f64()),
+            usual_seconds: history
+                .zip(record)
+                .and_then(|(history, record)| durations::usual(history, record)),
             last_line: task.last_line(),
             size: task.output.as_ref().and_then(size),
-            file: task.output.clone(),
-            log,
+            output: task.output.as_deref().or(output),
+            log: record.and_then(|record| record.log.as_deref()),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::ends;
-use crate::config::{Config, Mode, Treatment};
+use crate::config::{Config, Treatment};
 use crate::platform::watch::Watch;
-use crate::state::notes::{Cause, Note, Status};
+use crate::tasks::end;
+use crate::tasks::record::{Cause, TaskRecord};
+use crate::tasks::status::Status;
 
 /// What is looked at again after so long, whatever happens to the files: a process may end without closing any.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -19,18 +20,18 @@ const LAST_LINE: Duration = Duration::from_millis(700);
 /// Whether a session without a user waits for this task: one that the client moved at the limit or that we moved, and
 /// that ends by itself. Older clients than those that know the limit aren't held: 2.1.20 hangs at its end where a task has
 /// ended before (measured).
-pub(super) fn is_held(note: &Note) -> bool {
+pub(super) fn is_held(note: &TaskRecord) -> bool {
     matches!(note.cause, Cause::Moved | Cause::Limit) && note.timed && !note.endless
 }
 
 /// Whether a subagent waits for it: one that we moved, where the settings say so.
-pub(super) fn is_held_for_subagent(note: &Note, config: &Config) -> bool {
+pub(super) fn is_held_for_subagent(note: &TaskRecord, config: &Config) -> bool {
     config.subagents == Treatment::Background && note.cause == Cause::Moved && is_held(note)
 }
 
 /// Waits until each of `tasks` has ended, or its time is over: what its own time-out would have let it run, or `hold`,
 /// whichever is longer. Back come those that ended.
-pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> Vec<Note> {
+pub(super) fn until_ended(mut tasks: Vec<TaskRecord>, hold: Duration) -> Vec<TaskRecord> {
     let client = rustix::process::getppid();
     let outputs: Vec<PathBuf> = tasks
         .iter()
@@ -40,9 +41,9 @@ pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> V
     let mut silent_since: Option<Instant> = None;
     let mut ended = Vec::new();
     loop {
-        let (sure, unsure): (Vec<_>, Vec<_>) = ends::of(&tasks, &[])
+        let (sure, unsure): (Vec<_>, Vec<_>) = end::of(&tasks, &[])
             .into_iter()
-            .partition(|(_, end)| end.status != Status::Unknown);
+            .partition(|(_, end)| end.status != Status::Lost);
         let mut found = sure;
         if unsure.is_empty() {
             silent_since = None;
@@ -50,7 +51,7 @@ pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> V
             found.extend(unsure);
         }
         tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
-        ended.extend(ends::settle(found, mode));
+        ended.extend(end::settle(found));
         let now = Timestamp::now();
         let left = tasks
             .iter()
@@ -71,9 +72,8 @@ pub(super) fn until_ended(mut tasks: Vec<Note>, hold: Duration, mode: Mode) -> V
 }
 
 /// How long a task may still run.
-fn left(note: &Note, hold: Duration, now: Timestamp) -> Duration {
-    let started = note.started.parse().unwrap_or(now);
-    let ran = Duration::try_from(now.duration_since(started)).unwrap_or_default();
+fn left(note: &TaskRecord, hold: Duration, now: Timestamp) -> Duration {
+    let ran = Duration::try_from(now.duration_since(note.started)).unwrap_or_default();
     let own = note
         .timeout
         .unwrap_or_default()
@@ -88,11 +88,11 @@ mod tests {
     #[test]
     fn the_longer_of_its_own_time_and_the_hold_counts() {
         let now: Timestamp = "2026-01-01T00:10:00Z".parse().unwrap();
-        let note = |timeout| Note {
-            started: "2026-01-01T00:00:00Z".to_owned(),
+        let note = |timeout| TaskRecord {
+            started: "2026-01-01T00:00:00Z".parse().unwrap(),
             ran_before: 30_000,
             timeout,
-            ..Note::default()
+            ..TaskRecord::default()
         };
         let minutes = Duration::from_mins;
         for (timeout, hold, expected) in [
@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn servers_and_the_caller_s_own_are_not_waited_for() {
         let held = |cause, endless| {
-            is_held(&Note {
+            is_held(&TaskRecord {
                 cause,
                 timed: true,
                 endless,
-                ..Note::default()
+                ..TaskRecord::default()
             })
         };
-        let older = Note {
+        let older = TaskRecord {
             cause: Cause::Moved,
-            ..Note::default()
+            ..TaskRecord::default()
         };
         assert!(!is_held(&older));
         assert!(held(Cause::Moved, false) && held(Cause::Limit, false));

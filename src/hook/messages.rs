@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::ends::last_of;
-use super::lines;
 use crate::claude::answer::{Answer, ForModel};
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
 use crate::rules::Problem;
-use crate::shell;
-use crate::state::notes::{Cause, Note, Status};
-use crate::text::{LONG, SHOWN, one_line, span};
+use crate::tasks::lines;
+use crate::tasks::output::last_of;
+use crate::tasks::record::{Cause, End, TaskRecord};
+use crate::tasks::status::Status;
+use crate::text::{LONG, SHOWN, clipped, one_line, span};
 use crate::viewer::Shown;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
@@ -73,7 +73,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
 
 /// A call that went to the background.
 pub(super) struct Launch<'a> {
-    pub(super) note: &'a Note,
+    pub(super) note: &'a TaskRecord,
     /// The limit, in milliseconds.
     pub(super) limit: Option<u64>,
     /// What was left out of it.
@@ -86,19 +86,19 @@ pub(super) struct Launch<'a> {
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
-    let line = lines::launched(note, launch.limit, launch.tails, launch.shown);
+    let line = launched_line(note, launch.limit, launch.tails, launch.shown);
     let for_model = launched_for_model(note, launch.held);
     answer_of(Some(line), for_model)
 }
 
 /// What is said of a launch where nobody watches.
-pub(super) fn held(note: &Note) -> Answer {
+pub(super) fn held(note: &TaskRecord) -> Answer {
     answer_of(None, launched_for_model(note, true))
 }
 
 /// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come; of a task that
 /// is held it says that it is terminated with the final response (2.1.260 and later).
-fn launched_for_model(note: &Note, held: bool) -> String {
+fn launched_for_model(note: &TaskRecord, held: bool) -> String {
     let mut told = String::new();
     if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
         told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
@@ -121,31 +121,29 @@ fn launched_for_model(note: &Note, held: bool) -> String {
 }
 
 /// What people call a task, in quotation marks.
-fn quoted(note: &Note) -> String {
+fn quoted(note: &TaskRecord) -> String {
     format!("\"{}\"", note.name().replace('"', "'"))
 }
 
 /// How a task ended, in words: `"Run e2e tests" failed with 1 after 3 min`.
-pub(super) fn outcome(note: &Note) -> String {
+pub(super) fn outcome(note: &TaskRecord) -> String {
     let name = quoted(note);
     let ended = note.ended.as_ref();
     let after = ended
-        .and_then(|ended| ended.ran)
-        .map_or_else(String::new, |ran| {
-            format!(" after {}", span(Duration::from_millis(ran)))
-        });
-    match ended.map(|ended| ended.status) {
-        Some(Status::Exited(0)) => format!("{name} is done{after}"),
-        Some(status @ Status::Exited(code)) if status.is_killed() => {
-            format!("{name} was killed (exit status {code}){after}")
-        }
-        Some(Status::Exited(code)) => format!("{name} failed with exit status {code}{after}"),
-        Some(Status::Killed) => format!("{name} was killed{after}"),
-        Some(Status::Unknown) | None => {
-            format!("{name} has ended{after}, its exit status isn't known")
-        }
-    }
+        .and_then(End::ran)
+        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
+    let status = ended.map_or(Status::Lost, |ended| ended.status);
+    format!(
+        "{name} {}",
+        status.sentence(note.status_of.as_deref(), &after)
+    )
 }
+
+/// What was left out of a command takes so many columns at most,
+const TAIL: usize = 13;
+
+/// and the place where a file is open.
+const PLACE: usize = 20;
 
 /// So many lines of an ended task's output the model is given.
 const LINES: usize = 15;
@@ -154,19 +152,15 @@ const LINES: usize = 15;
 const LINE: usize = 200;
 
 /// The ends, a line each; `None` where there are none.
-pub(super) fn ended(notes: &[Note]) -> Option<String> {
+pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
     let lines: Vec<String> = notes.iter().map(lines::ended).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The same for the model, with the last lines, so that it needs no call for them.
-pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
+pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     let parts = notes.iter().map(|note| {
         let mut part = format!("bg-run: task {}, {}.", note.id, outcome(note));
-        let is_good = note.ended.as_ref().is_some_and(|ended| ended.status == Status::Exited(0));
-        if let Some(last) = last_of_pipe(&note.command).filter(|_| is_good) {
-            let _ = write!(part, " That status is of `{last}`, the last command of a pipe; those before it may have failed.");
-        }
         let lines = last_of(note, LINES);
         if lines.is_empty() {
             part.push_str(" It wrote nothing.");
@@ -181,20 +175,6 @@ pub(super) fn ended_for_model(notes: &[Note]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// The program whose status hides those of others: the shell gives a pipe's last one.
-fn last_of_pipe(command: &str) -> Option<String> {
-    let script = shell::parse(command).ok()?;
-    let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
-    let sets_pipefail = command.contains("pipefail");
-    let last = pipeline
-        .stages
-        .last()?
-        .simple_command
-        .filter(|_| !sets_pipefail)?;
-    let program = script.simple_commands.get(last)?.program()?;
-    Some(one_line(&program, SHOWN))
-}
-
 fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     Answer {
         hook_specific_output: Some(ForModel {
@@ -204,5 +184,107 @@ fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
         }),
         system_message: for_user,
         ..Answer::default()
+    }
+}
+
+/// A call that went to the background: what, why, and where it can be watched.
+fn launched_line(note: &TaskRecord, limit: Option<u64>, tails: &[String], shown: &Shown) -> String {
+    let tails = tails.join(" ");
+    let why = match note.cause {
+        _ if !tails.is_empty() => {
+            let tails = clipped(&one_line(&tails, SHOWN), TAIL);
+            Some(format!("without `{tails}`"))
+        }
+        Cause::Moved | Cause::Caller => None,
+        Cause::Limit => Some(limit.map_or_else(
+            || "took long".to_owned(),
+            |limit| format!("took longer than {}", span(Duration::from_millis(limit))),
+        )),
+        Cause::TimeOut => Some("reached its time-out".to_owned()),
+        Cause::User => Some("moved by you".to_owned()),
+    };
+    let opened = if note.log.is_some() {
+        "its log is open"
+    } else {
+        "open"
+    };
+    match shown {
+        Shown::In(place) | Shown::Already(place) => {
+            let what = why.unwrap_or_else(|| "is in the background".to_owned());
+            let place = clipped(&one_line(place, SHOWN), PLACE);
+            let id = lines::shortened(&note.id);
+            lines::named(note, &format!(" {what}, {opened} in {place} ({id})"))
+        }
+        // Why it is in the background, where nobody asked for it, is worth a second row.
+        Shown::Not(reason) => {
+            let why = why.map_or_else(String::new, |why| format!(" {why},"));
+            let reason = one_line(reason, LONG);
+            let id = lines::start_of(&note.id);
+            lines::named(
+                note,
+                &format!("{why} not opened ({reason}): `bg-run tail {id}`"),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::tasks::lines::WIDTH;
+
+    const NAMES: [&str; 4] = [
+        "Run e2e tests",
+        "Train the model for 10 epochs on all of the data",
+        "日本語の名前がついた長いタスクを実行する",
+        "x",
+    ];
+
+    fn note(name: &str, cause: Cause) -> TaskRecord {
+        TaskRecord {
+            id: "b33k0q1x9".to_owned(),
+            description: Some(name.to_owned()),
+            cause,
+            ..TaskRecord::default()
+        }
+    }
+
+    #[test]
+    fn every_line_fits_its_terminal() {
+        let place = Shown::In("VS Code".to_owned());
+        let tails = ["| grep -v a | tail -5 | cut -c1-200".to_owned()];
+        for name in NAMES {
+            for cause in [
+                Cause::Moved,
+                Cause::Caller,
+                Cause::Limit,
+                Cause::TimeOut,
+                Cause::User,
+            ] {
+                for tails in [&[][..], &tails] {
+                    let line = launched_line(&note(name, cause), Some(30_000), tails, &place);
+                    assert!(line.width() <= WIDTH, "{line}");
+                    assert!(line.ends_with(", open in VS Code (b33k…)"), "{line}");
+                }
+            }
+            for why in ["max-tabs = 5", "no `code` found", "open = \"never\""] {
+                let line = launched_line(
+                    &note(name, Cause::Moved),
+                    None,
+                    &[],
+                    &Shown::Not(why.to_owned()),
+                );
+                assert!(line.width() <= WIDTH, "{line}");
+                assert!(
+                    line.ends_with(&format!("not opened ({why}): `bg-run tail b33k`")),
+                    "{line}"
+                );
+            }
+            let line = lines::silent(&note(name, Cause::Moved), Duration::from_mins(25));
+            assert!(line.width() <= WIDTH, "{line}");
+            assert!(line.contains("silent for 25 min"), "{line}");
+        }
     }
 }

@@ -4,14 +4,12 @@
 //! what happened.
 
 mod chain;
-mod ends;
+mod foreground;
 mod hold;
-mod lines;
 mod messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
-mod record;
 mod stop;
 mod user_prompt_submit;
 
@@ -28,7 +26,6 @@ use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::config::Mode;
 use crate::state::log;
-use crate::state::notes::Note;
 
 /// More than this on stdin is no call, in bytes.
 const MAX_INPUT: usize = 8 * 1024 * 1024;
@@ -72,11 +69,6 @@ fn try_run(mode: Mode) -> Result<()> {
 pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let input = serde_json::from_slice(text).context("stdin is no hook input")?;
     answer_to(&input, text, mode)
-}
-
-/// Notes that the user has stopped a task just now.
-pub fn note_stopped(note: Note) {
-    ends::settle(vec![ends::stopped(note)], Mode::Real);
 }
 
 /// What the hooks in `chain` make of a command that is called in `cwd`; `None`: one of them refuses it.
@@ -157,7 +149,7 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         "PostToolUseFailure" => {
-            record::foreground(input, mode);
+            foreground::record(input, mode);
             Ok(None)
         }
         "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::messages;
 use crate::config::Config;
 use crate::environment;
-use crate::state::notes::Note;
+use crate::tasks::record::{End, TaskRecord};
 use crate::text::one_line;
 
 /// By which sequence a terminal makes a notification.
@@ -38,13 +38,16 @@ const TERMINALS: &[(&str, Sequence)] = &[
 const TITLE: &str = "bg-run";
 
 /// What the terminal is sent for tasks that ended; `None` where none took long enough, or it wouldn't understand.
-pub(super) fn sequence(ended: &[Note], config: &Config) -> Option<String> {
+pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> {
+    if !config.notify {
+        return None;
+    }
     let long = ended.iter().filter(|note| {
-        let ran = note.ended.as_ref().and_then(|ended| ended.ran);
-        ran.is_some_and(|ran| u128::from(ran) >= config.notify_after.0.as_millis())
+        let ran = note.ended.as_ref().and_then(End::ran);
+        ran.is_some_and(|ran| ran >= config.notify_after.0)
     });
-    let long: Vec<&Note> = long.collect();
-    let (first, others) = long.split_first().filter(|_| config.notify)?;
+    let long: Vec<&TaskRecord> = long.collect();
+    let (first, others) = long.split_first()?;
     let mut text = messages::outcome(first);
     if !others.is_empty() {
         text = format!("{text}, and {} more ended", others.len());

@@ -7,18 +7,21 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::messages::{self, Launch};
-use super::{hold, record};
+use super::{foreground, hold};
 use crate::claude::answer::Answer;
 use crate::claude::arguments::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Config, Configuration, Mode};
-use crate::decision::own_log;
+use crate::decision::{self, own_log};
 use crate::folders::{self, CallSite};
+use crate::history::repository_of;
+use crate::platform::processes::{FileId, Process};
 use crate::state::log;
-use crate::state::notes::{self, Cause, Note};
 use crate::state::once::{self, Done};
+use crate::tasks::record::{self, Cause, TaskRecord};
+use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
 
@@ -33,7 +36,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .get("backgroundTaskId")
         .filter(|id| !id.is_null());
     let Some(id) = id else {
-        record::foreground(input, mode);
+        foreground::record(input, mode);
         return None;
     };
     let Some(task) = id.as_str().and_then(TaskId::new) else {
@@ -55,7 +58,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if let Err(error) = note.launch() {
         log::line(&format!("PostToolUse: {error:#}"));
     }
-    notes::clear_daily(config.keep.0);
+    record::clear_daily(config.keep.0);
     let held = hold::is_held(&note)
         && match note.agent {
             Some(_) => hold::is_held_for_subagent(&note, config),
@@ -120,9 +123,14 @@ fn noted(
     task: &TaskId,
     configuration: &Configuration,
     (done, limit): (&Done, Option<u64>),
-) -> Note {
+) -> TaskRecord {
     let command = input.bash_command().unwrap_or_default();
-    let kind = record::kind_at(command, site, configuration);
+    let script = shell::parse(command).ok();
+    let kind = script.as_ref().map(|script| {
+        let repository = repository_of(&site.project);
+        decision::kind_of_script(script, &configuration.rules, repository)
+    });
+    let kind = kind.unwrap_or_default();
     let output = ClientSession::new(&input.session_id, &input.transcript_path).output_of(task);
     if output.is_none() {
         log::line(&format!(
@@ -130,7 +138,10 @@ fn noted(
             task.as_str()
         ));
     }
-    let script = shell::parse(command).ok();
+    let status_of = script
+        .as_ref()
+        .and_then(|script| shell::status_of(script, command))
+        .map(|program| one_line(&program, SHOWN));
     let own_log = script.as_ref().and_then(own_log);
     let cause = cause(input, done, limit);
     let ran = input.duration_ms.map(|milliseconds| milliseconds / 1000.0);
@@ -139,7 +150,7 @@ fn noted(
     // Of what was in the background at once, the client times the launch.
     let was_there = matches!(cause, Cause::Moved | Cause::Caller);
     let ran = if was_there { Duration::ZERO } else { ran };
-    Note {
+    TaskRecord {
         id: task.as_str().to_owned(),
         command: command.to_owned(),
         description: input.description().map(ToOwned::to_owned),
@@ -147,7 +158,7 @@ fn noted(
         project: site.project.clone(),
         session: input.session_id.clone(),
         agent: input.agent_id.clone(),
-        started: jiff::Timestamp::now().to_string(),
+        started: jiff::Timestamp::now(),
         ran_before: u64::try_from(ran.as_millis()).unwrap_or_default(),
         cause,
         timeout: match cause {
@@ -157,10 +168,26 @@ fn noted(
         timed: input.duration_ms.is_some(),
         endless: kind.endless,
         rule: kind.rule,
+        status_of,
         log: own_log.and_then(|log| shown_log(site, &log)),
+        file: output.as_deref().and_then(FileId::of),
         output,
-        ..Note::default()
+        client: client(),
+        keys: if configuration.settings.history {
+            kind.keys
+        } else {
+            Vec::new()
+        },
+        ..TaskRecord::default()
     }
+}
+
+/// The client that runs this hook.
+fn client() -> Option<Process> {
+    let parent = || Process::of(std::os::unix::process::parent_id());
+    environment::claude_pid()
+        .and_then(Process::of)
+        .or_else(parent)
 }
 
 /// Who put a call in the background.

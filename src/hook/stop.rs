@@ -1,31 +1,33 @@
 //! `Stop` and `SubagentStop`: what the client would kill with its answer is waited for, and ends are told.
 
-use super::{ends, hold, messages};
+use super::{hold, messages};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Mode};
 use crate::environment;
-use crate::state::notes::{Note, Status};
+use crate::tasks::end;
+use crate::tasks::record::TaskRecord;
+use crate::tasks::status::Status;
 
 /// The answer of a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
     let session = Session::around(false, &input.permission_mode);
-    let mut tasks = Note::running();
+    let mut tasks = TaskRecord::unended();
     tasks.retain(|note| note.session == input.session_id);
     if tasks.is_empty() {
         return None;
     }
     if session.headless {
         tasks.retain(hold::is_held);
-        hold::until_ended(tasks, config.hold.0, mode);
+        hold::until_ended(tasks, config.hold.0);
         return None;
     }
     // The client's notice follows, and has the status of those that wrote none.
-    let mut ended = ends::of(&tasks, &[]);
-    ended.retain(|(_, end)| end.status != Status::Unknown);
-    let ended = ends::settle(ended, mode);
+    let mut ended = end::of(&tasks, &[]);
+    ended.retain(|(_, end)| end.status != Status::Lost);
+    let ended = end::settle(ended);
     Some(Answer {
         system_message: messages::ended(&ended),
         ..Answer::default()
@@ -41,7 +43,7 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if input.stop_hook_active {
         return None;
     }
-    let mut tasks = Note::running();
+    let mut tasks = TaskRecord::unended();
     tasks.retain(|note| {
         let is_its = note.session == input.session_id && note.agent.as_deref() == Some(agent);
         is_its && hold::is_held_for_subagent(note, &config)
@@ -49,7 +51,7 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() {
         return None;
     }
-    let ended = hold::until_ended(tasks, config.hold.0, mode);
+    let ended = hold::until_ended(tasks, config.hold.0);
     messages::ended_for_model(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),

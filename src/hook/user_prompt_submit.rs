@@ -4,19 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ends::{self, Notice};
-use super::{lines, messages, notify, record};
+use super::{messages, notify};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task;
 use crate::config::{Config, Configuration, Mode};
 use crate::environment;
-use crate::folders::CallSite;
 use crate::history::Level;
 use crate::history::store::Store;
-use crate::state::notes::{Ended, Note, Status};
 use crate::state::once;
+use crate::tasks::end::{self, Notice};
+use crate::tasks::lines;
+use crate::tasks::record::{End, TaskRecord};
+use crate::tasks::status::Status;
 
 /// The client's notice of an end comes in this time, with the status: of several that end at once it tells one after the
 /// other (measured, 2.1.331).
@@ -28,7 +29,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let notices = Notice::in_prompt(&input.prompt);
-    let mut tasks = Note::running();
+    let mut tasks = TaskRecord::unended();
     tasks.retain(|note| note.session == input.session_id);
     if tasks.is_empty() && notices.is_empty() {
         return None;
@@ -37,67 +38,65 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if config.dry_run {
         return None;
     }
-    let found = ends::of(&tasks, &notices);
+    let found = end::of(&tasks, &notices);
     tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
     let told = found
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));
-    let ended = ends::settle(told.collect(), mode);
-    let for_model: Vec<Note> = ended
+    let ended = end::settle(told.collect());
+    let for_model: Vec<TaskRecord> = ended
         .iter()
         .cloned()
         .chain(noticed(&notices, &ended))
         .collect();
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
-    lines.extend(
-        tasks
-            .into_iter()
-            .filter_map(|task| silent(task, &config, mode)),
-    );
+    lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
     let context = messages::ended_for_model(&for_model);
     if lines.is_empty() && context.is_none() {
         return None;
     }
     let is_watched = !Session::around(false, &input.permission_mode).headless;
+    let terminal_sequence = is_watched
+        .then(|| notify::sequence(&ended, &config))
+        .flatten();
     Some(Answer {
         hook_specific_output: context.map(|context| ForModel {
             hook_event_name: "UserPromptSubmit",
             additional_context: Some(context),
             ..ForModel::default()
         }),
-        terminal_sequence: notify::sequence(&ended, &config).filter(|_| is_watched),
+        terminal_sequence,
         system_message: (!lines.is_empty()).then(|| lines.join("\n")),
         ..Answer::default()
     })
 }
 
 /// Whether an end is told now. One of unknown status whose output is still there is left to the client's notice for a while.
-fn is_due(note: &Note, end: &Ended, notices: &[Notice]) -> bool {
+fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
     let is_noticed = notices.iter().any(|notice| notice.id == note.id);
-    if end.status != Status::Unknown || end.ran.is_none() || is_noticed {
+    if end.status != Status::Lost || end.ran.is_none() || is_noticed {
         return true;
     }
-    let left: Option<Timestamp> = note.left.as_deref().and_then(|left| left.parse().ok());
-    let Some(left) = left else {
-        let left = Some(Timestamp::now().to_string());
-        let note = Note {
-            left,
+    let now = Timestamp::now();
+    let Some(since) = note.unended_since else {
+        let note = TaskRecord {
+            unended_since: Some(now),
             ..note.clone()
         };
-        // One that can't be noted would be left for ever.
+        // One that can't be recorded would be left for ever.
         return note.write().is_err();
     };
-    Timestamp::now().duration_since(left) >= NOTICE_WAIT
+    now.duration_since(since) >= NOTICE_WAIT
 }
 
 /// Those whose ends were seen before the client's notice came: the user knows, the model doesn't. Before 2.1.260 only the
 /// notice has the exit status.
-fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
+fn noticed(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
     let earlier = notices
         .iter()
         .filter(|notice| ended.iter().all(|note| note.id != notice.id));
     earlier
-        .filter_map(|notice| Some((Note::of(&notice.id)?, notice.status)))
+        .filter_map(|notice| Some((TaskRecord::of(&notice.id)?, notice.status)))
         .filter(|(note, _)| note.ended.is_some() && once::claim("Noticed", &note.id))
         .map(|(mut note, status)| {
             note.learn_status(status);
@@ -107,14 +106,14 @@ fn noticed(notices: &[Notice], ended: &[Note]) -> Vec<Note> {
 }
 
 /// A task that has written nothing for long, though others of its kind ended: said once.
-fn silent(mut task: Note, config: &Config, mode: Mode) -> Option<String> {
-    let output = task
-        .output
-        .as_deref()
-        .filter(|_| !task.called_silent && !task.endless)?;
+fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
+    if task.called_silent || task.endless {
+        return None;
+    }
+    let output = task.output.as_deref()?;
     let changed = task::open(output).ok()?.metadata().ok()?.modified().ok()?;
     let silence = SystemTime::now().duration_since(changed).ok()?;
-    if silence < config.stuck_after.0 || !its_like_ended(&task, silence, mode) {
+    if silence < config.stuck_after.0 || !its_like_ended(&task, silence) {
         return None;
     }
     task.called_silent = true;
@@ -123,13 +122,8 @@ fn silent(mut task: Note, config: &Config, mode: Mode) -> Option<String> {
 }
 
 /// Whether others of its kind are known to have ended, and sooner than this one has been silent.
-fn its_like_ended(task: &Note, silence: Duration, mode: Mode) -> bool {
-    let site = CallSite {
-        cwd: task.cwd.clone(),
-        project: task.project.clone(),
-    };
-    let configuration = Configuration::load(&site, mode);
-    let keys = record::kind_at(&task.command, &site, &configuration).keys;
+fn its_like_ended(task: &TaskRecord, silence: Duration) -> bool {
+    let keys = &task.keys;
     let from = keys.iter().position(|key| key.level == Level::Target as u8);
     let keys = keys.get(from.unwrap_or(keys.len())..).unwrap_or_default();
     let known = Store::own()

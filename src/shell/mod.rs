@@ -6,11 +6,13 @@ mod guard;
 mod lower;
 mod own_log;
 mod redirection;
+mod status;
 mod syntax;
 pub(crate) mod word;
 
 pub use edit::{Edit, apply};
 pub use own_log::own_logs;
+pub use status::status_of;
 pub use syntax::{
     OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
 };

@@ -3,7 +3,6 @@
 mod folder;
 mod lasting;
 pub mod log;
-pub mod notes;
 pub mod once;
 pub mod reported;
 
@@ -39,7 +38,7 @@ pub enum Kind {
     Reported,
     /// The outputs that were opened, a folder per session.
     Opened,
-    /// What is noted of a task ([`notes`]), and links to outputs that are called by what runs.
+    /// The records of tasks, and links to outputs that are called by what runs.
     Tasks,
     /// The tasks that haven't ended, as far as is known: an empty file each.
     Running,
@@ -82,7 +81,7 @@ impl Kind {
             Self::Calls => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
             Self::Reported => Some(DAY * 30),
-            // The notes as long as the user likes: [`notes::clear_daily`].
+            // The records as long as the user likes: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
     }

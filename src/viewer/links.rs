@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::claude::task;
-use crate::state::notes::Note;
 use crate::state::{self, BEFORE_ID, Folder, Kind, OUTPUT, log};
+use crate::tasks::record::TaskRecord;
 use crate::text::one_line;
 
 /// A tab shows no more, in characters.
@@ -16,7 +16,7 @@ const MAX_NAME: usize = 60;
 /// The link to the output at `file`, which lies at `real`; `None` where it isn't an output, or nothing is known of it.
 pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
     let id = file.file_stem()?.to_str()?;
-    let note = Note::of(id).filter(|_| task::is_output(file))?;
+    let note = TaskRecord::of(id).filter(|_| task::is_output(file))?;
     // Another session's task can have the same id.
     if note.output.as_deref().is_some_and(|output| output != file) {
         return None;
@@ -34,7 +34,7 @@ fn make(name: &str, real: &Path) -> Result<PathBuf> {
 }
 
 /// `pytest -x tests · b44x.output`: one part of a path, without what a command line or an editor would read as more.
-fn name_of(note: &Note) -> String {
+fn name_of(note: &TaskRecord) -> String {
     let room = MAX_NAME.saturating_sub(BEFORE_ID.chars().count() + note.id.len() + OUTPUT.len());
     let name: String = note.name().chars().map(harmless).collect();
     let words: Vec<&str> = name.split_whitespace().collect();
@@ -82,11 +82,11 @@ mod tests {
             ),
             ("..", "", "b44x2k9f1.output"),
         ] {
-            let note = Note {
+            let note = TaskRecord {
                 id: "b44x2k9f1".to_owned(),
                 description: Some(description.to_owned()),
                 command: command.to_owned(),
-                ..Note::default()
+                ..TaskRecord::default()
             };
             assert_eq!(name_of(&note), name);
         }
@@ -94,10 +94,10 @@ mod tests {
 
     #[test]
     fn a_long_name_is_clipped_before_the_id() {
-        let note = Note {
+        let note = TaskRecord {
             id: "b44x2k9f1".to_owned(),
             command: "é".repeat(100),
-            ..Note::default()
+            ..TaskRecord::default()
         };
         let name = name_of(&note);
         assert_eq!(name.chars().count(), MAX_NAME, "{name}");

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::claude::task::{self, Footer};
+use crate::tasks::end::Awaited;
+use crate::tasks::status::Status;
 
 /// When the watcher may have started by now. What was appended between the editor's first read and that isn't shown
 /// before the next change (measured in 4 of 7 cold starts of VS Code 1.139).
@@ -40,11 +42,12 @@ pub(super) fn until_the_end(path: &Path) {
     };
     let (opened, start) = (SystemTime::now(), Instant::now());
     let is_output = task::is_output(path);
+    let mut awaited = Awaited::of_file(path);
     let mut due = AFTER_OPENING.iter();
     let mut next = due.next();
     while start.elapsed() < UNTIL && (is_output || next.is_some()) {
         std::thread::sleep(EVERY);
-        if is_output && has_ended(&file) {
+        if is_output && has_ended(&file, &mut awaited) {
             for &pause in AFTER_THE_END {
                 std::thread::sleep(pause);
                 touch(&file, opened);
@@ -70,10 +73,11 @@ fn touch(file: &File, opened: SystemTime) {
 }
 
 /// What can't be read any more is over, too, and so is what was removed.
-fn has_ended(file: &File) -> bool {
+fn has_ended(file: &File, awaited: &mut Awaited) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let is_gone = file
         .metadata()
         .map_or(true, |metadata| metadata.nlink() == 0);
-    is_gone || Footer::of_file(file).map_or(true, |footer| footer.is_some())
+    let ends = task::end_of(file).map_or(true, |end| Footer::of(&end).is_some());
+    is_gone || ends && awaited.look().status != Status::Running
 }

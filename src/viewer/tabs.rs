@@ -6,11 +6,9 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::claude::holders;
-use crate::claude::task::{self, Footer};
 use crate::config::{Config, Open};
-use crate::state::notes::Note;
 use crate::state::{Folder, Kind, is_id, name_of};
+use crate::tasks::end;
 
 /// Whether a file may be opened now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,24 +50,7 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
 fn running(folder: &Folder, names: &[String]) -> usize {
     let files = names.iter().filter_map(|name| folder.read(name).ok());
     let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));
-    let files: Vec<PathBuf> = files.filter(|file| !has_ended(file)).collect();
-    match holders::written_among(&files) {
-        Some(written) => written.len(),
-        None => files.len(),
-    }
-}
-
-/// By the note of the task, else by the last line of its output, else because the file is gone.
-fn has_ended(file: &Path) -> bool {
-    if !task::is_output(file) {
-        return !file.exists();
-    }
-    let id = file.file_stem().and_then(|stem| stem.to_str());
-    let note = id.and_then(Note::of);
-    note.is_some_and(|note| note.ended.is_some() && note.output.as_deref() == Some(file))
-        || task::open(file)
-            .and_then(|file| Footer::of_file(&file))
-            .map_or(true, |footer| footer.is_some())
+    end::running_among(&files.collect::<Vec<_>>())
 }
 
 /// Claims a tab for `file` in the session with this id, which comes from outside, and notes it.

@@ -1,7 +1,9 @@
 //! What goes into the store and what comes out.
 
+use serde::{Deserialize, Serialize};
+
 /// What a duration is kept under.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The repository, hashed.
     pub repository: u64,

@@ -1,6 +1,7 @@
 //! What Linux tells about processes, in `/proc`.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,17 @@ impl Facts for Proc {
 
     fn parent(&self, process: u32) -> Option<u32> {
         status(process, "PPid:")
+    }
+
+    fn started(&self, process: u32) -> Option<u64> {
+        let text = fs::read_to_string(of(process).join("stat")).ok()?;
+        // The name stands in parentheses, and may hold some itself.
+        let (_, rest) = text.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        // A zombie has ended.
+        let is_zombie = fields.next()? == "Z";
+        let started = fields.nth(18)?.parse().ok()?;
+        (!is_zombie).then_some(started)
     }
 
     fn user(&self, process: u32) -> Option<u32> {
@@ -88,14 +100,19 @@ impl Facts for Proc {
     }
 }
 
+/// What the name of a removed file has behind it.
+const REMOVED: &[u8] = b" (deleted)";
+
 /// The wanted file behind a descriptor. The name comes first: only a file of a wanted name is looked at, because a look
-/// at a file of a dead network share may never return.
+/// at a file of a dead network share may never return. Of a file that isn't where it was, the name may be any; there
+/// standard output and standard error are looked at.
 fn index_of(descriptor: &Path, wanted: &[Wanted]) -> Option<usize> {
     let file = fs::read_link(descriptor).ok()?;
-    if !wanted
-        .iter()
-        .any(|wanted| Some(wanted.name.as_os_str()) == file.file_name())
-    {
+    let is_output = descriptor.ends_with("1") || descriptor.ends_with("2");
+    let name = file.file_name()?.as_bytes();
+    let name = name.strip_suffix(REMOVED).unwrap_or(name);
+    let may_be = |wanted: &Wanted| wanted.name.as_bytes() == name || wanted.is_moved && is_output;
+    if !wanted.iter().any(may_be) {
         return None;
     }
     let metadata = fs::metadata(descriptor).ok()?;

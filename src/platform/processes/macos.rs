@@ -89,6 +89,11 @@ impl Facts for Kernel {
         Some(info(process)?.pbi_ppid)
     }
 
+    fn started(&self, process: u32) -> Option<u64> {
+        let info = info(process)?;
+        Some(info.pbi_start_tvsec * 1_000_000 + info.pbi_start_tvusec)
+    }
+
     fn user(&self, process: u32) -> Option<u32> {
         Some(info(process)?.pbi_uid)
     }

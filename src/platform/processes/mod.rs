@@ -10,6 +10,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 
 #[cfg(system = "linux")]
@@ -40,16 +42,79 @@ pub struct Writer {
     pub is_output: bool,
 }
 
-/// A file by what stays the same however its path is spelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileId {
+/// A file by what stays the same however its path is spelled, and whatever it is renamed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileId {
     device: u64,
     inode: u64,
+}
+
+impl FileId {
+    /// The file at `path`.
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
+/// A file whose writers are looked for.
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// Its path.
+    pub path: PathBuf,
+    /// The file that was there once, where that is known: it may have been removed or renamed since.
+    pub file: Option<FileId>,
+}
+
+impl Sought {
+    /// The file that is at `path` now.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+        }
+    }
+}
+
+/// A process that can't be taken for a later one of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub id: u32,
+    /// When it started, by a clock of the system's own.
+    started: u64,
+}
+
+impl Process {
+    /// The process that runs under this number.
+    pub fn of(id: u32) -> Option<Self> {
+        let started = System.started(id)?;
+        Some(Self { id, started })
+    }
+
+    /// Whether it runs still.
+    pub fn is_alive(self) -> bool {
+        Self::of(self.id) == Some(self)
+    }
+
+    /// Whether it is `process`, or started it, directly or through others that still run.
+    pub fn is_around(self, process: u32) -> bool {
+        process == self.id || descends_from(process, self.id) == Some(true)
+    }
 }
 
 /// A file that somebody asks about.
 struct Wanted {
     id: FileId,
+    /// It isn't at its path any more.
+    #[cfg_attr(
+        not(system = "linux"),
+        expect(dead_code, reason = "found by its id alone")
+    )]
+    is_moved: bool,
     /// Its own name, behind all links.
     #[cfg_attr(
         not(system = "linux"),
@@ -72,6 +137,8 @@ trait Facts {
     fn processes(&self) -> Option<Vec<u32>>;
     /// The process that started it, or took it over.
     fn parent(&self, process: u32) -> Option<u32>;
+    /// When it started; `None` where it doesn't run.
+    fn started(&self, process: u32) -> Option<u64>;
     /// The user that it runs for.
     fn user(&self, process: u32) -> Option<u32>;
     /// Its descriptors for writing to one of these files.
@@ -112,14 +179,19 @@ fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec
 }
 
 /// The processes that write to one of `files`, without this one; `None` where the system doesn't tell.
-pub fn writers(files: &[PathBuf]) -> Option<Vec<Writer>> {
+pub fn writers(files: &[Sought]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
 
 /// The same, of those only that `ancestor` started, directly or through others that still run. What was left behind by
 /// its parent belongs to nobody any more. Only these processes are looked at.
-pub fn writers_below(ancestor: u32, files: &[PathBuf]) -> Option<Vec<Writer>> {
+pub fn writers_below(ancestor: u32, files: &[Sought]) -> Option<Vec<Writer>> {
     writers_among(&System, descendants(&System, ancestor)?, files)
+}
+
+/// Whether a process still writes to this file. Only that process is looked at.
+pub fn still_writes(process: u32, file: &Sought) -> bool {
+    !System.writes(process, &Wanted::all(file)).is_empty()
 }
 
 /// Whether `ancestor` started `process`, directly or through others that still run; `None` where the system doesn't tell.
@@ -144,10 +216,10 @@ pub fn folder(process: u32) -> Option<PathBuf> {
 
 /// The process groups of this user whose output goes to `file`, but not the one that this process is in; `None` where
 /// the system doesn't tell.
-pub fn groups_printing_to(file: &Path) -> Option<BTreeSet<i32>> {
+pub fn groups_printing_to(file: &Sought) -> Option<BTreeSet<i32>> {
     let user = rustix::process::geteuid().as_raw();
     let own = getpgid(None).ok().map(number);
-    let writers = writers(&[file.to_owned()])?;
+    let writers = writers(std::slice::from_ref(file))?;
     let groups = writers
         .iter()
         .filter(|writer| writer.is_output && System.user(writer.process) == Some(user))
@@ -174,15 +246,10 @@ fn number(pid: Pid) -> i32 {
     pid.as_raw_nonzero().get()
 }
 
-fn writers_among(
-    facts: &impl Facts,
-    processes: Vec<u32>,
-    files: &[PathBuf],
-) -> Option<Vec<Writer>> {
-    let wanted: Vec<(usize, Wanted)> = files
-        .iter()
-        .enumerate()
-        .filter_map(|(index, path)| Some((index, Wanted::at(path)?)))
+fn writers_among(facts: &impl Facts, processes: Vec<u32>, files: &[Sought]) -> Option<Vec<Writer>> {
+    let numbered = files.iter().enumerate();
+    let wanted: Vec<(usize, Wanted)> = numbered
+        .flat_map(|(index, file)| Wanted::all(file).into_iter().map(move |file| (index, file)))
         .collect();
     let (indices, wanted): (Vec<usize>, Vec<Wanted>) = wanted.into_iter().unzip();
     let mut found: Vec<Writer> = Vec::new();
@@ -193,7 +260,7 @@ fn writers_among(
     for process in processes.into_iter().filter(|&process| process != own) {
         for descriptor in facts.writes(process, &wanted) {
             let index = indices.get(descriptor.wanted)?;
-            let file = files.get(*index)?;
+            let file = &files.get(*index)?.path;
             let is_output = matches!(descriptor.number, 1 | 2);
             match found
                 .iter_mut()
@@ -236,14 +303,25 @@ fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<boo
 }
 
 impl Wanted {
+    /// The file that is at its path, and the one that was there before.
+    fn all(file: &Sought) -> Vec<Self> {
+        let there = Self::at(&file.path);
+        let moved = file
+            .file
+            .filter(|&id| there.as_ref().is_none_or(|there| there.id != id));
+        let moved = moved.map(|id| Self {
+            id,
+            is_moved: true,
+            name: file.path.file_name().unwrap_or_default().to_owned(),
+        });
+        there.into_iter().chain(moved).collect()
+    }
+
     fn at(path: &Path) -> Option<Self> {
         let path = fs::canonicalize(path).ok()?;
-        let metadata = fs::metadata(&path).ok()?;
         Some(Self {
-            id: FileId {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            },
+            id: FileId::of(&path)?,
+            is_moved: false,
             name: path.file_name()?.to_owned(),
         })
     }
@@ -283,7 +361,7 @@ mod tests {
             row(13, 1, &[]),
         ]);
         let spelled = linked.join("one");
-        let files = [real.join("gone"), spelled.clone()];
+        let files = [real.join("gone"), spelled.clone()].map(|path| Sought::at(&path));
         let found = writers_among(&table, table.processes().unwrap(), &files);
         let writer = |process, is_output| Writer {
             process,
@@ -320,15 +398,29 @@ mod tests {
             .unwrap();
         let process = child.id();
         let own = std::process::id();
-        let files = [file.clone()];
+        let files = [Sought {
+            path: file.clone(),
+            file: FileId::of(&file),
+        }];
         let writer = Writer {
             process,
-            file,
+            file: file.clone(),
             is_output: true,
         };
         assert!(writers(&files).unwrap().contains(&writer));
-        assert_eq!(writers_below(own, &files), Some(vec![writer]));
+        assert_eq!(writers_below(own, &files), Some(vec![writer.clone()]));
         assert_eq!(writers_below(process, &files), Some(Vec::new()));
+        // Renamed, replaced, removed: it writes all the same.
+        let elsewhere = folder.path().join("output.1");
+        fs::rename(&file, &elsewhere).unwrap();
+        assert!(writers(&files).unwrap().contains(&writer), "renamed");
+        fs::write(&file, "").unwrap();
+        assert!(writers(&files).unwrap().contains(&writer), "replaced");
+        fs::remove_file(&elsewhere).unwrap();
+        assert!(still_writes(process, &files[0]), "removed");
+        let identity = Process::of(process).unwrap();
+        assert!(identity.is_alive() && Process::of(own).unwrap().is_around(process));
+        assert!(!identity.is_around(own) && identity.is_around(process));
         assert_eq!(parent(process), Some(own));
         assert_eq!(descends_from(process, own), Some(true));
         assert_eq!(descends_from(own, process), Some(false));
@@ -344,6 +436,7 @@ mod tests {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert_eq!(writers(&files), Some(Vec::new()));
+        assert!(!identity.is_alive());
     }
 
     #[test]

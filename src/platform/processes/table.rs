@@ -11,6 +11,7 @@ pub(super) struct Row {
     pub(super) process: u32,
     pub(super) parent: u32,
     pub(super) user: u32,
+    pub(super) started: u64,
     /// Its descriptors that can write, with their files.
     pub(super) writes: Vec<(u32, FileId)>,
     pub(super) words: Vec<String>,
@@ -34,6 +35,10 @@ impl Facts for Table {
 
     fn parent(&self, process: u32) -> Option<u32> {
         self.row(process).map(|row| row.parent)
+    }
+
+    fn started(&self, process: u32) -> Option<u64> {
+        self.row(process).map(|row| row.started)
     }
 
     fn user(&self, process: u32) -> Option<u32> {
@@ -96,6 +101,15 @@ mod machine {
             process,
             parent,
             user: fs::metadata(&folder).ok()?.uid(),
+            started: fs::read_to_string(folder.join("stat"))
+                .ok()
+                .filter(|text| !text.contains(") Z "))?
+                .rsplit_once(") ")?
+                .1
+                .split(' ')
+                .nth(19)?
+                .parse()
+                .ok()?,
             writes: descriptors
                 .flatten()
                 .filter_map(|entry| {
@@ -126,6 +140,10 @@ mod machine {
 
         fn parent(&self, process: u32) -> Option<u32> {
             row(process).map(|row| row.parent)
+        }
+
+        fn started(&self, process: u32) -> Option<u64> {
+            row(process).map(|row| row.started)
         }
 
         fn user(&self, process: u32) -> Option<u32> {

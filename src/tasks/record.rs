@@ -1,24 +1,28 @@
-//! What is noted of a task, in the state folder: its output file says nothing of its command.
+//! What is kept of a task in the state folder: its output file says nothing of its command.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, Kind, is_id};
+use super::status::Status;
+use crate::history::store::Key;
+use crate::platform::processes::{FileId, Process, Sought};
+use crate::state::{Folder, Kind, is_id, log};
 use crate::text::{SHOWN, one_line};
 
-/// At most so many notes are read.
-const MAX_NOTES: usize = 5000;
+/// At most so many records are read.
+const MAX_RECORDS: usize = 5000;
 
 /// At most so many tasks are looked after.
-const MAX_RUNNING: usize = 200;
+const MAX_UNENDED: usize = 200;
 
 /// A task, as it was launched and as it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Note {
+pub struct TaskRecord {
     /// As the client named it.
     pub id: String,
     /// The command after its edits.
@@ -33,8 +37,8 @@ pub struct Note {
     pub session: String,
     /// The subagent, where one started it.
     pub agent: Option<String>,
-    /// RFC 3339: when it was found in the background.
-    pub started: String,
+    /// When it was found in the background.
+    pub started: Timestamp,
     /// How long it had run by then, in milliseconds.
     pub ran_before: u64,
     /// Who put it there.
@@ -49,49 +53,32 @@ pub struct Note {
     pub log: Option<PathBuf>,
     /// The file of its output, as the client names it.
     pub output: Option<PathBuf>,
+    /// That file on its disk: the name may come to mean another.
+    pub file: Option<FileId>,
+    /// The client that started it.
+    pub client: Option<Process>,
     /// The rule that matches it.
     pub rule: Option<String>,
+    /// The program whose exit status stands for the task's, where that isn't the command's own.
+    pub status_of: Option<String>,
+    /// What its duration is kept under; none where durations aren't kept.
+    pub keys: Vec<Key>,
     /// The user was told that it is silent.
     pub called_silent: bool,
-    /// RFC 3339: when nobody wrote any more, for the first time, and nothing told how it ended.
-    pub left: Option<String>,
+    /// When no process wrote any more, for the first time, and nothing told how it ended.
+    pub unended_since: Option<Timestamp>,
     /// Its end, where that was seen.
-    pub ended: Option<Ended>,
-}
-
-impl Default for Note {
-    fn default() -> Self {
-        Self {
-            id: String::new(),
-            command: String::new(),
-            description: None,
-            cwd: PathBuf::new(),
-            project: PathBuf::new(),
-            session: String::new(),
-            agent: None,
-            started: String::new(),
-            ran_before: 0,
-            cause: Cause::Caller,
-            timeout: None,
-            timed: false,
-            endless: false,
-            log: None,
-            output: None,
-            rule: None,
-            called_silent: false,
-            left: None,
-            ended: None,
-        }
-    }
+    pub ended: Option<End>,
 }
 
 /// Who put a task in the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// bg-run did.
     Moved,
     /// The call asked for it.
+    #[default]
     Caller,
     /// The client did, when it took longer than the limit.
     Limit,
@@ -101,38 +88,26 @@ pub enum Cause {
     User,
 }
 
-/// How a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// By itself, with this exit status.
-    Exited(i32),
-    /// It was killed.
-    Killed,
-    /// Nobody knows how.
-    Unknown,
-}
-
-impl Status {
-    /// Something ended it before it was done. Of a signal, shells make 128 and its number.
-    pub fn is_killed(self) -> bool {
-        matches!(self, Self::Killed | Self::Exited(129..=159))
-    }
-}
-
 /// The end of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    /// RFC 3339.
-    pub at: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// When.
+    pub at: Timestamp,
     /// How.
     pub status: Status,
     /// How long it ran in all, in milliseconds, where both ends are known.
     pub ran: Option<u64>,
 }
 
-impl Note {
-    /// Writes it down.
+impl End {
+    /// How long it ran in all.
+    pub fn ran(&self) -> Option<Duration> {
+        self.ran.map(Duration::from_millis)
+    }
+}
+
+impl TaskRecord {
+    /// Writes it to the state folder.
     ///
     /// # Errors
     ///
@@ -144,10 +119,10 @@ impl Note {
             let text = serde_json::to_vec(self)?;
             folder.replace(&file_of(&self.id), &[&text])
         };
-        write().context("the note of a task can't be written to the state folder")
+        write().context("the record of a task can't be written to the state folder")
     }
 
-    /// Writes it down, as one that hasn't ended.
+    /// Writes it as that of a task that hasn't ended.
     ///
     /// # Errors
     ///
@@ -161,49 +136,57 @@ impl Note {
         Ok(())
     }
 
-    /// Notes its end; whether this process is the first that does.
-    pub fn end(&mut self, ended: Ended) -> bool {
-        let folder = Folder::open(Kind::Running).ok().filter(|_| is_id(&self.id));
-        let is_first = folder.is_some_and(|folder| folder.take(&self.id));
+    /// Records its end; whether this process is the first that does.
+    pub fn end(&mut self, ended: End) -> bool {
+        let is_first = is_id(&self.id)
+            && Folder::open(Kind::Running).is_ok_and(|folder| folder.take(&self.id));
         if is_first {
             self.ended = Some(ended);
-            if let Err(error) = self.write() {
-                super::log::line(&format!("{error:#}"));
-            }
+            self.try_write();
         }
         is_first
     }
 
-    /// Notes the status of an end that was noted without one.
+    /// Records the status of an end that was recorded without one.
     pub fn learn_status(&mut self, status: Status) {
-        let unknown = self
-            .ended
-            .as_mut()
-            .filter(|ended| ended.status == Status::Unknown);
-        let Some(ended) = unknown.filter(|_| status != Status::Unknown) else {
-            return;
-        };
-        ended.status = status;
-        if let Err(error) = self.write() {
-            super::log::line(&format!("{error:#}"));
+        if let Some(ended) = &mut self.ended
+            && ended.status == Status::Lost
+            && status != Status::Lost
+        {
+            ended.status = status;
+            self.try_write();
         }
     }
 
-    /// Those whose end nobody has noted, the oldest first.
-    pub fn running() -> Vec<Self> {
+    fn try_write(&self) {
+        if let Err(error) = self.write() {
+            log::line(&format!("{error:#}"));
+        }
+    }
+
+    /// Those whose end nobody has recorded, the oldest first.
+    pub fn unended() -> Vec<Self> {
         let Ok(folder) = Folder::open(Kind::Running) else {
             return Vec::new();
         };
-        let names = folder.names(MAX_RUNNING).into_iter();
-        let mut notes: Vec<Self> = names.filter_map(|id| Self::of(&id)).collect();
-        notes.sort_by(|a, b| a.started.cmp(&b.started));
-        notes
+        let names = folder.names(MAX_UNENDED);
+        let Ok(records) = Folder::open(Kind::Tasks) else {
+            return Vec::new();
+        };
+        let mut records: Vec<Self> = names
+            .iter()
+            .filter_map(|id| Self::read(&records, id))
+            .collect();
+        records.sort_by_key(|record| record.started);
+        records
     }
 
-    /// The note of the task with this id; `None` where there is none that can be read.
+    /// The record of the task with this id; `None` where there is none that can be read.
     pub fn of(id: &str) -> Option<Self> {
-        let folder = Folder::open(Kind::Tasks).ok().filter(|_| is_id(id))?;
-        serde_json::from_slice(&folder.read(&file_of(id)).ok()?).ok()
+        if !is_id(id) {
+            return None;
+        }
+        Self::read(&Folder::open(Kind::Tasks).ok()?, id)
     }
 
     /// All of them that can be read, in no order.
@@ -211,11 +194,18 @@ impl Note {
         let Ok(folder) = Folder::open(Kind::Tasks) else {
             return Vec::new();
         };
-        let names = folder.names(MAX_NOTES).into_iter();
+        let names = folder.names(MAX_RECORDS).into_iter();
         names
-            .filter(|name| Kind::Tasks.owns(name))
-            .filter_map(|name| serde_json::from_slice(&folder.read(&name).ok()?).ok())
+            .filter_map(|name| Self::read(&folder, name.strip_suffix(".json")?))
             .collect()
+    }
+
+    fn read(folder: &Folder, id: &str) -> Option<Self> {
+        if !is_id(id) {
+            return None;
+        }
+        let record: Self = serde_json::from_slice(&folder.read(&file_of(id)).ok()?).ok()?;
+        (record.id == id).then_some(record)
     }
 
     /// What people call it: the description, else the command, on one line.
@@ -225,6 +215,20 @@ impl Note {
             name if name.is_empty() => one_line(without_edits(&self.command), SHOWN),
             name => name,
         }
+    }
+
+    /// Its output, as a file whose writers can be looked for.
+    pub fn sought(&self) -> Option<Sought> {
+        Some(Sought {
+            path: self.output.clone()?,
+            file: self.file,
+        })
+    }
+
+    /// When its command began.
+    pub fn began(&self) -> Timestamp {
+        let before = Duration::from_millis(self.ran_before);
+        self.started.checked_sub(before).unwrap_or(self.started)
     }
 }
 
@@ -237,7 +241,7 @@ fn without_edits(command: &str) -> &str {
     command.strip_suffix(" 2>&1").unwrap_or(command)
 }
 
-/// Forgets, at most once a day, notes that haven't changed for so long, and the links that belong to them.
+/// Forgets, at most once a day, records that haven't changed for so long, and the links that belong to them.
 pub fn clear_daily(kept: Duration) {
     if let Ok(folder) = Folder::open(Kind::Tasks) {
         folder.clear_daily_after(kept);

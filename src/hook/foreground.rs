@@ -1,22 +1,19 @@
-//! How long a call took goes into the store.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! The duration of a call that ran in the foreground, in the history.
 
 use jiff::Timestamp;
 
 use crate::claude::input::Input;
 use crate::claude::transcript;
 use crate::config::{Configuration, Mode};
-use crate::decision::{self, Kind};
+use crate::decision;
 use crate::folders::CallSite;
-use crate::history::store::{Key, Observation, Store};
-use crate::history::{LONG, repository_named, repository_of};
-use crate::state::log;
-use crate::state::notes::Status;
+use crate::history::store::Observation;
+use crate::history::{self, LONG, repository_of};
+use crate::tasks::status::Status;
 use crate::{environment, shell};
 
 /// Records a call that ran in the foreground to its end, well or not.
-pub(super) fn foreground(input: &Input, mode: Mode) {
+pub(super) fn record(input: &Input, mode: Mode) {
     let Some(command) = input.bash_command() else {
         return;
     };
@@ -40,38 +37,8 @@ pub(super) fn foreground(input: &Input, mode: Mode) {
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)
     {
-        keep(&input.tool_use_id, &kind.keys, observation);
+        history::keep(&input.tool_use_id, &kind.keys, observation);
     }
-}
-
-/// What kind of call a command is, and what was set, at `site`.
-pub(super) fn kind_at(command: &str, site: &CallSite, configuration: &Configuration) -> Kind {
-    decision::kind_of(command, &configuration.rules, repository_of(&site.project))
-}
-
-/// Adds an observation; what can't be kept is logged.
-pub(super) fn keep(call: &str, keys: &[Key], observation: Observation) {
-    if keys.is_empty() {
-        return;
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| u32::try_from(now.as_secs()).unwrap_or(u32::MAX));
-    let kept =
-        Store::own().and_then(|store| store.record_of(call_number(call), keys, observation, now));
-    if let Err(error) = kept {
-        log::line(&format!("history: a duration is lost: {error}"));
-    }
-}
-
-/// A number for the call of this id; 0 for none.
-fn call_number(id: &str) -> u32 {
-    let hash = repository_named(&[id]);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "half of a hash is one, too"
-    )]
-    let half = hash as u32;
-    if id.is_empty() { 0 } else { half.max(1) }
 }
 
 /// The duration that the client tells; of an older one, the time since the model made the call, which holds the user's
@@ -79,7 +46,7 @@ fn call_number(id: &str) -> u32 {
 fn observed(input: &Input) -> Option<Observation> {
     let code = input.error.strip_prefix("Exit code ");
     let code = code.and_then(|rest| rest.lines().next()?.trim().parse().ok());
-    let was_killed = code.is_some_and(|code| Status::Exited(code).is_killed());
+    let was_killed = code.is_some_and(|code| Status::of_exit(code).is_cut());
     let at_least = input.is_interrupt || was_killed;
     if let Some(milliseconds) = input.duration_ms {
         return Some(Observation {
@@ -95,6 +62,6 @@ fn observed(input: &Input) -> Option<Observation> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
-pub(super) fn seconds(milliseconds: f64) -> f32 {
+fn seconds(milliseconds: f64) -> f32 {
     (milliseconds / 1000.0) as f32
 }

@@ -1,4 +1,5 @@
-//! The tasks that are known: those whose outputs lie on this machine, and those of which only a note is left.
+//! Which tasks there are, those whose outputs lie on this machine and those of which only the record is left, and which one
+//! is meant.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -7,121 +8,110 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::say::{self, State};
-use crate::claude::task::{self, Footer};
-use crate::claude::{holders, last_lines};
+use super::end::{self, Subject, Writing};
+use super::record::{End, TaskRecord};
+use super::status::Status;
+use crate::claude::last_lines;
+use crate::claude::task;
 use crate::folders::CallSite;
-use crate::state::notes::{Note, Status};
+use crate::platform::processes::Sought;
 use crate::text::{self, SHOWN, one_line};
 
 /// A task of this user's.
 #[derive(Debug)]
-pub(super) struct Task {
-    pub(super) id: String,
-    pub(super) state: State,
+pub struct Task {
+    /// As the client named it.
+    pub id: String,
+    /// How it is.
+    pub status: Status,
     /// When it was started, as far as that is known; else when it last wrote.
-    pub(super) started: Option<Timestamp>,
-    pub(super) ended: Option<Timestamp>,
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
     /// How long it ran, or runs by now.
-    pub(super) ran: Option<Duration>,
-    pub(super) note: Option<Note>,
+    pub ran: Option<Duration>,
+    /// What is kept of it.
+    pub record: Option<TaskRecord>,
     /// Its output, where that is still there.
-    pub(super) output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// The client's name for its project.
     slug: String,
 }
 
 impl Task {
-    fn of_output(output: &task::Output, note: Option<Note>, written: Option<&[PathBuf]>) -> Self {
-        let footer = task::open(&output.path).and_then(|file| Footer::of_file(&file));
-        let footer = footer.ok().flatten();
-        let by_note = note.as_ref().and_then(|note| note.ended.as_ref());
-        let state = match (by_note.map(|ended| ended.status), footer) {
-            (Some(Status::Exited(code)), _) | (_, Some(Footer::Exited(code))) => {
-                State::Exited(Some(code))
-            }
-            (Some(Status::Killed), _) | (_, Some(Footer::Killed)) => State::Killed,
-            (Some(Status::Unknown), _) | (_, Some(Footer::Unknown)) => State::Exited(None),
-            (None, None) if written.is_none_or(|written| written.contains(&output.path)) => {
-                State::Running
-            }
-            (None, None) => State::Lost,
-        };
-        let slug = output.path.ancestors().nth(3).and_then(Path::file_name);
+    fn new(output: Option<&task::Output>, record: Option<TaskRecord>, writing: Writing) -> Self {
+        let by_record = record.as_ref().and_then(|record| record.ended);
+        let path = output.map(|output| output.path.clone());
+        let recorded = by_record.map(|ended| ended.status);
+        let found = end::find(recorded, path.as_deref(), writing, None);
+        let slug = path
+            .as_ref()
+            .and_then(|path| path.ancestors().nth(3)?.file_name());
         let slug = slug.unwrap_or_default().to_string_lossy().into_owned();
+        let id = record.as_ref().map(|record| record.id.clone());
+        let id = id.or_else(|| output.map(|output| output.id().to_owned()));
         let mut task = Self {
-            id: output.id().to_owned(),
-            state,
+            id: id.unwrap_or_default(),
+            status: found.status,
             started: None,
             ended: None,
             ran: None,
-            output: Some(output.path.clone()),
-            note,
+            record,
+            output: path,
             slug,
         };
-        task.set_times(Some(output.modified));
-        task
-    }
-
-    /// One whose output is gone.
-    fn of_note(note: Note) -> Self {
-        let state = match note.ended.as_ref().map(|ended| ended.status) {
-            Some(Status::Exited(code)) => State::Exited(Some(code)),
-            Some(Status::Unknown) => State::Exited(None),
-            Some(Status::Killed) => State::Killed,
-            None => State::Lost,
-        };
-        let mut task = Self {
-            id: note.id.clone(),
-            state,
-            started: None,
-            ended: None,
-            ran: None,
-            note: Some(note),
-            output: None,
-            slug: String::new(),
-        };
-        task.set_times(None);
+        task.set_times(output.map(|output| output.modified));
         task
     }
 
     fn set_times(&mut self, written: Option<SystemTime>) {
         let written = written.and_then(|written| Timestamp::try_from(written).ok());
-        let note = self.note.as_ref();
-        let found = note.and_then(|note| note.started.parse::<Timestamp>().ok());
-        let before = note.map_or(Duration::ZERO, |note| {
-            Duration::from_millis(note.ran_before)
-        });
-        let started = found.and_then(|found| found.checked_sub(before).ok());
-        let by_note = note.and_then(|note| note.ended.as_ref());
-        let ended = by_note.and_then(|ended| ended.at.parse().ok());
-        let end = match self.state {
-            State::Running => Some(Timestamp::now()),
-            _ => ended.or(written),
+        let record = self.record.as_ref();
+        let started = record.map(TaskRecord::began);
+        let by_record = record.and_then(|record| record.ended);
+        let end = match self.status {
+            Status::Running => Some(Timestamp::now()),
+            _ => by_record.map(|ended| ended.at).or(written),
         };
-        self.ran = by_note
-            .and_then(|ended| ended.ran)
-            .map(Duration::from_millis)
-            .or_else(|| Duration::try_from(end?.duration_since(started?)).ok());
-        self.ended = end.filter(|_| self.state != State::Running);
+        let recorded = by_record.as_ref().and_then(End::ran);
+        self.ran = recorded.or_else(|| Duration::try_from(end?.duration_since(started?)).ok());
+        self.ended = end.filter(|_| self.status != Status::Running);
         self.started = started.or(written);
     }
 
+    /// The program whose exit status stands for the task's, where that isn't the command's own.
+    pub fn status_of(&self) -> Option<&str> {
+        self.record.as_ref()?.status_of.as_deref()
+    }
+
+    /// Its output, as a file whose writers can be looked for, though it may have been removed.
+    pub fn sought(&self) -> Option<Sought> {
+        subject(self.output.as_deref(), self.record.as_ref()).output
+    }
+
+    /// How it is, in a word or two.
+    pub fn words(&self) -> String {
+        self.status.words(self.status_of())
+    }
+
     /// What people call it.
-    pub(super) fn name(&self) -> Option<String> {
-        let name = self.note.as_ref().map(Note::name);
+    pub fn name(&self) -> Option<String> {
+        let name = self.record.as_ref().map(TaskRecord::name);
         name.filter(|name| !name.is_empty())
     }
 
     /// What is worth looking at: the log that it writes itself, else its output.
-    pub(super) fn file(&self) -> Option<&Path> {
-        let log = self.note.as_ref().and_then(|note| note.log.as_deref());
+    pub fn file(&self) -> Option<&Path> {
+        let log = self
+            .record
+            .as_ref()
+            .and_then(|record| record.log.as_deref());
         log.filter(|log| log.is_file()).or(self.output.as_deref())
     }
 
     /// Whether it belongs to the project in this folder.
-    pub(super) fn is_of(&self, project: &Path) -> bool {
-        match self.note.as_ref().map(|note| note.project.as_path()) {
+    pub fn is_of(&self, project: &Path) -> bool {
+        match self.record.as_ref().map(|record| record.project.as_path()) {
             Some(of) if !of.as_os_str().is_empty() => of == project,
             // As the client has it, which shortens long ones by a hash: those are only in the list of all.
             _ => project
@@ -133,7 +123,7 @@ impl Task {
     }
 
     /// The last line that says something.
-    pub(super) fn last_line(&self) -> Option<String> {
+    pub fn last_line(&self) -> Option<String> {
         let lines = last_lines(self.file()?, 1).ok()?;
         Some(one_line(lines.last()?, 200))
     }
@@ -141,46 +131,80 @@ impl Task {
     /// On one line, for a choice.
     fn described(&self) -> String {
         let name = self.name().unwrap_or_else(|| "-".to_owned());
-        let project = self.note.as_ref().map(|note| note.project.display());
+        let project = self.record.as_ref().map(|record| record.project.display());
         let project = project.map_or_else(|| self.slug.clone(), |project| project.to_string());
         format!(
             "  {}  {}  ({}, {})",
             self.id,
             name,
-            say::state(self.state),
+            self.words(),
             one_line(&project, SHOWN)
         )
     }
 }
 
 /// All tasks, the newest first.
-pub(super) fn all() -> Vec<Task> {
-    let written = holders::open_outputs();
-    let mut notes: HashMap<String, Note> = Note::all()
+pub fn all() -> Vec<Task> {
+    let mut records: HashMap<String, TaskRecord> = TaskRecord::all()
         .into_iter()
-        .map(|note| (note.id.clone(), note))
+        .map(|record| (record.id.clone(), record))
         .collect();
-    let mut tasks = Vec::new();
+    let mut parts: Vec<(Option<task::Output>, Option<TaskRecord>)> = Vec::new();
     let mut with_output = HashSet::new();
     for output in task::outputs() {
-        let note = notes.get(output.id()).filter(|note| {
+        let record = records.get(output.id()).filter(|record| {
             // Another session's task can have the same id.
-            let named = note.output.as_deref().map(task::real_path);
+            let named = record.output.as_deref().map(task::real_path);
             named.is_none_or(|named| named.is_ok_and(|named| named == output.path))
         });
-        if let Some(note) = note {
-            with_output.insert(note.id.clone());
+        if let Some(record) = record {
+            with_output.insert(record.id.clone());
         }
-        tasks.push(Task::of_output(&output, note.cloned(), written.as_deref()));
+        let record = record.cloned();
+        parts.push((Some(output), record));
     }
-    notes.retain(|id, _| !with_output.contains(id));
-    tasks.extend(notes.into_values().map(Task::of_note));
+    records.retain(|id, _| !with_output.contains(id));
+    parts.extend(records.into_values().map(|record| (None, Some(record))));
+    let subjects: Vec<Subject> = parts
+        .iter()
+        .map(|(output, record)| {
+            subject(
+                output.as_ref().map(|output| output.path.as_path()),
+                record.as_ref(),
+            )
+        })
+        .collect();
+    let writing = end::writing(&subjects);
+    let mut tasks: Vec<Task> = parts
+        .into_iter()
+        .zip(writing)
+        .map(|((output, record), writing)| Task::new(output.as_ref(), record, writing))
+        .collect();
     tasks.sort_by_key(|task| std::cmp::Reverse(task.started));
     tasks
 }
 
+/// The output where it lies now, which a session can have handed on.
+fn subject(output: Option<&Path>, record: Option<&TaskRecord>) -> Subject {
+    let mut subject = record.map_or(
+        Subject {
+            output: None,
+            client: None,
+        },
+        Subject::of,
+    );
+    if let Some(output) = output {
+        let file = subject.output.and_then(|sought| sought.file);
+        subject.output = Some(Sought {
+            path: output.to_owned(),
+            file,
+        });
+    }
+    subject
+}
+
 /// The project around this process.
-pub(super) fn project() -> PathBuf {
+pub fn project() -> PathBuf {
     CallSite::new(&std::env::current_dir().unwrap_or_default()).project
 }
 
@@ -193,7 +217,7 @@ const CANDIDATES: usize = 10;
 /// # Errors
 ///
 /// When there is none, or it isn't clear which.
-pub(super) fn find(target: Option<&str>) -> Result<Task> {
+pub fn find(target: Option<&str>) -> Result<Task> {
     let project = project();
     let (here, elsewhere): (Vec<Task>, Vec<Task>) =
         all().into_iter().partition(|task| task.is_of(&project));
@@ -252,7 +276,7 @@ fn list_candidates(found: &[&Task]) {
 /// # Errors
 ///
 /// When there is none, it isn't clear which, or it is gone.
-pub(super) fn file(target: Option<&str>) -> Result<PathBuf> {
+pub fn file(target: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = target.map(Path::new).filter(|path| path.is_file()) {
         // A tab's file is a link to the output.
         let real = std::fs::read_link(path).ok();
@@ -270,23 +294,25 @@ pub(super) fn file(target: Option<&str>) -> Result<PathBuf> {
 }
 
 /// What is still known of a task whose output was removed.
-pub(super) fn gone(task: &Task) -> String {
+pub fn gone(task: &Task) -> String {
     let name = task.name().unwrap_or_else(|| task.id.clone());
-    let output = task.note.as_ref().and_then(|note| note.output.as_deref());
+    let output = task
+        .record
+        .as_ref()
+        .and_then(|record| record.output.as_deref());
     let output = output.map_or_else(
         || "its output".to_owned(),
         |path| path.display().to_string(),
     );
-    let how = match task.state {
-        State::Running | State::Lost => "how it ended isn't known".to_owned(),
-        State::Exited(Some(0)) => "it was done".to_owned(),
-        State::Exited(None) => "it ended".to_owned(),
-        State::Exited(Some(code)) => format!("it ended with exit {code}"),
-        State::Killed => "it was killed".to_owned(),
+    let after = task
+        .ran
+        .filter(|_| !matches!(task.status, Status::Lost | Status::Running))
+        .map_or_else(String::new, |ran| format!(" after {}", text::span(ran)));
+    let how = match task.status {
+        Status::Running => "it runs".to_owned(),
+        Status::Lost => "how it ended isn't known".to_owned(),
+        Status::Stopped => format!("it was stopped{after}"),
+        _ => format!("it ended: {}{after}", task.words()),
     };
-    let known = task.ran.filter(|_| task.state != State::Lost);
-    let after = known.map_or_else(String::new, |ran| format!(" after {}", text::span(ran)));
-    format!(
-        "the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}{after}"
-    )
+    format!("the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}")
 }

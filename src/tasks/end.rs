@@ -1,0 +1,381 @@
+//! Whether and how a task has ended: found out here and nowhere else.
+//!
+//! A task runs as long as one of its own processes has its output open for writing: one that still descends from the client.
+//! What it left behind, a daemon say, doesn't count. Only when no such process is left counts what else tells of the end, in
+//! this order: the record, the last line of the output, the client's notice.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use super::durations;
+use super::record::{End, TaskRecord};
+use super::status::Status;
+use crate::claude::task::{self, Footer};
+use crate::folders;
+use crate::platform::processes::{self, Process, Sought};
+
+/// The client's notice of a task's end, in the prompt that it gives the model (from 2.1.90).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The task.
+    pub id: String,
+    /// How it ended.
+    pub status: Status,
+}
+
+impl Notice {
+    /// All in a prompt.
+    pub fn in_prompt(prompt: &str) -> Vec<Self> {
+        let parts = prompt.split("<task-notification>").skip(1);
+        parts.filter_map(Self::of).collect()
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        let (text, _) = text.split_once("</task-notification>")?;
+        let field = |name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once(&format!("</{name}>"))?.0.trim())
+        };
+        let code = || {
+            // In parentheses or not, by status and version; what stands before is the command's.
+            let (_, rest) = field("summary")?.rsplit_once("exit code ")?;
+            rest.trim_end_matches(')').parse().ok()
+        };
+        let status = match (field("status")?, code()) {
+            ("killed", _) => Status::Killed(None),
+            (_, Some(code)) => Status::of_exit(code),
+            ("completed", None) => Status::Done,
+            _ => Status::Lost,
+        };
+        Some(Self {
+            id: field("task-id")?.to_owned(),
+            status,
+        })
+    }
+}
+
+/// Whether a process of a task writes to its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// One does.
+    Yes,
+    /// None does.
+    No,
+    /// The system doesn't tell.
+    Unknown,
+}
+
+/// A task, as far as its end is looked for.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its output, where that was found.
+    pub output: Option<Sought>,
+    /// The client that started it, where that was recorded.
+    pub client: Option<Process>,
+}
+
+impl Subject {
+    /// The task of this record.
+    pub fn of(record: &TaskRecord) -> Self {
+        Self {
+            output: record.sought(),
+            client: record.client,
+        }
+    }
+
+    /// The task that `path` is the output or the own log of; else whoever writes there.
+    fn of_file(path: &Path) -> Self {
+        let by_name = || TaskRecord::of(path.file_stem()?.to_str()?);
+        let record = by_name().filter(|record| record.output.as_deref() == Some(path));
+        let by_log = || {
+            let mut all = TaskRecord::all();
+            all.retain(|record| record.log.as_deref() == Some(path));
+            all.into_iter().max_by_key(|record| record.started)
+        };
+        let record = match record {
+            None if !task::is_output(path) => by_log(),
+            record => record,
+        };
+        let own = Self {
+            output: Some(Sought::at(path)),
+            client: None,
+        };
+        record.as_ref().map_or(own, Self::of)
+    }
+
+    /// Whether a process that writes to the output is one of the task's. Of a client that is gone nobody can tell any more
+    /// which processes it left behind: there all of them count.
+    fn is_its(&self, process: u32) -> bool {
+        self.client
+            .is_none_or(|client| !client.is_alive() || client.is_around(process))
+    }
+}
+
+/// A task whose end is waited for.
+#[derive(Debug)]
+pub struct Awaited {
+    subject: Subject,
+    /// Those that wrote when all processes were looked at last.
+    known: Vec<u32>,
+}
+
+impl Awaited {
+    /// The task of this record.
+    pub fn of(record: &TaskRecord) -> Self {
+        Self {
+            subject: Subject::of(record),
+            known: Vec::new(),
+        }
+    }
+
+    /// The task that `path` is the output or the own log of; else the writing of that file.
+    pub fn of_file(path: &Path) -> Self {
+        Self {
+            subject: Subject::of_file(path),
+            known: Vec::new(),
+        }
+    }
+
+    /// How it is now. As long as one of the processes writes that did, no others are looked at.
+    pub fn look(&mut self) -> Found {
+        let subject = &self.subject;
+        let output = subject.output.as_ref();
+        let writes = |&process: &u32| {
+            output.is_some_and(|output| processes::still_writes(process, output))
+                && subject.is_its(process)
+        };
+        let writing = if self.known.iter().any(writes) {
+            Writing::Yes
+        } else {
+            let subjects = std::slice::from_ref(subject);
+            let found = writers(subjects).map(|mut found| found.pop().unwrap_or_default());
+            let writing = writing_of(subject, found.as_deref());
+            self.known = found.unwrap_or_default();
+            writing
+        };
+        let output = self.subject.output.as_ref();
+        find(
+            None,
+            output.map(|output| output.path.as_path()),
+            writing,
+            None,
+        )
+    }
+}
+
+/// The processes of each task that write to its output, by one look at all processes; `None` where the system doesn't tell.
+fn writers(subjects: &[Subject]) -> Option<Vec<Vec<u32>>> {
+    let sought: Vec<Sought> = subjects
+        .iter()
+        .filter_map(|subject| subject.output.clone())
+        .collect();
+    if sought.is_empty() {
+        return Some(vec![Vec::new(); subjects.len()]);
+    }
+    let found = processes::writers(&sought)?;
+    let of = |subject: &Subject| {
+        let output = subject.output.as_ref().map(|output| &output.path);
+        let writers = found
+            .iter()
+            .filter(|writer| Some(&writer.file) == output && subject.is_its(writer.process));
+        writers.map(|writer| writer.process).collect()
+    };
+    Some(subjects.iter().map(of).collect())
+}
+
+/// Whether a process of each task writes to its output.
+pub fn writing(subjects: &[Subject]) -> Vec<Writing> {
+    let found = writers(subjects);
+    let of = |(at, subject): (usize, &Subject)| {
+        let found = found.as_ref().and_then(|found| found.get(at));
+        writing_of(subject, found.map(Vec::as_slice))
+    };
+    subjects.iter().enumerate().map(of).collect()
+}
+
+fn writing_of(subject: &Subject, found: Option<&[u32]>) -> Writing {
+    match found {
+        // Without an output, nobody can be seen writing.
+        _ if subject.output.is_none() => match subject.client {
+            Some(client) if client.is_alive() => Writing::Unknown,
+            _ => Writing::No,
+        },
+        None => Writing::Unknown,
+        Some([]) => Writing::No,
+        Some(_) => Writing::Yes,
+    }
+}
+
+/// How a task is, and when its output last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// How it is.
+    pub status: Status,
+    /// When its output was last written to, where that is still there.
+    pub changed: Option<SystemTime>,
+}
+
+/// Finds out how a task is: what `recorded` says of its end, whether it is `writing` to `output`, and the client's `notice`.
+pub fn find(
+    recorded: Option<Status>,
+    output: Option<&Path>,
+    writing: Writing,
+    notice: Option<Status>,
+) -> Found {
+    let last = output.and_then(|output| Last::of(output).ok());
+    let changed = last.as_ref().and_then(|last| last.changed);
+    let recorded = recorded.filter(|status| *status != Status::Lost);
+    let status = match (recorded, writing) {
+        (Some(status), _) => status,
+        (None, Writing::Yes) => Status::Running,
+        (None, Writing::No) => last
+            .and_then(|last| last.footer)
+            .map(Status::of_footer)
+            .or(notice)
+            .unwrap_or(Status::Lost),
+        (None, Writing::Unknown) => last
+            .and_then(|last| last.settled_footer())
+            .map_or(Status::Running, Status::of_footer),
+    };
+    Found { status, changed }
+}
+
+/// The end of an output.
+struct Last {
+    changed: Option<SystemTime>,
+    footer: Option<Footer>,
+    /// The footer is the client's to the byte.
+    is_exact: bool,
+}
+
+/// A program that prints a line like the client's goes on after it, where it isn't over.
+const SETTLED: Duration = Duration::from_secs(1);
+
+impl Last {
+    fn of(output: &Path) -> io::Result<Self> {
+        let file = if task::is_output(output) {
+            task::open(output)?
+        } else {
+            folders::open_regular(output)?.0
+        };
+        let end = task::end_of(&file)?;
+        Ok(Self {
+            changed: file.metadata()?.modified().ok(),
+            footer: Footer::of(&end),
+            is_exact: Footer::is_exact(&end),
+        })
+    }
+
+    /// The footer, where it counts though nobody knows who writes.
+    fn settled_footer(&self) -> Option<Footer> {
+        let changed = self.changed?;
+        let is_settled = SystemTime::now()
+            .duration_since(changed)
+            .is_ok_and(|since| since >= SETTLED);
+        self.footer.filter(|_| self.is_exact && is_settled)
+    }
+}
+
+/// The end of each of `records` that has one.
+pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> {
+    let subjects: Vec<Subject> = records.iter().map(Subject::of).collect();
+    let writing = writing(&subjects);
+    let mut ended = Vec::new();
+    for (record, writing) in records.iter().zip(writing) {
+        let notice = notices.iter().find(|notice| notice.id == record.id);
+        let notice = notice.map(|notice| notice.status);
+        let found = find(None, record.output.as_deref(), writing, notice);
+        if found.status != Status::Running {
+            ended.push((record.clone(), end(record, found.status, found.changed)));
+        }
+    }
+    ended
+}
+
+/// How many of these files belong to a task that runs; of another file, whether a process writes to it.
+pub fn running_among(files: &[PathBuf]) -> usize {
+    let record_of = |file: &PathBuf| TaskRecord::of(file.file_stem()?.to_str()?);
+    let has_ended = |file: &&PathBuf| {
+        let recorded = record_of(file).filter(|record| record.output.as_ref() == Some(*file));
+        recorded.map_or_else(|| !file.exists(), |record| record.ended.is_some())
+    };
+    let open: Vec<&PathBuf> = files.iter().filter(|file| !has_ended(file)).collect();
+    let subjects: Vec<Subject> = open.iter().map(|file| Subject::of_file(file)).collect();
+    let running = writing(&subjects).into_iter().zip(open);
+    let runs = |(writing, file): &(Writing, &PathBuf)| {
+        find(None, Some(file), *writing, None).status == Status::Running
+    };
+    running.filter(runs).count()
+}
+
+/// The end of a task that the user has stopped just now.
+pub fn stopped(record: TaskRecord) -> (TaskRecord, End) {
+    let ended = end(&record, Status::Stopped, Some(SystemTime::now()));
+    (record, ended)
+}
+
+/// The last change of its output is its end, as near as that can be known.
+fn end(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
+    let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
+    let at = changed.map_or_else(Timestamp::now, |changed| changed.max(record.started));
+    let ran = changed.and_then(|_| {
+        let since = at.duration_since(record.started).as_millis();
+        Some(u64::try_from(since).ok()? + record.ran_before)
+    });
+    End { at, status, ran }
+}
+
+/// Records those ends and keeps the durations. Returns those that nobody else recorded before.
+pub fn settle(ended: Vec<(TaskRecord, End)>) -> Vec<TaskRecord> {
+    let mut settled = Vec::new();
+    for (mut record, end) in ended {
+        if record.end(end) {
+            durations::keep(&record);
+            settled.push(record);
+        }
+    }
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_are_read_from_a_prompt() {
+        let notice = |status: &str, summary: &str| {
+            format!(
+                "<task-notification>\n<task-id>b1</task-id>\n<output-file>/t/b1.output</output-file>\n<status>{status}</status>\n\
+                 <summary>Background command \"x\" {summary}</summary>\n</task-notification>"
+            )
+        };
+        for (status, summary, expected) in [
+            ("completed", "completed (exit code 0)", Status::Done),
+            ("failed", "failed with (exit code 3)", Status::Exit(3)),
+            ("failed", "failed with exit code 3", Status::Exit(3)),
+            ("completed", "completed", Status::Done),
+            ("killed", "was stopped", Status::Killed(None)),
+            ("failed", "failed", Status::Lost),
+        ] {
+            let found = Notice::in_prompt(&notice(status, summary));
+            let expected = Notice {
+                id: "b1".to_owned(),
+                status: expected,
+            };
+            assert_eq!(found, [expected], "{status} {summary}");
+        }
+        let two = notice("killed", "").repeat(2);
+        assert_eq!(Notice::in_prompt(&two).len(), 2);
+        for prompt in [
+            "",
+            "hello",
+            "<task-notification>",
+            "<task-notification></task-notification>",
+        ] {
+            assert_eq!(Notice::in_prompt(prompt), [], "{prompt}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the user is told of a task: one line of the client's screen, whatever the task is called.
+
+use std::time::Duration;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::output::last_of;
+use super::record::{End, TaskRecord};
+use super::status::Status;
+use crate::text::{LONG, clipped, one_line, span};
+
+/// So many columns are left in a terminal of 100 beside what the client puts before a line: `  ⎿  UserPromptSubmit says: `
+/// (measured, 2.1.331).
+pub const WIDTH: usize = 71;
+
+/// Of a name at least so many columns are shown, though the line doesn't fit then.
+const LEAST: usize = 12;
+
+/// An id's first characters tell it from others, and the commands take them for it.
+const ID: usize = 4;
+
+/// How a task ended, after how long, and the last line of its output.
+pub fn ended(record: &TaskRecord) -> String {
+    let end = record.ended.as_ref();
+    let status = end.map_or(Status::Lost, |end| end.status);
+    let how = match status {
+        Status::Lost | Status::Detached => "ended".to_owned(),
+        status => status.words(record.status_of.as_deref()),
+    };
+    let after = end
+        .and_then(End::ran)
+        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
+    let Some(last) = last_of(record, 1).pop() else {
+        return named(record, &format!(" {how}{after}"));
+    };
+    let last = one_line(&last, LONG);
+    // The name and the last line share what is left: each has a half, and what the other doesn't need.
+    let how = format!(" {how}{after}: ");
+    let left = WIDTH.saturating_sub(START.width() + "\"".width() + how.width());
+    let name = left.saturating_sub(last.width()).max(left / 2).max(LEAST);
+    let name = clipped(&name_of(record), name);
+    let last = clipped(&last, left.saturating_sub(name.width()).max(LEAST));
+    format!("{START}{name}\"{how}{last}")
+}
+
+/// A task that has been silent for long.
+pub fn silent(record: &TaskRecord, silence: Duration) -> String {
+    named(
+        record,
+        &format!(
+            " silent for {}, stop it? `bg-run stop {}`",
+            span(silence),
+            start_of(&record.id)
+        ),
+    )
+}
+
+const START: &str = "bg-run: \"";
+
+/// A line about a task, whose name gives way to the rest.
+pub fn named(record: &TaskRecord, rest: &str) -> String {
+    let left = WIDTH.saturating_sub(START.width() + "\"".width() + rest.width());
+    format!(
+        "{START}{}\"{rest}",
+        clipped(&name_of(record), left.max(LEAST))
+    )
+}
+
+fn name_of(record: &TaskRecord) -> String {
+    record.name().replace('"', "'")
+}
+
+/// As it can be written in a command.
+pub fn start_of(id: &str) -> &str {
+    match id.char_indices().nth(ID) {
+        // A single character more isn't worth a sign for it.
+        Some((at, _)) if id.chars().count() > ID + 1 => id.get(..at).unwrap_or(id),
+        _ => id,
+    }
+}
+
+/// The same for people, with a sign for the rest.
+pub fn shortened(id: &str) -> String {
+    match start_of(id) {
+        start if start == id => start.to_owned(),
+        start => format!("{start}…"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::record::Cause;
+
+    const NAMES: [&str; 4] = [
+        "Run e2e tests",
+        "Train the model for 10 epochs on all of the data",
+        "日本語の名前がついた長いタスクを実行する",
+        "x",
+    ];
+
+    fn record(name: &str, cause: Cause) -> TaskRecord {
+        TaskRecord {
+            id: "b33k0q1x9".to_owned(),
+            description: Some(name.to_owned()),
+            cause,
+            ..TaskRecord::default()
+        }
+    }
+
+    #[test]
+    fn an_end_shows_of_name_and_output_what_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("b33k0q1x9.output");
+        for name in NAMES {
+            for last in [
+                "3 failed, 214 passed",
+                "a line that is longer than any terminal of a hundred columns has room for beside the rest",
+                "短い",
+            ] {
+                std::fs::write(&output, format!("{last}\n")).unwrap();
+                let mut record = record(name, Cause::Moved);
+                record.output = Some(output.clone());
+                record.ended = Some(End {
+                    at: jiff::Timestamp::UNIX_EPOCH,
+                    status: Status::Exit(3),
+                    ran: Some(720_000),
+                });
+                let line = ended(&record);
+                assert!(line.width() <= WIDTH, "{line}");
+                assert!(line.contains(" exit 3 after 12 min: "), "{line}");
+                let fits = name.width() + last.width() <= 40;
+                assert_eq!(line.contains(name) && line.ends_with(last), fits, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_is_shown_by_its_start() {
+        for (id, start, short) in [
+            ("b33k0q1x9", "b33k", "b33k…"),
+            ("b33k0", "b33k0", "b33k0"),
+            ("b1", "b1", "b1"),
+        ] {
+            assert_eq!((start_of(id), shortened(id).as_str()), (start, short));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Background tasks: the records of them, whether and how they ended, and the words for it.
+
+pub mod durations;
+pub mod end;
+pub mod lines;
+pub mod list;
+pub mod output;
+pub mod record;
+pub mod status;

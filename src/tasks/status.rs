@@ -1,0 +1,139 @@
+//! How a task is: one enum, and from it all words, colours and numbers.
+
+use anstyle::{AnsiColor, Style};
+use serde::{Deserialize, Serialize};
+
+use crate::claude::task::Footer;
+
+/// How a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// A process of it writes to its output, or nobody can tell.
+    Running,
+    /// It ended by itself, with exit status 0.
+    Done,
+    /// It ended by itself, with this exit status.
+    Exit(i32),
+    /// It was killed, with this exit status where that is known.
+    Killed(Option<i32>),
+    /// The user stopped it with `bg-run stop`.
+    Stopped,
+    /// No process of it writes any more, and nothing tells how it ended.
+    Lost,
+    /// It ended after its session had left it, so its exit status isn't known.
+    Detached,
+}
+
+/// Of a signal, shells make 128 and its number.
+const BY_SIGNAL: std::ops::RangeInclusive<i32> = 129..=159;
+
+/// What a shell has for SIGTERM, which is what the client sends.
+const TERMINATED: i32 = 143;
+
+impl Status {
+    /// The status of a task that ended with this exit status.
+    pub fn of_exit(code: i32) -> Self {
+        match code {
+            0 => Self::Done,
+            code if BY_SIGNAL.contains(&code) => Self::Killed(Some(code)),
+            code => Self::Exit(code),
+        }
+    }
+
+    /// The status that the client's last line tells.
+    pub fn of_footer(footer: Footer) -> Self {
+        match footer {
+            Footer::Exited(code) => Self::of_exit(code),
+            Footer::Killed => Self::Killed(None),
+            Footer::Unknown => Self::Detached,
+        }
+    }
+
+    /// The name of the state, as JSON and the extension have it. A status that is another program's is no success of the
+    /// task.
+    pub fn state(self, status_of: Option<&str>) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done if status_of.is_none() => "done",
+            Self::Done | Self::Exit(_) => "exit",
+            Self::Killed(_) => "killed",
+            Self::Stopped => "stopped",
+            Self::Lost => "lost",
+            Self::Detached => "detached",
+        }
+    }
+
+    /// The exit status, where it is known.
+    pub fn exit(self) -> Option<i32> {
+        match self {
+            Self::Done => Some(0),
+            Self::Exit(code) => Some(code),
+            Self::Killed(code) => code,
+            Self::Running | Self::Stopped | Self::Lost | Self::Detached => None,
+        }
+    }
+
+    /// The state in a word or two, with the program whose status it is.
+    pub fn words(self, status_of: Option<&str>) -> String {
+        let of = match (self, status_of) {
+            (Self::Done | Self::Exit(_), Some(program)) => format!(" (status of `{program}`)"),
+            _ => String::new(),
+        };
+        match self {
+            Self::Done if status_of.is_some() => format!("ended{of}"),
+            Self::Exit(code) => format!("exit {code}{of}"),
+            Self::Killed(Some(code)) => format!("killed ({code})"),
+            _ => self.state(None).to_owned(),
+        }
+    }
+
+    /// The end in a sentence that begins with the task's name; `after` is its time.
+    pub fn sentence(self, status_of: Option<&str>, after: &str) -> String {
+        let of = status_of.map_or_else(String::new, |program| {
+            format!(
+                "; that is the status of `{program}`, the command's own isn't known: it may have failed"
+            )
+        });
+        match self {
+            Self::Running => format!("is running{after}"),
+            Self::Done if status_of.is_some() => format!("has ended{after} with exit status 0{of}"),
+            Self::Done => format!("is done{after}"),
+            Self::Exit(code) => format!("failed with exit status {code}{after}{of}"),
+            Self::Killed(Some(code)) => format!("was killed (exit status {code}){after}"),
+            Self::Killed(None) => format!("was killed{after}"),
+            Self::Stopped => format!("was stopped by the user with `bg-run stop`{after}"),
+            Self::Lost => format!("has ended{after}, its exit status isn't known"),
+            Self::Detached => {
+                format!("has ended{after}; its session had left it, so its exit status isn't known")
+            }
+        }
+    }
+
+    /// Whether something ended it before it was done.
+    pub fn is_cut(self) -> bool {
+        matches!(self, Self::Killed(_) | Self::Stopped)
+    }
+
+    /// The colour that it is shown in.
+    pub fn style(self, status_of: Option<&str>) -> Style {
+        let colour = match self {
+            Self::Running => AnsiColor::Cyan,
+            Self::Done if status_of.is_none() => AnsiColor::Green,
+            Self::Killed(_) | Self::Stopped => AnsiColor::Yellow,
+            Self::Exit(_) => AnsiColor::Red,
+            Self::Done | Self::Lost | Self::Detached => return Style::new().dimmed(),
+        };
+        colour.on_default()
+    }
+
+    /// The exit status of a command that followed the task to its end.
+    pub fn exit_code(self) -> u8 {
+        const UNKNOWN: i32 = 1;
+        let code = match self {
+            Self::Killed(None) | Self::Stopped => TERMINATED,
+            other => other.exit().unwrap_or(UNKNOWN),
+        };
+        u8::try_from(code).unwrap_or(1)
+    }
+}
