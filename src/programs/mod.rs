@@ -17,5 +17,6 @@ pub(crate) use probe::text_tools;
 pub(crate) use table::{is_builtin, is_quick};
 pub(crate) use unwrap::inner_of;
 pub use unwrap::{Line, View, Views};
+pub(crate) use wrappers::Source as WrapperSource;
 pub use wrappers::Wrapper;
 pub(crate) use wrappers::is_seen_through;

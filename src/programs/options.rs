@@ -116,6 +116,26 @@ pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<us
     Some(at)
 }
 
+/// Options before a subcommand that take no value, of all programs.
+const GLOBAL_FLAGS: &str = "-q --quiet -v --verbose --silent";
+
+/// Whether the options among the words that spell a name are known, so that a subcommand is no option's value.
+pub(super) fn knows_options_before(words: &[String]) -> bool {
+    let Some((first, rest)) = words.split_first() else {
+        return true;
+    };
+    let program = program_name(first);
+    let of_program = |name: &str| name.split(' ').next() == Some(program);
+    rest.iter()
+        .filter(|word| word.starts_with('-'))
+        .all(|word| {
+            let mut rows = GLOBAL_OPTIONS.iter().filter(|(name, _)| of_program(name));
+            word.contains('=')
+                || has_word(GLOBAL_FLAGS, word)
+                || rows.any(|(_, values)| has_word(values, word))
+        })
+}
+
 /// The index of the first word from `at` on that isn't a global option of `program` or its value.
 fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize {
     let Some((_, values)) = GLOBAL_OPTIONS.iter().find(|(name, _)| *name == program) else {

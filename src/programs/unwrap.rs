@@ -3,11 +3,17 @@
 //! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`,
 //! `python -m pytest -x` and `pytest -x`, so that a rule for `pytest` needs to know of no wrapper.
 
+mod arguments;
+
 use std::time::Duration;
 
-use super::options::{program_name, without_global_options};
+use self::arguments::{
+    command_option, duration, is_assignment, knows_all, skip_options, value_after,
+};
+use super::options::{knows_options_before, program_name, without_global_options};
 use super::table;
 use super::wrappers::{self, Inner, Trait, Wrapper};
+use crate::shell::word::is_one_word;
 use crate::shell::{self, SimpleCommand};
 use crate::text::Letters;
 
@@ -29,8 +35,11 @@ pub struct View {
     pub with_folder: Option<Line>,
     /// The same without the program's global options: `make test` for `make -C dir test`.
     pub bare: Option<Line>,
-    /// The index of its first word among the command's words, where it is a tail of them.
+    /// The index of its first word among the command's words, where that is certain: it is a tail of them, and all that
+    /// stands before it is known.
     pub at: Option<usize>,
+    /// The program is looked for on the `PATH` that the command itself is run with.
+    pub same_path: bool,
 }
 
 /// A program and its arguments.
@@ -69,6 +78,8 @@ pub struct Views {
     pub is_python: bool,
     /// Python can run in one of the innermost programs.
     pub can_run_python: bool,
+    /// The index of the first word that may be none or several, once the shell has expanded it.
+    first_open: Option<usize>,
 }
 
 /// The command inside the outermost wrapper of `words`, if that is one whose words are the other command's.
@@ -78,13 +89,13 @@ pub(crate) fn inner_of(words: &[String]) -> Option<String> {
         return None;
     }
     let mut views = Views::default();
-    views.add(&[], words, Some(0));
+    views.add(&[], words, Some(0), true);
     let inner = views.all.last().filter(|_| views.all.len() > 1)?;
     Some(inner.full.text.clone())
 }
 
 impl View {
-    fn new(words: &[String], at: Option<usize>) -> Self {
+    fn new(words: &[String], at: Option<usize>, same_path: bool) -> Self {
         let mut named = words.to_vec();
         let mut with_folder = None;
         if let Some(first) = named.first_mut() {
@@ -99,6 +110,7 @@ impl View {
             with_folder,
             bare: without_global_options(words).map(Line::new),
             at,
+            same_path,
         }
     }
 
@@ -133,9 +145,14 @@ impl Views {
         let words: Vec<String> = words.map(shell::Word::text).collect();
         let mut views = Self {
             in_loop: command.place.in_loop,
+            first_open: command
+                .words
+                .iter()
+                .take(words.len())
+                .position(|word| !is_one_word(&word.raw)),
             ..Self::default()
         };
-        views.add(own, &words, Some(0));
+        views.add(own, &words, Some(0), true);
         views
     }
 
@@ -145,11 +162,12 @@ impl Views {
     }
 
     /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.
-    fn add(&mut self, own: &[Wrapper], words: &[String], at: Option<usize>) {
+    fn add(&mut self, own: &[Wrapper], words: &[String], at: Option<usize>, same_path: bool) {
         if words.is_empty() || self.all.len() >= MAX_VIEWS {
             return;
         }
-        self.all.push(View::new(words, at));
+        let at = at.filter(|at| self.first_open.is_none_or(|open| *at <= open));
+        self.all.push(View::new(words, at, same_path));
         self.is_python |= table::is_python(words);
         if let Some((wrapper, named)) = wrappers::find(own, words) {
             let arguments = words.get(named..).unwrap_or_default();
@@ -166,10 +184,15 @@ impl Views {
             {
                 self.interpreter = self.interpreter.or(at);
             }
+            let is_sure = wrapper.may_be_edited()
+                && knows_options_before(words.get(..named).unwrap_or_default());
             let rest = Rest {
                 words: arguments,
                 own,
-                at: at.map(|at| at + named),
+                at: at.filter(|_| is_sure).map(|at| at + named),
+                same_path: same_path
+                    && wrapper.has(Trait::SamePath)
+                    && !wrapper.ends_environment(arguments),
             };
             let before = self.all.len();
             self.unwrap(wrapper, rest);
@@ -182,7 +205,7 @@ impl Views {
 
     fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
         let words = rest.words.get(skip..).unwrap_or_default();
-        self.add(rest.own, words, rest.at.map(|at| at + skip));
+        self.add(rest.own, words, rest.at.map(|at| at + skip), rest.same_path);
     }
 
     fn unwrap(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
@@ -224,6 +247,11 @@ impl Views {
             return self.add_from(rest, module);
         }
         let mut at = skip_options(wrapper, rest.words);
+        let options = rest.words.iter().take(at);
+        let rest = Rest {
+            at: rest.at.filter(|_| knows_all(wrapper, options)),
+            ..rest
+        };
         if wrapper.has(Trait::TimeLimit)
             && let Some(limit) = rest.words.get(at).and_then(|word| duration(word))
         {
@@ -259,7 +287,7 @@ impl Views {
             match inner.first() {
                 // `git rebase -x 'make test'`
                 Some(text) if text.contains(' ') => self.shell_text(rest.own, text),
-                _ => self.add(rest.own, &inner, None),
+                _ => self.add(rest.own, &inner, None, false),
             }
         }
     }
@@ -303,7 +331,7 @@ impl Views {
         for command in &script.simple_commands {
             if !command.place.asynchronous {
                 let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
-                self.add(own, &words, None);
+                self.add(own, &words, None, false);
             }
         }
     }
@@ -317,59 +345,8 @@ struct Rest<'a> {
     own: &'a [Wrapper],
     /// The index of the first among the command's words, where they are a tail of them.
     at: Option<usize>,
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    })
-}
-
-/// The index after the leading options and their values, and after `--`.
-fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
-    let mut at = 0;
-    while let Some(word) = rest.get(at) {
-        if word == "--" {
-            return at + 1;
-        }
-        if !word.starts_with('-') || word == "-" {
-            break;
-        }
-        at += if wrapper.takes_value(word) { 2 } else { 1 };
-    }
-    at
-}
-
-/// `script -c 'text'`: the text after the option of the wrappers that have one.
-fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
-    let options: Vec<&str> = wrapper.text_options()?.split(' ').collect();
-    let at = value_after(rest, &options)?;
-    let is_in_front = at <= skip_options(wrapper, rest) || at == 1;
-    is_in_front.then(|| rest.get(at).map(String::as_str))?
-}
-
-/// The index of the word after the first of `names`.
-fn value_after(rest: &[String], names: &[&str]) -> Option<usize> {
-    let at = rest
-        .iter()
-        .position(|word| names.contains(&word.as_str()))?;
-    Some(at + 1)
-}
-
-/// A duration as `timeout` reads it: a number, then `s`, `m`, `h` or `d`. `None` where it isn't one.
-fn duration(word: &str) -> Option<Duration> {
-    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match word.get(digits.len()..)? {
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86400.0,
-        _ => return None,
-    };
-    let seconds: f64 = digits.parse().ok()?;
-    // `timeout 0` sets no limit.
-    let limit = Duration::try_from_secs_f64(seconds * factor).ok()?;
-    (!limit.is_zero()).then_some(limit)
+    /// See [`View::same_path`].
+    same_path: bool,
 }
 
 #[cfg(test)]
@@ -481,6 +458,67 @@ mod tests {
         assert_eq!(limit("timeout 0 pytest"), None);
         assert_eq!(limit("timeout $T pytest"), None);
         assert_eq!(limit("pytest"), None);
+    }
+
+    /// The words from the interpreter on, as far as its place is certain.
+    fn interpreter(source: &str, own: &[Wrapper]) -> Option<String> {
+        let script = shell::parse(source).expect(source);
+        let command = &script.simple_commands[0];
+        let at = Views::of(command, own).interpreter?;
+        let words: Vec<String> = command.words[at..].iter().map(shell::Word::text).collect();
+        Some(words.join(" "))
+    }
+
+    #[test]
+    fn an_option_that_no_table_has_ends_the_search() {
+        for (source, is_certain) in [
+            ("docker run --rm --net host img @", true),
+            ("docker run --rm --net=host img @", true),
+            ("docker run -it -e A=1 img @", true),
+            (
+                "docker run --pull always --shm-size 1g --tmpfs /t img @",
+                true,
+            ),
+            (
+                "docker run --security-opt a=b --runtime r --dns 1 img @",
+                true,
+            ),
+            ("docker run --group-add g --label l --device /d i @", true),
+            ("docker run -itv /a:/b img @", false),
+            ("docker run --new-option host @", false),
+            ("docker run --rm -Z host @", false),
+            ("docker run --rm $OPTIONS @", false),
+            ("docker --unknown x run img @", false),
+            ("docker exec \"$C\" @", true),
+            ("docker exec $C @", false),
+            ("timeout -k 5 60 @", true),
+            ("timeout -k5 --foreground 60 @", true),
+            ("timeout --unknown 60 @", false),
+            ("timeout \"$T\" @", true),
+            ("timeout $T @", false),
+            ("uv run --frozen @", true),
+            ("uv run --new-option @", false),
+            ("sudo -X @", false),
+            ("conda run -n a --no-capture-output @", true),
+        ] {
+            let source = source.replace('@', "python x.py");
+            let found = interpreter(&source, &[]);
+            let expected = is_certain.then(|| "python x.py".to_owned());
+            assert_eq!(found, expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_wrapper_of_the_project_is_for_matching_only() {
+        use super::wrappers::Source::{Project, User};
+        let source = "git push python main";
+        for (from, place) in [(User, Some("python main")), (Project, None)] {
+            let own = [Wrapper::of_file("git push".to_owned(), &[], 0, from)];
+            assert_eq!(interpreter(source, &own).as_deref(), place);
+            let script = shell::parse(source).unwrap();
+            let views = Views::of(&script.simple_commands[0], &own);
+            assert!(views.all.iter().any(|view| view.full.text == "python main"));
+        }
     }
 
     #[test]

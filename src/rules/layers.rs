@@ -40,7 +40,7 @@ impl Rules {
     ///
     /// Every fault found.
     pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
-        let (parsed, mut problems) = ParsedLayer::new(text);
+        let (parsed, mut problems) = ParsedLayer::new(text, layer);
         let mut next = self.clone();
         let mut added = Vec::with_capacity(parsed.rules.len() + next.all.len());
         for rule in parsed.rules {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::file::{Action, RuleEntry, RulesFile, Texts};
 use super::pattern::{Pattern, Patterns, Text, Texts as OwnedTexts};
 use super::problem::{Fault, Position, Problem, position};
-use crate::programs::Wrapper;
+use super::rule::Layer;
+use crate::programs::{Wrapper, WrapperSource};
 
 /// A rules file as it was read, before it is laid over other layers.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +43,13 @@ const MAX_PATTERNS: usize = 300;
 const MAX_STATES: usize = 50_000;
 
 impl ParsedLayer {
-    /// Reads `text`; with the faults, each without a path.
-    pub(super) fn new(text: &str) -> (Self, Vec<Problem>) {
+    /// Reads `text`, a file of `layer`; with the faults, each without a path.
+    pub(super) fn new(text: &str, layer: &Layer) -> (Self, Vec<Problem>) {
+        let source = match layer {
+            Layer::BuiltIn => WrapperSource::BuiltIn,
+            Layer::User(_) => WrapperSource::User,
+            Layer::Project(_) => WrapperSource::Project,
+        };
         let file: RulesFile = match toml::from_str(text) {
             Ok(file) => file,
             Err(error) => return (Self::default(), vec![Problem::from_toml(text, &error)]),
@@ -84,7 +90,7 @@ impl ParsedLayer {
         let off = off.collect();
         let wrappers = file.wrappers.into_iter().map(|entry| {
             let name = entry.name.into_inner();
-            Wrapper::of_user(name, &entry.options_with_value, entry.operands)
+            Wrapper::of_file(name, &entry.options_with_value, entry.operands, source)
         });
         let wrappers = wrappers.collect();
         let layer = Self {

@@ -26,6 +26,32 @@ pub(crate) fn unquote(raw: &str) -> String {
     text
 }
 
+/// Whether the shell makes exactly one word of `raw`: no expansion outside of double quotes that may be split or be
+/// nothing, no pattern, no braces, no list of arguments.
+pub(crate) fn is_one_word(raw: &str) -> bool {
+    let mut chars = raw.chars().peekable();
+    let mut in_double = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+            }
+            '\'' if !in_double => {
+                // The text up to the closing quote.
+                if !chars.by_ref().any(|c| c == '\'') {
+                    return false;
+                }
+            }
+            '"' => in_double = !in_double,
+            '$' if in_double && raw.contains('@') => return false,
+            '$' if !in_double && !matches!(chars.peek(), Some('\'' | '"') | None) => return false,
+            '`' | '*' | '?' | '[' | '{' | '(' if !in_double => return false,
+            _ => {}
+        }
+    }
+    !in_double
+}
+
 /// The last component of a path: `python` for `/usr/bin/python`, `train.sh` for `./train.sh`.
 pub(crate) fn base_name(text: &str) -> &str {
     match text.rsplit_once('/') {
@@ -54,6 +80,29 @@ mod tests {
             ("'open", "open"),
         ] {
             assert_eq!(unquote(raw), text, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_no_word_or_several_is_told() {
+        for (raw, one) in [
+            ("pytest", true),
+            ("'a b'", true),
+            ("\"$X\"", true),
+            ("a\\ b", true),
+            ("$'x'", true),
+            ("A=\"$X y\"", true),
+            ("$X", false),
+            ("\"$@\"", false),
+            ("\"${arr[@]}\"", false),
+            ("`x`", false),
+            ("\"`x`\"", true),
+            ("{a,b}", false),
+            ("*.txt", false),
+            ("$(x)", false),
+            ("<(x)", false),
+        ] {
+            assert_eq!(is_one_word(raw), one, "{raw}");
         }
     }
 
