@@ -165,19 +165,57 @@ fn what_fails_or_is_slow_is_skipped_and_logged() {
     }
 }
 
-/// What it started goes with it.
+/// What it started goes with it, from a session of its own too: one that is slow, and one that prints without end.
 #[test]
-fn what_is_slow_leaves_nothing_running() {
+fn what_is_ended_leaves_nothing_running() {
+    for script in [
+        "sleep 600 & echo $! >\"$HOME/pid\"; wait",
+        "setsid sleep 600 & echo $! >\"$HOME/pid\"; wait",
+        "(setsid sh -c 'echo $$ >\"$HOME/pid\"; exec sleep 600' &); sleep 600",
+        "setsid sh -c 'echo $$ >\"$HOME/pid\"; exec cat /dev/zero'",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program("other", script);
+        chained(&sandbox, &["other"]);
+        assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
+        let pid = read(&sandbox.home().join("pid"));
+        assert!(pid.trim().parse::<u32>().is_ok(), "{script}: {pid}");
+        support::wait_until("it has ended", || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            stat.map_or(true, |stat| stat.contains(") Z "))
+                .then_some(())
+        });
+    }
+}
+
+/// The disk isn't filled with what nobody reads: a writer is ended where the answer becomes too large.
+#[test]
+fn an_endless_answer_is_ended_as_it_is_written() {
+    for stream in ["", " >&2"] {
+        let sandbox = Sandbox::new();
+        let count = "n=0; while [ $n -lt 2000 ]; do head -c 100000 /dev/zero || exit; n=$((n+1)); echo $n >\"$HOME/n\"; done";
+        sandbox.program("other", &format!("({count}){stream}"));
+        chained(&sandbox, &["other"]);
+        assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
+        let written: u32 = read(&sandbox.home().join("n")).trim().parse().unwrap_or(0);
+        assert!(written < 40, "{written} times 100 kB");
+        assert!(sandbox.log().contains("more than"), "{}", sandbox.log());
+    }
+}
+
+#[test]
+fn a_process_that_stays_with_the_output_is_named_and_holds_nothing_up() {
     let sandbox = Sandbox::new();
-    sandbox.program("other", "sleep 600 & echo $! >\"$HOME/pid\"; wait");
+    sandbox.program("other", "sleep 20 & echo $! >\"$HOME/pid\"");
     chained(&sandbox, &["other"]);
+    let started = Instant::now();
     assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
-    let pid = read(&sandbox.home().join("pid"));
-    support::wait_until("it has ended", || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        stat.map_or(true, |stat| stat.contains(") Z "))
-            .then_some(())
-    });
+    assert!(started.elapsed() < Duration::from_secs(3));
+    let log = sandbox.log();
+    assert!(log.contains("chain: `other` left a process"), "{log}");
+    let pid = read(&sandbox.home().join("pid")).trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]

@@ -1,25 +1,23 @@
 //! Hooks of other tools that rewrite Bash calls as well. The client takes one answer only, of whichever finishes last, so
 //! those in `chain` are run here, one after the other, before bg-run decides about what they made of the call.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Map, Value};
 
 use crate::claude::answer::{Answer, ForModel};
 use crate::environment;
+use crate::programs::bounded;
 use crate::state::log;
 use crate::text::{LONG, one_line};
 
 /// Each has so long, and all of them twice that: the client gives bg-run ten seconds.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// More than this is no answer, in bytes.
-const MAX_ANSWER: u64 = 1024 * 1024;
+/// More than this on a stream is no answer: the hook is ended there, in bytes.
+const MAX_ANSWER: usize = 1024 * 1024;
 
 /// The exit status by which a hook refuses a call (hooks reference, "Exit code output").
 const REFUSED: i32 = 2;
@@ -61,40 +59,26 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
 /// The answer of one of them; `None`: it had nothing to say.
 fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option<Value>> {
     let (program, arguments) = command.split_first().context("no program is named")?;
-    let mut input = tempfile::tempfile().context("there is no room for the event")?;
-    input.write_all(&serde_json::to_vec(event)?)?;
-    input.rewind()?;
-    let (output, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let child = duct::cmd(program, arguments)
-        .env(environment::CHAINED, "1")
-        .stdin_file(input)
-        .stdout_file(output.try_clone()?)
-        .stderr_file(errors.try_clone()?)
-        // A group of its own, so that what it started ends with it.
-        .before_spawn(|command| {
-            command.process_group(0);
-            Ok(())
-        })
-        .unchecked()
-        .start()
-        .context("it can't be started")?;
-    let Some(ended) = child.wait_timeout(wait)? else {
-        for pid in child.pids() {
-            let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-        }
-        bail!("it didn't end within {} s", wait.as_secs_f32());
-    };
+    let mut command = Command::new(program);
+    command.args(arguments).env(environment::CHAINED, "1");
+    let ended = bounded::run(&mut command, &serde_json::to_vec(event)?, wait, MAX_ANSWER)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if ended.left_some {
+        log::line(&format!(
+            "chain: `{}` left a process that has its output open still; it goes on by itself",
+            one_line(program, LONG)
+        ));
+    }
     match ended.status.code() {
         Some(0) => {}
-        Some(REFUSED) => return Ok(Some(refusal(&text_of(errors)?))),
+        Some(REFUSED) => return Ok(Some(refusal(&text(&ended.stderr)))),
         _ => bail!(
             "it ended with {}: {}",
             ended.status,
-            one_line(&text_of(errors)?, LONG)
+            one_line(&text(&ended.stderr), LONG)
         ),
     }
-    let text = text_of(output)?;
+    let text = text(&ended.stdout);
     // What is no JSON, the client shows in its own log only.
     if !text.trim_start().starts_with('{') {
         return Ok(None);
@@ -106,16 +90,6 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
         bail!("the call that it makes of this one has no command");
     }
     Ok(Some(answer))
-}
-
-fn text_of(mut file: File) -> Result<String> {
-    file.rewind()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_ANSWER + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_ANSWER {
-        bail!("its answer holds more than {MAX_ANSWER} bytes");
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The same in an answer: bg-run itself ends with 0 always.

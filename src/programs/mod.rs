@@ -1,5 +1,6 @@
 //! What is known of programs: which run another one, which hold their output back, which can run Python.
 
+pub(crate) mod bounded;
 mod filters;
 mod options;
 mod path;
