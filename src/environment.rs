@@ -154,6 +154,16 @@ pub fn claude_env_file() -> Option<PathBuf> {
     path("CLAUDE_ENV_FILE")
 }
 
+/// `ZDOTDIR`: the folder of zsh's start files, instead of the home folder.
+pub fn zsh_dir() -> Option<PathBuf> {
+    path("ZDOTDIR")
+}
+
+/// `BASH_ENV`: a file that bash reads before a command.
+pub fn bash_env() -> Option<PathBuf> {
+    path("BASH_ENV")
+}
+
 /// `PATH`, split.
 pub fn search_path() -> Vec<PathBuf> {
     variable("PATH")

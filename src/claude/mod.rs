@@ -8,6 +8,7 @@ mod footer;
 pub mod hooks;
 pub mod input;
 mod last_lines;
+pub(crate) mod outputs;
 pub mod parameters;
 pub mod permissions;
 pub mod places;

@@ -7,11 +7,12 @@ use crate::claude::arguments::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Treatment};
+use crate::environment;
 use crate::folders::CallSite;
 use crate::history::store::{Key, Known, Store};
 use crate::history::{self, Limit};
+use crate::programs::{Tools, ToolsOnPath};
 use crate::state::log;
-use crate::{environment, programs};
 
 /// A store that can't be read knows nothing, and the call goes on.
 fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<Known> {
@@ -63,9 +64,10 @@ impl Session {
             known: &known,
             limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
         });
+        let tools = ToolsOnPath::new(site);
         let context = Context {
             history,
-            ..self.context(&configuration.settings, permissions)
+            ..self.context(&configuration.settings, permissions, &tools)
         };
         decide(call, &configuration.rules, &context)
     }
@@ -78,7 +80,8 @@ impl Session {
         configuration: &Configuration,
     ) -> Decision {
         let permissions = || self.permissions(&site.project, &CommandLine::around());
-        let context = self.context(&configuration.settings, &permissions);
+        let tools = ToolsOnPath::new(site);
+        let context = self.context(&configuration.settings, &permissions, &tools);
         decide_monitor(command, &configuration.rules, &context)
     }
 
@@ -87,6 +90,7 @@ impl Session {
         self,
         config: &Config,
         permissions: &'a dyn Fn() -> PermissionRules,
+        tools: &'a dyn Tools,
     ) -> Context<'a> {
         Context {
             leave_headless: self.leave_headless(config),
@@ -96,7 +100,7 @@ impl Session {
             permissions,
             python_unbuffered: self.python_unbuffered,
             history: None,
-            tools: &programs::text_tools,
+            tools,
         }
     }
 }

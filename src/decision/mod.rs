@@ -7,10 +7,11 @@ mod marker;
 
 use serde::Serialize;
 
+use crate::claude::outputs;
 use crate::claude::parameters::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
 use crate::history::Expectation;
-use crate::programs::Tools;
+use crate::programs::{GnuTools, Tools};
 use crate::rewrite::{self, Rewrite, Subject, Surroundings, Wanted};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
@@ -56,8 +57,8 @@ pub struct Context<'a> {
     pub python_unbuffered: bool,
     /// What was measured here; `None` where that is switched off.
     pub history: Option<History<'a>>,
-    /// Gives the text tools of the machine; called only where one of them stands behind a pipe.
-    pub tools: &'a dyn Fn() -> Tools,
+    /// The programs of the machine; asked only for a call that is rewritten, about those that an edit depends on.
+    pub tools: &'a dyn Tools,
 }
 
 impl<'a> Context<'a> {
@@ -71,7 +72,7 @@ impl<'a> Context<'a> {
             permissions,
             python_unbuffered: false,
             history: None,
-            tools: &|| Tools::GNU,
+            tools: &GnuTools,
         }
     }
 }
@@ -267,6 +268,10 @@ fn judge(
         let reason = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS switches background tasks off";
         return verdict(Outcome::Pass, reason);
     }
+    if outputs::are_named(call.command) {
+        let reason = "it names the folder of the tasks' outputs, where its own would be among them";
+        return verdict(Outcome::Pass, reason);
+    }
     let findings = Findings::of(script, rules);
     if markers.wish == Some(Wish::On) {
         let targets = findings.targets(script, &markers.commands);
@@ -365,6 +370,17 @@ mod tests {
                 "PYTHONUNBUFFERED=1 pytest 2>&1",
             ),
             ("BG_RUN=maybe ls", Outcome::Pass, "BG_RUN=maybe ls"),
+            // Its own output would be among those that it reads.
+            (
+                "BG_RUN=on cat /tmp/claude-0/-p/s/tasks/*.output",
+                Outcome::Pass,
+                "cat /tmp/claude-0/-p/s/tasks/*.output",
+            ),
+            (
+                "pytest; cat /tmp/claude-0/-p/s/tasks/*.output",
+                Outcome::Pass,
+                "pytest; cat /tmp/claude-0/-p/s/tasks/*.output",
+            ),
             ("BG_RUN=on", Outcome::Pass, "BG_RUN=on"),
             ("BG_RUN=on a; BG_RUN=off b", Outcome::Foreground, "a; b"),
             (

@@ -4,66 +4,88 @@
 
 use std::fmt;
 
+use super::tools::{Output, Tools, Trial};
 use super::unwrap::Views;
-
-/// What the text tools of this machine are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tools {
-    /// `stdbuf` (GNU coreutils) can be called. It works by preloading a library, on Linux.
-    pub stdbuf: bool,
-    /// What answers to `awk`.
-    pub awk: Awk,
-    /// What answers to `sed`.
-    pub sed: Sed,
-}
-
-/// The kinds of `awk`, by how they are made to print line by line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awk {
-    /// GNU awk: writes by the C library, so that `stdbuf` reaches it.
-    Gnu,
-    /// mawk: reads and writes in blocks of its own, unless `-W interactive`.
-    Mawk,
-    /// Any other.
-    Other,
-}
-
-/// The kinds of `sed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sed {
-    /// GNU and busybox: `-u`.
-    Gnu,
-    /// BSD and macOS: `-l`.
-    Bsd,
-}
-
-impl Tools {
-    /// Those of a Linux machine with the GNU tools.
-    pub const GNU: Self = Self {
-        stdbuf: true,
-        awk: Awk::Gnu,
-        sed: Sed::Gnu,
-    };
-}
 
 /// How a program is made to print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Means {
-    /// By an option right behind its name.
-    Option(&'static str),
+    /// By the first of these options, right behind its name, that the program takes.
+    Options(&'static [Way]),
     /// By `stdbuf -oL` in front of it.
     Stdbuf,
-    /// As this machine's `sed` has it.
-    Sed,
-    /// As this machine's `awk` has it.
+    /// By an option of mawk's, or `stdbuf` for GNU's.
     Awk,
-    /// As mawk has it.
-    Mawk,
     /// By itself, and so does what it runs.
     Streams,
     /// Not at all: it waits for the end of its input, or nothing exact can be done.
     Not(&'static str),
 }
+
+/// An option, and the trial that shows whether a program takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    words: &'static str,
+    trial: Trial,
+}
+
+const fn way(
+    words: &'static str,
+    arguments: &'static [&'static str],
+    input: &'static str,
+    output: &'static str,
+) -> Way {
+    Way {
+        words,
+        trial: Trial {
+            arguments,
+            input,
+            output: Output::Exactly(output),
+        },
+    }
+}
+
+const BY_LINE: &[Way] = &[way(
+    "--line-buffered",
+    &["--line-buffered", "b", "-"],
+    "a\nb\n",
+    "b\n",
+)];
+const JQ: &[Way] = &[way("--unbuffered", &["--unbuffered", "."], "1\n", "1\n")];
+/// GNU's first; BSD's and macOS's have both, one of which GNU's takes for something else.
+const SED: &[Way] = &[
+    way("-u", &["-u", "s/a/b/"], "a\n", "b\n"),
+    way("-l", &["-l", "s/a/b/"], "a\n", "b\n"),
+];
+const MAWK: Way = way(
+    "-W interactive",
+    &["-W", "interactive", "{print $2}"],
+    "a b\n",
+    "b\n",
+);
+/// Only GNU awk has the array, and only there does the C library's buffer count.
+const IS_GNU_AWK: Trial = Trial {
+    arguments: &["BEGIN { print (PROCINFO[\"version\"] != \"\") }"],
+    input: "",
+    output: Output::Exactly("1\n"),
+};
+const CONDA: &[Way] = &[Way {
+    words: "--no-capture-output",
+    trial: Trial {
+        arguments: &["run", "--help"],
+        input: "",
+        output: Output::With("--no-capture-output"),
+    },
+}];
+/// Before 2, mamba runs a command by conda, and names conda's version beside its own.
+const MAMBA: &[Way] = &[Way {
+    words: "--no-capture-output",
+    trial: Trial {
+        arguments: &["--version"],
+        input: "",
+        output: Output::With("conda "),
+    },
+}];
 
 /// What the client does with a call of the program that no rule names (measured on 2.1.20 to 2.1.330 behind an
 /// allowed `pytest |`).
@@ -102,17 +124,17 @@ const AT_THE_END: &str = "shows nothing before its input ends";
 
 #[rustfmt::skip]
 const FILTERS: &[Filter] = &[
-    filter("grep", Means::Option("--line-buffered"), Unasked::Same, "--line-buffered"),
-    filter("egrep", Means::Option("--line-buffered"), Unasked::Same, "--line-buffered"),
-    filter("fgrep", Means::Option("--line-buffered"), Unasked::Same, "--line-buffered"),
-    filter("ggrep", Means::Option("--line-buffered"), Unasked::OnlyPlain, "--line-buffered"),
-    filter("rg", Means::Option("--line-buffered"), Unasked::OnlyPlain, "--line-buffered"),
-    filter("jq", Means::Option("--unbuffered"), Unasked::Same, "--unbuffered"),
-    filter("sed", Means::Sed, Unasked::OnlyPlain, "-u -l --unbuffered --line-buffered"),
-    filter("gsed", Means::Option("-u"), Unasked::OnlyPlain, "-u --unbuffered --line-buffered"),
+    filter("grep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
+    filter("egrep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
+    filter("fgrep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
+    filter("ggrep", Means::Options(BY_LINE), Unasked::OnlyPlain, "--line-buffered"),
+    filter("rg", Means::Options(BY_LINE), Unasked::OnlyPlain, "--line-buffered"),
+    filter("jq", Means::Options(JQ), Unasked::Same, "--unbuffered"),
+    filter("sed", Means::Options(SED), Unasked::OnlyPlain, "-u -l --unbuffered --line-buffered"),
+    filter("gsed", Means::Options(SED), Unasked::OnlyPlain, "-u --unbuffered --line-buffered"),
     filter("awk", Means::Awk, Unasked::OnlyPlain, "interactive -Winteractive"),
-    filter("gawk", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("mawk", Means::Mawk, Unasked::OnlyPlain, "interactive -Winteractive"),
+    filter("gawk", Means::Awk, Unasked::OnlyPlain, ""),
+    filter("mawk", Means::Awk, Unasked::OnlyPlain, "interactive -Winteractive"),
     filter("cut", Means::Stdbuf, Unasked::OnlyPlain, ""),
     filter("tr", Means::Stdbuf, Unasked::OnlyPlain, ""),
     filter("uniq", Means::Stdbuf, Unasked::OnlyPlain, ""),
@@ -135,8 +157,8 @@ const FILTERS: &[Filter] = &[
     filter("stdbuf", Means::Streams, Unasked::Same, ""),
     filter("unbuffer", Means::Streams, Unasked::Same, ""),
     // Hold back what the program inside prints.
-    filter("conda run", Means::Option("--no-capture-output"), Unasked::Same, "--no-capture-output --live-stream -s"),
-    filter("mamba run", Means::Option("--no-capture-output"), Unasked::Same, "--no-capture-output --live-stream -s"),
+    filter("conda run", Means::Options(CONDA), Unasked::Same, "--no-capture-output --live-stream -s"),
+    filter("mamba run", Means::Options(MAMBA), Unasked::Same, "--no-capture-output --live-stream -s"),
 ];
 
 /// What is to be done so that a command prints line by line.
@@ -165,18 +187,49 @@ impl fmt::Display for HoldsBack {
     }
 }
 
+/// What the script around a command says of its words.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// The command's word with this index, without its quotes.
+    pub(crate) word_at: &'a dyn Fn(usize) -> Option<String>,
+    /// Why a name may mean something else in the script than outside of it.
+    pub(crate) changed: &'a dyn Fn(&str) -> Option<&'static str>,
+}
+
 /// Whether the command with these views holds its output back, and what helps. `None`: it doesn't, or it is told not to
 /// already. A wrapper is looked through as the rules do.
 pub(crate) fn streaming(
     views: &Views,
-    tools: &dyn Fn() -> Tools,
+    around: Around<'_>,
+    tools: &dyn Tools,
 ) -> Option<Result<Streaming, HoldsBack>> {
     let mut in_reach = views.iter().filter_map(|view| Some((view, view.at?)));
-    let (found, words, at) = in_reach.find_map(|(view, at)| {
-        let words = view.full.words.as_slice();
-        Some((filter_of(words)?, words, at))
-    })?;
-    streaming_of(found, words, at, tools)
+    let (found, view, at) =
+        in_reach.find_map(|(view, at)| Some((filter_of(&view.full.words)?, view, at)))?;
+    let word = (around.word_at)(at).unwrap_or_default();
+    Call {
+        found,
+        words: &view.full.words,
+        at,
+        // A path, or the name itself: nothing that is only called alike.
+        word: (view.same_path
+            && (word.contains('/') || found.name.split(' ').next() == Some(&*word)))
+        .then_some(word),
+        changed: around.changed,
+    }
+    .streaming(tools)
+}
+
+/// A filter among a command's words.
+struct Call<'a> {
+    found: &'static Filter,
+    words: &'a [String],
+    /// The index of its name among the command's words.
+    at: usize,
+    /// What it is called by; `None` where that tells no program of this machine.
+    word: Option<String>,
+    /// See [`Around::changed`].
+    changed: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
 fn filter_of(words: &[String]) -> Option<&'static Filter> {
@@ -188,57 +241,82 @@ fn filter_of(words: &[String]) -> Option<&'static Filter> {
     })
 }
 
-fn streaming_of(
-    found: &Filter,
-    words: &[String],
-    at: usize,
-    tools: &dyn Fn() -> Tools,
-) -> Option<Result<Streaming, HoldsBack>> {
-    let last_name = found.name.split(' ').count() - 1;
-    let arguments = words.get(last_name + 1..).unwrap_or_default();
-    if arguments.iter().any(|word| is_among(found.already, word)) {
-        return None;
+impl Call<'_> {
+    fn streaming(&self, tools: &dyn Tools) -> Option<Result<Streaming, HoldsBack>> {
+        let last_name = self.found.name.split(' ').count() - 1;
+        let arguments = self.words.get(last_name + 1..).unwrap_or_default();
+        if arguments
+            .iter()
+            .any(|word| is_among(self.found.already, word))
+        {
+            return None;
+        }
+        let passes = |trial| {
+            let word = self.word.as_deref();
+            word.is_some_and(|word| tools.passes(word, trial))
+        };
+        let is_asked = !matches!(self.found.means, Means::Streams | Means::Not(_));
+        let word = self.word.as_deref().filter(|_| is_asked);
+        if let Some(why) = word.and_then(self.changed) {
+            return self.no(why);
+        }
+        match self.found.means {
+            Means::Streams => None,
+            Means::Not(why) => self.no(why),
+            Means::Options(ways) => match ways.iter().find(|way| passes(way.trial)) {
+                Some(way) => self.option(last_name, way.words),
+                None => self.no(UNKNOWN),
+            },
+            Means::Awk if passes(MAWK.trial) => {
+                // Interactive, it reads lines whatever `RS` says.
+                if arguments.iter().any(|word| word.contains("RS")) {
+                    return self.no("would read other records if it were interactive");
+                }
+                self.option(last_name, MAWK.words)
+            }
+            Means::Awk if !passes(IS_GNU_AWK) => self.no(UNKNOWN),
+            Means::Stdbuf | Means::Awk => self.by_stdbuf(tools),
+        }
     }
-    let no = |why| {
-        Some(Err(HoldsBack {
-            program: found.name,
-            why,
-        }))
-    };
-    let option = |words| {
+
+    fn no(&self, why: &'static str) -> Option<Result<Streaming, HoldsBack>> {
+        let program = self.found.name;
+        Some(Err(HoldsBack { program, why }))
+    }
+
+    fn option(
+        &self,
+        last_name: usize,
+        words: &'static str,
+    ) -> Option<Result<Streaming, HoldsBack>> {
         Some(Ok(Streaming {
-            at: at + last_name,
+            at: self.at + last_name,
             behind: true,
             words,
-            needs_permission: found.unasked == Unasked::OnlyPlain,
+            needs_permission: self.found.unasked == Unasked::OnlyPlain,
         }))
-    };
-    let tools = tools();
-    match (found.means, tools.awk, tools.sed) {
-        (Means::Streams, ..) => None,
-        (Means::Not(why), ..) => no(why),
-        (Means::Option(words), ..) => option(words),
-        (Means::Sed, _, Sed::Gnu) => option("-u"),
-        (Means::Sed, _, Sed::Bsd) => option("-l"),
-        (Means::Mawk, ..) | (Means::Awk, Awk::Mawk, _) => {
-            // Interactive, it reads lines whatever `RS` says.
-            if arguments.iter().any(|word| word.contains("RS")) {
-                return no("would read other records if it were interactive");
-            }
-            option("-W interactive")
+    }
+
+    fn by_stdbuf(&self, tools: &dyn Tools) -> Option<Result<Streaming, HoldsBack>> {
+        if let Some(why) = (self.changed)("stdbuf") {
+            return self.no(why);
         }
-        (Means::Awk, Awk::Other, _) => no("has no option here to print line by line"),
-        (Means::Stdbuf | Means::Awk, ..) if !tools.stdbuf => {
-            no("prints in blocks, and `stdbuf` isn't there")
-        }
-        (Means::Stdbuf | Means::Awk, ..) => Some(Ok(Streaming {
-            at,
+        let word = self.word.as_deref();
+        let words = match word.and_then(|word| tools.stdbuf(word)) {
+            Some("stdbuf") => "stdbuf -oL",
+            Some(_) => "gstdbuf -oL",
+            None => return self.no("prints in blocks, and no `stdbuf` is known to work for it"),
+        };
+        Some(Ok(Streaming {
+            at: self.at,
             behind: false,
-            words: "stdbuf -oL",
+            words,
             needs_permission: true,
-        })),
+        }))
     }
 }
+
+const UNKNOWN: &str = "isn't known to take an option here to print line by line";
 
 /// Whether `word` is one of the options in `list`, short ones within a cluster too.
 fn is_among(list: &str, word: &str) -> bool {
@@ -256,12 +334,17 @@ fn is_among(list: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::programs::tools::GnuTools;
     use crate::shell::parse;
 
-    fn made_to_stream(source: &str, tools: Tools) -> String {
+    fn made_to_stream(source: &str, tools: &dyn Tools) -> String {
         let script = parse(source).expect(source);
         let command = &script.simple_commands[0];
-        match super::streaming(&Views::of(command, &[]), &|| tools) {
+        let around = Around {
+            word_at: &|at| command.words.get(at).map(crate::shell::Word::text),
+            changed: &|_| None,
+        };
+        match super::streaming(&Views::of(command, &[]), around, tools) {
             None => "streams".to_owned(),
             Some(Err(why)) => why.to_string(),
             Some(Ok(streaming)) => {
@@ -332,7 +415,7 @@ mod tests {
             ("cat", "streams"),
             ("conda list", "streams"),
         ] {
-            assert_eq!(made_to_stream(source, Tools::GNU), expected, "{source}");
+            assert_eq!(made_to_stream(source, &GnuTools), expected, "{source}");
         }
         let named: std::collections::BTreeSet<&str> = FILTERS.iter().map(|f| f.name).collect();
         assert_eq!(named.len(), FILTERS.len(), "a program stands there twice");
@@ -349,32 +432,69 @@ mod tests {
             "stdbuf -oL cut -c1",
             "conda run --live-stream -n x a",
         ] {
-            assert_eq!(made_to_stream(source, Tools::GNU), "streams", "{source}");
+            assert_eq!(made_to_stream(source, &GnuTools), "streams", "{source}");
+        }
+    }
+
+    /// Takes the options whose first argument in the trial is among these, and has a `stdbuf` of this name.
+    struct Machine(&'static [&'static str], Option<&'static str>);
+
+    impl Tools for Machine {
+        fn passes(&self, _word: &str, trial: Trial) -> bool {
+            self.0.contains(&trial.arguments[0])
+        }
+
+        fn stdbuf(&self, _word: &str) -> Option<&'static str> {
+            self.1
+        }
+
+        fn is_the_system_s(&self, _word: &str) -> bool {
+            true
         }
     }
 
     #[test]
-    fn the_machine_decides_what_there_is() {
-        let bsd = Tools {
-            stdbuf: false,
-            awk: Awk::Other,
-            sed: Sed::Bsd,
-        };
-        for (source, expected) in [
-            ("sed s/a/b/", "sed -l s/a/b/"),
-            ("awk 1", "`awk` has no option here to print line by line"),
+    fn the_very_program_decides() {
+        const UNKNOWN: &str = "isn't known to take an option here to print line by line";
+        let bsd = Machine(&["-l", "--line-buffered"], None);
+        let homebrew = Machine(&["-u", "--line-buffered"], Some("gstdbuf"));
+        let busybox = Machine(&[], None);
+        let mawk = Machine(&["-W"], None);
+        for (machine, source, expected) in [
+            (&bsd, "sed s/a/b/", "sed -l s/a/b/"),
+            (&bsd, "grep x", "grep --line-buffered x"),
+            (&bsd, "awk 1", &*format!("`awk` {UNKNOWN}")),
             (
+                &bsd,
                 "cut -c1",
-                "`cut` prints in blocks, and `stdbuf` isn't there",
+                "`cut` prints in blocks, and no `stdbuf` is known to work for it",
             ),
-            ("grep x", "grep --line-buffered x"),
+            (&homebrew, "sed s/a/b/", "sed -u s/a/b/"),
+            (&homebrew, "cut -c1", "gstdbuf -oL cut -c1"),
+            (&busybox, "sed s/a/b/", &*format!("`sed` {UNKNOWN}")),
+            (&busybox, "grep x", &*format!("`grep` {UNKNOWN}")),
+            (&busybox, "mamba run a", &*format!("`mamba run` {UNKNOWN}")),
+            (&mawk, "awk 1", "awk -W interactive 1"),
         ] {
-            assert_eq!(made_to_stream(source, bsd), expected, "{source}");
+            assert_eq!(made_to_stream(source, machine), expected, "{source}");
         }
-        let mawk = Tools {
-            awk: Awk::Mawk,
-            ..Tools::GNU
-        };
-        assert_eq!(made_to_stream("awk 1", mawk), "awk -W interactive 1");
+    }
+
+    /// Where another `PATH` counts, nothing is known of the program.
+    #[test]
+    fn what_runs_elsewhere_gets_no_option() {
+        for source in [
+            "docker exec c grep x",
+            "sudo grep x",
+            "sudo -E sed s/a/b/",
+            "conda run --no-capture-output -n a grep x",
+            "env -i grep x",
+            "nix develop -c grep x",
+            "npx grep x",
+            "bash grep x",
+        ] {
+            let made = made_to_stream(source, &GnuTools);
+            assert!(!made.contains("--line-buffered"), "{source}: {made}");
+        }
     }
 }

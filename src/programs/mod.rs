@@ -1,21 +1,24 @@
 //! What is known of programs: which run another one, which hold their output back, which can run Python.
 
 pub(crate) mod bounded;
+mod data;
 mod filters;
 mod options;
 mod path;
 mod probe;
+mod start_files;
 mod table;
+mod tools;
 mod unwrap;
 mod wrappers;
 
-pub use filters::{Awk, Sed, Tools};
-pub(crate) use filters::{Streaming, streaming};
+pub(crate) use filters::{Around, Streaming, streaming};
 pub use path::ask;
 pub use path::{find, is_there};
 pub(crate) use path::{is_executable, own_path, product_of};
-pub(crate) use probe::text_tools;
+pub(crate) use probe::ToolsOnPath;
 pub(crate) use table::{is_builtin, is_quick};
+pub use tools::{GnuTools, Tools};
 pub(crate) use unwrap::inner_of;
 pub use unwrap::{Line, View, Views};
 pub(crate) use wrappers::Source as WrapperSource;

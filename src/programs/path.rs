@@ -76,3 +76,19 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     fs::metadata(path)
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
+
+/// Whether `program` lies in the project's folder, by its name or by what that leads to: it may have come with a cloned
+/// repository. A home folder, and what is above it, is no project in this sense.
+pub(crate) fn comes_with(program: &Path, project: &Path) -> bool {
+    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    if home.is_some_and(|home| home.starts_with(project)) || project.parent().is_none() {
+        return false;
+    }
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (real_program, real_project) = (real(program), real(project));
+    // The folder that names it counts as well: a link there was put there by the project.
+    let folder = program.parent().map(real).unwrap_or_default();
+    program.starts_with(project)
+        || real_program.starts_with(&real_project)
+        || folder.starts_with(&real_project)
+}

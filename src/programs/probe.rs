@@ -1,27 +1,172 @@
-//! What the text tools of this machine are.
+//! The programs of this machine, as the hook's `PATH` finds them. What one takes is tried once and remembered, until its
+//! file changes.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use super::filters::{Awk, Sed, Tools};
-use super::path::find;
+use super::bounded;
+use super::path::{comes_with, is_executable};
+use super::start_files::StartFiles;
+use super::tools::{Output, Tools, Trial};
+use crate::environment;
+use crate::folders::CallSite;
+use crate::state::{Folder, Kind, name_of};
 
-/// The text tools of this machine.
-pub(crate) fn text_tools() -> Tools {
-    let is_linux = cfg!(target_os = "linux");
-    Tools {
-        stdbuf: is_linux && find("stdbuf").is_some(),
-        awk: awk(),
-        sed: if is_linux { Sed::Gnu } else { Sed::Bsd },
+/// The programs of this machine for a call made somewhere. None that lies in the call's project is ever started.
+pub(crate) struct ToolsOnPath<'a> {
+    site: &'a CallSite,
+}
+
+/// So long may a trial take. Python's programs need a second on a cold disk.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// No trial prints more, in bytes.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// Where the system and its package managers keep their programs.
+const SYSTEM_FOLDERS: &[&str] = &[
+    "/bin",
+    "/usr/bin",
+    "/usr/local/bin",
+    "/run/current-system/sw/bin",
+    "/data/data/com.termux/files/usr/bin",
+];
+
+/// The same for files that a folder of the user's links to.
+const SYSTEM_STORES: &[&str] = &[
+    "/gnu/store",
+    "/home/linuxbrew/.linuxbrew",
+    "/nix/store",
+    "/opt/homebrew",
+    "/opt/local",
+    "/usr/local/Cellar",
+];
+
+/// `stdbuf` reads one line of what a program prints, whatever the program is.
+const COPIES: Trial = Trial {
+    arguments: &["-oL", "cat"],
+    input: "a\n",
+    output: Output::Exactly("a\n"),
+};
+
+impl<'a> ToolsOnPath<'a> {
+    /// Those for a call made at `site`.
+    pub(crate) fn new(site: &'a CallSite) -> Self {
+        Self { site }
+    }
+
+    /// The file that `word` calls; `None` where that isn't certain, or where the file comes with the project.
+    fn found(&self, word: &str) -> Option<PathBuf> {
+        let path = if word.contains('/') {
+            let path = PathBuf::from(word);
+            (path.is_absolute() && is_executable(&path)).then_some(path)
+        } else {
+            let path = self.first(word, environment::search_path())?;
+            let of_client = StartFiles::own().path();
+            let agrees = of_client.is_none_or(|list| {
+                self.first(word, std::env::split_paths(list).collect())
+                    .as_ref()
+                    == Some(&path)
+            });
+            agrees.then_some(path)
+        };
+        path.filter(|path| !self.comes_with_the_project(path))
+    }
+
+    fn first(&self, name: &str, folders: Vec<PathBuf>) -> Option<PathBuf> {
+        let mut files = folders
+            .iter()
+            .map(|folder| self.site.cwd.join(folder).join(name));
+        files.find(|file| is_executable(file))
+    }
+
+    fn comes_with_the_project(&self, path: &Path) -> bool {
+        comes_with(path, &self.site.project)
+    }
+
+    /// Whether `program` does what the trial says, as far as it was tried already, else tried now.
+    fn try_once(program: &Path, trial: Trial) -> Option<bool> {
+        let metadata = fs::metadata(program).ok()?;
+        let name = name_of(Path::new(&identity(program, &metadata, trial)));
+        if let Ok(known) = Folder::open(Kind::Programs).and_then(|folder| folder.read(&name)) {
+            return Some(known == YES);
+        }
+        let passes = passes(program, trial);
+        if let Ok(folder) = Folder::make(Kind::Programs) {
+            folder.clear_daily();
+            // What can't be remembered is tried again.
+            let _ = folder.replace(&name, &[if passes { YES } else { NO }]);
+        }
+        Some(passes)
     }
 }
 
-/// `awk` is a link to one of several programs.
-fn awk() -> Awk {
-    let file = find("awk").and_then(|path| fs::canonicalize(path).ok());
-    let name = file.as_deref().and_then(|path| path.file_name()?.to_str());
-    match name {
-        Some("gawk") => Awk::Gnu,
-        Some("mawk") => Awk::Mawk,
-        _ => Awk::Other,
+const YES: &[u8] = b"yes\n";
+const NO: &[u8] = b"no\n";
+
+/// What has to be the same for an answer to count still.
+fn identity(program: &Path, metadata: &Metadata, trial: Trial) -> String {
+    format!(
+        "{}\n{} {} {} {} {}\n{trial:?}",
+        program.display(),
+        metadata.dev(),
+        metadata.ino(),
+        metadata.len(),
+        metadata
+            .mtime_nsec()
+            .wrapping_add(metadata.mtime().wrapping_mul(1_000_000_000)),
+        metadata.ctime()
+    )
+}
+
+fn passes(program: &Path, trial: Trial) -> bool {
+    let mut command = Command::new(program);
+    command.args(trial.arguments).current_dir("/");
+    let ended = bounded::run(&mut command, trial.input.as_bytes(), WAIT, MAX_OUTPUT);
+    ended.is_ok_and(|ended| {
+        ended.status.success() && ended.stderr.is_empty() && trial.output.is(&ended.stdout)
+    })
+}
+
+impl Tools for ToolsOnPath<'_> {
+    fn passes(&self, word: &str, trial: Trial) -> bool {
+        let is_program = word.contains('/') || StartFiles::own().leave_the_program(word);
+        let found = self.found(word).filter(|_| is_program);
+        found.and_then(|program| Self::try_once(&program, trial)) == Some(true)
+    }
+
+    fn stdbuf(&self, word: &str) -> Option<&'static str> {
+        let program = self.found(word)?;
+        // The system keeps a preloaded library out of its own programs there.
+        let is_out_of_reach = cfg!(target_os = "macos")
+            && ["/bin", "/usr/bin"]
+                .iter()
+                .any(|dir| program.starts_with(dir));
+        if is_out_of_reach || !word.contains('/') && !StartFiles::own().leave_the_program(word) {
+            return None;
+        }
+        // The name with a g is Homebrew's.
+        ["stdbuf", "gstdbuf"]
+            .into_iter()
+            .find(|name| self.passes(name, COPIES))
+    }
+
+    fn is_the_system_s(&self, word: &str) -> bool {
+        let is_free = word.contains('/') || StartFiles::own().say_nothing_of(word);
+        let Some(program) = self.found(word).filter(|_| is_free) else {
+            return false;
+        };
+        let folder = program.parent().unwrap_or(Path::new(""));
+        let is_system = |folder: &Path| {
+            SYSTEM_FOLDERS
+                .iter()
+                .any(|dir| folder.as_os_str() == OsStr::new(dir))
+        };
+        let in_store = |file: PathBuf| SYSTEM_STORES.iter().any(|store| file.starts_with(store));
+        is_system(folder) || fs::canonicalize(&program).is_ok_and(in_store)
     }
 }

@@ -11,8 +11,8 @@ use self::arguments::{
     command_option, duration, is_assignment, knows_all, skip_options, value_after,
 };
 use super::options::{knows_options_before, program_name, without_global_options};
-use super::table;
 use super::wrappers::{self, Inner, Trait, Wrapper};
+use super::{data, table};
 use crate::shell::word::is_one_word;
 use crate::shell::{self, SimpleCommand};
 use crate::text::Letters;
@@ -159,6 +159,13 @@ impl Views {
     /// The readings, the outermost first.
     pub fn iter(&self) -> impl Iterator<Item = &View> {
         self.all.iter()
+    }
+
+    /// The program among the readings that prints data rather than a report, as a dump of a database.
+    pub(crate) fn prints_data(&self) -> Option<&str> {
+        let mut lines = self.all.iter().flat_map(View::lines);
+        let line = lines.find(|line| data::prints_data(&line.words))?;
+        line.words.first().map(String::as_str)
     }
 
     /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.

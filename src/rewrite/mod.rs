@@ -5,6 +5,7 @@
 mod check;
 mod interpreter;
 mod marker;
+mod names;
 mod plan;
 mod tail;
 mod zsh;
@@ -205,7 +206,7 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programs::Tools;
+    use crate::programs::GnuTools;
     use serde_json::json;
 
     /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.
@@ -243,7 +244,7 @@ mod tests {
             permissions,
             python_unbuffered: false,
             wrappers: &[],
-            tools: &|| Tools::GNU,
+            tools: &GnuTools,
         };
         rewrite(subject, &targets, surroundings)
     }
@@ -507,6 +508,49 @@ mod tests {
         (
             "pytest |& tail -20",
             "PYTHONUNBUFFERED=1 pytest |& tail -20",
+        ),
+        // Not the system's.
+        (
+            "pytest | ./tail -5",
+            "PYTHONUNBUFFERED=1 pytest | ./tail -5",
+        ),
+        (
+            "pytest | /home/me/bin/tail -5",
+            "PYTHONUNBUFFERED=1 pytest | /home/me/bin/tail -5",
+        ),
+        (
+            "pytest | /usr/bin/tail -5",
+            "PYTHONUNBUFFERED=1 pytest 2>&1",
+        ),
+        (
+            "tail() { cat; }; pytest | tail -5",
+            "tail() { cat; }; PYTHONUNBUFFERED=1 pytest | tail -5",
+        ),
+        (
+            "PATH=$PWD/bin:$PATH; pytest | tail -5",
+            "PATH=$PWD/bin:$PATH; PYTHONUNBUFFERED=1 pytest | tail -5",
+        ),
+        (
+            "alias tail=cat; pytest | tail -5",
+            "alias tail=cat; PYTHONUNBUFFERED=1 pytest | tail -5",
+        ),
+        (
+            ". ./env.sh; pytest | tail -5",
+            ". ./env.sh; PYTHONUNBUFFERED=1 pytest | tail -5",
+        ),
+        // Data, wrapped or not.
+        ("make dump | tail -5", "PYTHONUNBUFFERED=1 make dump 2>&1"),
+        (
+            "(make && pg_dump db) | tail -3",
+            "(PYTHONUNBUFFERED=1 make && pg_dump db) | tail -3",
+        ),
+        (
+            "docker exec db sh -c 'python x.py; pg_dump db' | tail -3",
+            "docker exec db sh -c 'python x.py; pg_dump db' | tail -3",
+        ),
+        (
+            "sudo make - | tee x.sql | tail -3",
+            "PYTHONUNBUFFERED=1 sudo make - | tee x.sql | tail -3",
         ),
     ];
 

@@ -37,8 +37,8 @@ pub struct Surroundings<'a> {
     pub python_unbuffered: bool,
     /// The user's own wrappers.
     pub wrappers: &'a [Wrapper],
-    /// Gives the text tools of this machine; called only where one stands behind a pipe.
-    pub tools: &'a dyn Fn() -> Tools,
+    /// The programs of this machine; asked only about those that an edit depends on.
+    pub tools: &'a dyn Tools,
 }
 
 /// Plans the edits for the simple commands at the indices `targets`, which are in order.
@@ -151,7 +151,7 @@ impl<'a> Plan<'a> {
 
     fn drop_tail(&mut self, targets: &[usize]) {
         let kind = EditKind::DropTail;
-        for found in tail::find(self.subject, targets) {
+        for found in tail::find(self.subject, targets, self.surroundings) {
             let found = match found {
                 Ok(found) => found,
                 Err(why) => {

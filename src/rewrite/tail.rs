@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Subject;
-use crate::programs::is_builtin;
+use super::names::{self, Kept};
+use super::{Subject, Surroundings};
+use crate::programs::{Views, is_builtin};
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
 /// One or more `tail` at the end of a pipeline that can go.
@@ -22,7 +23,8 @@ pub(super) struct FinalTail {
 pub(super) fn find(
     subject: Subject<'_>,
     targets: &[usize],
-) -> Vec<Result<FinalTail, &'static str>> {
+    surroundings: Surroundings<'_>,
+) -> Vec<Result<FinalTail, String>> {
     let commands = targets
         .iter()
         .filter_map(|&at| subject.script.simple_commands.get(at));
@@ -34,7 +36,7 @@ pub(super) fn find(
         .collect();
     let pipelines = subject.script.pipelines.iter().enumerate();
     let held = pipelines.filter(|(index, _)| written.contains(index));
-    held.filter_map(|(index, pipeline)| final_tail(subject, index, pipeline))
+    held.filter_map(|(index, pipeline)| final_tail(subject, index, pipeline, surroundings))
         .collect()
 }
 
@@ -42,7 +44,8 @@ fn final_tail(
     subject: Subject<'_>,
     index: usize,
     pipeline: &Pipeline,
-) -> Option<Result<FinalTail, &'static str>> {
+    surroundings: Surroundings<'_>,
+) -> Option<Result<FinalTail, String>> {
     let tails = pipeline.stages.iter().rev().map_while(|stage| {
         let command = subject.script.simple_commands.get(stage.simple_command?)?;
         (command.program().as_deref() == Some("tail")).then_some((stage, command))
@@ -52,7 +55,7 @@ fn final_tail(
         .collect();
     let (last, command) = tails.first()?;
     if !only_counts_lines(command) {
-        return Some(Err("this `tail` does more than cut the output"));
+        return Some(Err("this `tail` does more than cut the output".to_owned()));
     }
     let gone: Vec<_> = tails
         .iter()
@@ -64,7 +67,15 @@ fn final_tail(
         start: kept.last()?.span.end,
         end: last.span.end,
     };
-    if let Err(why) = may_go(subject, pipeline, kept).and_then(|()| may_end(subject, kept, span)) {
+    let may_go = may_go(subject, pipeline, kept)
+        .and_then(|()| may_end(subject, kept, span))
+        .map_err(str::to_owned)
+        .and_then(|()| prints_for_people(subject, kept, surroundings))
+        .and_then(|()| {
+            let mut tails = gone.iter().map(|(_, command)| *command);
+            tails.try_for_each(|tail| is_the_system_s(subject, tail, surroundings))
+        });
+    if let Err(why) = may_go {
         return Some(Err(why));
     }
     let text = |span: Span| subject.source.get(span.start..span.end).map(str::to_owned);
@@ -77,6 +88,45 @@ fn final_tail(
             .filter_map(|(stage, _)| text(stage.span))
             .collect(),
     }))
+}
+
+/// Whether it is the system's own `tail` that cuts the output, and not a script, a function or an alias called so.
+fn is_the_system_s(
+    subject: Subject<'_>,
+    tail: &SimpleCommand,
+    surroundings: Surroundings<'_>,
+) -> Result<(), String> {
+    let word = tail.program_word().unwrap_or_default();
+    if let Some(why) = names::changed(subject, &word, Kept::Meaning) {
+        return Err(format!("`tail` {why}"));
+    }
+    if !surroundings.tools.is_the_system_s(&word) {
+        return Err(format!("`{word}` isn't known to be the system's `tail`"));
+    }
+    Ok(())
+}
+
+/// Whether none of the commands that are `kept` prints data, all of which would go to the task's output: a database, an
+/// archive, a stream.
+fn prints_for_people(
+    subject: Subject<'_>,
+    kept: &[Stage],
+    surroundings: Surroundings<'_>,
+) -> Result<(), String> {
+    let spans = || kept.iter().map(|stage| stage.span);
+    let commands = subject.script.simple_commands.iter();
+    let mut inside = commands.filter(|command| {
+        let start = command.start().unwrap_or_default();
+        spans().any(|span| (span.start..span.end).contains(&start))
+    });
+    inside.try_for_each(
+        |command| match Views::of(command, surroundings.wrappers).prints_data() {
+            Some(program) => Err(format!(
+                "`{program}` prints data, all of which it would show"
+            )),
+            None => Ok(()),
+        },
+    )
 }
 
 /// Without the pipe, what stands before it runs in the shell itself, its status is seen, and zsh treats its

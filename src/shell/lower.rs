@@ -4,7 +4,7 @@ mod command;
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
-use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
+use super::syntax::{OutputFile, Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
 use super::{ParseError, redirection};
 
 /// Lowers the nodes that the parser made of `source`.
@@ -81,9 +81,30 @@ fn forget_sinks(script: &mut Script) {
 
 impl Script {
     fn redirects_the_shell(&self) -> bool {
-        self.simple_commands.iter().any(|command| {
-            !command.redirections.is_empty() && command.program().as_deref() == Some("exec")
-        })
+        self.simple_commands
+            .iter()
+            .any(SimpleCommand::redirects_the_shell)
+    }
+}
+
+impl SimpleCommand {
+    /// `exec >log`, `command exec 2>err`, `eval "exec 2>err"`, and `$E 2>err`, which may be one of them.
+    fn redirects_the_shell(&self) -> bool {
+        let words: Vec<String> = self.words.iter().map(Word::text).collect();
+        let mut behind = words.iter().skip_while(|word| {
+            matches!(
+                word.as_str(),
+                "-" | "builtin" | "command" | "nocorrect" | "noglob"
+            ) || word.starts_with('-')
+        });
+        match behind.next().map(String::as_str) {
+            Some("exec") => !self.redirections.is_empty(),
+            Some("eval") => behind.any(|text| text.contains("exec")),
+            Some(word) if words.len() == 1 && word.contains(['$', '`']) => {
+                !self.redirections.is_empty()
+            }
+            _ => false,
+        }
     }
 }
 
@@ -442,6 +463,15 @@ mod tests {
             ("x=$(pytest)", Elsewhere, Elsewhere),
             ("f() { pytest; }", Elsewhere, Elsewhere),
             ("exec >log; pytest", Elsewhere, Elsewhere),
+            ("command exec 2>err; pytest", Elsewhere, Elsewhere),
+            ("builtin exec 2>err; pytest", Elsewhere, Elsewhere),
+            ("command -- exec 2>err; pytest", Elsewhere, Elsewhere),
+            ("eval \"exec 2>err.txt\"; pytest", Elsewhere, Elsewhere),
+            ("eval exec '2>err.txt'; pytest", Elsewhere, Elsewhere),
+            ("E=exec; $E 2>err; pytest", Elsewhere, Elsewhere),
+            ("command ls 2>err; pytest", Stdout, Stderr),
+            ("eval \"$(x)\"; pytest", Stdout, Stderr),
+            ("exec 3>&1; pytest", Elsewhere, Elsewhere),
             ("while pytest; do x; done <in", Stdout, Stderr),
         ] {
             let place = place_of(source, "pytest");

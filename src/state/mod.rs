@@ -36,6 +36,8 @@ pub enum Kind {
     Calls,
     /// Faults of the user's files that were reported: [`reported`].
     Reported,
+    /// What programs were found to take, a file per program and option.
+    Programs,
     /// The outputs that were opened, a folder per session.
     Opened,
     /// The records of tasks, and links to outputs that are called by what runs.
@@ -50,8 +52,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Calls,
+        Self::Programs,
         Self::Reported,
         Self::Opened,
         Self::Tasks,
@@ -64,6 +67,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
+            Self::Programs => "programs",
             Self::Reported => "reported",
             Self::Opened => "opened",
             Self::Tasks => "tasks",
@@ -80,7 +84,7 @@ impl Kind {
             // Between a call and its end, the user may be asked and be away.
             Self::Calls => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
-            Self::Reported => Some(DAY * 30),
+            Self::Reported | Self::Programs => Some(DAY * 30),
             // The records as long as the user likes: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -102,7 +106,7 @@ impl Kind {
             Self::Calls => name
                 .split_once('.')
                 .is_some_and(|(id, event)| is_id(id) && is_id(event)),
-            Self::Reported | Self::Registrations | Self::Opened => is_hash(name),
+            Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
             Self::History => matches!(name, HISTORY | HISTORY_DAMAGED | LEARNT),

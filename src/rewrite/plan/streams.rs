@@ -1,9 +1,10 @@
 //! Filters behind a pipe, made to print line by line.
 
 use super::Plan;
-use crate::programs::{Streaming, Views, streaming};
+use crate::programs::{Around, Streaming, Views, streaming};
 use crate::rewrite::EditKind;
-use crate::shell::{Edit, SimpleCommand, Sink};
+use crate::rewrite::names::{self, Kept};
+use crate::shell::{Edit, SimpleCommand, Sink, Word};
 
 impl Plan<'_> {
     /// The command and what it is piped into, made to print line by line: all of them, or none where one of them
@@ -20,7 +21,11 @@ impl Plan<'_> {
                 return;
             }
             let views = Views::of(command, self.surroundings.wrappers);
-            match streaming(&views, self.surroundings.tools) {
+            let around = Around {
+                word_at: &|at| command.words.get(at).map(Word::text),
+                changed: &|word| names::changed(self.subject, word, Kept::Program),
+            };
+            match streaming(&views, around, self.surroundings.tools) {
                 None => {}
                 Some(Ok(streaming)) => wanted.push((command, streaming)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),

@@ -1,0 +1,233 @@
+//! Programs that print data: a dump, an archive, a stream. What cuts it short behind a pipe stays, or all of it would be
+//! kept and shown.
+
+use super::options::{has_word, interpreter_name, program_name};
+
+/// When a program prints data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// Without any of these options, by which it writes a file; their letters count within a cluster, too.
+    Without(&'static str),
+    /// With one of these words.
+    With(&'static str),
+    /// `tar`: it makes an archive, or takes files out of one, and the place that it goes to is standard output.
+    AsAnArchive,
+}
+
+use When::{Always, AsAnArchive, With, Without};
+
+/// The program with its subcommand, and when.
+#[rustfmt::skip]
+const DATA: &[(&str, When)] = &[
+    // Databases.
+    ("pg_dump", Without("-f --file")),
+    ("pg_dumpall", Without("-f --file")),
+    ("pg_restore", Without("-d --dbname -l --list")),
+    ("pg_basebackup", With("-Ft -D- --pgdata=-")),
+    ("mysqldump", Without("-r --result-file -T --tab")),
+    ("mariadb-dump", Without("-r --result-file -T --tab")),
+    ("mysqlpump", Without("--result-file")),
+    ("mydumper", With("--stream")),
+    ("mongodump", With("--archive")),
+    ("mongoexport", Without("-o --out")),
+    ("sqlite3", With(".dump")),
+    ("redis-cli", With("--rdb --csv --scan")),
+    ("influx_inspect", Always),
+    ("cockroach dump", Always),
+    ("psql", With("-c --command -f --file")),
+    ("mysql", With("-e --execute")),
+    ("bq query", Always),
+    ("bq extract", Always),
+    ("duckdb", With("-c")),
+    ("clickhouse-client", With("-q --query")),
+    // Images, archives, compression.
+    ("docker save", Without("-o --output")),
+    ("docker export", Without("-o --output")),
+    ("docker image save", Without("-o --output")),
+    ("docker container export", Without("-o --output")),
+    ("docker cp", Always),
+    ("podman save", Without("-o --output")),
+    ("podman export", Without("-o --output")),
+    ("tar", AsAnArchive),
+    ("gtar", AsAnArchive),
+    ("bsdtar", AsAnArchive),
+    ("cpio", Always),
+    ("git archive", Without("-o --output")),
+    ("git bundle", Always),
+    ("git fast-export", Always),
+    ("git format-patch", With("--stdout")),
+    ("svnadmin dump", Always),
+    ("hg bundle", Always),
+    ("gzip", With("-c --stdout --to-stdout")),
+    ("gunzip", With("-c --stdout --to-stdout")),
+    ("pigz", With("-c --stdout")),
+    ("bzip2", With("-c --stdout")),
+    ("bunzip2", With("-c --stdout")),
+    ("xz", With("-c --stdout --to-stdout")),
+    ("unxz", With("-c --stdout --to-stdout")),
+    ("zstd", With("-c --stdout")),
+    ("unzstd", With("-c --stdout")),
+    ("lz4", With("-c")),
+    ("brotli", With("-c --stdout")),
+    ("zcat", Always),
+    ("bzcat", Always),
+    ("xzcat", Always),
+    ("zstdcat", Always),
+    ("unzip", With("-p -c")),
+    ("7z", With("-so")),
+    // Streams and bytes.
+    ("tcpdump", Always),
+    ("tshark", Always),
+    ("dumpcap", Always),
+    ("ngrep", Always),
+    ("dd", Without("of=")),
+    ("xxd", Always),
+    ("hexdump", Always),
+    ("od", Always),
+    ("base64", Always),
+    ("strings", Always),
+    ("openssl", Without("-out")),
+    ("gpg", Without("-o --output")),
+    ("age", Without("-o --output")),
+    ("nc", Always),
+    ("ncat", Always),
+    ("socat", Always),
+    ("curl", Without("-o -O --output --remote-name --remote-name-all")),
+    ("wget", With("-O- -qO- --output-document=-")),
+    ("rclone cat", Always),
+    ("gsutil cat", Always),
+    ("gcloud storage cat", Always),
+    ("zfs send", Always),
+    ("btrfs send", Without("-f")),
+    ("arecord", Always),
+    ("cat", Always),
+    ("yes", Always),
+    ("seq", Always),
+];
+
+/// Options whose value says by itself that standard output is written to: `ffmpeg … -`, `aws s3 cp … -`.
+const STANDARD_OUTPUT: &[&str] = &[
+    "-",
+    "/dev/stdout",
+    "/dev/fd/1",
+    "pipe:",
+    "pipe:1",
+    "of=/dev/stdout",
+];
+
+/// Whether `words` call a program that prints data.
+pub(super) fn prints_data(words: &[String]) -> bool {
+    let Some((first, arguments)) = words.split_first() else {
+        return false;
+    };
+    let program = program_name(first);
+    // `python -` reads its program.
+    let reads_a_script = interpreter_name(program) == "python"
+        || matches!(
+            program,
+            "bash" | "sh" | "zsh" | "node" | "ruby" | "perl" | "php"
+        );
+    if !reads_a_script
+        && arguments
+            .iter()
+            .any(|word| STANDARD_OUTPUT.contains(&word.as_str()))
+    {
+        return true;
+    }
+    let rows = DATA.iter().filter(|(name, _)| {
+        let mut parts = name.split(' ');
+        parts.next() == Some(program)
+            && parts.zip(arguments).all(|(part, word)| part == word)
+            && name.split(' ').count() <= words.len()
+    });
+    let mut rows = rows.map(|(_, when)| match when {
+        Always => true,
+        Without(options) => !has_option(options, arguments),
+        With(options) => has_option(options, arguments),
+        AsAnArchive => is_an_archive(arguments),
+    });
+    rows.any(|prints| prints)
+}
+
+/// Whether one of `options` is among `arguments`: with a value in the same word, or a letter within a cluster.
+fn has_option(options: &str, arguments: &[String]) -> bool {
+    arguments.iter().any(|word| {
+        let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
+        let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+        has_word(options, word)
+            || has_word(options, name)
+            || options.split(' ').any(|option| {
+                let letter = option.strip_prefix('-').filter(|rest| rest.len() == 1);
+                option.ends_with('=') && word.starts_with(option)
+                    || letter
+                        .is_some_and(|letter| cluster.is_some_and(|rest| rest.contains(letter)))
+            })
+    })
+}
+
+/// `tar czf - .`, `tar -cz .`, `tar xOf a.tar`: what is written goes to standard output, where no other file is named.
+fn is_an_archive(arguments: &[String]) -> bool {
+    let letters =
+        |wanted: char| {
+            let mut clusters = arguments.iter().enumerate().filter_map(|(at, word)| {
+                match word.strip_prefix('-') {
+                    Some(rest) if !rest.starts_with('-') => Some(rest),
+                    None if at == 0 => Some(word.as_str()),
+                    _ => None,
+                }
+            });
+            clusters.any(|cluster| cluster.contains(wanted))
+        };
+    let long = |name: &str| arguments.iter().any(|word| word.starts_with(name));
+    let makes = letters('c') || long("--create");
+    let names_a_file = letters('f') || long("--file");
+    makes && !names_a_file || letters('O') || long("--to-stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_told_from_a_report() {
+        for (text, prints) in [
+            ("pg_dump mydb", true),
+            ("pg_dump -f out.sql mydb", false),
+            ("pg_dump -Fc --file=out mydb", false),
+            ("pg_dumpall", true),
+            ("mysqldump --all-databases", true),
+            ("mysqldump -r out.sql a", false),
+            ("/usr/bin/mysqldump a", true),
+            ("docker save app", true),
+            ("docker save -o app.tar app", false),
+            ("docker build .", false),
+            ("tar czf - .", true),
+            ("tar -cz .", true),
+            ("tar czf out.tgz .", false),
+            ("tar xzvf in.tgz", false),
+            ("tar -xO -f in.tar", true),
+            ("tar --create .", true),
+            ("tcpdump -A", true),
+            ("ffmpeg -i a.mp4 -f mp3 -", true),
+            ("ffmpeg -i a.mp4 b.mp3", false),
+            ("aws s3 cp s3://b/k -", true),
+            ("git archive HEAD", true),
+            ("git push", false),
+            ("curl https://x", true),
+            ("curl -fsSLo out https://x", false),
+            ("dd if=/dev/sda", true),
+            ("dd if=a of=b", false),
+            ("python -", false),
+            ("python train.py", false),
+            ("pytest -x", false),
+            ("make", false),
+            ("cargo test", false),
+            ("npm test", false),
+            ("gzip -dc a", true),
+        ] {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            assert_eq!(prints_data(&words), prints, "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Whether a program's name still means in a script what it means before: the script can define a function, set `PATH`,
+//! or read a file that does either.
+
+use super::Subject;
+use crate::shell::{SimpleCommand, Word};
+
+/// Builtins that may give a name any meaning.
+#[rustfmt::skip]
+const DEFINE: &[&str] = &[
+    ".", "alias", "autoload", "disable", "emulate", "enable", "eval", "hash", "source", "unalias", "unhash", "zmodload",
+];
+
+/// Version managers and the like, most of which are functions of the shell: they put folders of their own on the `PATH`.
+#[rustfmt::skip]
+const ACTIVATE: &[&str] = &[
+    "activate", "chruby", "deactivate", "fnm", "ml", "module", "nvm", "rvm", "sdk", "spack", "use", "workon",
+];
+
+/// The same with one of these words behind it.
+const ACTIVATE_WITH: &[&str] = &["activate", "deactivate", "load", "shell", "swap", "unload"];
+
+/// What a name has to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The very program.
+    Program,
+    /// What it does, as every system's program of that name does: a virtual environment brings no other `tail`.
+    Meaning,
+}
+
+/// How the text of a script names the variable when it sets it, in bash or zsh.
+const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
+
+/// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
+pub(super) fn changed(subject: Subject<'_>, name: &str, kept: Kept) -> Option<&'static str> {
+    const READS: &str =
+        "may be another program here: the script reads something first that can change it";
+    let script = subject.script;
+    if script.functions.iter().any(|function| function == name) {
+        return Some("is a function of the script");
+    }
+    if sets_path(subject.source) {
+        return Some("may be another program here: the script sets PATH");
+    }
+    let mut commands = script.simple_commands.iter();
+    commands
+        .any(|command| defines(command) || kept == Kept::Program && activates(command))
+        .then_some(READS)
+}
+
+fn first_words(command: &SimpleCommand) -> Vec<String> {
+    command.words.iter().take(4).map(Word::text).collect()
+}
+
+/// Whether the command may give names another meaning, behind `command`, `builtin` and the like, too.
+fn defines(command: &SimpleCommand) -> bool {
+    let words = first_words(command);
+    let at = words.iter().enumerate().position(|(at, word)| {
+        let is_first = is_precommand(words.get(..at).unwrap_or_default());
+        is_first && DEFINE.contains(&word.as_str())
+    });
+    let file = at.and_then(|at| words.get(at + 1));
+    at.is_some() && !file.is_some_and(|file| is_virtual_environment(file))
+}
+
+/// Whether the command puts other folders on the `PATH`.
+fn activates(command: &SimpleCommand) -> bool {
+    let words = first_words(command);
+    let has = |at: usize, list: &[&str]| {
+        let word = words.get(at).map(String::as_str);
+        word.is_some_and(|word| list.contains(&word))
+    };
+    has(0, ACTIVATE)
+        || has(1, ACTIVATE_WITH)
+        || words.iter().any(|word| is_virtual_environment(word))
+}
+
+/// `.venv/bin/activate`
+fn is_virtual_environment(word: &str) -> bool {
+    word.ends_with("bin/activate")
+}
+
+/// Whether all of these words only lead to a builtin.
+fn is_precommand(words: &[String]) -> bool {
+    words.iter().all(|word| {
+        matches!(
+            word.as_str(),
+            "builtin" | "command" | "nocorrect" | "noglob"
+        ) || word.starts_with('-')
+    })
+}
+
+/// Whether `PATH` is named in a place where it isn't read, or zsh's array is set.
+fn sets_path(source: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let stands_alone = |start: usize, length: usize| {
+        let before = source.get(..start).unwrap_or_default();
+        let after = source.get(start + length..).unwrap_or_default();
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    };
+    let mut named = source.match_indices("PATH");
+    let mut arrays = ZSH_PATH.iter().flat_map(|text| source.match_indices(text));
+    named.any(|(start, text)| {
+        let before = source.get(..start).unwrap_or_default();
+        let after = source.get(start + text.len()..).unwrap_or_default();
+        // `${PATH:=…}` sets it.
+        let is_read =
+            before.ends_with('$') || before.ends_with("${") && !after.starts_with([':', '=']);
+        stands_alone(start, text.len()) && !is_read
+    }) || arrays.any(|(start, _)| {
+        let before = source.get(..start).unwrap_or_default();
+        // `--path=x` and `sys.path=x` are something else.
+        !before.ends_with(|c: char| is_part(c) || matches!(c, '-' | '.' | '$' | '/'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::parse;
+
+    #[test]
+    fn what_changes_names_is_seen() {
+        for (source, is_changed) in [
+            ("pytest | grep E", false),
+            ("cd sub && FOO=1 pytest | grep E", false),
+            ("echo $PATH; pytest | grep E", false),
+            ("PYTHONPATH=src pytest | grep E", false),
+            ("pytest --path=x | grep E", false),
+            ("grep() { cat; }; pytest | grep E", true),
+            ("PATH=/alpine:$PATH; pytest | grep E", true),
+            ("export PATH=/alpine; pytest | grep E", true),
+            ("pytest | PATH=/alpine grep E", true),
+            ("pytest | env PATH=/alpine grep E", true),
+            ("read PATH <f; pytest | grep E", true),
+            ("printf -v PATH %s x; pytest | grep E", true),
+            (": ${PATH:=/x}; pytest | grep E", true),
+            ("path=(/alpine $path); pytest | grep E", true),
+            ("source venv/bin/activate && pytest | grep E", true),
+            (". ./env.sh; pytest | grep E", true),
+            ("builtin source x; pytest | grep E", true),
+            ("command -p . x; pytest | grep E", true),
+            ("eval \"$X\"; pytest | grep E", true),
+            ("alias grep=cat; pytest | grep E", true),
+            ("hash -p /x grep; pytest | grep E", true),
+            ("conda activate a && pytest | grep E", true),
+            ("conda run -n a pytest | grep E", false),
+            ("nvm use 20 && npm test | grep E", true),
+            ("module load x; pytest | grep E", true),
+        ] {
+            let script = parse(source).expect(source);
+            let subject = Subject {
+                source,
+                script: &script,
+                markers: &[],
+            };
+            let program = changed(subject, "grep", Kept::Program);
+            assert_eq!(program.is_some(), is_changed, "{source}");
+            let is_environment = ["venv/", "conda activate", "nvm use", "module load"]
+                .iter()
+                .any(|text| source.contains(text));
+            let meaning = changed(subject, "grep", Kept::Meaning);
+            assert_eq!(meaning.is_some(), is_changed && !is_environment, "{source}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Edits that depend on the very programs: those of several systems first on the `PATH`, those of the user and of the
+//! project, and what the user's shell makes of their names.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::sandbox::{Sandbox, read};
+
+/// A sandbox in which every command is allowed.
+fn permissive() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+    sandbox
+}
+
+/// What the hook makes of a command, with the prefix taken off.
+fn edited(sandbox: &Sandbox, command: &str, variables: &[(&str, &str)]) -> String {
+    let event = sandbox.event("PreToolUse", &json!({"command": command}));
+    let answer = sandbox.answer(&event, variables);
+    let updated = &answer["hookSpecificOutput"]["updatedInput"]["command"];
+    let updated = updated.as_str().unwrap_or(command);
+    updated.replace("PYTHONUNBUFFERED=1 ", "")
+}
+
+fn busybox() -> Option<std::path::PathBuf> {
+    let found = bg_run::programs::find("busybox");
+    if found.is_none() {
+        support::claude::skip("busybox isn't installed");
+    }
+    found
+}
+
+const FILTERS: &[(&str, &str)] = &[
+    ("grep -v PASSED", "grep --line-buffered -v PASSED"),
+    ("sed s/a/b/", "sed -u s/a/b/"),
+    ("cut -c1-9", "stdbuf -oL cut -c1-9"),
+];
+
+/// Alpine's: none of the options is known there.
+#[test]
+fn busybox_first_on_the_path_keeps_its_text() {
+    let Some(busybox) = busybox() else { return };
+    for (plain, with_option) in FILTERS {
+        let gnu = permissive();
+        let piped = |filter: &str| format!("make test | {filter}");
+        assert_eq!(edited(&gnu, &piped(plain), &[]), piped(with_option));
+        let alpine = permissive();
+        for applet in ["grep", "sed", "awk", "stdbuf"] {
+            symlink(&busybox, alpine.path("bin").join(applet)).unwrap();
+        }
+        assert_eq!(edited(&alpine, &piped(plain), &[]), piped(plain));
+        let why = alpine.bg_run(&["explain", &piped(plain)]).stdout;
+        let why = String::from_utf8(why).unwrap();
+        assert!(
+            why.contains("isn't known") || why.contains("no `stdbuf`"),
+            "{why}"
+        );
+    }
+}
+
+/// A `sed` that takes `-l` alone, and a `stdbuf` called `gstdbuf`, as where Homebrew is.
+#[test]
+fn the_option_is_the_one_that_the_program_takes() {
+    let sandbox = permissive();
+    sandbox.program(
+        "sed",
+        "case $1 in -u) echo 'illegal option' >&2; exit 1;; -l) shift;; esac; exec /bin/sed \"$@\"",
+    );
+    sandbox.program("stdbuf", "echo 'not here' >&2; exit 1");
+    sandbox.program("gstdbuf", "exec /usr/bin/stdbuf \"$@\"");
+    assert_eq!(
+        edited(&sandbox, "make | sed s/a/b/", &[]),
+        "make | sed -l s/a/b/"
+    );
+    assert_eq!(
+        edited(&sandbox, "make | cut -c1", &[]),
+        "make | gstdbuf -oL cut -c1"
+    );
+}
+
+#[test]
+fn mamba_2_keeps_its_text_and_what_runs_by_conda_does_not() {
+    for (version, option) in [
+        ("2.0.5", ""),
+        ("mamba 1.5.8\\nconda 23.11.0", "--no-capture-output "),
+    ] {
+        let sandbox = permissive();
+        sandbox.program(
+            "mamba",
+            &format!("[ \"$1\" = --version ] && printf '{version}\\n'"),
+        );
+        let made = edited(&sandbox, "mamba run -n a pytest", &[]);
+        assert_eq!(made, format!("mamba run {option}-n a pytest 2>&1"));
+    }
+}
+
+/// Tried once, and again when its file changes; what hangs or floods is given up.
+#[test]
+fn a_program_is_tried_once() {
+    let sandbox = permissive();
+    let script = |reply: &str| format!("echo x >>\"$HOME/tries\"; {reply}exec /bin/grep \"$@\"");
+    sandbox.program("grep", &script(""));
+    for _ in 0..3 {
+        assert_eq!(
+            edited(&sandbox, "make | grep E", &[]),
+            "make | grep --line-buffered E"
+        );
+    }
+    assert_eq!(read(&sandbox.home().join("tries")), "x\n");
+    for reply in ["sleep 60; ", "cat /dev/zero; ", "exit 1; ", "echo y; "] {
+        sandbox.program("grep", &script(reply));
+        let started = std::time::Instant::now();
+        for _ in 0..2 {
+            assert_eq!(
+                edited(&sandbox, "make | grep E", &[]),
+                "make | grep E",
+                "{reply}"
+            );
+        }
+        assert!(started.elapsed().as_secs() < 8, "{reply}");
+    }
+    assert_eq!(read(&sandbox.home().join("tries")), "x\n".repeat(5));
+}
+
+/// No call that isn't rewritten asks about a program.
+#[test]
+fn what_stays_asks_about_no_program() {
+    let sandbox = permissive();
+    sandbox.program("grep", "echo x >>\"$HOME/tries\"");
+    sandbox.program("tail", "echo x >>\"$HOME/tries\"");
+    for command in [
+        "ls | grep x",
+        "git log | tail -5",
+        "BG_RUN=off make | grep E",
+    ] {
+        assert!(
+            !edited(&sandbox, command, &[]).contains("--line"),
+            "{command}"
+        );
+    }
+    assert_eq!(read(&sandbox.home().join("tries")), "");
+}
+
+/// Nothing that comes with a repository is started, whatever the `PATH` says.
+#[test]
+fn a_program_of_the_project_is_never_started() {
+    let sandbox = permissive();
+    let folder = sandbox.project().join("node_modules/.bin");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["grep", "tail", "stdbuf", "jq"] {
+        let program = sandbox.program("new", "echo x >>\"$HOME/started\"; exec /bin/grep \"$@\"");
+        fs::rename(program, folder.join(name)).unwrap();
+    }
+    let linked = sandbox.path("linked");
+    symlink(&folder, &linked).unwrap();
+    let old = std::env::var("PATH").unwrap();
+    for first in [
+        folder.to_str().unwrap(),
+        linked.to_str().unwrap(),
+        "node_modules/.bin",
+    ] {
+        let path = format!("{first}:{old}");
+        let variables = [("PATH", &*path)];
+        for command in [
+            "make | grep E",
+            "make | jq .",
+            "make | tail -5",
+            "make | cut -c1",
+        ] {
+            assert_eq!(edited(&sandbox, command, &variables), command, "{first}");
+        }
+    }
+    assert!(!sandbox.home().join("started").exists());
+}
+
+/// `./tail`, one that is first on the `PATH`, and what the user's shell calls so.
+#[test]
+fn only_the_system_s_tail_is_taken_out() {
+    let dropped = "make 2>&1";
+    let command = "make | tail -5";
+    assert_eq!(edited(&permissive(), command, &[]), dropped);
+    let sandbox = permissive();
+    sandbox.program("tail", "tee last | /usr/bin/tail \"$@\"");
+    assert_eq!(edited(&sandbox, command, &[]), command);
+    for (file, text, stays) in [
+        (".bashrc", "tail() { command tail -n 50; }", true),
+        (".bash_aliases", "alias tail='tail -n 50'", true),
+        (".zshrc", "function tail { multitail }", true),
+        (".zshenv", "alias tail=cat", true),
+        (
+            ".claude/shell-snapshots/snapshot-bash-1-a.sh",
+            "eval $'tail () \\n{ \\n cat\\n}'",
+            true,
+        ),
+        (
+            ".claude/shell-snapshots/snapshot-zsh-1-a.sh",
+            "alias -- tail=cat",
+            true,
+        ),
+        (".bashrc", "alias t='tail -f'\nalias ll='ls -l'", false),
+    ] {
+        let sandbox = permissive();
+        sandbox.write(&format!("home/{file}"), text);
+        let expected = if stays { command } else { dropped };
+        assert_eq!(edited(&sandbox, command, &[]), expected, "{file}: {text}");
+    }
+    // Of several snapshots the newest counts, which sets the PATH as well.
+    let sandbox = permissive();
+    let old = sandbox.write(
+        "home/.claude/shell-snapshots/snapshot-bash-1-a.sh",
+        "alias tail=x",
+    );
+    let past = std::time::SystemTime::now() - std::time::Duration::from_mins(60);
+    fs::File::options()
+        .write(true)
+        .open(old)
+        .unwrap()
+        .set_modified(past)
+        .unwrap();
+    let path = |first: &Path| format!("export PATH={}:/usr/bin:/bin\n", first.display());
+    let newest = "home/.claude/shell-snapshots/snapshot-bash-2-b.sh";
+    sandbox.write(newest, &path(Path::new("/nowhere")));
+    assert_eq!(edited(&sandbox, command, &[]), dropped);
+    let other = sandbox.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy("/bin/cat", other.join("tail")).unwrap();
+    sandbox.write(newest, &path(&other));
+    assert_eq!(edited(&sandbox, command, &[]), command);
+}
+
+/// Start files that can't be read may say anything, and hold nothing up.
+#[test]
+fn start_files_that_are_no_ordinary_ones_hold_no_call_up() {
+    let command = "make | tail -5";
+    let sandbox = permissive();
+    let file = sandbox.home().join(".bashrc");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, mode).unwrap();
+    assert_eq!(edited(&sandbox, command, &[]), command);
+    fs::remove_file(&file).unwrap();
+    fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(edited(&sandbox, command, &[]), command);
+}
+
+/// An alias that adds options, as Debian's and Ubuntu's start files have it, and the client's own `grep`.
+#[test]
+fn the_same_program_by_another_way_gets_its_option() {
+    let with_option = "make | grep --line-buffered E";
+    for (file, text, expected) in [
+        (".bashrc", "alias grep='grep --color=auto'", with_option),
+        (".bashrc", "alias grep=rg", "make | grep E"),
+        (".bashrc", "grep() { rg \"$@\"; }", "make | grep E"),
+        (
+            ".claude/shell-snapshots/snapshot-bash-1-a.sh",
+            "function grep {\n  ARGV0=ugrep \"$_cc_bin\" -G --ignore-files \"$@\"\n}",
+            with_option,
+        ),
+    ] {
+        let sandbox = permissive();
+        sandbox.write(&format!("home/{file}"), text);
+        assert_eq!(edited(&sandbox, "make | grep E", &[]), expected, "{text}");
+    }
+}
+
+/// Data isn't shown whole, and a wrapper that a repository names gets no edit.
+#[test]
+fn data_and_the_project_s_wrappers() {
+    let sandbox = permissive();
+    sandbox.write(
+        "project/.claude/bg-run.toml",
+        "[[rule]]\nname = 'd'\ncommands = ['pg_dump', 'mysqldump', 'pg_dumpall', 'docker save', 'tar', 'tcpdump', 'ffmpeg', 'git push']\n\
+         [[wrapper]]\nname = 'git push'\n[[wrapper]]\nname = 'tee'\n",
+    );
+    for command in [
+        "pg_dump mydb | tail -3",
+        "mysqldump --all-databases | tail -3",
+        "pg_dumpall | tail -3",
+        "docker save app | tail -3",
+        "tar czf - . | tail -3",
+        "tcpdump -A | tail -3",
+        "ffmpeg -i a.mp4 -f mp3 - | tail -3",
+        "sudo pg_dump mydb | tail -3",
+        "docker exec db pg_dump mydb | tail -3",
+        "pg_dump mydb | tee dump.sql | tail -3",
+    ] {
+        assert_eq!(edited(&sandbox, command, &[]), command);
+    }
+    assert_eq!(
+        edited(&sandbox, "git push python main", &[]),
+        "git push python main 2>&1"
+    );
+    let command = "make | tee grep log";
+    assert_eq!(edited(&sandbox, command, &[]), command);
+}
+
+/// In the background its own output would lie among those that it reads.
+#[test]
+fn what_reads_the_tasks_folder_is_not_moved() {
+    let sandbox = permissive();
+    let reads = "make; for f in /tmp/claude-1000/-p/5e55/tasks/*.output; do while read -r l; do echo $l; done <$f; done";
+    for command in [reads.to_owned(), format!("BG_RUN=on {reads}")] {
+        let event = sandbox.event("PreToolUse", &json!({"command": command}));
+        let updated = &sandbox.answer(&event, &[])["hookSpecificOutput"]["updatedInput"];
+        assert_eq!(updated["run_in_background"], Value::Null, "{command}");
+    }
+}
