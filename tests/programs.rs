@@ -1,8 +1,6 @@
 //! Edits that depend on the very programs: those of several systems first on the `PATH`, those of the user and of the
 //! project, and what the user's shell makes of their names.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::fs;
@@ -159,7 +157,8 @@ fn a_program_of_the_project_is_never_started() {
     }
     let linked = sandbox.path("linked");
     symlink(&folder, &linked).unwrap();
-    let old = std::env::var("PATH").unwrap();
+    let environment = sandbox.environment();
+    let (_, old) = environment.iter().find(|(name, _)| name == "PATH").unwrap();
     for first in [
         folder.to_str().unwrap(),
         linked.to_str().unwrap(),
@@ -216,7 +215,7 @@ fn only_the_system_s_tail_is_taken_out() {
         "home/.claude/shell-snapshots/snapshot-bash-1-a.sh",
         "alias tail=x",
     );
-    let past = std::time::SystemTime::now() - std::time::Duration::from_mins(60);
+    let past = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
     fs::File::options()
         .write(true)
         .open(old)

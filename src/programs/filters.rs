@@ -243,76 +243,83 @@ fn filter_of(words: &[String]) -> Option<&'static Filter> {
 
 impl Call<'_> {
     fn streaming(&self, tools: &dyn Tools) -> Option<Result<Streaming, HoldsBack>> {
-        let last_name = self.found.name.split(' ').count() - 1;
-        let arguments = self.words.get(last_name + 1..).unwrap_or_default();
-        if arguments
-            .iter()
-            .any(|word| is_among(self.found.already, word))
-        {
-            return None;
+        let arguments = self.arguments();
+        let streams = self.found.means == Means::Streams
+            || arguments
+                .iter()
+                .any(|word| is_among(self.found.already, word));
+        (!streams).then(|| self.made_to_stream(tools))
+    }
+
+    /// The index of the last word of its name among its words.
+    fn last_name(&self) -> usize {
+        self.found.name.split(' ').count() - 1
+    }
+
+    fn arguments(&self) -> &[String] {
+        self.words.get(self.last_name() + 1..).unwrap_or_default()
+    }
+
+    fn made_to_stream(&self, tools: &dyn Tools) -> Result<Streaming, HoldsBack> {
+        if let Means::Not(why) = self.found.means {
+            return Err(self.no(why));
         }
-        let passes = |trial| {
-            let word = self.word.as_deref();
-            word.is_some_and(|word| tools.passes(word, trial))
-        };
-        let is_asked = !matches!(self.found.means, Means::Streams | Means::Not(_));
-        let word = self.word.as_deref().filter(|_| is_asked);
+        let word = self.word.as_deref();
         if let Some(why) = word.and_then(self.changed) {
-            return self.no(why);
+            return Err(self.no(why));
         }
+        let passes = |trial| word.is_some_and(|word| tools.passes(word, trial));
         match self.found.means {
-            Means::Streams => None,
-            Means::Not(why) => self.no(why),
             Means::Options(ways) => match ways.iter().find(|way| passes(way.trial)) {
-                Some(way) => self.option(last_name, way.words),
-                None => self.no(UNKNOWN),
+                Some(way) => Ok(self.option(way.words)),
+                None => Err(self.no(UNKNOWN)),
             },
             Means::Awk if passes(MAWK.trial) => {
                 // Interactive, it reads lines whatever `RS` says.
-                if arguments.iter().any(|word| word.contains("RS")) {
-                    return self.no("would read other records if it were interactive");
+                if self.arguments().iter().any(|word| word.contains("RS")) {
+                    return Err(self.no("would read other records if it were interactive"));
                 }
-                self.option(last_name, MAWK.words)
+                Ok(self.option(MAWK.words))
             }
-            Means::Awk if !passes(IS_GNU_AWK) => self.no(UNKNOWN),
-            Means::Stdbuf | Means::Awk => self.by_stdbuf(tools),
+            Means::Awk if !passes(IS_GNU_AWK) => Err(self.no(UNKNOWN)),
+            _ => self.by_stdbuf(tools),
         }
     }
 
-    fn no(&self, why: &'static str) -> Option<Result<Streaming, HoldsBack>> {
-        let program = self.found.name;
-        Some(Err(HoldsBack { program, why }))
+    fn no(&self, why: &'static str) -> HoldsBack {
+        HoldsBack {
+            program: self.found.name,
+            why,
+        }
     }
 
-    fn option(
-        &self,
-        last_name: usize,
-        words: &'static str,
-    ) -> Option<Result<Streaming, HoldsBack>> {
-        Some(Ok(Streaming {
-            at: self.at + last_name,
+    fn option(&self, words: &'static str) -> Streaming {
+        Streaming {
+            at: self.at + self.last_name(),
             behind: true,
             words,
             needs_permission: self.found.unasked == Unasked::OnlyPlain,
-        }))
+        }
     }
 
-    fn by_stdbuf(&self, tools: &dyn Tools) -> Option<Result<Streaming, HoldsBack>> {
+    fn by_stdbuf(&self, tools: &dyn Tools) -> Result<Streaming, HoldsBack> {
         if let Some(why) = (self.changed)("stdbuf") {
-            return self.no(why);
+            return Err(self.no(why));
         }
         let word = self.word.as_deref();
         let words = match word.and_then(|word| tools.stdbuf(word)) {
             Some("stdbuf") => "stdbuf -oL",
             Some(_) => "gstdbuf -oL",
-            None => return self.no("prints in blocks, and no `stdbuf` is known to work for it"),
+            None => {
+                return Err(self.no("prints in blocks, and no `stdbuf` is known to work for it"));
+            }
         };
-        Some(Ok(Streaming {
+        Ok(Streaming {
             at: self.at,
             behind: false,
             words,
             needs_permission: true,
-        }))
+        })
     }
 }
 

@@ -65,10 +65,10 @@ impl<'a> ToolsOnPath<'a> {
             let path = PathBuf::from(word);
             (path.is_absolute() && is_executable(&path)).then_some(path)
         } else {
-            let path = self.first(word, environment::search_path())?;
+            let path = self.first(word, &environment::search_path())?;
             let of_client = StartFiles::own().path();
             let agrees = of_client.is_none_or(|list| {
-                self.first(word, std::env::split_paths(list).collect())
+                self.first(word, &std::env::split_paths(list).collect::<Vec<_>>())
                     .as_ref()
                     == Some(&path)
             });
@@ -77,7 +77,7 @@ impl<'a> ToolsOnPath<'a> {
         path.filter(|path| !self.comes_with_the_project(path))
     }
 
-    fn first(&self, name: &str, folders: Vec<PathBuf>) -> Option<PathBuf> {
+    fn first(&self, name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
         let mut files = folders
             .iter()
             .map(|folder| self.site.cwd.join(folder).join(name));

@@ -36,12 +36,8 @@ pub(crate) fn is_one_word(raw: &str) -> bool {
             '\\' => {
                 chars.next();
             }
-            '\'' if !in_double => {
-                // The text up to the closing quote.
-                if !chars.by_ref().any(|c| c == '\'') {
-                    return false;
-                }
-            }
+            // The text up to the closing quote goes.
+            '\'' if !in_double && !chars.by_ref().any(|c| c == '\'') => return false,
             '"' => in_double = !in_double,
             '$' if in_double && raw.contains('@') => return false,
             '$' if !in_double && !matches!(chars.peek(), Some('\'' | '"') | None) => return false,
