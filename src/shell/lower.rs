@@ -1,10 +1,11 @@
 //! From the parser's tree to [`Script`]: flat, in byte spans, with what encloses each command worked out.
 
 mod command;
+mod moved;
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
-use super::syntax::{OutputFile, Pipeline, Place, Script, SimpleCommand, Sink, Span, Stage, Word};
+use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
 use super::{ParseError, redirection};
 
 /// Lowers the nodes that the parser made of `source`.
@@ -52,7 +53,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     let mut script = lowering.script;
     script.changes_folder = changes_folder;
     if script.redirects_the_shell() {
-        forget_sinks(&mut script);
+        moved::forget_sinks(&mut script);
     }
     Ok(script)
 }
@@ -64,48 +65,6 @@ fn byte_offsets(source: &str) -> Vec<usize> {
         .map(|(byte, _)| byte)
         .chain([source.len()])
         .collect()
-}
-
-/// `exec >log` moves the descriptors of everything after it.
-fn forget_sinks(script: &mut Script) {
-    let places = script
-        .simple_commands
-        .iter_mut()
-        .map(|command| &mut command.place)
-        .chain(script.pipelines.iter_mut().map(|line| &mut line.place));
-    for place in places {
-        place.stdout = Sink::Elsewhere;
-        place.stderr = Sink::Elsewhere;
-    }
-}
-
-impl Script {
-    fn redirects_the_shell(&self) -> bool {
-        self.simple_commands
-            .iter()
-            .any(SimpleCommand::redirects_the_shell)
-    }
-}
-
-impl SimpleCommand {
-    /// `exec >log`, `command exec 2>err`, `eval "exec 2>err"`, and `$E 2>err`, which may be one of them.
-    fn redirects_the_shell(&self) -> bool {
-        let words: Vec<String> = self.words.iter().map(Word::text).collect();
-        let mut behind = words.iter().skip_while(|word| {
-            matches!(
-                word.as_str(),
-                "-" | "builtin" | "command" | "nocorrect" | "noglob"
-            ) || word.starts_with('-')
-        });
-        match behind.next().map(String::as_str) {
-            Some("exec") => !self.redirections.is_empty(),
-            Some("eval") => behind.any(|text| text.contains("exec")),
-            Some(word) if words.len() == 1 && word.contains(['$', '`']) => {
-                !self.redirections.is_empty()
-            }
-            _ => false,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]

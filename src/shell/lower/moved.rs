@@ -1,0 +1,45 @@
+//! A script that moves the descriptors of its own shell.
+
+use crate::shell::syntax::{Script, SimpleCommand, Sink, Word};
+
+/// `exec >log` moves the descriptors of everything after it.
+pub(super) fn forget_sinks(script: &mut Script) {
+    let places = script
+        .simple_commands
+        .iter_mut()
+        .map(|command| &mut command.place)
+        .chain(script.pipelines.iter_mut().map(|line| &mut line.place));
+    for place in places {
+        place.stdout = Sink::Elsewhere;
+        place.stderr = Sink::Elsewhere;
+    }
+}
+
+impl Script {
+    pub(super) fn redirects_the_shell(&self) -> bool {
+        self.simple_commands
+            .iter()
+            .any(SimpleCommand::redirects_the_shell)
+    }
+}
+
+impl SimpleCommand {
+    /// `exec >log`, `command exec 2>err`, `eval "exec 2>err"`, and `$E 2>err`, which may be one of them.
+    fn redirects_the_shell(&self) -> bool {
+        let words: Vec<String> = self.words.iter().map(Word::text).collect();
+        let mut behind = words.iter().skip_while(|word| {
+            matches!(
+                word.as_str(),
+                "-" | "builtin" | "command" | "nocorrect" | "noglob"
+            ) || word.starts_with('-')
+        });
+        match behind.next().map(String::as_str) {
+            Some("exec") => !self.redirections.is_empty(),
+            Some("eval") => behind.any(|text| text.contains("exec")),
+            Some(word) if words.len() == 1 && word.contains(['$', '`']) => {
+                !self.redirections.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
