@@ -139,19 +139,6 @@ pub(super) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Replay calls whose durations are known
-    #[command(hide = true)]
-    Replay {
-        /// One JSON object a line, gzip or plain
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Print the share of long calls per rule
-        #[arg(long, conflicts_with = "json")]
-        shares: bool,
-    },
     /// Ask a background task to end
     Stop {
         /// A task's id or the start of it, or a part of its name

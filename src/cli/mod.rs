@@ -15,7 +15,6 @@ mod logs;
 mod offer;
 mod open;
 mod print;
-mod replay;
 mod rules;
 mod skill;
 mod stop;
@@ -125,14 +124,6 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             [_, second, ..] => bail!("one file at a time: {second} is too much"),
         },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
-        Command::Replay { file, json, shares } => replay::run(
-            &file,
-            match (json, shares) {
-                (true, _) => replay::Print::Json,
-                (_, true) => replay::Print::Shares,
-                _ => replay::Print::Table,
-            },
-        ),
         Command::Tasks(wanted) => tasks::run(&wanted),
         Command::Logs { target, number } => logs::run(target.as_deref(), number),
         Command::Stop { target } => stop::run(&target),
