@@ -191,13 +191,13 @@ fn history(bench: &Bench) -> Vec<Row> {
             None,
         ),
         (
-            "asks the history: 10,000 keys",
-            bench.hook_with_history(asked(), 10_000),
+            "asks the history: 500 keys",
+            bench.hook_with_history(asked(), 500),
             None,
         ),
         (
-            "asks the history: 1,000,000 keys",
-            bench.hook_with_history(asked(), 1_000_000),
+            "asks the history: 2,000 keys",
+            bench.hook_with_history(asked(), 2_000),
             None,
         ),
         (
@@ -206,13 +206,13 @@ fn history(bench: &Bench) -> Vec<Row> {
             None,
         ),
         (
-            "is measured: 10,000 keys",
-            bench.hook_with_history(bench.measured(), 10_000),
+            "is measured: 500 keys",
+            bench.hook_with_history(bench.measured(), 500),
             None,
         ),
         (
-            "is measured: 1,000,000 keys",
-            bench.hook_with_history(bench.measured(), 1_000_000),
+            "is measured: 2,000 keys",
+            bench.hook_with_history(bench.measured(), 2_000),
             None,
         ),
     ];

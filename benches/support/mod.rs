@@ -17,7 +17,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bg_run::history::store::{Key, Observation, Store};
+use bg_run::history::store::{Key, Run, Store};
+use bg_run::history::{Observation, repository_of};
 use serde_json::{Value, json};
 
 /// Folders and programs of a measurement.
@@ -112,13 +113,13 @@ impl Bench {
     }
 
     /// The hook on a call about which what was measured is asked, or which is measured, with a store of so many keys.
-    pub fn hook_with_history(&self, event: Value, keys: u64) -> Case {
+    pub fn hook_with_history(&self, event: Value, keys: u32) -> Case {
         let state = self.path(&format!("state-{keys}"));
         if !state.exists() {
             fs::create_dir(&state).unwrap();
             fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
             if keys > 0 {
-                fill(&state, keys);
+                fill(&state, repository_of(&self.path("home")), keys);
             }
         }
         let mut case = self.hook(event);
@@ -192,24 +193,27 @@ pub fn large() -> String {
     )
 }
 
-/// Puts a store of durations with `keys` keys into a folder of the state: a second for each 100,000 or so.
-pub fn fill(state: &Path, keys: u64) {
+/// Puts a file with `keys` keys into a folder of the state, for the repository in which the calls run.
+pub fn fill(state: &Path, repository: u64, keys: u32) {
     let store = Store::in_folder(&state.join("history")).unwrap();
-    let observation = Observation {
-        seconds: 3.5,
-        at_least: false,
-    };
-    let key = |number: u64| Key {
-        repository: number / 500,
-        level: u8::try_from(number % 5).unwrap(),
-        hash: (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        text: format!("npm run test:unit -- --filter package-{number}"),
-    };
-    for start in (0..keys).step_by(1000) {
-        let part: Vec<Key> = (start..keys.min(start + 1000)).map(key).collect();
-        store.record(&part, observation, 1_700_000_000).unwrap();
+    for number in 0..keys {
+        let key = Key {
+            repository,
+            level: u8::try_from(number % 5).unwrap(),
+            hash: (u64::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            text: format!("npm run test:unit -- --filter package-{number}"),
+        };
+        let runs: Vec<Run> = (0..8)
+            .map(|run| Run {
+                keys: vec![key.clone()],
+                observation: Observation::success(3.5),
+                at: 1_700_000_000,
+                call: number * 8 + run,
+            })
+            .collect();
+        store.learn(&runs).unwrap();
     }
-    assert_eq!(store.check().unwrap().unwrap_or_default() as u64, keys);
+    assert_eq!(store.check().unwrap().unwrap_or_default(), keys as usize);
 }
 
 fn hundred_rules() -> String {

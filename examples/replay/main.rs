@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, History, Outcome, decide};
-use bg_run::history::store::{Key, Observation, Store};
-use bg_run::history::{Limit, NO_RULE, repository_named};
+use bg_run::history::store::{Key, Run, Store};
+use bg_run::history::{Known, Limit, NO_RULE, Observation, RunEnd, repository_named};
 use bg_run::rules::Rules;
 use bg_run::text;
 use calls::Row;
@@ -57,9 +57,14 @@ struct Report<'a> {
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let report = run(&Options::parse())?;
+    io::stdout().write_all(report.as_bytes())?;
+    Ok(())
+}
+
+fn run(options: &Options) -> Result<String> {
     let tallies = replay(&calls::read(&options.files)?)?;
-    let text = if options.json {
+    Ok(if options.json {
         let report = Report {
             both: &tallies.both,
             rules: &tallies.rules,
@@ -69,9 +74,7 @@ fn main() -> Result<()> {
         shares(&tallies)
     } else {
         table(&tallies)
-    };
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    })
 }
 
 fn replay(rows: &[Row]) -> Result<Tallies> {
@@ -79,7 +82,7 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
     let folder = tempfile::tempdir().context("there is no folder for a store")?;
     let store = Store::in_folder(folder.path())?;
     let mut tallies = Tallies::default();
-    for row in rows {
+    for (call, row) in (0..).zip(rows) {
         let Some(seconds) = row.seconds.filter(|seconds| seconds.is_finite()) else {
             continue;
         };
@@ -102,12 +105,18 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
                 clippy::cast_sign_loss,
                 reason = "the store clamps"
             )]
-            let (seconds, now) = (seconds as f32, row.t as u32);
-            let observation = Observation {
-                seconds,
-                at_least: row.lower_bound || row.timed_out,
+            let (seconds, at) = (seconds as f32, row.t as u32);
+            let end = if row.lower_bound || row.timed_out {
+                RunEnd::CutOff
+            } else {
+                RunEnd::Success
             };
-            store.record(&keys.borrow(), observation, now)?;
+            store.record(&Run {
+                keys: keys.take(),
+                observation: Observation { seconds, end },
+                at,
+                call,
+            })?;
         }
     }
     Ok(tallies)
@@ -117,7 +126,7 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
 fn decided(
     row: &Row,
     rules: &Rules,
-    known: &dyn Fn(&[Key]) -> Vec<bg_run::history::store::Known>,
+    known: &dyn Fn(&[Key]) -> Vec<Known>,
     limit: Option<Limit>,
 ) -> Decision {
     let permissions = PermissionRules::default;
@@ -133,6 +142,7 @@ fn decided(
     let call = Call {
         command: &row.command,
         run_in_background: row.asked_background,
+        ..Call::default()
     };
     decide(call, rules, &context)
 }
@@ -154,9 +164,17 @@ impl Tallies {
 }
 
 fn head(first: &str) -> Vec<String> {
-    [first, "moved", "short", "< 5 s", "precision", "recall", "blocked s"]
-        .map(ToOwned::to_owned)
-        .to_vec()
+    [
+        first,
+        "moved",
+        "short",
+        "< 5 s",
+        "precision",
+        "recall",
+        "blocked s",
+    ]
+    .map(ToOwned::to_owned)
+    .to_vec()
 }
 
 fn table(tallies: &Tallies) -> String {
@@ -205,4 +223,65 @@ fn shares(tallies: &Tallies) -> String {
         let _ = writeln!(text, "{rule}\t{}\t{}", alone.calls, alone.long);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replayed(rows: &str, arguments: &[&str]) -> Result<String> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("calls.jsonl");
+        std::fs::write(&path, rows)?;
+        let words = ["replay", path.to_str().unwrap()];
+        run(&Options::parse_from([&words, arguments].concat()))
+    }
+
+    fn rows() -> String {
+        let row = |t: u32, command: &str, seconds: f64| {
+            serde_json::json!({
+                "project": "p", "machine": "m", "t": t, "command": command, "seconds": seconds, "quality": "measured",
+            })
+        };
+        let quick = (0..10).map(|t| row(t, "pytest", 2.0));
+        let slow = (10..20).map(|t| row(t, "./eval", 200.0));
+        let rows: Vec<String> = quick.chain(slow).map(|row| row.to_string()).collect();
+        rows.join("\n")
+    }
+
+    #[test]
+    fn the_report_meets_its_contract() {
+        let report = replayed(&rows(), &["--json"]).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["calls"], 20);
+        assert_eq!(report["long"], 10);
+        assert_eq!(report["rules"]["moved"], 10);
+        assert_eq!(report["rules"]["moved_short_under_5s"], 10);
+        assert_eq!(report["rules"]["blocked_seconds"], 2000.0);
+        // The rule once, and the unknown one as soon as it is known.
+        assert_eq!(report["moved_short"], 1);
+        assert_eq!(report["moved"], 10);
+        assert_eq!(report["blocked_seconds_limit"], 30.0);
+    }
+
+    #[test]
+    fn tables_and_shares_are_of_all_calls() {
+        let text = replayed(&rows(), &[]).unwrap();
+        assert!(text.contains("rules and limit"), "{text}");
+        assert!(
+            text.contains("precision 0.90 as the mean over the 1 with moves"),
+            "{text}"
+        );
+        let text = replayed(&rows(), &["--shares"]).unwrap();
+        assert!(
+            text.contains("\n-\t10\t10\npython-tests\t10\t0\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_call_is_named() {
+        let error = replayed("{}\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("calls.jsonl:1: not a call"), "{error}");
+    }
 }

@@ -98,8 +98,13 @@ pub enum ToolUseResult {
         /// It went to the background.
         #[serde(rename = "backgroundTaskId")]
         background: Option<serde::de::IgnoredAny>,
+        /// The user interrupted it.
+        #[serde(default)]
+        interrupted: bool,
     },
-    /// Of one that didn't.
+    /// Of one that didn't: `Error: Exit code 3`, and what it printed; or why it didn't run.
+    Text(String),
+    /// Anything else.
     Other(serde::de::IgnoredAny),
 }
 

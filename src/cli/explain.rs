@@ -18,6 +18,7 @@ use crate::folders::{self, CallSite};
 use crate::history::Expectation;
 use crate::hook;
 use crate::rewrite::{LeftOut, PlannedEdit};
+use crate::shell;
 use crate::text::lines;
 
 /// Explains `command` as if it were called in `cwd`.
@@ -65,7 +66,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
             );
         }
         print!("{}", as_text(command, &decision, &logs, &rules));
-        print!("{}", at_the_limit(decision.outcome, session.limit));
+        print!("{}", at_the_limit(command, &decision, session.limit));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -244,15 +245,35 @@ fn as_text(source: &str, decision: &Decision, logs: &Logs, rules: &PermissionSou
     text
 }
 
-/// What the client does by itself with a call that stays.
-fn at_the_limit(outcome: Outcome, limit: Option<u64>) -> String {
-    match (outcome, limit) {
-        (Outcome::Background, _) | (_, None) => String::new(),
-        (_, Some(milliseconds)) => {
-            let limit = Duration::from_millis(milliseconds).as_secs_f64();
-            format!("It stays for up to {limit} s, then the client moves it to the background.\n")
-        }
+/// What the client does by itself with a call that stays, and how it is moved at once.
+fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> String {
+    let (false, Some(limit)) = (decision.outcome == Outcome::Background, limit) else {
+        return String::new();
+    };
+    let limit = Duration::from_millis(limit).as_secs_f64();
+    let held = last_tail(command).map_or_else(String::new, |tail| {
+        format!(": `| {tail}` then holds all output back until the end")
+    });
+    let mut text =
+        format!("\nClaude Code moves it to the background after {limit} s, unedited{held}.\n");
+    if decision.expected.is_some() {
+        text.push_str(
+            "To move it at once, tell Claude to put BG_RUN=on in front of it, or name it in a rule of yours \
+             (`bg-run rules init`).\n",
+        );
     }
+    text
+}
+
+/// The `tail` that ends a pipe at the end of the command.
+fn last_tail(command: &str) -> Option<String> {
+    let script = shell::parse(command).ok()?;
+    let [.., _, last] = script.simple_commands.as_slice() else {
+        return None;
+    };
+    let words = last.words.iter().map(|word| word.raw.as_str());
+    let is_tail = last.program().as_deref() == Some("tail");
+    is_tail.then(|| words.collect::<Vec<_>>().join(" "))
 }
 
 fn section(title: &str, rows: &[(String, String)]) -> String {

@@ -11,8 +11,11 @@ use serde::Serialize;
 use super::args::{HistoryArgs, Sort};
 use crate::folders::CallSite;
 use crate::history::store::{Row, Store};
-use crate::history::{Level, repository_of};
+use crate::history::{Level, Observation, repository_of};
 use crate::text::{columns, one_line};
+
+/// Number of a command's newest runs that are shown.
+const NEWEST: usize = 3;
 
 /// How much of a command is shown, in characters.
 const SHOWN: usize = 60;
@@ -22,12 +25,21 @@ struct Shown {
     command: String,
     runs: u32,
     /// In seconds, as the next two.
-    median: f32,
-    p90: f32,
+    median: Option<f32>,
+    p90: Option<f32>,
     /// The newest first; of those that were killed, what they took until then.
     seconds: Vec<f32>,
+    /// The same with how they ended and how much they count.
+    newest: Vec<Newest>,
     /// RFC 3339.
     last: String,
+}
+
+#[derive(Serialize)]
+struct Newest {
+    #[serde(flatten)]
+    seen: Observation,
+    weight: f64,
 }
 
 /// Shows, or forgets.
@@ -35,16 +47,12 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     let store = Store::own()?;
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     let repository = (!wanted.all).then(|| repository_of(&CallSite::new(&cwd).project));
-    let is_here = |row: &Row| repository.is_none_or(|one| row.repository == one);
-    if wanted.clear && repository.is_none() {
-        store.clear()?;
-        return Ok(said("All that was measured is forgotten"));
-    }
     if wanted.clear {
-        let gone = store.forget(is_here)?;
-        return Ok(said(&format!(
-            "{gone} entries of this project are forgotten"
-        )));
+        store.clear(repository)?;
+        return Ok(said(match repository {
+            Some(_) => "What was measured in this project is forgotten",
+            None => "All that was measured is forgotten",
+        }));
     }
     if let Some(pattern) = &wanted.forget {
         let Ok(pattern) = Regex::new(pattern) else {
@@ -52,7 +60,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
                 "`{pattern}` is no regular expression; put a backslash before what is meant as it stands"
             );
         };
-        let gone = store.forget(|row| is_here(row) && pattern.is_match(&row.text))?;
+        let gone = store.forget(repository, |row| pattern.is_match(&row.text))?;
         return Ok(said(&format!("{gone} entries are forgotten")));
     }
     let mut rows = store.rows(repository)?;
@@ -62,7 +70,12 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
         Sort::Last => rows.sort_by_key(|row| Reverse(row.last.clone())),
         Sort::Runs => rows.sort_by_key(|row| Reverse(row.runs)),
         Sort::Command => rows.sort_by(|one, other| one.command.cmp(&other.command)),
-        Sort::Median => rows.sort_by(|one, other| other.median.total_cmp(&one.median)),
+        Sort::Median => rows.sort_by(|one, other| {
+            other
+                .median
+                .unwrap_or_default()
+                .total_cmp(&one.median.unwrap_or_default())
+        }),
     }
     if wanted.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -83,23 +96,43 @@ fn said(what: &str) -> ExitCode {
 
 impl Shown {
     fn of(row: &Row) -> Self {
-        let seconds: Vec<f32> = row.observations.iter().map(|seen| seen.seconds).collect();
+        let seen = &row.observations;
         let last = Timestamp::from_second(i64::from(row.last)).unwrap_or_default();
+        let quantile = |share| quantile(seen, share).map(|seen| seen.seconds);
         Self {
             command: row.text.clone(),
             runs: row.runs,
-            median: quantile(&seconds, 0.5),
-            p90: quantile(&seconds, 0.9),
-            seconds,
+            median: quantile(0.5),
+            p90: quantile(0.9),
+            seconds: seen.iter().map(|seen| seen.seconds).collect(),
+            newest: seen.iter().copied().map(Newest::of).collect(),
             last: last.to_string(),
         }
     }
 }
 
-/// The smallest of `seconds` that so large a share of them isn't above.
-pub(super) fn quantile(seconds: &[f32], share: f64) -> f32 {
-    let mut sorted = seconds.to_vec();
-    sorted.sort_by(f32::total_cmp);
+impl Newest {
+    fn of(seen: Observation) -> Self {
+        Self {
+            seen,
+            weight: seen.weight(),
+        }
+    }
+
+    /// `0.9 s (failed), counts 0.25`.
+    fn shown(&self) -> String {
+        match self.weight {
+            weight if weight < 1.0 => format!("{}, counts {weight}", self.seen),
+            _ => self.seen.to_string(),
+        }
+    }
+}
+
+/// Of the observations that count, the shortest that so large a share of them isn't longer than.
+pub(super) fn quantile(seen: &[Observation], share: f64) -> Option<Observation> {
+    let counted = seen.iter().copied().filter(|seen| seen.weight() > 0.0);
+    let mut sorted: Vec<Observation> = counted.collect();
+    sorted.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -107,19 +140,23 @@ pub(super) fn quantile(seconds: &[f32], share: f64) -> f32 {
         reason = "an index of a short list"
     )]
     let at = (share * sorted.len() as f64).ceil() as usize;
-    let found = sorted.get(at.saturating_sub(1));
-    found.copied().unwrap_or_default()
+    sorted.get(at.saturating_sub(1)).copied()
 }
 
 fn table(rows: &[Shown]) -> String {
-    let title = ["COMMAND", "RUNS", "MEDIAN", "90 %", "LAST"].map(ToOwned::to_owned);
+    let title = ["COMMAND", "RUNS", "MEDIAN", "90 %", "LAST", "NEWEST"].map(ToOwned::to_owned);
+    let seconds = |seconds: Option<f32>| {
+        seconds.map_or_else(|| "-".to_owned(), |it| Observation::success(it).to_string())
+    };
     let cells = rows.iter().map(|row| {
+        let newest = row.newest.iter().take(NEWEST).map(Newest::shown);
         vec![
             one_line(&row.command, SHOWN),
             row.runs.to_string(),
             seconds(row.median),
             seconds(row.p90),
             row.last.chars().take(10).collect(),
+            newest.collect::<Vec<_>>().join("; "),
         ]
     });
     columns(
@@ -130,34 +167,21 @@ fn table(rows: &[Shown]) -> String {
     )
 }
 
-/// `2.1 s`, `140 s`.
-pub(super) fn seconds(seconds: f32) -> String {
-    if seconds < 9.95 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::quantile;
+    use super::*;
+    use crate::history::RunEnd;
 
     #[test]
-    fn quantiles_are_of_what_was_seen() {
-        let seen = [5.0, 1.0, 4.0, 2.0, 3.0];
-        let found = [
-            quantile(&seen, 0.5),
-            quantile(&seen, 0.9),
-            quantile(&[7.0], 0.5),
-            quantile(&[], 0.9),
-        ];
-        assert!(
-            found
-                .iter()
-                .zip([3.0, 5.0, 7.0, 0.0])
-                .all(|(one, other)| (one - other).abs() < 0.01),
-            "{found:?}"
-        );
+    fn quantiles_are_of_what_counts() {
+        let seen = |seconds: &[f32]| seconds.iter().copied().map(Observation::success).collect();
+        let of = |seen: Vec<Observation>, share| quantile(&seen, share).map(|seen| seen.seconds);
+        assert_eq!(of(seen(&[5.0, 1.0, 4.0, 2.0, 3.0]), 0.5), Some(3.0));
+        assert_eq!(of(seen(&[5.0, 1.0, 4.0, 2.0, 3.0]), 0.9), Some(5.0));
+        assert_eq!(of(seen(&[7.0]), 0.5), Some(7.0));
+        assert_eq!(of(seen(&[]), 0.9), None);
+        let mut cut = Observation::success(1.0);
+        cut.end = RunEnd::CutOff;
+        assert_eq!(of(vec![cut], 0.5), None);
     }
 }

@@ -1,29 +1,32 @@
 //! `bg-run learn`: the first day is as good as the second, because earlier sessions were timed too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::history::{quantile, seconds};
-use super::print;
+use super::{history, print};
 use crate::claude::permissions::PermissionRules;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Context, History, Outcome, decide};
 use crate::folders::{self, CallSite};
 use crate::history::learn::{self, Learnt};
-use crate::history::store::{Key, Store};
-use crate::history::{Limit, repository_of};
+use crate::history::store::{Key, Run, Store};
+use crate::history::{Limit, Observation, repository_of};
 use crate::rules::Rules;
 use crate::state::{self, Folder, Kind, LEARNT};
 use crate::text::{columns, one_line};
 
-/// So many commands are shown, those that took the longest in all.
+/// Number of commands that are shown, those that took the longest in all.
 const SHOWN: usize = 25;
+
+/// How much of a command and of a project's name is shown, in characters.
+const WIDTH: usize = 60;
+const PROJECT_WIDTH: usize = 20;
 
 /// So many commands are counted for that; of each, so many durations.
 const MAX_COMMANDS: usize = 20_000;
@@ -59,7 +62,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
         if progress.0.get(path) != Some(length) {
             let read = learn::read(
                 path,
-                |one| learner.take(&one),
+                |one| learner.take(one),
                 |so_far| counter.show(before + so_far),
             );
             if let Err(error) = read {
@@ -68,9 +71,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
                     path.display()
                 ));
             }
-            if let Some(fault) = learner.fault.take() {
-                return Err(fault).context("the history can't be written");
-            }
+            learner.keep().context("the history can't be written")?;
             progress.0.insert(path.clone(), *length);
             if !dry {
                 progress.save()?;
@@ -82,7 +83,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
     counter.clear();
     println!(
         "{} calls of {} commands in {} transcripts",
-        learner.calls,
+        learner.calls.len(),
         learner.commands.len(),
         files.len()
     );
@@ -130,18 +131,27 @@ struct Command {
     example: String,
     repository: u64,
     runs: u32,
-    durations: Vec<f32>,
+    durations: Vec<Observation>,
+}
+
+/// A folder that commands ran in.
+struct Place {
+    rules: Rules,
+    repository: u64,
+    /// The name of the project.
+    project: String,
 }
 
 /// Keeps what was learnt.
 struct Learner {
     store: Store,
-    /// The rules and the repository of each folder.
-    places: HashMap<PathBuf, (Rules, u64)>,
-    /// By repository and hash.
-    commands: HashMap<(u64, u64), Command>,
-    calls: u64,
-    fault: Option<std::io::Error>,
+    places: HashMap<PathBuf, Place>,
+    /// By project and shown command.
+    commands: BTreeMap<(String, String), Command>,
+    /// The calls that were counted. A session that was resumed has them in two transcripts.
+    calls: HashSet<u32>,
+    /// What isn't kept yet, by repository.
+    runs: HashMap<u64, Vec<Run>>,
 }
 
 impl Learner {
@@ -149,62 +159,72 @@ impl Learner {
         Self {
             store,
             places: HashMap::new(),
-            commands: HashMap::new(),
-            calls: 0,
-            fault: None,
+            commands: BTreeMap::new(),
+            calls: HashSet::new(),
+            runs: HashMap::new(),
         }
     }
 
-    fn take(&mut self, learnt: &Learnt) {
+    fn take(&mut self, learnt: Learnt) {
         if self.places.len() > MAX_PLACES {
             self.places.clear();
         }
-        if !self.places.contains_key(&learnt.cwd) {
-            let site = CallSite::new(&learnt.cwd);
-            let rules = Configuration::load(&site, Mode::Real).rules;
-            let place = (rules, repository_of(&site.project));
-            self.places.insert(learnt.cwd.clone(), place);
-        }
-        let Some((rules, repository)) = self.places.get(&learnt.cwd) else {
-            return;
-        };
-        let keys = decision::kind_of(&learnt.command, rules, *repository).keys;
+        let place = self.places.entry(learnt.cwd);
+        let place = place.or_insert_with_key(|cwd| Place::of(cwd));
+        let keys = decision::kind_of(&learnt.command, &place.rules, place.repository).keys;
         let Some(core) = keys.last() else { return };
-        self.calls += 1;
-        let name = (core.repository, core.hash);
+        if !self.calls.insert(learnt.call) {
+            return;
+        }
+        let name = (place.project.clone(), one_line(&core.text, WIDTH));
         if self.commands.len() < MAX_COMMANDS || self.commands.contains_key(&name) {
             let command = self.commands.entry(name).or_insert_with(|| Command {
-                example: learnt.command.clone(),
-                repository: core.repository,
+                example: learnt.command,
+                repository: place.repository,
                 runs: 0,
                 durations: Vec::new(),
             });
             command.runs += 1;
             if command.durations.len() < MAX_DURATIONS {
-                command.durations.push(learnt.observation.seconds);
+                command.durations.push(learnt.observation);
             }
         }
-        if let Err(error) = self.store.learn(&keys, learnt.observation, learnt.at) {
-            self.fault.get_or_insert(error);
-        }
+        self.runs.entry(place.repository).or_default().push(Run {
+            keys,
+            observation: learnt.observation,
+            at: learnt.at,
+            call: learnt.call,
+        });
+    }
+
+    /// Puts what was taken into the store.
+    fn keep(&mut self) -> io::Result<()> {
+        let mut runs = self.runs.drain();
+        runs.try_for_each(|(_, runs)| self.store.learn(&runs))
     }
 
     fn table(&self) -> String {
-        let mut commands: Vec<&Command> = self.commands.values().collect();
-        let whole = |command: &Command| command.durations.iter().sum::<f32>();
-        commands.sort_by(|one, other| whole(other).total_cmp(&whole(one)));
-        let title = ["COMMAND", "RUNS", "MEDIAN", "90 %", "BEFORE", "AFTER"].map(ToOwned::to_owned);
-        let rows = commands.into_iter().take(SHOWN).map(|command| {
+        let mut commands: Vec<_> = self.commands.iter().collect();
+        let whole =
+            |command: &Command| -> f32 { command.durations.iter().map(|seen| seen.seconds).sum() };
+        commands.sort_by(|(_, one), (_, other)| whole(other).total_cmp(&whole(one)));
+        let title = [
+            "PROJECT", "COMMAND", "RUNS", "MEDIAN", "90 %", "BEFORE", "AFTER",
+        ];
+        let rows = commands.into_iter().take(SHOWN);
+        let rows = rows.map(|((project, shown), command)| {
             vec![
-                one_line(&command.example, 60),
+                one_line(project, PROJECT_WIDTH),
+                shown.clone(),
                 command.runs.to_string(),
-                seconds(quantile(&command.durations, 0.5)),
-                seconds(quantile(&command.durations, 0.9)),
+                quantile(&command.durations, 0.5),
+                quantile(&command.durations, 0.9),
                 self.decision(command, false),
                 self.decision(command, true),
             ]
         });
-        columns(&[title.to_vec()].into_iter().chain(rows).collect::<Vec<_>>())
+        let title = title.map(ToOwned::to_owned).to_vec();
+        columns(&[title].into_iter().chain(rows).collect::<Vec<_>>())
     }
 
     /// What the built-in rules say, alone or with what was learnt.
@@ -228,6 +248,23 @@ impl Learner {
             Outcome::Foreground | Outcome::Pass => "stays".to_owned(),
         }
     }
+}
+
+impl Place {
+    fn of(cwd: &Path) -> Self {
+        let site = CallSite::new(cwd);
+        let name = site.project.file_name().unwrap_or(site.project.as_os_str());
+        Self {
+            rules: Configuration::load(&site, Mode::Real).rules,
+            repository: repository_of(&site.project),
+            project: name.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// The quantile as it is shown; nothing where no run counts.
+fn quantile(seen: &[Observation], share: f64) -> String {
+    history::quantile(seen, share).map_or_else(|| "-".to_owned(), |seen| seen.to_string())
 }
 
 impl Progress {

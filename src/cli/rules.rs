@@ -4,13 +4,17 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::args::RulesCommand;
 use super::print;
+use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
+use crate::decision::guesses;
 use crate::folders::{self, CallSite};
+use crate::history::Limit;
 use crate::programs::Views;
 use crate::rules::{Action, Layer, Origin, Problem, Rule, Rules, lint};
 use crate::shell;
@@ -54,19 +58,43 @@ fn here() -> Result<CallSite> {
 }
 
 fn list() -> Result<ExitCode> {
-    let configuration = Configuration::load(&here()?, Mode::Real);
+    let site = here()?;
+    let configuration = Configuration::load(&site, Mode::Real);
     print::problems(&configuration.problems);
+    let limit = Session::started_in(&site.project).limit;
+    let limit = limit.filter(|_| configuration.settings.history);
     let rows: Vec<Vec<String>> = configuration
         .rules
         .iter()
         .map(|rule| {
             let name = print::outside(&rule.name);
             let reason = print::outside(&rule.reason);
-            vec![name, format!("{:10}", state(rule)), layers(rule), reason]
+            vec![
+                name,
+                format!("{:10}", state(rule)),
+                first_call(rule, limit),
+                layers(rule),
+                reason,
+            ]
         })
         .collect();
     print!("{}", columns(&rows));
     Ok(ExitCode::SUCCESS)
+}
+
+/// When the first call of a rule is moved, where nothing is known of it yet.
+fn first_call(rule: &Rule, limit: Option<u64>) -> String {
+    let is_own = rule.layer != Layer::BuiltIn;
+    match (rule.enabled, rule.action, limit) {
+        (false, _, _) | (_, Action::Foreground, _) => String::new(),
+        (_, _, Some(milliseconds))
+            if !is_own && !guesses(&rule.name, rule.endless, Limit::InForce) =>
+        {
+            let limit = Duration::from_millis(milliseconds).as_secs_f64();
+            format!("from {limit} s on")
+        }
+        _ => "at once".to_owned(),
+    }
 }
 
 /// Where a rule comes from, and what it was laid over: `user, over built-in`.

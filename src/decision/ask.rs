@@ -9,8 +9,8 @@ use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Treatment};
 use crate::environment;
 use crate::folders::CallSite;
-use crate::history::store::{Key, Known, Store};
-use crate::history::{self, Limit};
+use crate::history::store::{Key, Store};
+use crate::history::{self, Known, Limit};
 use crate::programs::{Tools, ToolsOnPath};
 use crate::state::log;
 

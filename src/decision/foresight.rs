@@ -1,9 +1,11 @@
 //! Where nobody said where a call runs: what was measured of its like decides, names only guess.
 
-use super::findings::Findings;
+use super::findings::{Findings, Match};
 use super::{Call, Context, Outcome, Verdict, verdict};
-use crate::history::store::{Key, Known};
-use crate::history::{CallKeys, Expectation, Limit, expect, long_or_all};
+use crate::history::store::Key;
+use crate::history::{
+    CallKeys, Expectation, Forecast, Known, Level, Limit, Observation, Share, long_or_all,
+};
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
@@ -20,11 +22,11 @@ pub struct History<'a> {
     pub limit: Limit,
 }
 
-/// So many durations are told.
+/// Number of durations that are told.
 const TOLD: usize = 3;
 
 /// The user's and the project's rules decide, and built-in ones that ask for the foreground. A built-in one that asks for
-/// the background decides where nothing is known of it here; else what was measured does.
+/// the background decides until a short call speaks against it; else what was measured does.
 pub(super) fn judge(
     call: Call<'_>,
     context: &Context<'_>,
@@ -32,9 +34,8 @@ pub(super) fn judge(
     findings: &Findings,
 ) -> Verdict {
     let found = findings.background.as_ref();
-    let rule = found.map(|found| found.rule.clone());
     let background = |reason: String, expected| Verdict {
-        rule: rule.clone(),
+        rule: found.map(|found| found.rule.clone()),
         targets: findings.targets(script, &[]),
         expected,
         ..verdict(Outcome::Background, reason)
@@ -54,55 +55,136 @@ pub(super) fn judge(
         }
         _ => {}
     }
-    let ruled = || match found {
-        Some(found) => background(found.reason.clone(), None),
-        None => verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches")),
-    };
-    let Some(history) = context.history.filter(|_| findings.short.is_none()) else {
-        return ruled();
-    };
-    let keys = keys_of(findings, rule.as_deref(), history.repository);
-    if keys.is_empty() {
-        return ruled();
-    }
-    let known = (history.known)(&keys);
-    let expected = expect(rule.as_deref(), &known);
-    let goes = expected.probability >= history.limit.threshold();
-    let told = expected.seconds.iter().take(TOLD).copied();
-    let told = told.map(duration).collect::<Vec<_>>().join(", ");
-    let name = keys.get(expected.level).map_or("", |key| &key.text);
-    let name = one_line(name, SHOWN);
-    match (found, known.first()) {
-        (Some(_), None) => ruled(),
-        (Some(found), Some(known)) if known.observations.is_empty() => {
-            background(found.reason.clone(), Some(expected))
-        }
-        _ if goes => background(format!("`{name}` took {told} here"), Some(expected)),
-        _ => Verdict {
-            expected: Some(expected.clone()),
-            ..verdict(
-                Outcome::Pass,
-                stays(&expected, rule.as_deref(), &name, &told),
-            )
+    let history = context.history.filter(|_| findings.short.is_none());
+    let asked = history.and_then(|history| Asked::new(&history, found, findings));
+    match (asked, found) {
+        (Some(asked), _) if asked.moves() => background(asked.why(), Some(asked.expectation())),
+        (Some(asked), _) => Verdict {
+            expected: Some(asked.expectation()),
+            ..verdict(Outcome::Pass, asked.why())
         },
+        (None, Some(found)) => background(found.reason.clone(), None),
+        (None, None) => verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches")),
     }
 }
 
-fn stays(expected: &Expectation, rule: Option<&str>, name: &str, told: &str) -> String {
-    match (expected.observations, rule) {
-        (0, _) => "no rule matches".to_owned(),
-        (_, None) => format!("`{name}` took {told} here"),
-        (_, Some(rule)) => format!("`{name}` took {told} here, although rule {rule} matches"),
+/// What the history says of a call.
+struct Asked<'a> {
+    found: Option<&'a Match>,
+    limit: Limit,
+    keys: Vec<Key>,
+    forecast: Forecast,
+}
+
+impl<'a> Asked<'a> {
+    /// Asks it; `None` where nothing in the call can run long.
+    fn new(history: &History<'_>, found: Option<&'a Match>, findings: &Findings) -> Option<Self> {
+        let rule = found.map(|found| found.rule.as_str());
+        let keys = keys_of(findings, rule, history.repository);
+        (!keys.is_empty()).then(|| Self {
+            found,
+            limit: history.limit,
+            forecast: Forecast::new(rule, &(history.known)(&keys)),
+            keys,
+        })
+    }
+
+    fn moves(&self) -> bool {
+        self.is_likely() || self.is_guessed()
+    }
+
+    fn is_likely(&self) -> bool {
+        self.forecast.probability() >= self.limit.threshold()
+    }
+
+    /// Whether the name alone moves it.
+    fn is_guessed(&self) -> bool {
+        let by_name = |found: &Match| guesses(&found.rule, found.endless, self.limit);
+        self.found.is_some_and(by_name) && self.forecast.name_stands()
+    }
+
+    fn level(&self) -> Option<usize> {
+        self.forecast.deciding(self.moves(), self.limit)
+    }
+
+    fn expectation(&self) -> Expectation {
+        self.forecast.expectation(self.level())
+    }
+
+    /// Why it moves or stays: the durations that decided, else its name.
+    fn why(&self) -> String {
+        let Some(level) = self.level() else {
+            return self.by_name();
+        };
+        let told = told(self.forecast.seen(Some(level)), self.moves());
+        let kind = self.kind(level);
+        if self.moves() {
+            return format!("{kind} took {told} here");
+        }
+        let although = self.found.map_or_else(String::new, |found| {
+            format!(", although rule {} matches", found.rule)
+        });
+        let numbers = match self.keys.get(level) {
+            Some(key) if key.level == Level::Shape as u8 && has_number(&key.text) => {
+                "; numbers don't tell calls apart"
+            }
+            _ => "",
+        };
+        format!("{kind} took {told} here{although}{numbers}")
+    }
+
+    fn by_name(&self) -> String {
+        let Some(found) = self.found else {
+            return "no rule matches".to_owned();
+        };
+        let share = Share::of(&found.rule).percent();
+        match (self.moves(), self.is_guessed()) {
+            (true, true) => found.reason.clone(),
+            (true, false) => format!(
+                "{}; {share:.0} of 100 such calls took 30 s or longer elsewhere",
+                found.reason
+            ),
+            (false, _) => format!(
+                "{}, but only {share:.0} of 100 such calls took 30 s or longer elsewhere",
+                found.reason
+            ),
+        }
+    }
+
+    /// The calls that a level holds together.
+    fn kind(&self, level: usize) -> String {
+        let key = self.keys.get(level);
+        match (key, self.found) {
+            (Some(key), _) if key.level != Level::Rule as u8 => {
+                format!("`{}`", one_line(&key.text, SHOWN))
+            }
+            (_, Some(found)) => format!("calls of rule {}", found.rule),
+            (_, None) => "calls that no rule matches".to_owned(),
+        }
     }
 }
 
-/// `2.1 s`, `140 s`, `95 min`.
-fn duration(seconds: f32) -> String {
-    match seconds {
-        seconds if seconds < 9.95 => format!("{seconds:.1} s"),
-        seconds if seconds < 600.0 => format!("{seconds:.0} s"),
-        seconds => format!("{:.0} min", seconds / 60.0),
+/// Whether the name of this built-in rule moves a call of which nothing is known.
+pub fn guesses(rule: &str, endless: bool, limit: Limit) -> bool {
+    limit == Limit::None || endless || Share::of(rule).is_worth_a_guess()
+}
+
+/// The newest durations; of a call that moves, a long one among them.
+fn told(seen: &[Observation], moves: bool) -> String {
+    let mut told: Vec<Observation> = seen.iter().take(TOLD).copied().collect();
+    if moves && !told.iter().any(|seen| seen.is_long()) {
+        let long = seen.iter().copied().find(|seen| seen.is_long());
+        if let (Some(last), Some(long)) = (told.last_mut(), long) {
+            *last = long;
+        }
     }
+    let told = told.iter().map(ToString::to_string);
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a shape has a number in it.
+fn has_number(shape: &str) -> bool {
+    shape.split(' ').any(|word| word.contains('#'))
 }
 
 fn keys_of(findings: &Findings, rule: Option<&str>, repository: u64) -> Vec<Key> {

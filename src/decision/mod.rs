@@ -19,7 +19,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::own_log;
-pub use foresight::{History, Kind, can_run_long, kind_of, kind_of_script};
+pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
 pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.

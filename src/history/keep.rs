@@ -2,8 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::repository_named;
-use super::store::{Key, Observation, Store};
+use super::observation::Observation;
+use super::place::call_number;
+use super::store::{Key, Run, Store};
 use crate::state::log;
 
 /// Adds an observation of the call with this id; what can't be kept is logged.
@@ -12,21 +13,19 @@ pub fn keep(call: &str, keys: &[Key], observation: Observation) {
         return;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| u32::try_from(now.as_secs()).unwrap_or(u32::MAX));
-    let kept =
-        Store::own().and_then(|store| store.record_of(call_number(call), keys, observation, now));
+    let now = now.unwrap_or_default();
+    let run = Run {
+        keys: keys.to_vec(),
+        observation,
+        at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+        // A call without an id is one of its own.
+        call: match call {
+            "" => call_number(&now.as_nanos().to_string()),
+            id => call_number(id),
+        },
+    };
+    let kept = Store::own().and_then(|store| store.record(&run));
     if let Err(error) = kept {
         log::line(&format!("history: a duration is lost: {error}"));
     }
-}
-
-/// A number for the call of this id; 0 for none.
-fn call_number(id: &str) -> u32 {
-    let hash = repository_named(&[id]);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "half of a hash is one, too"
-    )]
-    let half = hash as u32;
-    if id.is_empty() { 0 } else { half.max(1) }
 }

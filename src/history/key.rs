@@ -1,6 +1,6 @@
 //! What a call's duration is kept under, from the coarse to the fine.
 
-use super::store::Key;
+use super::entry::Key;
 use super::words;
 use crate::programs::{Line, Views, is_quick};
 

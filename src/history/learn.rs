@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::LONG;
-use super::store::Observation;
+use super::observation::{LONG, Observation, RunEnd};
+use super::place::call_number;
 use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_line};
 use crate::folders;
 
@@ -29,6 +29,8 @@ pub struct Learnt {
     pub observation: Observation,
     /// When it ended, in seconds since 1970.
     pub at: u32,
+    /// Number of the call.
+    pub call: u32,
 }
 
 struct Pending {
@@ -61,8 +63,8 @@ pub fn transcripts() -> Vec<(PathBuf, u64)> {
 /// Hands each call of the transcript at `path` whose duration is sure to `each`, and says after each line how many bytes
 /// were read.
 ///
-/// Between a call and its result, the user may have been asked: only what is short, what the client timed itself, and
-/// what a session asked nobody for is sure.
+/// Between a call and its result, the user may have been asked. So what the client timed itself and what a session asked
+/// nobody for is a duration; of the rest, what came back within 30 s took so long at most.
 ///
 /// # Errors
 ///
@@ -126,8 +128,13 @@ impl Session {
                 }
                 Block::ToolResult { tool_use_id } => {
                     if let Some(call) = self.pending.remove(&*tool_use_id)
-                        && let Some(learnt) =
-                            learnt(call, timestamp, entry.result.as_ref(), self.asks_nobody)
+                        && let Some(learnt) = learnt(
+                            &tool_use_id,
+                            call,
+                            timestamp,
+                            entry.result.as_ref(),
+                            self.asks_nobody,
+                        )
                     {
                         each(learnt);
                     }
@@ -139,34 +146,66 @@ impl Session {
 }
 
 fn learnt(
+    id: &str,
     call: Pending,
     ended: Timestamp,
     result: Option<&ToolUseResult>,
     asks_nobody: bool,
 ) -> Option<Learnt> {
-    let (timed, went_away) = match result {
+    let (timed, end) = match result {
+        Some(ToolUseResult::Fields {
+            background: Some(_),
+            ..
+        }) => return None,
         Some(ToolUseResult::Fields {
             duration_ms,
-            background,
-        }) => (*duration_ms, background.is_some()),
-        _ => (None, false),
+            interrupted,
+            ..
+        }) => {
+            let end = if *interrupted {
+                RunEnd::CutOff
+            } else {
+                RunEnd::Success
+            };
+            (*duration_ms, end)
+        }
+        Some(ToolUseResult::Text(text)) => (None, end_of_failed(text)?),
+        Some(ToolUseResult::Other(_)) | None => (None, RunEnd::Success),
     };
     let between = ended.duration_since(call.called).as_secs_f32();
     #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
     let seconds = timed.map_or(between, |milliseconds| (milliseconds / 1000.0) as f32);
-    let is_sure = timed.is_some() || asks_nobody || seconds < LONG;
-    if call.in_background || went_away || !is_sure || seconds < 0.0 {
+    let is_sure = timed.is_some() || asks_nobody;
+    if call.in_background || !is_sure && seconds >= LONG || seconds < 0.0 {
         return None;
     }
+    // What may hold an approval is known to be short, but not how short.
+    let end = match end {
+        RunEnd::Success if !is_sure => RunEnd::AtMost,
+        end => end,
+    };
     Some(Learnt {
         command: call.command,
         cwd: call.cwd,
-        observation: Observation {
-            seconds,
-            at_least: false,
-        },
+        observation: Observation { seconds, end },
         at: u32::try_from(ended.as_second()).unwrap_or_default(),
+        call: call_number(id),
     })
+}
+
+/// How a call ended that has an error for a result; `None` where it never ran, as when the user denied it.
+fn end_of_failed(text: &str) -> Option<RunEnd> {
+    let rest = text.strip_prefix("Error: ").unwrap_or(text);
+    if rest.starts_with("Command timed out") {
+        return Some(RunEnd::CutOff);
+    }
+    let code = rest.strip_prefix("Exit code ")?.lines().next()?.trim();
+    match code.parse() {
+        // Killed by a signal.
+        Ok(129..=159) => Some(RunEnd::CutOff),
+        Ok(0) => Some(RunEnd::Success),
+        _ => Some(RunEnd::Failure),
+    }
 }
 
 #[cfg(test)]

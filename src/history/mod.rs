@@ -1,14 +1,19 @@
 //! How long commands took, and what that says of the next one.
 
+mod entry;
 mod expect;
 mod keep;
 mod key;
 pub mod learn;
+mod observation;
 mod place;
+mod shares;
 pub mod store;
 mod words;
 
-pub use expect::{Expectation, LONG, Limit, NO_RULE, expect};
+pub use expect::{Expectation, Forecast, Limit};
 pub use keep::keep;
 pub use key::{CallKeys, Level, long_or_all};
-pub use place::{repository_named, repository_of};
+pub use observation::{Known, LONG, Observation, RunEnd};
+pub use place::{call_number, repository_named, repository_of};
+pub use shares::{NO_RULE, Share};

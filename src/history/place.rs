@@ -1,4 +1,4 @@
-//! Which calls share what is known: those of one repository on one machine.
+//! Numbers of repositories and calls. Calls of one repository on one machine share what is known.
 
 use std::path::Path;
 
@@ -18,4 +18,15 @@ pub fn repository_of(project: &Path) -> u64 {
 /// The number of what has these names; the same in every build.
 pub fn repository_named(names: &[&str]) -> u64 {
     super::key::hash(names.iter().flat_map(|name| name.bytes().chain([0])))
+}
+
+/// The number of the call of this id.
+pub fn call_number(id: &str) -> u32 {
+    let hash = repository_named(&[id]);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "half of a hash is one, too"
+    )]
+    let half = hash as u32;
+    half
 }

@@ -7,8 +7,7 @@ use crate::claude::transcript;
 use crate::config::{Configuration, Mode};
 use crate::decision;
 use crate::folders::CallSite;
-use crate::history::store::Observation;
-use crate::history::{self, LONG, repository_of};
+use crate::history::{self, LONG, Observation, RunEnd, repository_of};
 use crate::tasks::status::Status;
 use crate::{environment, shell};
 
@@ -47,18 +46,27 @@ fn observed(input: &Input) -> Option<Observation> {
     let code = input.error.strip_prefix("Exit code ");
     let code = code.and_then(|rest| rest.lines().next()?.trim().parse().ok());
     let was_killed = code.is_some_and(|code| Status::of_exit(code).is_cut());
-    let at_least = input.is_interrupt || was_killed;
+    let end = if input.is_interrupt || was_killed {
+        RunEnd::CutOff
+    } else if input.hook_event_name == "PostToolUseFailure" {
+        RunEnd::Failure
+    } else {
+        RunEnd::Success
+    };
     if let Some(milliseconds) = input.duration_ms {
-        return Some(Observation {
-            seconds: seconds(milliseconds),
-            at_least,
-        });
+        let seconds = seconds(milliseconds);
+        return Some(Observation { seconds, end });
     }
     let called = transcript::called_at(&input.transcript_path, &input.tool_use_id)?;
     let since = Timestamp::now().duration_since(called).as_millis_f64();
     let seconds = seconds(since);
-    let asks_nobody = input.permission_mode == "bypassPermissions";
-    (seconds < LONG || asks_nobody).then_some(Observation { seconds, at_least })
+    let end = match end {
+        _ if input.permission_mode == "bypassPermissions" => end,
+        RunEnd::Success if seconds < LONG => RunEnd::AtMost,
+        _ if seconds < LONG => end,
+        _ => return None,
+    };
+    Some(Observation { seconds, end })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]

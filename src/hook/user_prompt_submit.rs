@@ -11,8 +11,8 @@ use crate::claude::session::Session;
 use crate::claude::task;
 use crate::config::{Config, Configuration, Mode};
 use crate::environment;
-use crate::history::Level;
 use crate::history::store::Store;
+use crate::history::{Level, RunEnd};
 use crate::state::once;
 use crate::tasks::end::{self, Notice};
 use crate::tasks::lines;
@@ -130,5 +130,5 @@ fn its_like_ended(task: &TaskRecord, silence: Duration) -> bool {
         .and_then(|store| store.known(keys))
         .unwrap_or_default();
     let mut seen = known.iter().flat_map(|known| &known.observations);
-    seen.any(|seen| !seen.at_least && seen.seconds < silence.as_secs_f32())
+    seen.any(|seen| seen.end != RunEnd::CutOff && seen.seconds < silence.as_secs_f32())
 }

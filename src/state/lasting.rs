@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, openat};
 
 use super::Kind;
 use super::folder::{FOLDER, Folder, NewPrivate as _, own};
@@ -43,28 +42,5 @@ impl Folder {
             return Err(io::Error::other("not a regular file"));
         }
         Ok(file)
-    }
-
-    /// Whether `name` is still this very file, which was opened before.
-    ///
-    /// # Errors
-    ///
-    /// When that can't be seen.
-    pub fn still_is(&self, name: &str, file: &File) -> io::Result<bool> {
-        let now = match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => return Ok(false),
-            now => now?,
-        };
-        let then = fstat(file)?;
-        Ok((now.st_dev, now.st_ino) == (then.st_dev, then.st_ino))
-    }
-
-    /// Gives the file `name` another name, in the place of what has that one.
-    ///
-    /// # Errors
-    ///
-    /// When it can't.
-    pub fn rename(&self, name: &str, to: &str) -> io::Result<()> {
-        Ok(renameat(&self.fd, name, &self.fd, to)?)
     }
 }

@@ -21,10 +21,8 @@ pub fn dir() -> Option<PathBuf> {
     })
 }
 
-/// The file in the folder of that kind, and what was once one.
-pub const HISTORY: &str = "durations";
-/// See [`HISTORY`].
-pub const HISTORY_DAMAGED: &str = "durations.damaged";
+/// The lock of those who write the history.
+pub const HISTORY_LOCK: &str = "lock";
 
 /// Which transcripts were read, beside it.
 pub const LEARNT: &str = "learnt.json";
@@ -109,7 +107,7 @@ impl Kind {
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
-            Self::History => matches!(name, HISTORY | HISTORY_DAMAGED | LEARNT),
+            Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
         }
     }
 }
@@ -141,7 +139,8 @@ pub fn fingerprint(bytes: &[u8]) -> String {
     format!("{hash:016x}")
 }
 
-fn is_hash(name: &str) -> bool {
+/// Whether a file is called as [`name_of`] does.
+pub fn is_hash(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -2,8 +2,8 @@
 
 use super::record::{Cause, TaskRecord};
 use super::status::Status;
-use crate::history;
-use crate::history::store::{Observation, Store};
+use crate::history::store::Store;
+use crate::history::{self, Forecast, Limit, Observation, RunEnd};
 
 /// Keeps how long a task took that has ended.
 pub(super) fn keep(record: &TaskRecord) {
@@ -11,10 +11,15 @@ pub(super) fn keep(record: &TaskRecord) {
     let Some(ran) = ended.ran() else { return };
     // A pause in the terminal stands still; nobody waits for what the caller itself put there.
     let is_unknown = matches!(ended.status, Status::Lost | Status::Detached);
+    let was_cut =
+        ended.status.is_cut() || is_unknown && record.cause == Cause::Caller && record.endless;
     let observation = Observation {
         seconds: ran.as_secs_f32(),
-        at_least: ended.status.is_cut()
-            || is_unknown && record.cause == Cause::Caller && record.endless,
+        end: match ended.status {
+            _ if was_cut => RunEnd::CutOff,
+            Status::Exit(_) => RunEnd::Failure,
+            _ => RunEnd::Success,
+        },
     };
     history::keep(&record.id, &record.keys, observation);
 }
@@ -25,7 +30,5 @@ pub fn usual(history: &Store, record: &TaskRecord) -> Option<f32> {
         return None;
     }
     let known = history.known(&record.keys).ok()?;
-    let mut seconds = history::expect(record.rule.as_deref(), &known).seconds;
-    seconds.sort_by(f32::total_cmp);
-    seconds.get(seconds.len() / 2).copied()
+    Forecast::new(record.rule.as_deref(), &known).usual_seconds(Limit::InForce)
 }

@@ -13,7 +13,7 @@ use crate::claude::task;
 use crate::config::Config;
 use crate::environment;
 use crate::history::store::Store;
-use crate::state::{self, Folder, HISTORY, Kind, log};
+use crate::state::{self, Folder, Kind, log};
 
 /// So many lines of the log are shown, where they are from the last day.
 const SHOWN_LINES: usize = 3;
@@ -36,15 +36,18 @@ fn history(config: &Config) -> Check {
     if !config.history {
         return Check::ok(name, "What calls take is not kept: `history` is off");
     }
-    let file = state::dir().unwrap_or_default();
-    let file = file.join(Kind::History.name()).join(HISTORY);
+    let folder = state::dir().unwrap_or_default();
+    let folder = folder.join(Kind::History.name());
     match Store::own().and_then(|store| store.check()) {
         Ok(None) => Check::ok(name, "Nothing is known yet of how long calls take"),
         Ok(Some(keys)) => Check::ok(name, format!("{keys} entries say how long calls take")),
         Err(error) => Check::warning(
             name,
-            format!("What is known of how long calls take: {error}"),
-            format!("Remove {}; it is learnt anew.", file.display()),
+            format!("How long calls took in one repository: {error}"),
+            format!(
+                "Remove that file in {}; the next call there begins it anew.",
+                folder.display()
+            ),
         ),
     }
 }

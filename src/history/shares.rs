@@ -1,0 +1,94 @@
+//! The share of long calls per built-in rule elsewhere: what a name alone says.
+
+/// `rule calls long`, made by `scripts/shares`.
+const TABLE: &str = include_str!("shares.tsv");
+
+/// The name under which the table has the calls that no rule matches.
+pub const NO_RULE: &str = "-";
+
+/// Long calls and calls that are added to each row, so that a rare rule is taken for one that is right as often as all
+/// rules together.
+const USUAL: (f64, f64) = (0.15, 2.0);
+
+/// A name is worth a first guess where at least this share of its calls is long.
+const WORTH: f64 = 0.2;
+
+/// Fewer calls than this say nothing about a rule.
+const ENOUGH: f64 = 10.0;
+
+/// Counts of one rule's calls elsewhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Share {
+    calls: f64,
+    long: f64,
+}
+
+impl Share {
+    /// The counts of the rule of this name; none for a rule that the table doesn't have.
+    pub fn of(rule: &str) -> Self {
+        let mut rows = TABLE.lines().filter(|line| !line.starts_with('#'));
+        let row = rows.find_map(|line| {
+            let mut cells = line.split('\t');
+            (cells.next() == Some(rule)).then_some(())?;
+            let mut number = || cells.next()?.parse::<f64>().ok();
+            Some((number()?, number()?))
+        });
+        let (calls, long) = row.unwrap_or_default();
+        Self { calls, long }
+    }
+
+    /// The probability that a call of the rule is long, while nothing else is known.
+    pub fn prior(self) -> f64 {
+        let (long, calls) = USUAL;
+        (self.long + long) / (self.calls + calls)
+    }
+
+    /// Whether the first call of the rule is moved by its name where the client moves long calls by itself.
+    pub fn is_worth_a_guess(self) -> bool {
+        self.calls < ENOUGH || self.long >= WORTH * self.calls
+    }
+
+    /// Long calls of a hundred.
+    pub fn percent(self) -> f64 {
+        100.0 * self.long / self.calls.max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priors_are_those_of_the_table() {
+        let prior = |rule| Share::of(rule).prior();
+        assert!(prior("waits") > 0.9);
+        assert!(prior("installs") < 0.05);
+        assert!((prior("no-such-rule") - 0.075).abs() < 0.001);
+        assert!(prior(NO_RULE) < 0.01);
+    }
+
+    #[test]
+    fn names_that_are_often_right_or_rare_are_worth_a_guess() {
+        for rule in [
+            "python-tests",
+            "rust",
+            "c-and-cpp",
+            "task-runners",
+            "waits",
+            "training",
+            "scripts",
+        ] {
+            assert!(Share::of(rule).is_worth_a_guess(), "{rule}");
+        }
+        for rule in [
+            "go",
+            "node-scripts",
+            "installs",
+            "dotnet",
+            "node-builds",
+            NO_RULE,
+        ] {
+            assert!(!Share::of(rule).is_worth_a_guess(), "{rule}");
+        }
+    }
+}
