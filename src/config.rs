@@ -11,7 +11,9 @@ use crate::folders::{self, CallSite};
 use crate::rules::{Layer, Origin, Problem, Rules};
 use crate::state::reported::{self, FileState};
 
-pub use keys::{Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment};
+pub use keys::{
+    Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment, View,
+};
 
 /// Whether something is done, or only said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

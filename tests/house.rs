@@ -24,6 +24,7 @@ const FLOORS: &[&str] = &[
     "decision",
     "viewer",
     "install",
+    "live",
     "hook",
     "cli",
     "lib",

@@ -147,6 +147,14 @@ pub(super) enum Command {
     },
     /// List this project's background tasks, the newest last
     Tasks(TasksArgs),
+    /// Follow what changes about background tasks: one JSON object a line (the view inside Claude Code reads it)
+    Watch(WatchArgs),
+    /// Print the running task in one line, for the status line of Claude Code, which gives its session on stdin
+    Statusline {
+        /// Whatever follows: a status line never fails
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
+    },
     /// See it work: a long command goes to the background and its output opens, without Claude Code
     Demo,
     /// Print a completion script for a shell
@@ -211,6 +219,19 @@ pub(super) struct HistoryArgs {
     /// Forget everything about this project, with --all about all of them
     #[arg(long)]
     pub(super) clear: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct WatchArgs {
+    /// Print JSON, which is the only form
+    #[arg(long, required = true)]
+    json: bool,
+    /// Of this session, instead of this project's; may be given more than once
+    #[arg(long, value_name = "ID")]
+    pub(super) session: Vec<String>,
+    /// End when no task runs any more
+    #[arg(long)]
+    pub(super) until_idle: bool,
 }
 
 #[derive(Debug, clap::Args)]

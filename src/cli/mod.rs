@@ -17,11 +17,13 @@ mod open;
 mod print;
 mod rules;
 mod skill;
+mod statusline;
 mod stop;
 mod suggest;
 mod tail;
 mod tasks;
 mod uninstall;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -125,6 +127,8 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         },
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
         Command::Tasks(wanted) => tasks::run(&wanted),
+        Command::Watch(wanted) => Ok(watch::run(wanted)),
+        Command::Statusline { .. } => Ok(statusline::run()),
         Command::Logs { target, number } => logs::run(target.as_deref(), number),
         Command::Stop { target } => stop::run(&target),
         Command::History(wanted) => history::run(&wanted),

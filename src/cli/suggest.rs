@@ -14,7 +14,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("kill", "stop"),
     ("end", "stop"),
     ("follow", "tail"),
-    ("watch", "tail"),
     ("show", "open"),
     ("view", "open"),
     ("why", "explain"),

@@ -122,6 +122,8 @@ keys! {
     open: Open = Open::Always;
     /// At most so many outputs of a session are open while their tasks run; of the others you are told how to follow them
     max_tabs: usize = 5;
+    /// Live output inside Claude Code (2.1.286 and newer): under the call and above the prompt, only the line above the prompt, or nothing
+    view: View = View::Auto;
     /// The editor, instead of the one around or on the PATH: a known one, or a command with {file} and {line} in it
     editor: Option<EditorChoice> = None;
     /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or WezTerm
@@ -174,8 +176,24 @@ pub enum Open {
     Never,
 }
 
+/// Where live output is shown inside Claude Code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// Under the call, and above the prompt when it takes long.
+    Auto,
+    /// Above the prompt alone.
+    Line,
+    /// Nowhere.
+    Off,
+}
+
 impl Setting for Open {
     const KIND: Kind = Kind::OneOf(&["always", "first", "never"]);
+}
+
+impl Setting for View {
+    const KIND: Kind = Kind::OneOf(&["auto", "line", "off"]);
 }
 
 /// What the tabs of VS Code and its forks are called by.

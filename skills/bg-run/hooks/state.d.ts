@@ -12,8 +12,6 @@ export type BgRunTask = {
   over: boolean
   /** The last lines of its output, at most five. */
   lines: readonly string[]
-  /** From 100 MB on: the size of its output, as people write it. */
-  size?: string
   /** `auto` or `line`: where to show it. */
   view: string
 }

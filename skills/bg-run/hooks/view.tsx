@@ -44,7 +44,7 @@ async function showRunning($: EngineInterface) {
 /** Follows the stream, which ends by itself with the last task. */
 async function follow($: EngineInterface) {
   const names = [...sessions].flatMap(session => ['--session', session])
-  const argv = [PROGRAM || `${$.plugin.root}/bin/bg-run`, 'watch', '--json', ...names]
+  const argv = [PROGRAM || `${$.plugin.root}/bin/bg-run`, 'watch', '--json', '--until-idle', ...names]
   let rest = ''
   for await (const { stream, text } of $.process.spawn({ argv })) {
     if (stream !== 'stdout') continue
@@ -71,11 +71,8 @@ async function watch($: EngineInterface, session: string) {
   isWatching = false
 }
 
-function size(task: BgRunTask): string {
-  return task.size === undefined ? '' : `, ${clean(task.size)}`
-}
-
-function color(task: BgRunTask): { color?: string; dimColor?: boolean } {
+/** Dim, or in another colour where it takes far longer than usual. */
+function shade(task: BgRunTask): { color?: string; dimColor?: boolean } {
   return task.over ? { color: 'warning' } : { dimColor: true }
 }
 
@@ -85,12 +82,11 @@ async function under($: EngineInterface, e: ResolveInput, own: RenderElement, id
   const known = await Promise.all(ids.map(id => read($, { plugin: 'bg-run', key: 'task', id } as const)))
   const shown = known.filter(task => task !== undefined && task.view === 'auto') as BgRunTask[]
   if (shown.length === 0) return own
+  const isAlone = shown.length === 1
   const rows = shown.flatMap(task => {
-    const isRunning = task.state === 'running'
-    const name = shown.length > 1 ? `${task.name}: ` : ''
-    const head = name !== '' || !isRunning ? [`${name}${task.summary}${size(task)}`] : []
-    const lines = isRunning ? task.lines.slice(-(shown.length > 1 ? LINES_OF_SEVERAL : LINES)) : []
-    return [...head, ...lines.map(line => (name ? `  ${line}` : line))]
+    if (task.state !== 'running') return [isAlone ? task.summary : `${task.name}: ${task.summary}`]
+    const lines = task.lines.slice(-(isAlone ? LINES : LINES_OF_SEVERAL))
+    return isAlone ? lines : [task.name, ...lines.map(line => `  ${line}`)]
   })
   return (
     <Box flexDirection="column">
@@ -138,14 +134,17 @@ export const register: Register = on => {
   on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
     const own = await next(e)
     const long = (await read($, RUNNING)).filter(task => task.seconds >= LONG)
-    if (long.length === 0 || e.props.hasSurvey) return own
+    // The pane shows the same.
+    if (long.length === 0 || e.props.hasSurvey || (await $.ui.panes()).length > 0) return own
     const { Box, Text } = $.ui.resolve(e)
     return (
       <Box flexDirection="column">
         {own}
         {long.slice(0, ROWS).map(task => (
-          <Text wrap="truncate-end" {...color(task)}>
-            {`${task.name}: ${task.summary}${size(task)}  ${task.lines.at(-1) ?? ''}`}
+          <Text wrap="truncate-end">
+            {task.name}
+            <Text {...shade(task)}>{`  ${task.summary}`}</Text>
+            <Text dimColor>{`  ${(task.lines.at(-1) ?? '').trim()}`}</Text>
           </Text>
         ))}
         {long.length > ROWS ? <Text dimColor>{`and ${long.length - ROWS} more`}</Text> : ''}
@@ -165,7 +164,10 @@ export const register: Register = on => {
       <Box flexDirection="column">
         {running.length === 0 ? <Text dimColor>No background task is running.</Text> : ''}
         {running.flatMap(task => [
-          <Text wrap="truncate-end" {...color(task)}>{`${task.name}: ${task.summary}${size(task)}`}</Text>,
+          <Text wrap="truncate-end">
+            {task.name}
+            <Text {...shade(task)}>{`  ${task.summary}`}</Text>
+          </Text>,
           ...task.lines.map(line => <Text dimColor wrap="truncate-end">{`  ${line}`}</Text>),
         ])}
       </Box>

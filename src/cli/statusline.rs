@@ -1,0 +1,52 @@
+//! `bg-run statusline`: what runs, for the status line of Claude Code.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::config::View;
+use crate::history::store::Store;
+use crate::live::row::Row;
+use crate::live::stream::Scope;
+use crate::tasks::list::project;
+use crate::tasks::status::Status;
+use crate::tasks::{durations, end, record::TaskRecord};
+
+/// More than this on stdin is no session, in bytes.
+const MAX_INPUT: u64 = 1024 * 1024;
+
+/// Prints the newest task of the session that runs, and how many others do. A status line never fails.
+pub(super) fn run() -> ExitCode {
+    if let Some(line) = line() {
+        println!("{line}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn line() -> Option<String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return None;
+    }
+    // The first value alone: the stream may stay open.
+    let values = serde_json::Deserializer::from_reader(stdin.take(MAX_INPUT));
+    let session: Value = values.into_iter().next()?.ok()?;
+    let scope = match session.get("session_id").and_then(Value::as_str) {
+        Some(id) => Scope::Sessions(vec![id.to_owned()]),
+        None => Scope::Project(project()),
+    };
+    let mut records = TaskRecord::unended();
+    records.retain(|record| scope.has(record));
+    let ended = end::of(&records, &[]);
+    records.retain(|record| !ended.iter().any(|(over, _)| over.id == record.id));
+    let newest = records.pop()?;
+    let history = Store::own().ok();
+    let usual = history.and_then(|history| durations::usual(&history, &newest));
+    let row = Row::new(&newest, Status::Running, None, usual, View::Line);
+    let more = match records.len() {
+        0 => String::new(),
+        more => format!("  (and {more} more)"),
+    };
+    Some(row.line() + &more)
+}

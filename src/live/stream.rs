@@ -1,0 +1,300 @@
+//! The stream of what changes: a line of JSON for each task that does.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::row::Row;
+use crate::config::View;
+use crate::history::store::Store;
+use crate::platform::watch::Activity;
+use crate::state::{Folder, Kind, dir};
+use crate::tasks::durations;
+use crate::tasks::end::Awaited;
+use crate::tasks::record::TaskRecord;
+use crate::tasks::status::Status;
+
+/// No task is told more often than this.
+const APART: Duration = Duration::from_secs(1);
+
+/// Longest wait without a look.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// The view shows the time from here on.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Times below two minutes are told in steps of this.
+const STEP: u64 = 5;
+
+/// What tells the exit status may come this much later than the last write.
+const STATUS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A task whose end nobody tells is waited for no longer than this.
+const END_WITHIN: Duration = Duration::from_mins(10);
+
+/// At most so many tasks that ended before are told at the start.
+const ENDED: usize = 50;
+
+/// Which tasks are told.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// Those of these sessions, those that ended before, too.
+    Sessions(Vec<String>),
+    /// Those of the project in this folder.
+    Project(PathBuf),
+}
+
+impl Scope {
+    /// Whether the task of this record is one of them.
+    pub fn has(&self, record: &TaskRecord) -> bool {
+        match self {
+            Self::Sessions(sessions) => sessions.contains(&record.session),
+            Self::Project(project) => record.project == *project,
+        }
+    }
+}
+
+/// A task that is followed.
+struct Followed {
+    awaited: Awaited,
+    began: Timestamp,
+    /// The usual time of such a task in seconds, as it was known before this one ended.
+    usual: Option<f32>,
+    /// When nothing wrote to its output any more, and nothing told how it ended.
+    silent_since: Option<Instant>,
+    told: Option<Row>,
+}
+
+impl Followed {
+    fn new(record: &TaskRecord, history: Option<&Store>) -> Self {
+        Self {
+            awaited: Awaited::of(record),
+            began: record.began(),
+            usual: history.and_then(|history| durations::usual(history, record)),
+            silent_since: None,
+            told: None,
+        }
+    }
+
+    /// How it is now, and when its output changed last.
+    fn look(&mut self) -> (Status, Option<Timestamp>) {
+        let found = self.awaited.look();
+        let changed = found
+            .changed
+            .and_then(|changed| Timestamp::try_from(changed).ok());
+        if found.status != Status::Lost {
+            self.silent_since = None;
+            return (found.status, changed);
+        }
+        // The client tells a moment later.
+        let since = self.silent_since.get_or_insert_with(Instant::now);
+        let is_due = since.elapsed() >= STATUS_WITHIN;
+        (
+            if is_due {
+                Status::Lost
+            } else {
+                Status::Running
+            },
+            changed,
+        )
+    }
+
+    /// Whether a row about it is still to come.
+    fn is_awaited(&self) -> bool {
+        let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
+        !is_over
+            || self
+                .silent_since
+                .is_some_and(|since| since.elapsed() < END_WITHIN)
+    }
+
+    /// The seconds that it has run.
+    fn seconds(&self) -> u64 {
+        let ran = Timestamp::now().duration_since(self.began).as_secs();
+        u64::try_from(ran).unwrap_or_default()
+    }
+}
+
+/// The tasks that are followed.
+pub struct Stream {
+    scope: Scope,
+    view: View,
+    history: Option<Store>,
+    followed: BTreeMap<String, Followed>,
+    activity: Activity,
+    is_first: bool,
+}
+
+impl Stream {
+    /// Follows the tasks of `scope`.
+    pub fn new(scope: Scope, view: View, history: Option<Store>) -> Self {
+        let activity = Activity::new();
+        for kind in [Kind::Running, Kind::Tasks] {
+            // A folder that isn't there can't be watched.
+            let _ = Folder::make(kind);
+            if let Some(state) = dir() {
+                activity.add(&state.join(kind.name()));
+            }
+        }
+        Self {
+            scope,
+            view,
+            history,
+            followed: BTreeMap::new(),
+            activity,
+            is_first: true,
+        }
+    }
+
+    /// Writes a line for each task that changed, until one of `others` is closed; where `until_idle`, until no task runs.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be written.
+    pub fn write_to(
+        mut self,
+        out: &mut impl Write,
+        others: &[BorrowedFd<'_>],
+        until_idle: bool,
+    ) -> Result<()> {
+        let parent = rustix::process::getppid();
+        loop {
+            let rows = self.look();
+            let mut text = Vec::new();
+            for row in &rows {
+                serde_json::to_writer(&mut text, row)?;
+                text.push(b'\n');
+            }
+            out.write_all(&text)?;
+            out.flush()?;
+            if until_idle && !self.followed.values().any(Followed::is_awaited) {
+                return Ok(());
+            }
+            let is_open = (rows.is_empty() || self.activity.rest(APART, others))
+                && self.activity.wait(self.next(), others);
+            if !is_open || rustix::process::getppid() != parent {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The tasks that changed.
+    fn look(&mut self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if std::mem::take(&mut self.is_first) {
+            rows.extend(self.ended_before());
+        }
+        for record in TaskRecord::unended() {
+            if self.scope.has(&record) && !self.followed.contains_key(&record.id) {
+                for file in [&record.output, &record.log].into_iter().flatten() {
+                    self.activity.add(file);
+                }
+                let followed = Followed::new(&record, self.history.as_ref());
+                self.followed.insert(record.id.clone(), followed);
+            }
+        }
+        let ids: Vec<String> = self.followed.keys().cloned().collect();
+        rows.extend(ids.iter().filter_map(|id| self.look_at(id)));
+        rows
+    }
+
+    /// The task, where it changed. One whose end is recorded is followed no longer.
+    fn look_at(&mut self, id: &str) -> Option<Row> {
+        let Some(record) = TaskRecord::of(id) else {
+            self.followed.remove(id);
+            return None;
+        };
+        let followed = self.followed.get_mut(id)?;
+        let (status, ran) = if let Some(ended) = &record.ended {
+            (ended.status, ended.ran())
+        } else {
+            let (status, changed) = followed.look();
+            let until = changed.filter(|_| status != Status::Running);
+            let ran = until.map(|until| until.duration_since(record.began()));
+            (status, ran.and_then(|ran| ran.try_into().ok()))
+        };
+        let row = Row::new(&record, status, ran, followed.usual, self.view);
+        let is_news = followed
+            .told
+            .as_ref()
+            .is_none_or(|told| !is_told(&row, told));
+        followed.told = Some(row.clone());
+        if record.ended.is_some() {
+            self.followed.remove(id);
+        }
+        is_news.then_some(row)
+    }
+
+    /// The newest tasks of these sessions that have ended, for a transcript that is shown anew.
+    fn ended_before(&self) -> Vec<Row> {
+        let Scope::Sessions(_) = self.scope else {
+            return Vec::new();
+        };
+        let mut records = TaskRecord::all();
+        records.retain(|record| record.ended.is_some() && self.scope.has(record));
+        records.sort_by_key(|record| std::cmp::Reverse(record.started));
+        records.truncate(ENDED);
+        let row = |record: &TaskRecord| {
+            let ended = record.ended.as_ref()?;
+            let row = Row::new(record, ended.status, ended.ran(), None, self.view);
+            Some(Row {
+                lines: Vec::new(),
+                ..row
+            })
+        };
+        records.iter().filter_map(row).collect()
+    }
+
+    /// How long nothing changes by time alone.
+    fn next(&self) -> Duration {
+        let waits = self.followed.values().map(|followed| {
+            let is_over = followed
+                .told
+                .as_ref()
+                .is_some_and(|told| !told.is_running());
+            match followed.silent_since {
+                _ if is_over => LONGEST,
+                Some(_) => APART,
+                None => until_change(followed.seconds()),
+            }
+        });
+        waits.min().unwrap_or(LONGEST).min(LONGEST)
+    }
+}
+
+/// The seconds until the words for a time change.
+fn until_change(seconds: u64) -> Duration {
+    let long = LONG.as_secs();
+    Duration::from_secs(match seconds {
+        seconds if seconds < long => long - seconds,
+        seconds if seconds < 120 => STEP - seconds % STEP,
+        seconds => 60 - seconds % 60,
+    })
+}
+
+/// Whether `row` says nothing new. Before 30 seconds, the view shows no time; an end is told once, and again only with
+/// another status.
+fn is_told(row: &Row, told: &Row) -> bool {
+    if !row.is_running() {
+        return row.status == told.status;
+    }
+    let shows = |row: &Row| {
+        let summary = (row.seconds >= LONG.as_secs()).then(|| row.summary.clone());
+        (row.status.clone(), summary, row.over, row.lines.clone())
+    };
+    shows(row) == shows(told)
+}
+
+/// The project's tasks, or those of these sessions.
+pub fn scope(sessions: Vec<String>, project: &Path) -> Scope {
+    if sessions.is_empty() {
+        Scope::Project(project.to_owned())
+    } else {
+        Scope::Sessions(sessions)
+    }
+}
