@@ -129,6 +129,55 @@ fn calls_at_the_same_moment_are_all_answered() {
         }
     });
     assert!(!is_script(&launcher));
+    assert_eq!(beside(&launcher), ["bg-run", "targets"]);
+}
+
+/// The names of what lies there.
+fn beside(launcher: &Path) -> Vec<String> {
+    let entries = fs::read_dir(launcher.parent().unwrap()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// An update writes a new script over the program: the one for this machine stays as it is.
+#[test]
+fn what_is_written_over_the_program_goes_nowhere_else() {
+    use std::os::unix::fs::MetadataExt as _;
+    let sandbox = Sandbox::new();
+    let launcher = package(&sandbox).join("bin/bg-run");
+    let script = fs::read(&launcher).unwrap();
+    hook(&sandbox, &launcher, "PreToolUse");
+    let own = launcher.with_file_name("targets").join(own_target());
+    assert_eq!(fs::metadata(&launcher).unwrap().nlink(), 1);
+    fs::write(&launcher, script).unwrap();
+    assert!(!is_script(&own));
+    assert!(hook(&sandbox, &launcher, "PreToolUse").status.success());
+    assert_eq!(beside(&launcher), ["bg-run", "targets"]);
+}
+
+/// Folders that the caller's shell looks for, and a `uname` that says nothing, or nothing ever.
+#[test]
+fn what_the_caller_has_around_doesn_t_hold_it_up() {
+    for uname in ["sleep 100", "sleep 100 & wait", "exit 1"] {
+        let sandbox = Sandbox::new();
+        let folder = package(&sandbox);
+        sandbox.program("uname", uname);
+        fs::create_dir_all(sandbox.path("elsewhere/bin")).unwrap();
+        let mut command = sandbox.command("sh");
+        command
+            .args(["bin/bg-run", "--version"])
+            .current_dir(&folder);
+        command.env("CDPATH", sandbox.path("elsewhere"));
+        let started = std::time::Instant::now();
+        let said = command.output().unwrap();
+        assert!(started.elapsed().as_secs() < 8, "{uname}");
+        let version = concat!("bg-run ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(String::from_utf8_lossy(&said.stdout), version, "{said:?}");
+        assert!(said.stderr.is_empty(), "{said:?}");
+        assert_eq!(beside(&folder.join("bin/bg-run")), ["bg-run", "targets"]);
+    }
 }
 
 #[test]

@@ -309,3 +309,113 @@ fn what_reads_the_tasks_folder_is_not_moved() {
         assert_eq!(updated["run_in_background"], Value::Null, "{command}");
     }
 }
+
+/// A repository's own `code` is no editor, from the command line, in the hook and in the process that opens.
+#[test]
+fn a_repository_s_code_is_never_started() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.project().join("node_modules/.bin");
+    fs::create_dir_all(&folder).unwrap();
+    let program = sandbox.program("new", "echo x >>\"$HOME/started\"");
+    for name in ["code", "cursor", "tmux"] {
+        fs::copy(&program, folder.join(name)).unwrap();
+    }
+    let tmp = sandbox.path("tmp").display().to_string();
+    let linked = sandbox.path("linked");
+    symlink(&folder, &linked).unwrap();
+    for first in [
+        folder.to_str().unwrap(),
+        linked.to_str().unwrap(),
+        "node_modules/.bin",
+    ] {
+        let path = format!("{first}:/usr/bin:/bin");
+        let variables = [
+            ("PATH", &*path),
+            ("TERM_PROGRAM", "vscode"),
+            ("TMUX", "x"),
+            ("CLAUDE_CODE_TMPDIR", &*tmp),
+            ("XDG_RUNTIME_DIR", &*tmp),
+            ("TMPDIR", &*tmp),
+        ];
+        let file = sandbox.write("project/a.log", "x\n");
+        let mut open = sandbox.command(support::sandbox::BG_RUN);
+        let said = open
+            .arg("open")
+            .arg(&file)
+            .envs(variables)
+            .output()
+            .unwrap();
+        assert!(!said.status.success(), "{said:?}");
+        let uid = rustix::process::geteuid().as_raw();
+        sandbox.write(
+            &format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"),
+            "x\n",
+        );
+        let mut event = sandbox.event("PostToolUse", &json!({"command": "make"}));
+        event["tool_response"] = json!({"backgroundTaskId": "b1"});
+        let said = sandbox.answer(&event, &variables).to_string();
+        assert!(!said.contains("open in"), "{said}");
+        let editor = [
+            ("config", "editor = ['code', '{file}']\n"),
+            ("config", "pane = true\n"),
+        ];
+        for (name, text) in editor {
+            sandbox.write(&format!("home/.config/bg-run/{name}.toml"), text);
+            let mut open = sandbox.command(support::sandbox::BG_RUN);
+            let said = open
+                .arg("open")
+                .arg(&file)
+                .envs(variables)
+                .output()
+                .unwrap();
+            assert!(!said.status.success(), "{said:?}");
+        }
+        fs::remove_file(sandbox.home().join(".config/bg-run/config.toml")).unwrap();
+    }
+    assert!(!sandbox.home().join("started").exists());
+    // Outside of the project it is the user's.
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let mut open = sandbox.command(support::sandbox::BG_RUN);
+    let elsewhere = sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let file = sandbox.write("elsewhere/a.log", "x\n");
+    open.current_dir(&elsewhere)
+        .arg("open")
+        .arg(&file)
+        .env("PATH", path);
+    assert!(open.status().unwrap().success());
+}
+
+/// Sparse files of a terabyte in the place of the log, and of an output.
+#[test]
+fn a_terabyte_is_answered_within_a_second_or_two() {
+    let sandbox = Sandbox::new();
+    let huge = |name: &str| {
+        let path = sandbox.write(name, "");
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap();
+        path
+    };
+    huge("state/bg-run.log");
+    huge("state/tasks/b1.json");
+    let output = huge("project/a.output");
+    for arguments in [
+        &["doctor"][..],
+        &["tasks"],
+        &["tasks", "--json"],
+        &["logs", "-n", "1", output.to_str().unwrap()],
+        &["history"],
+    ] {
+        let started = std::time::Instant::now();
+        sandbox.bg_run(arguments);
+        assert!(
+            started.elapsed().as_secs() < 5,
+            "{arguments:?}: {:?}",
+            started.elapsed()
+        );
+    }
+}

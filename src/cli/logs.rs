@@ -12,6 +12,9 @@ use crate::tasks::list;
 /// So much is read at once, in bytes.
 const PART: u64 = 64 * 1024;
 
+/// A line that is longer than this is shown from so far before its end, in bytes.
+const LONGEST: u64 = 8 * 1024 * 1024;
+
 /// Prints the output of `target`, or its last `number` lines.
 pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
     let path = list::file(target)?;
@@ -36,21 +39,26 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the last `number` lines begin. Read from the end, because an output can be large.
+/// Where the last `number` lines begin. Read from the end, because an output can be large, and so can a line.
 fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64> {
     // The end of the last line begins none.
     let (mut at, mut left) = (length.saturating_sub(1), number);
     if number == 0 {
         return Ok(length);
     }
+    let mut line_end = at;
     while at > 0 {
+        if line_end - at >= LONGEST {
+            return Ok(at);
+        }
         let from = at.saturating_sub(PART);
         file.seek(SeekFrom::Start(from))?;
         let mut part = Vec::new();
         file.take(at - from).read_to_end(&mut part)?;
         let mut rest = part.as_slice();
-        while let Some(end) = rest.iter().rposition(|&byte| byte == b'\n') {
+        while let Some(end) = memchr::memrchr(b'\n', rest) {
             left -= 1;
+            line_end = from + end as u64;
             if left == 0 {
                 return Ok(from + end as u64 + 1);
             }
@@ -82,5 +90,25 @@ mod tests {
         assert_eq!(rest(3), format!("{long}\n\nb\n"));
         assert_eq!(rest(4), text);
         assert_eq!(rest(99), text);
+    }
+
+    #[test]
+    fn a_line_without_end_is_read_from_its_end() {
+        let mut file = tempfile::tempfile().unwrap();
+        // Sparse: nothing is written.
+        let length = 1 << 40;
+        file.set_len(length).unwrap();
+        assert_eq!(
+            start_of_last(&file, length, 1).unwrap(),
+            length - 1 - LONGEST
+        );
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b"\nlast\n").unwrap();
+        let length = length + 6;
+        assert_eq!(start_of_last(&file, length, 1).unwrap(), length - 5);
+        let started = std::time::Instant::now();
+        let second = length - 6 - start_of_last(&file, length, 2).unwrap();
+        assert!((LONGEST..=LONGEST + PART).contains(&second), "{second}");
+        assert!(started.elapsed().as_secs() < 2);
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::print;
 use crate::config::{Configuration, Mode};
+use crate::programs;
 use crate::tasks::list;
 use crate::viewer::{self, Request, Viewer};
 
@@ -14,6 +15,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     let path = list::file(target)?;
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
+    programs::work_in(&list::project());
     let shown = Viewer::find(&configuration.settings)
         .map_err(anyhow::Error::from)
         .and_then(|viewer| viewer.show(&path, &list::project()));
@@ -31,6 +33,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
 
 /// For the hook: the first of the files that is there, in a process of its own.
 pub(super) fn run_detached(request: &Request) -> ExitCode {
+    programs::work_in(&request.project);
     viewer::open_detached(&Configuration::without_rules(Mode::Real).settings, request);
     ExitCode::SUCCESS
 }

@@ -25,6 +25,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::config::Mode;
+use crate::programs;
 use crate::state::log;
 
 /// More than this on stdin is no call, in bytes.
@@ -145,6 +146,7 @@ fn wait_for(stdin: &io::StdinLock<'_>, end: Instant) -> Result<()> {
 }
 
 fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
+    programs::work_in(&input.cwd);
     match input.hook_event_name.as_str() {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),

@@ -4,9 +4,9 @@ use std::process::Command;
 
 use super::messages;
 use crate::config::Config;
-use crate::environment;
 use crate::tasks::record::{End, TaskRecord};
 use crate::text::one_line;
+use crate::{environment, programs};
 
 /// By which sequence a terminal makes a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,10 @@ fn written(sequence: Sequence, text: &str) -> String {
 
 /// Whether tmux hands sequences over that aren't its own.
 fn passes_through() -> bool {
-    let asked = Command::new("tmux")
+    let Some(tmux) = programs::find("tmux") else {
+        return false;
+    };
+    let asked = Command::new(tmux)
         .args(["show", "-Apv", "allow-passthrough"])
         .output();
     asked.is_ok_and(|output| matches!(output.stdout.trim_ascii(), b"on" | b"all"))

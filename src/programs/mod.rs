@@ -14,7 +14,7 @@ mod wrappers;
 
 pub(crate) use filters::{Around, Streaming, streaming};
 pub use path::ask;
-pub use path::{find, is_there};
+pub use path::{find, is_there, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub(crate) use probe::ToolsOnPath;
 pub(crate) use table::{is_builtin, is_quick};

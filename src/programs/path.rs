@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::environment;
+use crate::{environment, folders};
 
 /// The path of bg-run itself.
 ///
@@ -55,12 +56,26 @@ pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String
     }
 }
 
-/// The first executable file of this name on the `PATH`.
+/// A folder of the project that this process works for.
+static WORKING_IN: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says in which folder this process works, once: no program of the project around it is found by its name.
+pub fn work_in(folder: &Path) {
+    let _ = WORKING_IN.set(folder.to_owned());
+}
+
+/// The first executable file of this name on the `PATH` that no repository brings: the folder is an absolute one, and
+/// doesn't lie in the project around.
 pub fn find(name: &str) -> Option<PathBuf> {
-    environment::search_path()
+    let found = environment::search_path()
         .into_iter()
-        .map(|dir| dir.join(name))
-        .find(|path| is_executable(path))
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name));
+    let mut found = found.filter(|path| is_executable(path));
+    found.find(|path| {
+        let folder = WORKING_IN.get();
+        !folder.is_some_and(|folder| comes_with(path, &folders::project_dir(folder)))
+    })
 }
 
 /// Whether a program can be started by this name or path.

@@ -76,7 +76,13 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
     };
     // A file, because a pipe that nobody reads any more would end an editor that stays. It is gone with the editor.
     let output = tempfile::tempfile().context("no temporary file can be made")?;
-    let mut child = Command::new(program)
+    let found = if program.contains('/') {
+        PathBuf::from(program)
+    } else {
+        let found = programs::find(program);
+        found.with_context(|| format!("no `{program}` is on the PATH outside of the project"))?
+    };
+    let mut child = Command::new(found)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)

@@ -52,7 +52,9 @@ pub(super) fn open(file: &Path) -> Result<&'static str> {
         "--".into(),
         file.into(),
     ]);
-    let output = duct::cmd(*first, words)
+    let found = programs::find(first)
+        .with_context(|| format!("no `{first}` is on the PATH outside of the project"))?;
+    let output = duct::cmd(found, words)
         .stdin_null()
         .stdout_null()
         .stderr_capture()

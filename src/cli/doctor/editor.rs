@@ -7,12 +7,14 @@ use crate::claude::task::PATTERN;
 use crate::config::Config;
 use crate::folders;
 use crate::install::editor;
+use crate::programs;
 use crate::viewer::{self, NoViewer, Viewer};
 
 /// In bytes.
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 
 pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
+    programs::work_in(project);
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
         Err(NoViewer::Off) => {
