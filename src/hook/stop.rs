@@ -6,9 +6,9 @@ use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration, Mode};
 use crate::environment;
-use crate::tasks::end;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
+use crate::tasks::{end, wait};
 
 /// The answer of a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -21,7 +21,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     if session.headless {
         tasks.retain(hold::is_held);
-        hold::until_ended(tasks, config.hold.0);
+        wait::until_ended(tasks, hold::longest(&config));
         return None;
     }
     // The client's notice follows, and has the status of those that wrote none.
@@ -51,7 +51,7 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() {
         return None;
     }
-    let ended = hold::until_ended(tasks, config.hold.0);
+    let ended = wait::until_ended(tasks, hold::longest(&config));
     messages::ended_for_model(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),

@@ -139,6 +139,11 @@ impl Awaited {
         }
     }
 
+    /// A process of it that wrote at the last look: the one that was started first, which is likely the last to end.
+    pub fn writer(&self) -> Option<u32> {
+        self.known.iter().min().copied()
+    }
+
     /// How it is now. As long as one of the processes writes that did, no others are looked at.
     pub fn look(&mut self) -> Found {
         let subject = &self.subject;
@@ -147,7 +152,8 @@ impl Awaited {
             output.is_some_and(|output| processes::still_writes(process, output))
                 && subject.is_its(process)
         };
-        let writing = if self.known.iter().any(writes) {
+        self.known.retain(writes);
+        let writing = if !self.known.is_empty() {
             Writing::Yes
         } else {
             let subjects = std::slice::from_ref(subject);
@@ -318,7 +324,7 @@ pub fn stopped(record: TaskRecord) -> (TaskRecord, End) {
 }
 
 /// The last change of its output is its end, as near as that can be known.
-fn end(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
+pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
     let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
     let at = changed.map_or_else(Timestamp::now, |changed| changed.max(record.started));
     let ran = changed.and_then(|_| {

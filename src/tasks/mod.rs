@@ -7,3 +7,4 @@ pub mod list;
 pub mod output;
 pub mod record;
 pub mod status;
+pub mod wait;

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +153,18 @@ trait Facts {
     fn children(&self, process: u32) -> Option<Vec<u32>> {
         children_by_parent(self, process)
     }
+}
+
+/// Waits until one of these processes has ended, at most so long. Where the system doesn't tell, it is a short while.
+pub fn wait_for_an_end(processes: &[u32], at_most: Duration) {
+    /// So often one looks where the system doesn't tell.
+    const STEP: Duration = Duration::from_millis(250);
+    #[cfg(system = "linux")]
+    if linux::wait_for_an_end(processes, at_most).is_some() {
+        return;
+    }
+    let _ = processes;
+    std::thread::sleep(at_most.min(STEP));
 }
 
 /// The words in what macOS tells of a process (`KERN_PROCARGS2`): their number, the program's path, padding, and then

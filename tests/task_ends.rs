@@ -1,0 +1,232 @@
+//! Whether a task has ended: what it prints, what a prompt quotes and what happens to its file say nothing, its processes do.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::sandbox::Sandbox;
+use support::wait_until;
+
+/// A task whose processes descend from this one, as they do from the client.
+struct Task {
+    sandbox: Sandbox,
+    output: PathBuf,
+    job: Child,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.job);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.job.wait();
+    }
+}
+
+impl Task {
+    /// Runs `script` with its output in the client's file, and tells the hook of it.
+    fn start(script: &str, input: &Value) -> Self {
+        let sandbox = Sandbox::new();
+        let uid = rustix::process::geteuid().as_raw();
+        let output = sandbox.write(&format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"), "");
+        let append = || File::options().append(true).open(&output).unwrap();
+        let job = Command::new("bash")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(append())
+            .stderr(append())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let task = Self {
+            sandbox,
+            output,
+            job,
+        };
+        let mut event = task.sandbox.event("PostToolUse", input);
+        event["tool_input"]["command"] = "./job".into();
+        event["tool_response"] = json!({"backgroundTaskId": "b1"});
+        event["duration_ms"] = 20.into();
+        task.answer(
+            &event,
+            &[("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "1000")],
+        );
+        task
+    }
+
+    fn answer(&self, event: &Value, more: &[(&str, &str)]) -> Value {
+        let tmp = self.sandbox.path("tmp").display().to_string();
+        let mut variables = vec![("CLAUDE_CODE_TMPDIR", tmp.as_str())];
+        variables.extend(more);
+        self.sandbox.answer(event, &variables)
+    }
+
+    fn prompt(&self, text: &str) -> Value {
+        let mut event = self.sandbox.event("UserPromptSubmit", &json!({}));
+        event["prompt"] = text.into();
+        self.answer(&event, &[])
+    }
+
+    fn state(&self) -> Value {
+        let tmp = self.sandbox.path("tmp");
+        let mut command = self.sandbox.command(support::sandbox::BG_RUN);
+        command
+            .args(["tasks", "--json"])
+            .env("CLAUDE_CODE_TMPDIR", tmp);
+        let listed = command.output().unwrap();
+        let tasks: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        assert_eq!(tasks.as_array().unwrap().len(), 1, "{tasks}");
+        tasks[0]["state"].clone()
+    }
+
+    /// The end of a session without a user, held for its tasks.
+    fn stop(&self) -> Duration {
+        let start = Instant::now();
+        self.answer(
+            &self.sandbox.event("Stop", &json!({})),
+            &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")],
+        );
+        start.elapsed()
+    }
+
+    fn hold(&self, hold: &str) {
+        let text = format!("hold = '{hold}'\n");
+        self.sandbox.write("home/.config/bg-run/config.toml", &text);
+    }
+
+    fn wait_for(&self, text: &str) {
+        wait_until("the job writes", || {
+            fs::read_to_string(&self.output)
+                .ok()?
+                .ends_with(text)
+                .then_some(())
+        });
+    }
+
+    /// Has the job go on to its end.
+    fn end(&mut self) {
+        drop(self.job.stdin.take());
+        self.job.wait().unwrap();
+    }
+}
+
+fn moved() -> Value {
+    json!({"run_in_background": true})
+}
+
+#[test]
+fn what_a_running_job_prints_and_a_prompt_quotes_is_no_end() {
+    for line in [
+        "worker 3: [killed]",
+        "[killed]",
+        "see build 12 [exited with code 0]",
+        "[exited with code 0]",
+        "[process exited while detached; exit code unknown]",
+    ] {
+        let script = format!("printf 'x\\n\\n{line}\\n'; read _; exit 3");
+        let mut task = Task::start(&script, &moved());
+        task.wait_for(&format!("{line}\n"));
+        let notice = "<task-notification>\n<task-id>b1</task-id>\n<status>completed</status>\n\
+                      <summary>Background command \"x\" completed (exit code 0)</summary>\n</task-notification>";
+        assert_eq!(
+            task.prompt(&format!("What does this mean? {notice}")),
+            Value::Null
+        );
+        assert_eq!(task.state(), "running", "{line}");
+        task.end();
+        let mut output = File::options().append(true).open(&task.output).unwrap();
+        std::io::Write::write_all(&mut output, b"\n[exited with code 3]\n").unwrap();
+        drop(output);
+        let told = task.prompt("and now?");
+        let told = told["systemMessage"].as_str().unwrap();
+        assert!(told.contains("exit 3"), "{told}");
+        assert_eq!(task.state(), "exit");
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn what_a_job_left_behind_is_no_part_of_it() {
+    let mut task = Task::start("(sleep 60 & echo $! >&2); read _; exit 0", &moved());
+    wait_until("it was left behind", || {
+        fs::read_to_string(&task.output)
+            .ok()?
+            .ends_with('\n')
+            .then_some(())
+    });
+    task.end();
+    let mut output = File::options().append(true).open(&task.output).unwrap();
+    std::io::Write::write_all(&mut output, b"\n[exited with code 0]\n").unwrap();
+    drop(output);
+    assert_eq!(task.state(), "done");
+    assert!(task.stop() < Duration::from_secs(20), "nothing is held");
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn an_output_that_is_removed_renamed_or_replaced_ends_nothing() {
+    let acts: [fn(&Path); 4] = [
+        |output| fs::remove_file(output).unwrap(),
+        |output| fs::rename(output, output.with_extension("1")).unwrap(),
+        |output| fs::rename(output, output.ancestors().nth(5).unwrap().join("x")).unwrap(),
+        |output| {
+            fs::remove_file(output).unwrap();
+            fs::write(output, "[exited with code 0]\n").unwrap();
+        },
+    ];
+    for act in acts {
+        let mut task = Task::start("echo x; read _", &json!({"timeout": 600_000}));
+        task.wait_for("x\n");
+        act(&task.output);
+        assert_eq!(task.state(), "running");
+        assert_eq!(task.prompt("and now?"), Value::Null);
+        task.hold("1s");
+        assert!(task.stop() >= Duration::from_secs(1));
+        assert_eq!(task.state(), "running");
+        task.end();
+        assert_ne!(task.state(), "running");
+    }
+}
+
+#[test]
+fn the_hold_is_the_cap() {
+    let task = Task::start("read _", &json!({"timeout": 99_999_999_999_u64}));
+    task.hold("2s");
+    let took = task.stop();
+    assert!(
+        (Duration::from_secs(2)..Duration::from_secs(20)).contains(&took),
+        "{took:?}"
+    );
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
+fn waiting_costs_nothing() {
+    let script = "while :; do echo x >/dev/stderr; done";
+    let task = Task::start(script, &json!({"timeout": 600_000}));
+    task.hold("3s");
+    let event = task.sandbox.event("Stop", &json!({}));
+    let event = task.sandbox.write("event.json", &event.to_string());
+    let timed = task
+        .sandbox
+        .command("bash")
+        .args(["-c", "TIMEFORMAT='%3U %3S'; time \"$0\" hook <\"$1\""])
+        .arg(support::sandbox::BG_RUN)
+        .arg(&event)
+        .env("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")
+        .env("CLAUDE_CODE_TMPDIR", task.sandbox.path("tmp"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(timed.stderr).unwrap();
+    let used: f64 = told
+        .split_whitespace()
+        .map(|part| part.parse::<f64>().unwrap())
+        .sum();
+    assert!(used < 0.15, "{used} s of a processor in 3 s");
+}
