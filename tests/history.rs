@@ -321,7 +321,7 @@ fn an_end_is_told_once_to_both_and_measured() {
         .as_str()
         .unwrap();
     assert!(
-        context.contains("exit status 3") && context.contains("collected\nFAILED tests/a.py"),
+        context.contains("exit status 3") && context.contains("| collected\n| FAILED tests/a.py"),
         "{context}"
     );
     assert_eq!(prompt(&sandbox, "go on"), Value::Null);

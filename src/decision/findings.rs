@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
-use crate::shell::{Script, SimpleCommand, Word, own_logs};
+use crate::shell::{self, Script, SimpleCommand, Word, own_logs};
 use crate::text::{SHOWN, one_line};
 
 /// A call that ends within this time may stay in the foreground.
@@ -126,6 +126,12 @@ impl Findings {
 pub fn own_log(script: &Script) -> Option<String> {
     let targets = Findings::default().targets(script, &[]);
     own_logs(script, &targets).into_iter().next()
+}
+
+/// The program whose exit status stands for that of the script's own commands, quick ones aside, where that is hidden.
+pub fn status_of(script: &Script) -> Option<String> {
+    let targets = Findings::default().targets(script, &[]);
+    shell::status_of(script, &targets)
 }
 
 /// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.

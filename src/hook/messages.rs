@@ -12,7 +12,7 @@ use crate::tasks::lines;
 use crate::tasks::output::last_of;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::status::Status;
-use crate::text::{LONG, SHOWN, clipped, one_line, span};
+use crate::text::{LONG, SHOWN, clipped, fenced, for_model, one_line, span};
 use crate::viewer::Shown;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
@@ -48,7 +48,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
             Some(_) | None if decision.expected.is_some() || decision.rule.is_some() => format!(
                 "bg-run moved this call to the background: it is expected to run long ({}). \
                  Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it.",
-                one_line(&decision.reason, LONG)
+                for_model(&decision.reason, LONG)
             ),
             _ => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
@@ -61,7 +61,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
     }
     let tails = &decision.rewrite.dropped_tails;
     if !tails.is_empty() {
-        let tails: Vec<String> = tails.iter().map(|tail| one_line(tail, SHOWN)).collect();
+        let tails: Vec<String> = tails.iter().map(|tail| for_model(tail, SHOWN)).collect();
         let tails = tails.join("` and `");
         sentences.push(format!(
             "bg-run left `{tails}` out, because it shows nothing before the end: all output is in the task's \
@@ -105,7 +105,7 @@ fn launched_for_model(note: &TaskRecord, held: bool) -> String {
     }
     // Writing to a string can't fail.
     if let Some(log) = &note.log {
-        let log = one_line(&log.display().to_string(), MAX_PATH);
+        let log = for_model(&log.display().to_string(), MAX_PATH);
         let _ = write!(told, "It writes its own log to {log}. ");
     }
     told.push_str(
@@ -127,16 +127,17 @@ fn quoted(note: &TaskRecord) -> String {
 
 /// How a task ended, in words: `"Run e2e tests" failed with 1 after 3 min`.
 pub(super) fn outcome(note: &TaskRecord) -> String {
-    let name = quoted(note);
-    let ended = note.ended.as_ref();
-    let after = ended
-        .and_then(End::ran)
-        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
-    let status = ended.map_or(Status::Lost, |ended| ended.status);
-    format!(
-        "{name} {}",
-        status.sentence(note.status_of.as_deref(), &after)
-    )
+    let sentence = status(note).sentence(note.status_of.as_deref(), &after(note));
+    format!("{} {sentence}", quoted(note))
+}
+
+fn status(note: &TaskRecord) -> Status {
+    note.ended.map_or(Status::Lost, |ended| ended.status)
+}
+
+fn after(note: &TaskRecord) -> String {
+    let ran = note.ended.as_ref().and_then(End::ran);
+    ran.map_or_else(String::new, |ran| format!(" after {}", span(ran)))
 }
 
 /// What was left out of a command takes so many columns at most,
@@ -157,19 +158,28 @@ pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// The same for the model, with the last lines, so that it needs no call for them.
+/// The same for the model, with the last lines, so that it needs no call for them. Its name was given by a model, and the
+/// lines come from a program: both are data.
 pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     let parts = notes.iter().map(|note| {
-        let mut part = format!("bg-run: task {}, {}.", note.id, outcome(note));
-        let lines = last_of(note, LINES);
-        if lines.is_empty() {
-            part.push_str(" It wrote nothing.");
-            return part;
-        }
-        part.push_str(" The last lines of its output:\n");
-        let lines = lines.iter().map(|line| one_line(line, LINE));
-        part.push_str(&lines.collect::<Vec<_>>().join("\n"));
-        part
+        let status_of = note.status_of.as_deref();
+        let sentence = status(note).sentence(
+            status_of.map(|of| for_model(of, SHOWN)).as_deref(),
+            &after(note),
+        );
+        let mut lines = vec![format!("task: {}", note.name())];
+        let last = last_of(note, LINES);
+        let wrote = if last.is_empty() {
+            "It wrote nothing."
+        } else {
+            "The last lines of its output follow its name."
+        };
+        lines.extend(last);
+        format!(
+            "bg-run: task {} {sentence}. {wrote} {}",
+            note.id,
+            fenced(&lines, LINE)
+        )
     });
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))

@@ -140,7 +140,7 @@ fn noted(
     }
     let status_of = script
         .as_ref()
-        .and_then(|script| shell::status_of(script, command))
+        .and_then(decision::status_of)
         .map(|program| one_line(&program, SHOWN));
     let own_log = script.as_ref().and_then(own_log);
     let cause = cause(input, done, limit);

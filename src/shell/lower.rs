@@ -5,6 +5,7 @@ mod moved;
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
+use super::status::ScriptStatus;
 use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
 use super::{ParseError, redirection};
 
@@ -50,7 +51,9 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
         return Err(ParseError::Span);
     }
     let changes_folder = lowering.directory != Some(0);
+    let status = ScriptStatus::of(nodes, source, &|node| lowering.span(node));
     let mut script = lowering.script;
+    script.status = status;
     script.changes_folder = changes_folder;
     if script.redirects_the_shell() {
         moved::forget_sinks(&mut script);

@@ -11,8 +11,8 @@ mod syntax;
 pub(crate) mod word;
 
 pub use edit::{Edit, apply};
-pub use own_log::own_logs;
-pub use status::status_of;
+pub use own_log::{own_logs, whole_logs};
+pub use status::{ScriptStatus, status_of};
 pub use syntax::{
     OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
 };

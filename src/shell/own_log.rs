@@ -19,6 +19,18 @@ pub fn own_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     logs
 }
 
+/// Those of them that get the standard error as well, so that nothing that the command says is missing there.
+pub fn whole_logs(script: &Script, targets: &[usize]) -> Vec<String> {
+    let commands = targets
+        .iter()
+        .filter_map(|&at| script.simple_commands.get(at));
+    let log = |command: &SimpleCommand| {
+        let log = follow(script, command.stdout, 0)?;
+        (follow(script, command.stderr, 0).as_ref() == Some(&log)).then_some(log)
+    };
+    commands.filter_map(log).collect()
+}
+
 /// Pipelines nest no deeper than the parser lets them.
 const MAX_STEPS: usize = 200;
 
@@ -92,6 +104,31 @@ mod tests {
             .filter(|&at| script.simple_commands[at].program().as_deref() == Some("pytest"))
             .collect();
         own_logs(&script, &targets).join(" ")
+    }
+
+    #[test]
+    fn a_log_without_the_errors_is_not_whole() {
+        for (source, expected) in [
+            ("pytest > log", None),
+            ("pytest > log 2>&1", Some("log")),
+            ("pytest &> log", Some("log")),
+            ("pytest > log 2> log", Some("log")),
+            ("pytest > log 2> errors", None),
+            ("pytest 2>&1 > log", None),
+            ("pytest | tee log", None),
+            ("pytest 2>&1 | tee log", Some("log")),
+            ("pytest |& tee log", Some("log")),
+            ("{ make; pytest; } > log 2>&1", Some("log")),
+            ("{ make; pytest; } > log", None),
+            ("(pytest) 2>&1 | tee log", Some("log")),
+        ] {
+            let script = crate::shell::parse(source).expect(source);
+            let targets: Vec<usize> = (0..script.simple_commands.len())
+                .filter(|&at| script.simple_commands[at].program().as_deref() == Some("pytest"))
+                .collect();
+            let logs = whole_logs(&script, &targets);
+            assert_eq!(logs.first().map(String::as_str), expected, "{source}");
+        }
     }
 
     #[test]

@@ -1,13 +1,187 @@
 //! Whose exit status a script ends with.
 
-use super::Script;
+use rable::{ListItem, ListOperator, Node, NodeKind};
 
-/// The program whose exit status hides those of others: of a pipe, the shell gives the last one's.
-pub fn status_of(script: &Script, source: &str) -> Option<String> {
-    let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
-    if source.contains("pipefail") {
+use super::syntax::{Script, SimpleCommand, Span};
+
+/// Which commands of a script have a say in its exit status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScriptStatus {
+    /// Those whose failure makes the script fail; `None` where the text doesn't tell.
+    heard: Option<Vec<Span>>,
+    /// The command that runs last.
+    last: Option<Span>,
+}
+
+impl ScriptStatus {
+    /// The status of the script that consists of these nodes, whose source is `source`.
+    pub(super) fn of(nodes: &[Node], source: &str, span: &dyn Fn(&Node) -> Span) -> Self {
+        let reading = Reading {
+            span,
+            pipes_fail: source.contains("pipefail"),
+            stops_at_errors: stops_at_errors(source),
+        };
+        let mut status = Self {
+            heard: Some(Vec::new()),
+            last: None,
+        };
+        for node in nodes {
+            status = reading.after(status, reading.node(node));
+        }
+        status
+    }
+}
+
+/// `set -e`, `set -euo pipefail`, `set -o errexit`.
+fn stops_at_errors(source: &str) -> bool {
+    let lines = source.split(['\n', ';', '&']).map(str::trim);
+    let mut sets = lines.filter_map(|line| line.strip_prefix("set "));
+    sets.any(|options| {
+        options.contains("errexit")
+            || options
+                .split_whitespace()
+                .any(|word| word.starts_with('-') && word.contains('e'))
+    })
+}
+
+struct Reading<'a> {
+    span: &'a dyn Fn(&Node) -> Span,
+    pipes_fail: bool,
+    stops_at_errors: bool,
+}
+
+impl Reading<'_> {
+    /// One list behind another: the later one's status counts, and the first one's only where errors stop the script.
+    fn after(&self, first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
+        if self.stops_at_errors {
+            return both(first, second);
+        }
+        second
+    }
+
+    fn node(&self, node: &Node) -> ScriptStatus {
+        match &node.kind {
+            NodeKind::Command { .. } => {
+                let span = (self.span)(node);
+                ScriptStatus {
+                    heard: Some(vec![span]),
+                    last: Some(span),
+                }
+            }
+            NodeKind::Pipeline { commands, .. } => {
+                let mut stages = commands.iter().map(|command| self.node(command));
+                let status = if self.pipes_fail {
+                    stages.reduce(both)
+                } else {
+                    stages.next_back()
+                };
+                status.unwrap_or_default()
+            }
+            NodeKind::List { items } => self.list(items),
+            NodeKind::Time { pipeline, .. } => self.node(pipeline),
+            NodeKind::Subshell { body, .. } | NodeKind::BraceGroup { body, .. } => self.node(body),
+            _ => ScriptStatus::default(),
+        }
+    }
+
+    fn list(&self, items: &[ListItem]) -> ScriptStatus {
+        let mut before: Option<ListOperator> = None;
+        let mut status = ScriptStatus::default();
+        for item in items {
+            let own = self.node(&item.command);
+            status = match before {
+                None | Some(ListOperator::Or) => own,
+                Some(ListOperator::And) => both(status, own),
+                _ => self.after(status, own),
+            };
+            if matches!(item.operator, Some(ListOperator::Background)) {
+                status = ScriptStatus::default();
+            }
+            before = item.operator;
+        }
+        status
+    }
+}
+
+fn both(first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
+    let heard = first.heard.zip(second.heard);
+    ScriptStatus {
+        heard: heard.map(|(first, second)| [first, second].concat()),
+        last: second.last,
+    }
+}
+
+/// The program whose exit status stands for that of one of the commands at the indices `targets`, because that one's own is
+/// hidden: by a pipe, by `|| true`, by a command behind it.
+pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
+    let heard = script.status.heard.as_ref()?;
+    if !script.functions.is_empty() {
         return None;
     }
-    let last = pipeline.stages.last()?.simple_command?;
-    script.simple_commands.get(last)?.program()
+    let is_at = |command: &SimpleCommand, span: Span| {
+        let start = command.start();
+        start.is_some_and(|start| (span.start..span.end).contains(&start))
+    };
+    let is_heard = |command: &SimpleCommand| heard.iter().any(|span| is_at(command, *span));
+    let mut commands = targets
+        .iter()
+        .filter_map(|&at| script.simple_commands.get(at))
+        .filter(|command| command.place.editable && !command.place.asynchronous);
+    if commands.all(is_heard) {
+        return None;
+    }
+    let span = script.status.last?;
+    let mut all = script.simple_commands.iter();
+    let last = all.find(|command| is_at(command, span))?;
+    let program = last.program()?;
+    // They hand another one's status on.
+    let hands_on = match program.as_str() {
+        "wait" | "exec" | "fg" => true,
+        "exit" | "return" => last.words.iter().any(|word| word.raw.contains('$')),
+        _ => false,
+    };
+    (!hands_on).then_some(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_another_program_s() {
+        for (source, of) in [
+            ("pytest", None),
+            ("pytest -x 2>&1 | tee out.log", Some("tee")),
+            ("pytest | grep -v x | tail -5", Some("tail")),
+            ("set -o pipefail; pytest | tee log", None),
+            ("set -euo pipefail\npytest | tee log\necho done", None),
+            ("pytest || true", Some("true")),
+            ("pytest || :", Some(":")),
+            ("pytest; echo $?", Some("echo")),
+            ("pytest\necho done", Some("echo")),
+            ("set -e\npytest\necho done", None),
+            ("pytest && echo done", None),
+            ("pytest && echo ok || echo no", Some("echo")),
+            ("cd x && pytest", None),
+            ("cd x; pytest", None),
+            ("(cd x && pytest) | tee log", Some("tee")),
+            ("(pytest; echo $?)", Some("echo")),
+            ("{ pytest; } && ls", None),
+            ("time pytest", None),
+            ("pytest; exit $?", None),
+            ("pytest | tee log; exit ${PIPESTATUS[0]}", None),
+            ("pytest; exit 0", Some("exit")),
+            ("pytest & wait $!", None),
+            ("for i in 1 2; do pytest; done", None),
+            ("if pytest; then echo ok; fi", None),
+            ("! pytest", None),
+            ("é=1; pytest; echo é", Some("echo")),
+        ] {
+            let script = crate::shell::parse(source).expect(source);
+            let targets: Vec<usize> = (0..script.simple_commands.len())
+                .filter(|&at| script.simple_commands[at].program().as_deref() == Some("pytest"))
+                .collect();
+            assert_eq!(status_of(&script, &targets).as_deref(), of, "{source}");
+        }
+    }
 }

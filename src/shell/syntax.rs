@@ -29,6 +29,8 @@ pub struct Script {
     pub directories: Vec<String>,
     /// The shell may stand in another folder at its end than at its start.
     pub changes_folder: bool,
+    /// Which commands have a say in its exit status.
+    pub status: super::ScriptStatus,
 }
 
 /// The target of a redirection.
@@ -53,6 +55,8 @@ pub struct SimpleCommand {
     pub place: Place,
     /// Where descriptor 1 goes after its own redirections.
     pub stdout: Sink,
+    /// Where descriptor 2 goes after them.
+    pub stderr: Sink,
 }
 
 /// One shell word as it is written.

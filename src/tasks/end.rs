@@ -153,14 +153,14 @@ impl Awaited {
                 && subject.is_its(process)
         };
         self.known.retain(writes);
-        let writing = if !self.known.is_empty() {
-            Writing::Yes
-        } else {
+        let writing = if self.known.is_empty() {
             let subjects = std::slice::from_ref(subject);
             let found = writers(subjects).map(|mut found| found.pop().unwrap_or_default());
             let writing = writing_of(subject, found.as_deref());
             self.known = found.unwrap_or_default();
             writing
+        } else {
+            Writing::Yes
         };
         let output = self.subject.output.as_ref();
         find(

@@ -25,6 +25,7 @@ impl Lowering<'_> {
             redirections: redirects.iter().filter_map(redirection::lower).collect(),
             place: scope.place,
             stdout: redirected.stdout,
+            stderr: redirected.stderr,
         };
         let target = command.words.get(1).map(Word::text);
         let moved = directory::move_of(&command, target.as_deref());
