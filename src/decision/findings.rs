@@ -1,11 +1,13 @@
 //! What the rules find among a script's simple commands.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
-use crate::shell::{self, Script, SimpleCommand, Word, own_logs};
+use crate::shell::{self, Script, SimpleCommand, Word, whole_logs};
 use crate::text::{SHOWN, one_line};
 
 /// A call that ends within this time may stay in the foreground.
@@ -122,10 +124,33 @@ impl Findings {
     }
 }
 
-/// The first log that one of the script's commands writes itself, quick ones aside.
+/// The first log that one of the script's commands writes itself, quick ones aside: text, and with the errors in it.
 pub fn own_log(script: &Script) -> Option<String> {
-    let targets = Findings::default().targets(script, &[]);
-    own_logs(script, &targets).into_iter().next()
+    let mut targets = Findings::default().targets(script, &[]);
+    targets.retain(|&at| {
+        let command = script.simple_commands.get(at);
+        command.is_some_and(|command| Views::of(command, &[]).prints_data().is_none())
+    });
+    let mut logs = whole_logs(script, &targets).into_iter();
+    logs.find(|log| is_text(Path::new(log)))
+}
+
+/// What the name of a text ends with; any other file can be data.
+const TEXTS: &[&str] = &[
+    "log", "txt", "out", "output", "err", "error", "stdout", "stderr", "text", "trace", "report",
+    "md",
+];
+
+/// By the name's ending; `train.log.1` is one, too.
+fn is_text(file: &Path) -> bool {
+    let ending = file.extension().and_then(OsStr::to_str);
+    match ending {
+        None => true,
+        Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => file
+            .file_stem()
+            .is_some_and(|stem| is_text(Path::new(stem))),
+        Some(ending) => TEXTS.contains(&ending.to_lowercase().as_str()),
+    }
 }
 
 /// The program whose exit status stands for that of the script's own commands, quick ones aside, where that is hidden.
@@ -147,4 +172,30 @@ fn is_called(script: &Script, index: usize) -> bool {
             .iter()
             .any(|command| command.program().as_ref() == Some(name))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_with_the_errors_in_it_is_a_log() {
+        for (source, log) in [
+            ("python train.py > train.log 2>&1", Some("train.log")),
+            ("make &> build", Some("build")),
+            ("make 2>&1 | tee build.log.1", Some("build.log.1")),
+            ("python train.py | tee train.log", None),
+            ("docker save app > app.tar 2>&1", None),
+            ("docker save app > app 2>&1", None),
+            ("mysqldump db | gzip > d.sql.gz", None),
+            ("samtools sort a.bam > out.bam 2>&1", None),
+            ("pg_dump db &> backup.sql", None),
+            ("pg_dump db &> backup.txt", None),
+            ("curl -v https://x.org/y > y.iso 2>&1", None),
+            ("jest --json &> r.json", None),
+        ] {
+            let script = shell::parse(source).unwrap();
+            assert_eq!(own_log(&script).as_deref(), log, "{source}");
+        }
+    }
 }

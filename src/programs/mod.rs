@@ -7,6 +7,7 @@ mod options;
 mod path;
 mod probe;
 mod start_files;
+pub mod summary;
 mod table;
 mod tools;
 mod unwrap;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::output::last_of;
+use super::output::summary_of;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::text::{LONG, clipped, one_line, span};
@@ -30,7 +30,7 @@ pub fn ended(record: &TaskRecord) -> String {
     let after = end
         .and_then(End::ran)
         .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
-    let Some(last) = last_of(record, 1).pop() else {
+    let Some(last) = summary_of(record) else {
         return named(record, &format!(" {how}{after}"));
     };
     let last = one_line(&last, LONG);

@@ -9,9 +9,9 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::end::{self, Subject, Writing};
+use super::output;
 use super::record::{End, TaskRecord};
 use super::status::Status;
-use crate::claude::last_lines;
 use crate::claude::task;
 use crate::folders::CallSite;
 use crate::platform::processes::Sought;
@@ -106,7 +106,8 @@ impl Task {
             .record
             .as_ref()
             .and_then(|record| record.log.as_deref());
-        log.filter(|log| log.is_file()).or(self.output.as_deref())
+        log.filter(|log| output::is_text(log))
+            .or(self.output.as_deref())
     }
 
     /// Whether it belongs to the project in this folder.
@@ -124,8 +125,7 @@ impl Task {
 
     /// The last line that says something.
     pub fn last_line(&self) -> Option<String> {
-        let lines = last_lines(self.file()?, 1).ok()?;
-        Some(one_line(lines.last()?, 200))
+        Some(one_line(&output::summary_of_file(self.file()?)?, 200))
     }
 
     /// On one line, for a choice.
