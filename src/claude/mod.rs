@@ -16,6 +16,8 @@ mod read_rules;
 pub mod session;
 pub mod settings;
 mod specifier;
+pub mod settings_file;
+mod settings_types;
 pub mod task;
 pub mod transcript;
 

@@ -1,0 +1,251 @@
+//! What the client makes of a settings file: it takes the whole file, or nothing of it.
+
+use std::fmt;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::settings_types as types;
+
+/// The client reads no larger settings file, in bytes (measured: 2.1.200, 2.1.332).
+pub const MAX_SIZE: usize = 2 * 1024 * 1024;
+
+/// The client's view of a file's bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The client takes these settings; `Null` for a file without content.
+    Accepted(Value),
+    /// The client ignores the whole file.
+    Dead(Fault),
+    /// The client takes the file, and its values can't be known here, for this reason.
+    Unknown(String),
+}
+
+/// The reason why the client ignores a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Line of the fault, from 1; `None` where the whole file is meant.
+    pub line: Option<usize>,
+    /// The cause, as a noun phrase.
+    pub cause: String,
+    /// The mend, as a sentence.
+    pub mend: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(formatter, "line {line}: ")?;
+        }
+        let cause = &self.cause;
+        write!(formatter, "{cause}: Claude Code ignores the whole file")
+    }
+}
+
+/// Judges the bytes of a settings file as the client does (measured: 2.1.20, 2.1.200, 2.1.332). It takes one byte order
+/// mark, UTF-16 with one in little-endian order, and any byte within a string; of syntax, strict JSON alone.
+pub fn judge(bytes: &[u8]) -> Verdict {
+    if bytes.len() > MAX_SIZE {
+        let cause = format!("more than {} MiB", MAX_SIZE / 1024 / 1024);
+        return dead(None, cause, "Make it smaller.");
+    }
+    let text = decoded(bytes);
+    if text.trim_matches(is_blank).is_empty() {
+        return Verdict::Accepted(Value::Null);
+    }
+    // Skipping a value checks the grammar alone: without limits on numbers, escapes and depth, as `JSON.parse` does.
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
+        return Verdict::Dead(syntax(&text, &error));
+    }
+    match serde_json::from_str(&text) {
+        Err(error) => Verdict::Unknown(format!("it can't be parsed here: {error}")),
+        Ok(settings) => match types::fault(&settings) {
+            Some((keys, cause, mend)) => dead(line_of(&text, &keys), cause, mend),
+            None => Verdict::Accepted(settings),
+        },
+    }
+}
+
+fn dead(line: Option<usize>, cause: String, mend: impl Into<String>) -> Verdict {
+    let mend = mend.into();
+    Verdict::Dead(Fault { line, cause, mend })
+}
+
+fn decoded(bytes: &[u8]) -> String {
+    if let Some(rest) = bytes.strip_prefix(b"\xff\xfe") {
+        let units = rest.chunks_exact(2).map(|pair| match pair {
+            [low, high] => u16::from_le_bytes([*low, *high]),
+            _ => 0,
+        });
+        let characters = char::decode_utf16(units);
+        return characters
+            .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect();
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r')
+}
+
+/// What a fault begins with, its name, and its mend. The first row that fits counts.
+const BEGINNINGS: &[(&str, &str, &str)] = &[
+    ("//", "a comment", "Take the comment out."),
+    ("/*", "a comment", "Take the comment out."),
+    ("#", "a comment", "Take the comment out."),
+    ("<<<<<<<", "a merge conflict", "Resolve the conflict."),
+    ("=======", "a merge conflict", "Resolve the conflict."),
+    (">>>>>>>", "a merge conflict", "Resolve the conflict."),
+    ("```", "a Markdown fence", "Take its lines out."),
+    (
+        "'",
+        "a single quote",
+        "Write double quotes (\") around names and texts.",
+    ),
+    ("\u{201c}", "a curly quote", "Write straight quotes (\")."),
+    ("\u{201d}", "a curly quote", "Write straight quotes (\")."),
+    ("\u{feff}", "a second byte order mark", "Take it out."),
+    ("\u{a0}", "a no-break space", "Write an ordinary space."),
+    ("\u{200b}", "a zero-width space", "Take it out."),
+    ("\0", "a NUL byte", "Save the file as UTF-8 text."),
+    (
+        "\u{fffd}",
+        "a byte that is no UTF-8",
+        "Save the file as UTF-8 text.",
+    ),
+    ("+", "a plus sign before a number", "Take it out."),
+];
+
+fn syntax(text: &str, error: &serde_json::Error) -> Fault {
+    let at = offset(text, error.line(), error.column());
+    let fault = |at: usize, cause: &str, mend: &str| Fault {
+        line: Some(line_at(text, at)),
+        cause: cause.to_owned(),
+        mend: mend.to_owned(),
+    };
+    let rest = text.get(at..).unwrap_or_default();
+    let before = text.get(..at).unwrap_or_default();
+    let so_far = before.trim_end_matches(is_blank);
+    if error.is_eof() {
+        return fault(
+            text.trim_end_matches(is_blank).len(),
+            "the file ends too early",
+            "Write what is missing at its end: a brace, a bracket or a quote.",
+        );
+    }
+    let message = error.to_string();
+    if message.starts_with("control character") {
+        return fault(
+            at,
+            "a line break, a tab or another control character within quotes",
+            "Write \\n or \\t instead, or close the quotes.",
+        );
+    }
+    if message.starts_with("invalid escape") {
+        return fault(
+            at,
+            "a backslash before a letter that it can't escape",
+            "Write \\\\ for a backslash.",
+        );
+    }
+    // A word is named from its beginning: the parser may stop behind it.
+    let word = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_$./#-".contains(c));
+    for (start, from) in [
+        (at, rest),
+        (word.len(), text.get(word.len()..).unwrap_or_default()),
+    ] {
+        if let Some((_, cause, mend)) = BEGINNINGS
+            .iter()
+            .find(|(begin, ..)| from.starts_with(begin))
+        {
+            return fault(start, cause, mend);
+        }
+    }
+    if so_far.ends_with(',') && rest.starts_with(['}', ']']) {
+        return fault(so_far.len() - 1, "a trailing comma", "Take the comma out.");
+    }
+    if so_far.ends_with(',') && rest.starts_with(',') {
+        return fault(at, "a second comma", "Take one out.");
+    }
+    if message.starts_with("trailing characters") {
+        return fault(
+            at,
+            "more text behind its end",
+            "Take it out: a file is one object.",
+        );
+    }
+    if message.starts_with("key must be a string") {
+        return fault(
+            at,
+            "a name without quotes",
+            "Write double quotes (\") around it.",
+        );
+    }
+    if message.starts_with("expected `,`") {
+        let at = so_far.len();
+        return fault(
+            at,
+            "a missing comma",
+            "Write a comma between the two values.",
+        );
+    }
+    if message.starts_with("expected `:`") {
+        return fault(
+            at,
+            "a missing colon",
+            "Write a colon between the name and its value.",
+        );
+    }
+    fault(
+        at,
+        &format!(
+            "no JSON ({})",
+            message.split(" at line").next().unwrap_or_default()
+        ),
+        "Write a value of JSON: a text in double quotes, a number, true, false, a list or an object.",
+    )
+}
+
+/// The byte offset of a line and a column, both from 1; the column counts bytes.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let at = (start + column.saturating_sub(1)).min(text.len());
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or(text);
+    before.matches('\n').count() + 1
+}
+
+/// The line of the value at `keys`; a number is a place in a list.
+fn line_of(text: &str, keys: &[String]) -> Option<usize> {
+    use jsonc_parser::ast::Value as Node;
+    use jsonc_parser::common::Ranged as _;
+    use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    let mut node = parsed.value?;
+    for key in keys {
+        node = match node {
+            // Of doubled names, the last counts.
+            Node::Object(object) => {
+                let mut properties = object.properties.into_iter().rev();
+                properties
+                    .find(|property| property.name.as_str() == key)?
+                    .value
+            }
+            Node::Array(list) => list.elements.into_iter().nth(key.parse().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(line_at(text, node.range().start))
+}

@@ -1,0 +1,293 @@
+//! The types of the settings for which one wrong value makes the client ignore the whole file.
+
+use serde_json::Value;
+
+use crate::text;
+
+/// A type of value that the client insists on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Text,
+    Flag,
+    Number,
+    PositiveInteger,
+    List,
+    Object,
+    ObjectOrFlag,
+    Choice(&'static [&'static str]),
+}
+
+impl Type {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Flag => value.is_boolean(),
+            Self::Number => value.is_number(),
+            Self::PositiveInteger => value
+                .as_f64()
+                .is_some_and(|number| number >= 1.0 && number.fract() == 0.0),
+            Self::List => value.is_array(),
+            Self::Object => value.is_object(),
+            Self::ObjectOrFlag => value.is_object() || value.is_boolean(),
+            Self::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+        }
+    }
+
+    fn named(self) -> String {
+        match self {
+            Self::Text => "a text in quotes".to_owned(),
+            Self::Flag => "true or false, without quotes".to_owned(),
+            Self::Number => "a number, without quotes".to_owned(),
+            Self::PositiveInteger => "a whole number from 1 on, without quotes".to_owned(),
+            Self::List => "a list: [ … ]".to_owned(),
+            Self::Object => "an object: { … }".to_owned(),
+            Self::ObjectOrFlag => "an object: { … }, true or false".to_owned(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+}
+
+/// The settings by their types (measured with a wrong value for each: 2.1.332; those that it has as well: 2.1.200, and the
+/// commonest: 2.1.20). Settings that aren't here do no harm to others, whatever their value is.
+const TYPES: &[(Type, &[&str])] = &[
+    (
+        Type::Text,
+        &[
+            "$schema",
+            "apiKeyHelper",
+            "proxyAuthHelper",
+            "awsCredentialExport",
+            "awsAuthRefresh",
+            "gcpAuthRefresh",
+            "processWrapper",
+            "attributionProject",
+            "model",
+            "modelCatalogUrl",
+            "modelCatalogPublicKey",
+            "prUrlTemplate",
+            "otelHeadersHelper",
+            "outputStyle",
+            "language",
+        ],
+    ),
+    (
+        Type::Flag,
+        &[
+            "respectGitignore",
+            "syncClaudeAiSkills",
+            "syncClaudeAiPlugins",
+            "wslInheritsWindowsSettings",
+            "includeCoAuthoredBy",
+            "includeGitInstructions",
+            "enforceAvailableModels",
+            "enableAllProjectMcpServers",
+            "disableClaudeAiConnectors",
+            "disableBundledSkills",
+            "disableDirectMcpSkills",
+            "disableAllHooks",
+            "disableReplyCheck",
+            "disableAgentView",
+            "disableRemoteControl",
+            "disableWorkflows",
+            "disableArtifact",
+            "enableArtifact",
+            "enableWorkflows",
+            "workflowKeywordTriggerEnabled",
+            "disableSkillShellExecution",
+            "disableWindowsBashCommandSplit",
+            "bashEditDiffEnabled",
+            "respondToBashCommands",
+            "allowManagedHooksOnly",
+            "allowManagedPermissionRulesOnly",
+            "allowManagedMcpServersOnly",
+            "allowAllClaudeAiMcps",
+            "allowClaudeInChromeWithManagedMcp",
+            "disableCommandPluginSources",
+            "disableSideloadFlags",
+            "allowNestedModelAccessUnderForceLogin",
+            "forceRemoteSettingsRefresh",
+            "skipWebFetchPreflight",
+            "spinnerTipsEnabled",
+            "clawdFileProgressEnabled",
+            "syntaxHighlightingDisabled",
+            "terminalTitleFromRename",
+            "alwaysThinkingEnabled",
+            "fastMode",
+            "fastModePerSessionOptIn",
+            "promptSuggestionEnabled",
+            "emojiCompletionEnabled",
+        ],
+    ),
+    (
+        Type::Number,
+        &[
+            "desktopSessionCleanupPeriodDays",
+            "skillListingMaxDescChars",
+            "skillListingBudgetFraction",
+        ],
+    ),
+    (Type::PositiveInteger, &["cleanupPeriodDays"]),
+    (
+        Type::List,
+        &[
+            "permissions.allow",
+            "permissions.ask",
+            "permissions.deny",
+            "permissions.additionalDirectories",
+            "fallbackModel",
+            "availableModels",
+            "allowedHttpHookUrls",
+            "httpHookAllowedEnvVars",
+            "strictKnownMarketplaces",
+            "blockedMarketplaces",
+            "pluginSuggestionMarketplaces",
+        ],
+    ),
+    (
+        Type::Object,
+        &[
+            "env",
+            "permissions",
+            "fileSuggestion",
+            "breakReminder",
+            "quietHours",
+            "modelOverrides",
+            "skillOverrides",
+            "worktree",
+            "statusLine",
+            "enabledPlugins",
+            "sandbox",
+            "spinnerVerbs",
+        ],
+    ),
+    (Type::ObjectOrFlag, &["attribution"]),
+    (
+        Type::Choice(&[
+            "acceptEdits",
+            "auto",
+            "bypassPermissions",
+            "default",
+            "delegate",
+            "dontAsk",
+            "manual",
+            "plan",
+        ]),
+        &["permissions.defaultMode"],
+    ),
+    (
+        Type::Choice(&["disable"]),
+        &[
+            "permissions.disableBypassPermissionsMode",
+            "permissions.disableAutoMode",
+        ],
+    ),
+];
+
+/// The events whose hooks may guard what the file permits: one entry of another shape, and the client ignores the whole
+/// file (measured: 2.1.200, 2.1.332).
+const GUARDS: &[&str] = &["PreToolUse", "PermissionRequest"];
+
+/// The parts of a hook, and their types (measured: 2.1.332).
+const HOOK: &[(&str, Type)] = &[
+    ("timeout", Type::Number),
+    ("args", Type::List),
+    ("async", Type::Flag),
+    ("once", Type::Flag),
+    ("if", Type::Text),
+    ("statusMessage", Type::Text),
+];
+
+/// The keys that lead to a value of a wrong type, the fault, and its mend.
+type Found = (Vec<String>, String, String);
+
+/// The first value for which the client ignores these settings.
+pub(super) fn fault(settings: &Value) -> Option<Found> {
+    if !settings.is_object() {
+        let mend = "Write the settings between { and }.";
+        return Some((Vec::new(), "no object".to_owned(), mend.to_owned()));
+    }
+    let rows = TYPES
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| (*kind, *name)));
+    let mut wrong = rows.filter_map(|(kind, name)| {
+        let keys: Vec<&str> = name.split('.').collect();
+        let value = keys
+            .iter()
+            .try_fold(settings, |value, key| value.get(key))?;
+        (!kind.fits(value)).then(|| found(&keys, value, &kind.named()))
+    });
+    wrong.next().or_else(|| guards(settings))
+}
+
+fn found(keys: &[&str], value: &Value, wanted: &str) -> Found {
+    let shown = keys
+        .iter()
+        .fold(String::new(), |shown, key| match key.parse::<usize>() {
+            Ok(index) => format!("{shown}[{index}]"),
+            Err(_) if shown.is_empty() => (*key).to_owned(),
+            Err(_) => format!("{shown}.{key}"),
+        });
+    (
+        keys.iter().map(|key| (*key).to_owned()).collect(),
+        format!("`{shown}` is {} instead of {wanted}", shown_value(value)),
+        format!("Write {wanted}."),
+    )
+}
+
+/// Width of a value in a message, in columns.
+const MAX_SHOWN: usize = 40;
+
+fn shown_value(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        scalar => text::one_line(&scalar.to_string(), MAX_SHOWN),
+    }
+}
+
+fn guards(settings: &Value) -> Option<Found> {
+    let hooks = settings.get("hooks")?.as_object()?;
+    GUARDS.iter().find_map(|event| {
+        let entries = hooks.get(*event).filter(|entries| !entries.is_null())?;
+        let Some(entries) = entries.as_array() else {
+            return Some(found(&["hooks", event], entries, &Type::List.named()));
+        };
+        let mut entries = entries.iter().enumerate();
+        entries.find_map(|(index, entry)| {
+            let index = index.to_string();
+            entry_fault(&["hooks", event, &index], entry)
+        })
+    })
+}
+
+fn entry_fault(keys: &[&str], entry: &Value) -> Option<Found> {
+    let below = |more: &[&str], value: &Value, wanted: &str| {
+        let keys: Vec<&str> = keys.iter().chain(more).copied().collect();
+        Some(found(&keys, value, wanted))
+    };
+    let whole =
+        "an object with `hooks`: {\"hooks\": [{\"type\": \"command\", \"command\": \"…\"}]}";
+    if let Some(matcher) = entry.get("matcher").filter(|matcher| !matcher.is_string()) {
+        return below(&["matcher"], matcher, &Type::Text.named());
+    }
+    let Some(hooks) = entry.get("hooks").and_then(Value::as_array) else {
+        return below(&[], entry, whole);
+    };
+    hooks.iter().enumerate().find_map(|(index, hook)| {
+        let index = index.to_string();
+        let Some(kind) = hook.get("type").and_then(Value::as_str) else {
+            return below(
+                &["hooks", &index],
+                hook,
+                "an object with a `type`: \"command\"",
+            );
+        };
+        if kind == "command" && !hook.get("command").is_some_and(Value::is_string) {
+            return below(&["hooks", &index], hook, "a `command`, a text in quotes");
+        }
+        HOOK.iter().find_map(|(name, wanted)| {
+            let value = hook.get(name).filter(|value| !wanted.fits(value))?;
+            below(&["hooks", &index, name], value, &wanted.named())
+        })
+    })
+}
