@@ -122,18 +122,28 @@ pub fn project_rules_file(project: &Path) -> PathBuf {
 ///
 /// When there is none, it is of another kind, larger, or not UTF-8.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<String> {
+    let bytes = read_regular_bytes(path, limit)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// The bytes of a regular file, as [`read_regular`] reads it.
+///
+/// # Errors
+///
+/// When there is none, it is of another kind, or larger.
+pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || io::Error::other(format!("it is larger than {} KiB", limit / 1024));
     let (file, metadata) = open_regular(path)?;
     if metadata.len() > limit {
         return Err(too_large());
     }
-    let mut text = Vec::new();
+    let mut bytes = Vec::new();
     // It may grow meanwhile.
-    file.take(limit + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > limit {
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
         return Err(too_large());
     }
-    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    Ok(bytes)
 }
 
 /// A regular file, open to read, and what is known of it.

@@ -1,4 +1,12 @@
-//! What the client makes of a settings file with a fault: tried with each of these on the real client as well.
+//! What the client makes of a settings file with a fault, and what `install`, `doctor` and `uninstall` do about it.
+
+mod support;
+
+use std::fs;
+
+use support::claude::{Client, VERSIONS};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::{Sandbox, read};
 
 use bg_run::claude::settings_file::{Fault, MAX_SIZE, Verdict, judge};
 
@@ -148,5 +156,164 @@ fn bytes_and_size_count() {
     let utf16 = [&b"\xfe\xff"[..], &utf16].concat();
     for bytes in [&b"{}\xff"[..], &utf16, &vec![b' '; MAX_SIZE + 1]] {
         assert!(fault(bytes).is_some());
+    }
+}
+
+const SETTINGS: &str = "home/.claude/settings.json";
+
+/// Texts that the client ignores, the line that is named, and the mend.
+const DEAD: &[(&str, &str, &str)] = &[
+    (
+        "{\n  // mine\n  \"model\": \"opus\"\n}\n",
+        "line 2: a comment",
+        "Take the comment out.",
+    ),
+    (
+        "{\n  \"model\": \"opus\",\n}\n",
+        "line 2: a trailing comma",
+        "Take the comma out.",
+    ),
+    (
+        "{\n  \"model\": 1\n}\n",
+        "line 2: `model` is 1",
+        "Write a text in quotes.",
+    ),
+    (
+        "{\"permissions\": {\"deny\": \"Bash(rm:*)\"}}\n",
+        "line 1: `permissions.deny`",
+        "Write a list",
+    ),
+    (
+        "{\"hooks\": {\"PreToolUse\": [{\"type\": \"command\"}]}}\n",
+        "line 1: `hooks.PreToolUse[0]`",
+        "Write an object with `hooks`",
+    ),
+];
+
+#[test]
+fn nothing_is_put_into_a_file_that_is_ignored() {
+    for (text, cause, mend) in DEAD {
+        let sandbox = Sandbox::new();
+        let file = sandbox.write(SETTINGS, text);
+        for arguments in [
+            &["install"][..],
+            &["install", "--limit-only"],
+            &["install", "--dry-run"],
+        ] {
+            let installed = sandbox.bg_run(arguments);
+            let told = String::from_utf8(installed.stderr).unwrap();
+            assert_eq!(installed.status.code(), Some(1), "{told}");
+            assert!(installed.stdout.is_empty(), "{:?}", installed.stdout);
+            for part in [
+                cause,
+                mend,
+                &"Claude Code ignores the whole file",
+                &"Nothing was changed",
+            ] {
+                assert!(told.contains(*part), "{part}: {told}");
+            }
+        }
+        assert_eq!(read(&file), *text);
+        let doctor = sandbox.bg_run(&["doctor"]);
+        let said = String::from_utf8(doctor.stdout).unwrap();
+        assert_eq!(doctor.status.code(), Some(1), "{said}");
+        let line = said.lines().find(|line| line.contains(cause)).unwrap();
+        assert!(
+            line.starts_with('✗') && line.contains("ignores the whole file"),
+            "{said}"
+        );
+        assert!(
+            said.contains(mend) && !said.contains("✓ The hooks"),
+            "{said}"
+        );
+
+        let other = sandbox.bg_run(&["install", "--scope", "local"]);
+        let warned = String::from_utf8(other.stderr).unwrap();
+        assert!(other.status.success(), "{warned}");
+        assert!(
+            warned.contains("warning") && warned.contains(cause) && warned.contains(mend),
+            "{warned}"
+        );
+    }
+}
+
+#[test]
+fn a_registration_is_taken_out_of_a_file_that_is_ignored() {
+    for (from, to) in [
+        ("{\n", "{\n  // mine\n"),
+        ("\"opus\"", "\"opus\",\n  \"language\": 1"),
+        (
+            "\"opus\"",
+            "\"opus\",\n  \"permissions\": {\"deny\": [\"Bash(x)\",]}",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let before = "{\n  \"model\": \"opus\"\n}\n";
+        let file = sandbox.write(SETTINGS, before);
+        assert!(sandbox.bg_run(&["install"]).status.success());
+        fs::write(&file, read(&file).replacen(from, to, 1)).unwrap();
+        let done = sandbox.bg_run(&["uninstall"]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(read(&file), before.replacen(from, to, 1));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_fault() {
+    let sandbox = Sandbox::new();
+    let before = "\u{feff}{\"model\": \"opus\"}";
+    let file = sandbox.write(SETTINGS, before);
+    let done = sandbox.bg_run(&["install"]);
+    assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+    let doctor = sandbox.bg_run(&["doctor"]);
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert!(
+        said.contains("✓ The hooks are registered")
+            && said.contains("✓ What takes longer than 30 s"),
+        "{said}"
+    );
+    assert!(sandbox.bg_run(&["uninstall"]).status.success());
+    assert_eq!(read(&file), before);
+}
+
+/// The verdict is the real client's: a hook of the file runs, or not.
+#[test]
+fn the_client_agrees() {
+    let more = |text: &str| {
+        format!(
+            "{{{text}\"hooks\": {{\"UserPromptSubmit\": [{{\"hooks\": [{{\"type\": \"command\", \"command\": \"ran\"}}]}}]}}}}"
+        )
+    };
+    let texts = [
+        more("\n// mine\n"),
+        more("\"cleanupPeriodDays\": \"30\","),
+        format!("\u{feff}{}", more("")),
+        more("").replace("]}}", "],}}"),
+        more("\"permissions\": {\"allow\": \"Bash(x)\"},"),
+        more("\"enabledPlugins\": [],"),
+        more("\"theme\": 1, \"env\": {\"A\": {}},"),
+        more("\"q\": \"\\ud800\","),
+    ];
+    for version in VERSIONS {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        // Those run by Node take seconds to start.
+        let count = if client.hides_its_arguments() {
+            3
+        } else {
+            texts.len()
+        };
+        for text in &texts[..count] {
+            let sandbox = Sandbox::new();
+            let ran = sandbox.path("ran");
+            sandbox.program("ran", &format!("touch {}", ran.display()));
+            sandbox.write(SETTINGS, text);
+            let api = MessagesApi::start(vec![Turn::Say("ok".to_owned())]);
+            let output = client.run_headless(&sandbox, &api, &[]);
+            assert!(output.status.success(), "{output:?}");
+            let is_dead = fault(text.as_bytes()).is_some();
+            assert_eq!(ran.exists(), !is_dead, "{version}: {text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::places::{Owner, Reading};
 use super::settings::{self, Content};
+use super::settings_file::{self, Verdict};
 use crate::folders;
 
 /// A settings file, or the hooks of a plugin.
@@ -23,6 +24,8 @@ pub struct Source {
     pub settings: Value,
     /// Why the client takes nothing from it, where that is so.
     pub fault: Option<String>,
+    /// How to mend that, where more is known than the place.
+    pub mend: Option<String>,
 }
 
 /// One hook.
@@ -56,12 +59,14 @@ pub fn sources(project: &Path) -> Vec<Source> {
 }
 
 fn source(path: PathBuf, is_managed: bool) -> Source {
-    let (settings, fault) = match read(&path) {
-        Ok(settings) => {
+    let no_hook = |why| format!("{why}: Claude Code runs no hook of this file");
+    let (settings, fault, mend) = match settings_file::judge_at(&path) {
+        Verdict::Accepted(settings) => {
             let why = settings::malformed_hook(&settings);
-            (settings, why)
+            (settings, why.map(no_hook), None)
         }
-        Err(why) => (Value::Null, Some(why)),
+        Verdict::Dead(fault) => (Value::Null, Some(fault.to_string()), Some(fault.mend)),
+        Verdict::Unknown(why) => (Value::Null, Some(no_hook(why)), None),
     };
     Source {
         path,
@@ -69,6 +74,7 @@ fn source(path: PathBuf, is_managed: bool) -> Source {
         plugin: None,
         settings,
         fault,
+        mend,
     }
 }
 

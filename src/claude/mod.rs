@@ -15,9 +15,9 @@ pub mod places;
 mod read_rules;
 pub mod session;
 pub mod settings;
-mod specifier;
 pub mod settings_file;
 mod settings_types;
+mod specifier;
 pub mod task;
 pub mod transcript;
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::permissions::{Origin, PermissionRules};
 use super::places::{self, Owner, PLACES, Place, Reading, Surroundings};
-use crate::folders;
+use super::settings_file::{self, Verdict};
+use crate::{environment, folders};
 
 /// A settings file that a user may edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -168,7 +169,10 @@ pub struct Variable {
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
     let files = places::read_files(&Surroundings::of(project)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
-        let settings = read(&file).ok()?;
+        // Of a file with one wrong value, the client takes no other either.
+        let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
+            return None;
+        };
         let value = match settings.get("env")?.get(name)? {
             Value::String(text) => text.clone(),
             other @ (Value::Number(_) | Value::Bool(_)) => other.to_string(),
@@ -177,6 +181,23 @@ pub fn variable(name: &str, project: &Path) -> Option<Variable> {
         Some(Variable { value, file })
     });
     values.next()
+}
+
+/// The variable that keeps the client from running anything in the background.
+pub const DISABLES_BACKGROUND: &str = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
+
+/// The file or the environment that sets [`DISABLES_BACKGROUND`], in words.
+pub fn background_disabled_by(project: &Path) -> Option<String> {
+    let is_on = |value: &str| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "1" | "on" | "true" | "yes"
+        )
+    };
+    match variable(DISABLES_BACKGROUND, project).filter(|set| is_on(&set.value)) {
+        Some(set) => Some(set.file.display().to_string()),
+        None => environment::background_tasks_disabled().then(|| "the environment".to_owned()),
+    }
 }
 
 /// The files that clients run hooks of, those that win last.

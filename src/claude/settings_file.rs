@@ -1,11 +1,14 @@
 //! What the client makes of a settings file: it takes the whole file, or nothing of it.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::places;
 use super::settings_types as types;
+use crate::folders;
 
 /// The client reads no larger settings file, in bytes (measured: 2.1.200, 2.1.332).
 pub const MAX_SIZE: usize = 2 * 1024 * 1024;
@@ -39,6 +42,18 @@ impl fmt::Display for Fault {
         }
         let cause = &self.cause;
         write!(formatter, "{cause}: Claude Code ignores the whole file")
+    }
+}
+
+/// Larger files aren't read here, in bytes: only their size is told of them.
+const MAX_READ: u64 = 64 * 1024 * 1024;
+
+/// Judges the file at `path`; one that isn't there has no content.
+pub fn judge_at(path: &Path) -> Verdict {
+    match folders::read_regular_bytes(path, MAX_READ) {
+        Ok(bytes) => judge(&bytes),
+        Err(error) if places::is_missing(&error) => Verdict::Accepted(Value::Null),
+        Err(error) => Verdict::Unknown(format!("it can't be read: {error}")),
     }
 }
 

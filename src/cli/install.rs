@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 
 use super::args::LimitOptions as Options;
 use super::{config, diff, print, skill};
-use crate::claude::settings::{self, Scope};
+use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
+use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
 use crate::install::chain::{self, Moved};
@@ -47,6 +48,8 @@ pub(super) fn install(
     let values = env::wanted(limit);
     let hooks = (!options.limit_only).then_some(program.as_path());
     let path = settings_path(scope)?;
+    refuse_dead(&path)?;
+    warn_of_dead_files(scope)?;
     apply(Act::Install(hooks, &values), &path, mode)?;
     if view && hooks.is_some() && scope == Scope::User {
         skill::put(&program, mode);
@@ -69,6 +72,32 @@ pub(super) fn install(
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails for a file that the client ignores whole: what is put into it would do nothing.
+fn refuse_dead(path: &Path) -> Result<()> {
+    if let Verdict::Dead(fault) = settings_file::judge_at(path) {
+        bail!(
+            "{}: {fault}, and what is put into it. Nothing was changed. {} Then run `bg-run install` again",
+            path.display(),
+            fault.mend
+        );
+    }
+    Ok(())
+}
+
+fn warn_of_dead_files(but: Scope) -> Result<()> {
+    for scope in [Scope::User, Scope::Project, Scope::Local] {
+        let path = settings_path(scope)?;
+        if scope != but
+            && let Verdict::Dead(fault) = settings_file::judge_at(&path)
+        {
+            let path = path.display().to_string();
+            let warning = format!("{path}: {fault}. {}", fault.mend);
+            eprintln!("bg-run: warning: {}", print::outside(warning));
+        }
+    }
+    Ok(())
 }
 
 /// Other tools' hooks that rewrite Bash calls go from settings.json to `chain`: first into the one, then out of the other.
@@ -122,8 +151,14 @@ fn say_values(wanted: &Values, path: &Path) {
     for (name, value) in wanted {
         let Some(now) = now(name) else { continue };
         if now != *value {
-            println!("`{name}` is {now} there already, and stays so");
+            println!("`{name}` is already set to {now}; left unchanged");
         }
+    }
+    if let Some(by) = background_disabled_by() {
+        println!(
+            "`{DISABLES_BACKGROUND}` is set by {by}: Claude Code moves nothing to the background until it is taken out"
+        );
+        return;
     }
     let limit = now(crate::environment::AUTO_BACKGROUND);
     let limit = limit.and_then(|limit| limit.as_str()?.parse::<u64>().ok());
@@ -133,6 +168,11 @@ fn say_values(wanted: &Values, path: &Path) {
             text::span(Duration::from_millis(milliseconds))
         );
     }
+}
+
+fn background_disabled_by() -> Option<String> {
+    let cwd = std::env::current_dir().ok()?;
+    settings::background_disabled_by(&CallSite::new(&cwd).project)
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.

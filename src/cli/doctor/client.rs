@@ -91,25 +91,13 @@ fn trust(project: &Path) -> Check {
 /// Of the client's own state, in bytes.
 const MAX_STATE: u64 = 64 * 1024 * 1024;
 
-fn is_on(value: &str) -> bool {
-    matches!(
-        value.to_ascii_lowercase().as_str(),
-        "1" | "on" | "true" | "yes"
-    )
-}
-
 fn disabled(project: &Path) -> Option<Check> {
-    let name = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
-    let set = settings::variable(name, project).filter(|set| is_on(&set.value));
-    let who = match set {
-        Some(set) => set.file.display().to_string(),
-        None if environment::background_tasks_disabled() => "the environment".to_owned(),
-        None => return None,
-    };
+    let name = settings::DISABLES_BACKGROUND;
+    let by = settings::background_disabled_by(project)?;
     Some(Check::failure(
         "background-tasks",
-        format!("{name} is set: Claude Code runs nothing in the background"),
-        format!("Take it out of {who}."),
+        format!("{name} is set: Claude Code runs nothing in the background, so nothing is moved"),
+        format!("Take it out of {by}."),
     ))
 }
 

@@ -107,11 +107,10 @@ fn silent(sources: &[Source]) -> Vec<Check> {
         .filter_map(|source| Some((source, source.fault.as_ref()?)));
     faulty
         .map(|(source, why)| {
-            let says = format!(
-                "{}: {why}: Claude Code runs no hook of this file",
-                source.path.display()
-            );
-            let fix = format!("Mend {}.", source.path.display());
+            let path = source.path.display();
+            let says = format!("{path}: {why}");
+            let mend = source.mend.clone();
+            let fix = mend.unwrap_or_else(|| format!("Mend {path}."));
             if none_in_force {
                 Check::failure("hooks-silent", says, fix)
             } else {
@@ -299,6 +298,7 @@ mod tests {
             plugin: None,
             settings,
             fault: None,
+            mend: None,
         }
     }
 

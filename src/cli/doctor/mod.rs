@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::print;
 use crate::claude::client::{self as claude, Version};
 use crate::claude::hooks::sources;
+use crate::claude::settings;
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
 
@@ -88,7 +89,10 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         checks.extend(hooks::chained(&configuration.settings.chain));
         let in_force = hooks::events_in_force(&sources);
         checks.extend(client::checks(client.as_ref(), &site));
-        checks.push(client::limit(version, &site.project, &in_force));
+        // What moves nothing has no limit: that was said.
+        if settings::background_disabled_by(&site.project).is_none() {
+            checks.push(client::limit(version, &site.project, &in_force));
+        }
         checks.extend(view::check(&sources, client.as_ref()));
         checks.extend(rules::checks(&configuration, &site));
     }
