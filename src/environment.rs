@@ -28,6 +28,11 @@ fn is_on(name: &str) -> bool {
     })
 }
 
+/// Whether VS Code's remote command finds the window around: by its socket, or under WSL by its command.
+pub fn is_in_a_window() -> bool {
+    vscode_socket().is_some() || is_set("VSCODE_CLIENT_COMMAND")
+}
+
 /// `BG_RUN_CONFIG_DIR`: the folder of `config.toml` and `rules.toml`.
 pub fn config_dir() -> Option<PathBuf> {
     path("BG_RUN_CONFIG_DIR")

@@ -37,6 +37,51 @@ pub fn claude_dir() -> Option<PathBuf> {
     environment::claude_config_dir().or_else(|| Some(BaseDirs::new()?.home_dir().join(".claude")))
 }
 
+/// Name of the file in a folder of ours that lists the folders above it that were made with it.
+const MADE: &str = ".made";
+
+/// Makes a folder of ours, and what is missing above it; notes in it which those are.
+///
+/// # Errors
+///
+/// When it can't be made.
+pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(mode);
+    match builder.create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        made => return made,
+    }
+    let above = dir.ancestors().skip(1);
+    let missing: Vec<String> = above
+        .take_while(|above| above.symlink_metadata().is_err())
+        .map(|above| format!("{}\n", above.display()))
+        .collect();
+    builder.recursive(true).create(dir)?;
+    // Without the note, empty folders stay.
+    let _ = fs::write(dir.join(MADE), missing.concat());
+    Ok(())
+}
+
+/// Removes a folder of ours if nothing is in it, and those above that were made with it.
+pub fn remove_own(dir: &Path) {
+    let note = dir.join(MADE);
+    let mut inside = fs::read_dir(dir).into_iter().flatten().flatten();
+    if inside.any(|entry| entry.path() != note) {
+        return;
+    }
+    let made = read_regular(&note, 8 * MAX_PATH as u64).unwrap_or_default();
+    let _ = fs::remove_file(&note);
+    let own = fs::remove_dir(dir);
+    let mut above = made.lines().filter(|above| dir.starts_with(above));
+    if own.is_ok() {
+        // Refused from the first on that others use.
+        let _ = above.try_for_each(fs::remove_dir);
+    }
+}
+
 /// Where a call is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {

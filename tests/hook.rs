@@ -144,6 +144,27 @@ fn the_call_s_own_word_wins() {
     );
 }
 
+/// The client's own limit is in force in a dry run, too.
+#[test]
+fn a_dry_run_tells_what_the_limit_moved() {
+    let sandbox = Sandbox::new();
+    let call = json!({"command": "python train.py", "description": "Train the model"});
+    let mut event = sandbox.event("PostToolUse", &call);
+    event["tool_response"] = json!({"backgroundTaskId": "b1"});
+    let variables = [
+        ("BG_RUN_DRY_RUN", "1"),
+        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000"),
+    ];
+    let said = sandbox.answer(&event, &variables);
+    let line = said["systemMessage"].as_str().unwrap();
+    assert!(
+        line.contains("limit moved \"Train the model\"") && line.contains("after 30 s"),
+        "{line}"
+    );
+    event["tool_input"]["run_in_background"] = true.into();
+    assert_eq!(sandbox.answer(&event, &variables), serde_json::Value::Null);
+}
+
 #[test]
 fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
     let sandbox = Sandbox::new();

@@ -122,24 +122,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "\"plugin\", \"install\", \"bg-run@bg-run\"",
     ),
     (
-        "npm install --global bg-run",
-        "tests/address.rs",
-        "\"install\", \"--global\", \"bg-run\"",
-    ),
-    (
-        "npm uninstall --global bg-run",
-        "tests/address.rs",
-        "\"uninstall\", \"--global\", \"bg-run\"",
-    ),
-    (
-        "cargo install --path .",
+        "cargo install --path . --locked",
         ".ci/run",
-        "cargo install --path .",
+        "cargo install --path . --locked",
     ),
     (
-        "cargo run --release -- demo",
+        "cargo uninstall bg-run",
         ".ci/run",
-        "cargo run --release -- demo",
+        "cargo uninstall bg-run",
     ),
     ("cargo test", ".ci/run", "cargo test"),
     ("just ci", "justfile", "ci:"),
@@ -159,6 +149,76 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "\"install\", \"--editor-extension\"",
     ),
 ];
+
+/// The lines of README's blocks up to what isn't published yet, and those of the way back.
+fn lines_of_the_first_hour() -> Vec<String> {
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let (first, rest) = page.split_once("### Once it is published").unwrap();
+    let (_, last) = rest.split_once("## Uninstall").unwrap();
+    let blocks = [blocks(first, "sh"), blocks(last, "sh")].concat();
+    let lines = blocks.iter().flat_map(|block| block.lines());
+    lines
+        .map(bare)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Stands for cargo, which takes minutes: the program of this test run goes where cargo would put it. `.ci/run` runs the
+/// real one.
+const CARGO: &str = r#"case "$*" in
+"install --path . --locked") [ -f Cargo.lock ] && mkdir -p "$HOME/.cargo/bin" && cp "$BUILT" "$HOME/.cargo/bin/bg-run";;
+"uninstall bg-run") rm "$HOME/.cargo/bin/bg-run";;
+"test") ;;
+*) exit 9;;
+esac"#;
+
+#[test]
+fn the_readme_s_commands_work_as_written_in_a_clone() {
+    let sandbox = Sandbox::new();
+    let clone = sandbox.path("clone");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut git = sandbox.command("git");
+    let cloned = git.args(["clone", "-q", "--depth", "1", &format!("file://{root}")]);
+    // What is released holds no repository: its folder does as well.
+    let folder = match cloned.arg(&clone).status() {
+        Ok(status) if status.success() => clone,
+        _ => PathBuf::from(root),
+    };
+    sandbox.program("cargo", CARGO);
+    let home = sandbox.path("empty");
+    fs::create_dir(&home).unwrap();
+    let path = format!(
+        "{}:{}:/usr/bin:/bin",
+        home.join(".cargo/bin").display(),
+        sandbox.path("bin").display()
+    );
+    let lines = lines_of_the_first_hour();
+    assert_eq!(
+        lines[..2],
+        ["cargo install --path . --locked", "bg-run install"]
+    );
+    for line in &lines {
+        let mut shell = sandbox.command("bash");
+        shell.args(["-c", line]).current_dir(&folder).env_clear();
+        shell
+            .env("HOME", &home)
+            .env("PATH", &path)
+            .env("BUILT", BG_RUN);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        if line == "bg-run install" {
+            let settings = read(&home.join(".claude/settings.json"));
+            let program = home.join(".cargo/bin/bg-run").display().to_string();
+            assert!(settings.contains(&program), "{settings}");
+        }
+    }
+    let left: Vec<PathBuf> = fs::read_dir(&home)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(left, [home.join(".cargo")], "{lines:?}");
+}
 
 /// A line without the comment behind it.
 fn bare(line: &str) -> &str {

@@ -6,11 +6,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::sandbox::Sandbox;
+use support::sandbox::{BG_RUN, Sandbox};
 
 /// Everything in a folder: its mode, and what it holds.
 fn tree(folder: &Path) -> BTreeMap<String, (u32, String)> {
@@ -181,4 +181,154 @@ fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
     );
     let value: Value = serde_json::from_str(&now[&settings].1).unwrap();
     assert_eq!(value["model"], "opus");
+}
+
+/// A home with nothing in it.
+fn bare_home(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
+    let home = sandbox.path(name);
+    fs::create_dir(&home).unwrap();
+    home
+}
+
+fn in_home(sandbox: &Sandbox, home: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = sandbox.command(BG_RUN);
+    command.args(arguments).env("HOME", home);
+    command.env_remove("BG_RUN_STATE_DIR").output().unwrap()
+}
+
+#[test]
+fn folders_that_were_made_go_and_others_stay() {
+    for own in [None, Some(".config"), Some(".local/state")] {
+        let sandbox = Sandbox::new();
+        let home = bare_home(&sandbox, "bare");
+        if let Some(own) = own {
+            fs::create_dir_all(home.join(own)).unwrap();
+        }
+        let before = tree(&home);
+        for arguments in [
+            &["install"][..],
+            &["rules", "init"],
+            &["config", "set", "keep", "7d"],
+            &["learn"],
+            &["uninstall", "--purge"],
+        ] {
+            let output = in_home(&sandbox, &home, arguments);
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+        }
+        assert_eq!(tree(&home), before);
+    }
+}
+
+#[test]
+fn a_home_behind_a_link_is_left_as_it_was() {
+    for purge in [false, true] {
+        for link in ["home", ".claude"] {
+            let sandbox = Sandbox::new();
+            let real = bare_home(&sandbox, "real");
+            let home = if link == "home" {
+                let home = sandbox.path("linked");
+                symlink(&real, &home).unwrap();
+                home
+            } else {
+                symlink(bare_home(&sandbox, "claude"), real.join(".claude")).unwrap();
+                real.clone()
+            };
+            let before = tree(&sandbox.path(""));
+            assert!(in_home(&sandbox, &home, &["install"]).status.success());
+            let undo: &[&str] = if purge {
+                &["uninstall", "--purge"]
+            } else {
+                &["uninstall"]
+            };
+            let output = in_home(&sandbox, &home, undo);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(tree(&sandbox.path("")), before, "{link} {undo:?}");
+        }
+    }
+}
+
+#[test]
+fn in_a_folder_of_calls_only_our_names_are_removed() {
+    let sandbox = Sandbox::new();
+    let ours = sandbox.write("state/calls/toolu_1.PreToolUse", "{}");
+    let theirs = [
+        sandbox.write("state/calls/notes.txt", "mine"),
+        sandbox.write("state/calls/a.b", "mine"),
+    ];
+    said(&sandbox, &["uninstall", "--purge"]);
+    assert!(!ours.exists());
+    assert!(theirs.iter().all(|file| file.is_file()));
+}
+
+#[test]
+fn what_is_left_in_another_form_is_told() {
+    for event in [
+        json!({"hooks": [{"type": "command", "command": "/x/bg-run", "args": ["hook"]}]}),
+        json!(["@{hooks=System.Object[]; command=/x/bg-run}"]),
+        json!([{"hooks": {"type": "command", "command": "/x/bg-run", "args": ["hook"]}}]),
+        json!([{"hooks": ["@{type=command; command=/x/bg-run; args=System.Object[]}"]}]),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write_settings(&json!({"hooks": {"PreToolUse": event}}));
+        for arguments in [&["uninstall"][..], &["uninstall", "--purge"]] {
+            let output = sandbox.bg_run(arguments);
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{event}: {output:?}");
+            assert!(
+                told.contains("`hooks.PreToolUse` still names bg-run"),
+                "{told}"
+            );
+        }
+    }
+    let sandbox = Sandbox::new();
+    let other = json!([{"hooks": [{"type": "command", "command": "my-gate --for bg-run"}]}]);
+    sandbox.write_settings(&json!({"hooks": {"PreToolUse": other}}));
+    said(&sandbox, &["uninstall"]);
+}
+
+#[test]
+fn a_state_folder_that_can_t_be_written_is_named() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("not-a-folder", "");
+    let mut command = sandbox.command(BG_RUN);
+    command.arg("install").env("BG_RUN_STATE_DIR", &file);
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let file = file.display().to_string();
+    assert!(
+        told.contains(&file) && told.contains("BG_RUN_STATE_DIR"),
+        "{told}"
+    );
+    assert!(!sandbox.home().join(".claude/settings.json").exists());
+}
+
+#[test]
+fn where_nothing_is_moved_install_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}}));
+    let told = said(&sandbox, &["install"]);
+    assert!(
+        told.contains("moves nothing to the background until it is taken out")
+            && !told.contains("moves to the background what takes longer"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_demo_fits_a_terminal_and_leads_to_install() {
+    use unicode_width::UnicodeWidthStr as _;
+    let sandbox = Sandbox::new();
+    let home = bare_home(&sandbox, "bare");
+    let output = in_home(&sandbox, &home, &["demo"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    for line in told.lines() {
+        assert!(line.width() <= 80, "{line}");
+    }
+    assert!(
+        told.trim_end().ends_with("type: bg-run install") && !told.contains("demo1"),
+        "{told}"
+    );
+    assert!(tree(&home).is_empty());
 }

@@ -33,6 +33,16 @@ pub(super) fn run(command: ConfigCommand) -> Result<ExitCode> {
     }
 }
 
+/// The user's `config.toml`, its folder made.
+pub(super) fn file_to_write() -> Result<PathBuf> {
+    let file = file()?;
+    if let Some(folder) = file.parent() {
+        let why = || format!("{} can't be written", folder.display());
+        folders::make_own(folder, 0o777).with_context(why)?;
+    }
+    Ok(file)
+}
+
 pub(super) fn file() -> Result<PathBuf> {
     folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
@@ -160,7 +170,7 @@ fn one(name: &str, json: bool) -> Result<ExitCode> {
 /// Writes one value into the file; comments and order stay.
 fn set(name: &str, value: &str) -> Result<ExitCode> {
     let key = key(name)?;
-    let change = install::edit_text(&file()?, |path, text| {
+    let change = install::edit_text(&file_to_write()?, |path, text| {
         with(path, text, key, value).map(Some)
     })?;
     let written = Config::parse(change.after.as_deref().unwrap_or_default());

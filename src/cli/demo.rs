@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Configuration, Mode};
 use crate::programs;
+use crate::text;
 use crate::viewer::Viewer;
 
 const SCRIPT: &str = "#!/bin/sh
@@ -30,6 +31,9 @@ const COMMAND: &str = "sh ./train.sh --epochs 5 | tail -3";
 fn session() -> String {
     format!("demo-{}", std::process::id())
 }
+
+/// Columns of a terminal that the demo fits into.
+const WIDTH: usize = 80;
 
 const TASK: &str = "demo1";
 
@@ -62,19 +66,24 @@ pub(super) fn run() -> Result<ExitCode> {
             &json!({"backgroundTaskId": TASK}),
         ),
     )?;
-    let line = after["systemMessage"]
-        .as_str()
-        .unwrap_or("bg-run said nothing");
-    println!("   {line}\n");
+    // A command that it names would find no task once the demo is over.
+    let line = after["systemMessage"].as_str().unwrap_or_default();
+    if !line.is_empty() && !line.contains("`bg-run ") {
+        println!("   {}\n", text::clipped(line, WIDTH - 3));
+    }
 
     let viewer = Viewer::find(&Configuration::without_rules(Mode::Real).settings);
     let is_open = viewer.is_ok();
     match viewer {
         Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),
-        Err(_) => println!("3. There is no editor to open it in, so here it is as it grows:\n"),
+        Err(_) => println!(
+            "3. No editor is found here. Claude Code 2.1.286 and newer draws the output\n   \
+             itself, and `bg-run tail` follows it in a terminal. This one grows so:\n"
+        ),
     }
     let status = follow(&mut task, &output)?;
-    println!("\nThe task ended with {status}. To have this in Claude Code: bg-run install");
+    println!("\nThe task ended with {status}.\n");
+    println!("To have this in Claude Code, type: bg-run install");
     if is_open && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         print!("Enter ends the demo; then its output is gone, and its tab is to be closed. ");
         std::io::stdout().flush()?;

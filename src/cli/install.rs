@@ -115,7 +115,7 @@ fn take_over(program: &Path, path: &Path, mode: Mode) -> Result<()> {
         show(&planned);
         return Ok(());
     }
-    let config = config::file()?;
+    let config = config::file_to_write()?;
     install::edit_text(&config, |path, text| {
         let with = chain::with(text, &planned.moved);
         with.map(Some).with_context(|| path.display().to_string())
@@ -295,7 +295,7 @@ fn warn_about(program: &Path, scope: Scope) {
         .any(|part| part.as_os_str() == "target");
     if in_target || program.starts_with(std::env::temp_dir()) {
         eprintln!(
-            "bg-run: warning: {} may vanish; `cargo install --path .` puts bg-run where it stays",
+            "bg-run: warning: {} may vanish; `cargo install --path . --locked` puts bg-run where it stays",
             program.display()
         );
     }

@@ -158,7 +158,7 @@ fn init() -> Result<ExitCode> {
     let path = user_file()?;
     let why = || format!("{} can't be written", path.display());
     let folder = path.parent().with_context(why)?;
-    fs::create_dir_all(folder).with_context(why)?;
+    folders::make_own(folder, 0o777).with_context(why)?;
     match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(mut file) => file.write_all(STARTER.as_bytes()).with_context(why)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

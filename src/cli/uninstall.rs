@@ -25,11 +25,15 @@ pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
         out_of_editors(mode)?;
         skill::take_out(&programs::own_path()?, mode);
     }
-    out_of(&settings_path(scope)?, mode)?;
+    let is_whole = out_of(&settings_path(scope)?, mode)?;
     if mode == Mode::Real {
         forget_state();
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Takes everything out of everywhere, the user's own rules and settings, too.
@@ -43,17 +47,19 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     }
     let mut is_whole = true;
     for file in files.iter().filter(|file| file.is_file()) {
-        if let Err(error) = out_of(file, mode) {
+        is_whole &= out_of(file, mode).unwrap_or_else(|error| {
             eprintln!("bg-run: {error:#}");
-            is_whole = false;
-        }
+            false
+        });
     }
     for file in own_files() {
         remove(&file, mode)?;
     }
     if mode == Mode::Real {
         // Refused where something of others lies there.
-        let _ = folders::config_dir().map(fs::remove_dir);
+        if let Some(config) = folders::config_dir() {
+            folders::remove_own(&config);
+        }
         // A file that couldn't be changed is put right by the next.
         let kept = (!is_whole).then_some(Kind::Registrations);
         state::forget_all_but(kept);
@@ -76,12 +82,21 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     })
 }
 
-fn out_of(file: &Path, mode: Mode) -> Result<()> {
+/// Whether nothing of bg-run is left in the file.
+fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     let change = apply(Act::Uninstall(&programs::own_path()?), file, mode)?;
     if mode == Mode::Real {
         give_back(&change.moved)?;
     }
-    Ok(())
+    let left = install::left_in(change.after.as_deref().unwrap_or_default());
+    for event in &left {
+        eprintln!(
+            "bg-run: {}: `hooks.{}` still names bg-run, in a form that no client runs; take it out by hand",
+            change.path.display(),
+            print::outside(event)
+        );
+    }
+    Ok(left.is_empty())
 }
 
 fn out_of_editors(mode: Mode) -> Result<()> {
@@ -129,7 +144,9 @@ fn give_back(moved: &[Moved]) -> Result<()> {
     })?;
     if change.after.is_none() {
         // It may hold other files.
-        let _ = config.parent().map(fs::remove_dir);
+        if let Some(folder) = config.parent() {
+            folders::remove_own(folder);
+        }
     }
     println!("{} is run by Claude Code again", shown(moved));
     Ok(())
@@ -175,7 +192,9 @@ fn plugin() {
         println!("The plugin is still there: `claude plugin uninstall {name}`");
     }
     if read("known_marketplaces.json").get("bg-run").is_some() {
-        println!("So is its marketplace: `claude plugin marketplace remove bg-run`");
+        println!(
+            "The plugin's marketplace is still there: `claude plugin marketplace remove bg-run`"
+        );
     }
 }
 

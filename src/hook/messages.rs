@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::claude::answer::{Answer, ForModel};
+use crate::claude::input::Input;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
@@ -29,6 +30,20 @@ pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String
         one_line(&decision.rewrite.command, LONG),
         one_line(&decision.reason, LONG)
     )
+}
+
+/// What the client's own limit did to a call, for the user of a dry run, which can't keep it from that.
+pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
+    let command = input.bash_command().unwrap_or_default();
+    let name = one_line(input.description().unwrap_or(command), SHOWN);
+    let after = limit.map(|limit| format!(" after {}", span(Duration::from_millis(limit))));
+    Answer {
+        system_message: Some(format!(
+            "bg-run (dry run): Claude Code's own limit moved \"{name}\" to the background{}; `bg-run install --no-limit` takes the limit away",
+            after.unwrap_or_default()
+        )),
+        ..Answer::default()
+    }
 }
 
 /// A fault in the user's files, for the user.

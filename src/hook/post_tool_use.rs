@@ -46,8 +46,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
     let config = &configuration.settings;
-    if config.dry_run || environment::switched_off() {
+    if environment::switched_off() {
         return None;
+    }
+    if config.dry_run {
+        let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+        let by_client = cause(input, &Done::default(), session.limit) == Cause::Limit;
+        return by_client.then(|| messages::limit_in_a_dry_run(input, session.limit));
     }
     if !once::claim("PostToolUse", &input.tool_use_id) {
         return None;

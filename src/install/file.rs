@@ -165,8 +165,7 @@ pub(super) fn behind_links(path: &Path) -> Result<PathBuf> {
     let mut path = std::path::absolute(path)?;
     for _ in 0..MAX_LINKS {
         let Ok(target) = fs::read_link(&path) else {
-            // A folder on the way may be a link, too.
-            return Ok(fs::canonicalize(&path).unwrap_or(path));
+            return Ok(without_links(&path));
         };
         path = match path.parent() {
             Some(folder) => folder.join(target),
@@ -174,6 +173,18 @@ pub(super) fn behind_links(path: &Path) -> Result<PathBuf> {
         };
     }
     bail!("{} is a link that leads to itself", path.display())
+}
+
+/// Resolves the links among the folders above, also where the file and some of them aren't there yet: an installation and
+/// what undoes it have to find the same path.
+fn without_links(path: &Path) -> PathBuf {
+    let mut folders = path.ancestors();
+    let found = folders.find_map(|above| Some((fs::canonicalize(above).ok()?, above)));
+    match found {
+        Some((real, above)) if above == path => real,
+        Some((real, above)) => real.join(path.strip_prefix(above).unwrap_or(path)),
+        None => path.to_owned(),
+    }
 }
 
 /// A byte order mark, and the rest.

@@ -134,6 +134,51 @@ pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
     }
 }
 
+/// The events with an entry of another shape that names bg-run. PowerShell leaves such: a list of one becomes its
+/// element, and what lies deep becomes a text, `@{type=command; command=…}`.
+pub(crate) fn left_in(text: &str) -> Vec<String> {
+    use serde_json::Value;
+    fn odd<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+        match value.get(key).and_then(Value::as_array) {
+            Some(list) => list.iter().collect(),
+            None => vec![value],
+        }
+    }
+    let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default());
+    let settings = root.ok().and_then(|root| root.to_serde_value());
+    let hooks = settings.as_ref().and_then(|settings| settings.get("hooks"));
+    let events = hooks.and_then(Value::as_object).into_iter().flatten();
+    let is_left = |entries: &Value| {
+        let Some(entries) = entries.as_array() else {
+            return names_us(entries);
+        };
+        let mut parts = entries.iter().flat_map(|entry| odd(entry, "hooks"));
+        parts.any(|part| {
+            // A whole hook that isn't ours may name bg-run.
+            let is_whole = part.get("type").is_some_and(Value::is_string);
+            !is_whole && names_us(part)
+        })
+    };
+    events
+        .filter(|(_, entries)| is_left(entries))
+        .map(|(event, _)| event.clone())
+        .collect()
+}
+
+fn names_us(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => {
+            let separates = |c: char| c.is_whitespace() || "=;{}@'\"".contains(c);
+            text.split(separates)
+                .any(|word| PROGRAMS.contains(&shell::base_name(word)))
+        }
+        Value::Array(list) => list.iter().any(names_us),
+        Value::Object(object) => object.values().any(names_us),
+        _ => false,
+    }
+}
+
 fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
     let Some(settings) = root.object_value_or_create() else {
         bail!(wrong_shape(path, text, &[], "an object"));

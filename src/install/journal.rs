@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Moved;
 use super::{Change, Values};
+use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
 
 /// One settings file's.
@@ -163,7 +164,13 @@ impl Journal {
                 break;
             }
         }
-        written.context("the state folder can't be written; nothing was changed")
+        written.with_context(|| {
+            let dir = state::dir().unwrap_or_default();
+            format!(
+                "{}, bg-run's own folder, can't be written; nothing was changed: mend it, or set BG_RUN_STATE_DIR to another folder",
+                dir.display()
+            )
+        })
     }
 
     /// With the folders that are empty now. What can't be removed does no harm.
@@ -176,7 +183,7 @@ impl Journal {
         }
         if let Some(state) = state::dir() {
             let _ = fs::remove_dir(state.join(Kind::Registrations.name()));
-            let _ = fs::remove_dir(state);
+            folders::remove_own(&state);
         }
     }
 }

@@ -282,7 +282,7 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
 pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
     if make {
-        fs::DirBuilder::new_private().create(&dir)?;
+        crate::folders::make_own(&dir, 0o700)?;
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(&dir, flags, Mode::empty())?;

@@ -16,6 +16,9 @@ impl Folder {
     ///
     /// When it can't be made, when it is a link or somebody else's.
     pub fn at(path: &Path, kind: Kind) -> io::Result<Self> {
+        if let Some(above) = path.parent() {
+            crate::folders::make_own(above, 0o700)?;
+        }
         fs::DirBuilder::new_private().create(path)?;
         Self::open_at(path, kind)
     }

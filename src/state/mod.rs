@@ -103,7 +103,7 @@ impl Kind {
         match self {
             Self::Calls => name
                 .split_once('.')
-                .is_some_and(|(id, event)| is_id(id) && is_id(event)),
+                .is_some_and(|(id, event)| is_id(id) && once::EVENTS.contains(&event)),
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
@@ -157,5 +157,5 @@ pub fn forget_all_but(kept: Option<Kind>) {
         let _ = std::fs::remove_dir(state.join(kind.name()));
     }
     log::remove();
-    let _ = std::fs::remove_dir(state);
+    folders::remove_own(&state);
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::editors::LIKE_CODE;
 use super::{Editor, LAST_LINE, NoViewer};
 use crate::config::EditorChoice;
-use crate::programs;
+use crate::{environment, programs};
 
 /// One that hasn't returned by then stays in the foreground, and has opened the file.
 const RETURNS_WITHIN: Duration = Duration::from_secs(20);
@@ -57,8 +57,20 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
         return Some("isn't there".to_owned());
     };
     let is_like_code = words.iter().skip(1).eq(LIKE_CODE);
+    if is_like_code && is_remote(&path) && !environment::is_in_a_window() {
+        return Some(
+            "opens nothing outside a terminal of VS Code: VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
+        );
+    }
     let asked = || programs::ask(&duct::cmd!(path, "--version"), RETURNS_WITHIN).err();
     is_like_code.then(asked).flatten()
+}
+
+/// Whether it is the command of VS Code's server, a client of a window's socket.
+fn is_remote(path: &Path) -> bool {
+    let real = path.canonicalize();
+    let mut parts = real.as_deref().unwrap_or(path).components();
+    parts.any(|part| part.as_os_str() == "remote-cli")
 }
 
 /// Runs an editor's command and waits for it; its exit status alone says little. It is never ended: what stays in the

@@ -5,10 +5,10 @@ use std::path::Path;
 use super::Check;
 use crate::claude::task::PATTERN;
 use crate::config::Config;
-use crate::folders;
 use crate::install::editor;
 use crate::programs;
 use crate::viewer::{self, NoViewer, Viewer};
+use crate::{environment, folders};
 
 /// In bytes.
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
@@ -23,22 +23,43 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
                 "Outputs are told and not opened: `open` is \"never\"",
             )];
         }
-        Err(why) => {
+        Err(why @ NoViewer::Unknown { .. }) => {
             return vec![Check::failure(
                 "editor",
                 format!("No editor: {why}"),
-                "Set `editor` in config.toml, or put its command on the PATH; `bg-run tail` works without.",
+                "Set `editor` in config.toml to one of them.",
+            )];
+        }
+        Err(why) => {
+            return vec![Check::warning(
+                "editor",
+                format!("Outputs aren't opened in an editor: {why}"),
+                without_editor(),
             )];
         }
     };
-    [ways(&viewer, project)]
+    let was_chosen = config.editor.is_some();
+    [ways(&viewer, project, was_chosen)]
         .into_iter()
         .chain(settings())
         .collect()
 }
 
+/// What shows outputs without an editor.
+fn without_editor() -> String {
+    let pane = if environment::is_set("TMUX") {
+        "`bg-run config set pane true` opens each in a pane of tmux. "
+    } else {
+        ""
+    };
+    format!(
+        "{pane}`bg-run tail` follows one, and Claude Code 2.1.286 and newer shows the last lines itself. For an \
+         editor, put its command on the PATH, or set `editor`."
+    )
+}
+
 /// One way is enough; those before it are tried first.
-fn ways(viewer: &Viewer, project: &Path) -> Check {
+fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     let mut faults = Vec::new();
     for viewer::Check { what, fault } in viewer.check(project) {
         match fault {
@@ -56,15 +77,17 @@ fn ways(viewer: &Viewer, project: &Path) -> Check {
             Some(fault) => faults.push(format!("{what} {fault}")),
         }
     }
-    Check::failure(
-        "editor",
-        format!(
-            "Editor: {}, which can't be reached: {}",
-            viewer.name,
-            faults.join("; ")
-        ),
-        "Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`.",
-    )
+    let says = format!(
+        "Editor: {}, which can't be reached: {}",
+        viewer.name,
+        faults.join("; ")
+    );
+    let fix = "Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`.";
+    if was_chosen {
+        Check::failure("editor", says, fix)
+    } else {
+        Check::warning("editor", says, format!("{fix} {}", without_editor()))
+    }
 }
 
 fn settings() -> Option<Check> {

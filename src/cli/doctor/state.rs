@@ -81,6 +81,13 @@ fn outputs() -> Check {
             "Remove it, or set CLAUDE_CODE_TMPDIR to a folder of your own.",
         );
     }
+    if let Some(full) = full(&likeliest) {
+        return Check::warning(
+            name,
+            format!("{full}: tasks that write their output there fail"),
+            "Make room, or set CLAUDE_CODE_TMPDIR to a folder on another disk.",
+        );
+    }
     match roots.iter().find(|root| root.is_dir()) {
         Some(root) => Check::ok(name, format!("Outputs lie in {}", root.display())),
         None => Check::ok(
@@ -91,6 +98,13 @@ fn outputs() -> Check {
             ),
         ),
     }
+}
+
+/// Says so where the disk of that folder has no room left.
+fn full(folder: &Path) -> Option<String> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    let is_full = disk.f_blocks > 0 && disk.f_bavail == 0;
+    is_full.then(|| format!("The disk of {} is full", folder.display()))
 }
 
 fn user() -> u32 {
@@ -132,6 +146,7 @@ fn own_folder() -> Check {
         Ok(_) if access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
             return fault("can't be written");
         }
+        Ok(_) if full(&dir).is_some() => return fault("lies on a full disk"),
         Ok(_) => {}
     }
     for kind in Kind::ALL {
