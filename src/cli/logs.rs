@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::claude::task::{Footer, end_of};
 use crate::folders;
 use crate::tasks::list;
 
@@ -20,12 +21,15 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
     let path = list::file(target)?;
     let cannot = || format!("{} can't be read", path.display());
     let (mut file, metadata) = folders::open_regular(&path).with_context(cannot)?;
+    let mut length = metadata.len();
     if let Some(number) = number {
-        let start = start_of_last(&file, metadata.len(), number).with_context(cannot)?;
+        length = without_footer(&file, length).with_context(cannot)?;
+        let start = start_of_last(&file, length, number).with_context(cannot)?;
         file.seek(SeekFrom::Start(start)).with_context(cannot)?;
+        length -= start;
     }
     let mut output = io::stdout().lock();
-    let mut reader = BufReader::new(file.take(metadata.len()));
+    let mut reader = BufReader::new(file.take(length));
     loop {
         let part = reader.fill_buf().with_context(cannot)?;
         let length = part.len();
@@ -37,6 +41,21 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Length of what the task itself wrote: without the client's footer and the empty lines before it.
+fn without_footer(file: &File, length: u64) -> io::Result<u64> {
+    let end = end_of(file)?;
+    if !Footer::is_exact(&end) {
+        return Ok(length);
+    }
+    let footer = end.trim_end_matches('\n').rsplit('\n').next();
+    let before = end.trim_end_matches('\n').len() - footer.map_or(0, str::len);
+    let body = end.get(..before).unwrap_or_default();
+    let empty = body.len() - body.trim_end_matches('\n').len();
+    // One newline ends the last line.
+    let cut = end.len() - before + empty.saturating_sub(1);
+    Ok(length.saturating_sub(cut as u64))
 }
 
 /// Where the last `number` lines begin. Read from the end, because an output can be large, and so can a line.
@@ -72,6 +91,24 @@ fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_client_s_footer_is_no_line_of_the_task() {
+        for (text, own) in [
+            ("a\nb\n\n[exited with code 0]\n", "a\nb\n"),
+            ("a\nb\n[killed]\n", "a\nb\n"),
+            ("a\nb\n[killed]", "a\nb\n"),
+            ("[exited with code 3]\n", ""),
+            ("a\nb\n", "a\nb\n"),
+            ("worker [killed]\n", "worker [killed]\n"),
+            ("é\u{fffd}\n\n[exited with code 0]\n", "é\u{fffd}\n"),
+        ] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let length = without_footer(&file, text.len() as u64).unwrap();
+            assert_eq!(length, own.len() as u64, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_last_lines_begin_after_the_end_of_the_one_before() {

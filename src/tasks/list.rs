@@ -259,7 +259,9 @@ pub fn find(target: Option<&str>) -> Result<Task> {
             }
         }
     }
-    bail!("no task is called {target}, by its id or its name, and there is no such file")
+    bail!(
+        "no task is called {target}, by its id or its name, and there is no such file; `bg-run tasks --all` lists them"
+    )
 }
 
 fn list_candidates(found: &[&Task]) {

@@ -172,8 +172,20 @@ impl Client {
 
     /// `claude` with these arguments: `plugin …`.
     pub fn run(&self, sandbox: &Sandbox, api: &MessagesApi, arguments: &[&str]) -> Output {
+        self.run_in(&sandbox.project(), sandbox, api, arguments)
+    }
+
+    /// The same in another folder.
+    pub fn run_in(
+        &self,
+        folder: &Path,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        arguments: &[&str],
+    ) -> Output {
         let mut command = sandbox.command(&self.words[0]);
         command.args(&self.words[1..]).args(arguments);
+        command.current_dir(folder);
         command.envs(Self::environment(sandbox, api));
         command.output().unwrap()
     }
