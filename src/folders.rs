@@ -52,7 +52,7 @@ pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
     match builder.create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        made => return made,
+        done => return done,
     }
     let above = dir.ancestors().skip(1);
     let missing: Vec<String> = above
