@@ -91,11 +91,11 @@ const FRAMES: &[(&str, &str)] = &[
 ];
 
 /// A small generator of choices, the same for the same seed.
-mod rand_like {
+pub(crate) mod rand_like {
     use proptest::prelude::Rng;
     use proptest::test_runner::TestRng;
 
-    pub(super) trait Random {
+    pub(crate) trait Random {
         fn below(&mut self, end: usize) -> usize;
         fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
             &of[self.below(of.len())]
@@ -109,7 +109,7 @@ mod rand_like {
     }
 }
 
-fn command(random: &mut TestRng) -> String {
+pub(crate) fn command(random: &mut TestRng) -> String {
     let (before, after) = random.one(FRAMES);
     let body = format!(
         "{}{}{}",
@@ -127,7 +127,7 @@ fn command(random: &mut TestRng) -> String {
 }
 
 /// A rule made of a command's text, as people and the client's prompt write them.
-fn rule(random: &mut TestRng, command: &str) -> String {
+pub(crate) fn rule(random: &mut TestRng, command: &str) -> String {
     let simple = command
         .split(['|', ';', '\n', '>'])
         .next()
@@ -204,7 +204,7 @@ fn generated_rules_decide_about_the_edited_command_as_about_the_first() {
     clippy::disallowed_methods,
     reason = "a test reads the environment it runs in"
 )]
-fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+pub(crate) fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 

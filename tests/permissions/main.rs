@@ -4,7 +4,7 @@
 
 mod command_line;
 mod generated;
-
+mod places;
 mod prompt;
 mod real_rules;
 #[path = "../support/mod.rs"]
@@ -29,8 +29,8 @@ enum Fate {
 
 /// Every program that the commands name and the machine may not have; none of them does anything.
 const PROGRAMS: &[&str] = &[
-    "cargo", "docker", "jest", "make", "npm", "npx", "pnpm", "pytest", "python", "python3", "uv",
-    "vite",
+    "cargo", "conda", "docker", "jest", "make", "npm", "npx", "pnpm", "pytest", "python",
+    "python3", "sudo", "uv", "vite",
 ];
 
 const COMMANDS: &[&str] = &[

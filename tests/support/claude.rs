@@ -110,7 +110,14 @@ impl Client {
         variables: &[(&str, &str)],
         results: usize,
     ) {
-        let mut command = self.headless(sandbox, api, arguments, variables);
+        Self::run_until(
+            self.headless(sandbox, api, arguments, variables),
+            api,
+            results,
+        );
+    }
+
+    fn run_until(mut command: Command, api: &MessagesApi, results: usize) {
         let mut client = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -121,6 +128,21 @@ impl Client {
         });
         client.kill().unwrap();
         client.wait().unwrap();
+    }
+
+    /// The same in another folder than the project's.
+    pub fn run_headless_until_in(
+        &self,
+        folder: &Path,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        results: usize,
+    ) {
+        let mut command = self.headless(sandbox, api, arguments, variables);
+        command.current_dir(folder);
+        Self::run_until(command, api, results);
     }
 
     /// `claude -p` with these arguments, and this on its stdin; without any, it is told "go" by an argument.
@@ -213,6 +235,11 @@ fn platform() -> &'static str {
         (false, true) => "linux-arm64",
         (false, false) => "linux-x64",
     }
+}
+
+/// The folder is trusted, as after the first question there.
+pub fn trust(home: &Path, folder: &Path) {
+    accept_dialogs(home, folder);
 }
 
 /// The client's first questions, answered: onboarding, trust in the folder, the key.
