@@ -78,6 +78,20 @@ pub fn python_unbuffered() -> bool {
     is_set(PYTHON_UNBUFFERED)
 }
 
+/// The same, were it empty: a value that switches it off.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn names_python_unbuffered() -> bool {
+    std::env::var_os(PYTHON_UNBUFFERED).is_some()
+}
+
+/// `CLAUDE_CODE_SESSION_ID`: the session around (measured in hooks, 2.1.331).
+pub fn claude_session_id() -> Option<String> {
+    text("CLAUDE_CODE_SESSION_ID")
+}
+
 /// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: what runs longer than so many milliseconds is moved to the background by the
 /// client, 2.1.200 and later (measured).
 pub fn auto_background_ms() -> Option<u64> {

@@ -89,6 +89,8 @@ pub struct CallSite {
     pub cwd: PathBuf,
     /// The project around it.
     pub project: PathBuf,
+    /// The id of the client's session; empty outside of one.
+    pub session: String,
 }
 
 impl CallSite {
@@ -97,6 +99,16 @@ impl CallSite {
         Self {
             cwd: cwd.to_owned(),
             project: project_dir(cwd),
+            session: String::new(),
+        }
+    }
+
+    /// The same in a session.
+    #[must_use]
+    pub fn in_session(self, session: &str) -> Self {
+        Self {
+            session: session.to_owned(),
+            ..self
         }
     }
 }

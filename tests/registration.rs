@@ -40,7 +40,7 @@ const FILES: &[&str] = &[
 ];
 
 /// So many entries a registration has, one per event.
-const EVENTS: usize = 6;
+const EVENTS: usize = 7;
 
 #[test]
 fn uninstall_gives_back_the_very_file() {

@@ -6,14 +6,11 @@ use super::arguments::CommandLine;
 use super::permissions::PermissionRules;
 use super::places::{Owner, Surroundings};
 use super::settings;
-use crate::environment;
+use crate::state::sessions;
+use crate::{environment, folders};
 
 /// The client's kind of session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts of a session"
-)]
 pub struct Session {
     /// `claude -p` or an SDK: nobody watches.
     pub headless: bool,
@@ -23,8 +20,48 @@ pub struct Session {
     pub bypasses_permissions: bool,
     /// The client moves a call by itself after so many milliseconds; not a subagent's.
     pub limit: Option<u64>,
-    /// `PYTHONUNBUFFERED` reaches every command.
-    pub python_unbuffered: bool,
+    /// Where `PYTHONUNBUFFERED` is set for every command, as far as the environment and the settings tell.
+    pub python_unbuffered: Option<Unbuffered>,
+}
+
+/// The place that sets `PYTHONUNBUFFERED` for every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbuffered {
+    /// `env` of the settings.
+    Settings,
+    /// The session's environment file.
+    SessionFile,
+    /// The environment that the client was started in, or one of the others.
+    Environment,
+}
+
+impl Unbuffered {
+    /// The reason why no prefix is needed, for people.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Settings => "PYTHONUNBUFFERED is in the settings' `env` already",
+            Self::SessionFile => "PYTHONUNBUFFERED is in the session's environment file already",
+            Self::Environment => "PYTHONUNBUFFERED is in the environment already",
+        }
+    }
+}
+
+/// The line for a session's environment file.
+pub const UNBUFFERED_LINE: &str = "export PYTHONUNBUFFERED=1";
+
+/// Whether an environment file with this text holds [`UNBUFFERED_LINE`].
+pub fn sets_python_unbuffered(text: &str) -> bool {
+    text.lines().any(|line| line == UNBUFFERED_LINE)
+}
+
+/// A longer environment file isn't read, in bytes.
+const MAX_ENVIRONMENT_FILE: u64 = 256 * 1024;
+
+/// Whether the environment file of the session sets the variable, as a `SessionStart` hook left it there.
+fn is_in_session_file(session: &str) -> bool {
+    let file = sessions::environment_file(session);
+    let text = file.and_then(|file| folders::read_regular(&file, MAX_ENVIRONMENT_FILE).ok());
+    text.is_some_and(|text| sets_python_unbuffered(&text))
 }
 
 impl Session {
@@ -40,7 +77,7 @@ impl Session {
             subagent,
             bypasses_permissions: permission_mode == "bypassPermissions",
             limit: environment::auto_background_ms().filter(|_| !subagent),
-            python_unbuffered: environment::python_unbuffered(),
+            python_unbuffered: environment::python_unbuffered().then_some(Unbuffered::Environment),
         }
     }
 
@@ -53,9 +90,21 @@ impl Session {
         let unbuffered = settings::variable(environment::PYTHON_UNBUFFERED, project);
         Self {
             limit: limit.unwrap_or(around.limit),
-            python_unbuffered: unbuffered
-                .map_or(around.python_unbuffered, |set| !set.value.is_empty()),
+            python_unbuffered: match unbuffered {
+                Some(set) => (!set.value.is_empty()).then_some(Unbuffered::Settings),
+                None => around.python_unbuffered,
+            },
             ..around
+        }
+    }
+
+    /// Where `PYTHONUNBUFFERED` is set for every command of the session with this id.
+    pub fn unbuffered_by(self, session: &str) -> Option<Unbuffered> {
+        match self.python_unbuffered {
+            Some(Unbuffered::Settings) => self.python_unbuffered,
+            by => is_in_session_file(session)
+                .then_some(Unbuffered::SessionFile)
+                .or(by),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Decision, Outcome};
+use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::history::Expectation;
 use crate::hook;
@@ -28,7 +29,8 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         Some(cwd) => std::path::absolute(cwd)?,
         None => std::env::current_dir().context("the current folder is gone")?,
     };
-    let site = CallSite::new(&cwd);
+    let session = environment::claude_session_id().unwrap_or_default();
+    let site = CallSite::new(&cwd).in_session(&session);
     let configuration = Configuration::load(&site, Mode::Real);
     let called = command;
     let others = &configuration.settings.chain;

@@ -5,7 +5,7 @@ use std::io;
 use super::{Call, Context, Decision, History, decide, decide_monitor};
 use crate::claude::arguments::CommandLine;
 use crate::claude::permissions::PermissionRules;
-use crate::claude::session::Session;
+use crate::claude::session::{Session, Unbuffered};
 use crate::config::{Config, Configuration, Treatment};
 use crate::environment;
 use crate::folders::CallSite;
@@ -65,9 +65,10 @@ impl Session {
             limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
         });
         let tools = ToolsOnPath::new(site);
+        let unbuffered = || self.unbuffered_by(&site.session);
         let context = Context {
             history,
-            ..self.context(&configuration.settings, permissions, &tools)
+            ..self.context(&configuration.settings, permissions, &unbuffered, &tools)
         };
         decide(call, &configuration.rules, &context)
     }
@@ -81,7 +82,8 @@ impl Session {
     ) -> Decision {
         let permissions = || self.permissions(&site.project, &CommandLine::around());
         let tools = ToolsOnPath::new(site);
-        let context = self.context(&configuration.settings, &permissions, &tools);
+        let unbuffered = || self.unbuffered_by(&site.session);
+        let context = self.context(&configuration.settings, &permissions, &unbuffered, &tools);
         decide_monitor(command, &configuration.rules, &context)
     }
 
@@ -90,6 +92,7 @@ impl Session {
         self,
         config: &Config,
         permissions: &'a dyn Fn() -> PermissionRules,
+        unbuffered: &'a dyn Fn() -> Option<Unbuffered>,
         tools: &'a dyn Tools,
     ) -> Context<'a> {
         Context {
@@ -98,7 +101,7 @@ impl Session {
             no_background_tasks: environment::background_tasks_disabled(),
             switched_off: environment::switched_off(),
             permissions,
-            python_unbuffered: self.python_unbuffered,
+            python_unbuffered: unbuffered,
             history: None,
             tools,
         }

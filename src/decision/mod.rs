@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::claude::outputs;
 use crate::claude::parameters::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
+use crate::claude::session::Unbuffered;
 use crate::history::Expectation;
 use crate::programs::{GnuTools, Tools};
 use crate::rewrite::{self, Rewrite, Subject, Surroundings, Wanted};
@@ -53,8 +54,8 @@ pub struct Context<'a> {
     pub switched_off: bool,
     /// Gives the user's permission rules; called only for a call that is rewritten.
     pub permissions: &'a dyn Fn() -> PermissionRules,
-    /// `PYTHONUNBUFFERED` is in the environment of every command.
-    pub python_unbuffered: bool,
+    /// Gives what sets `PYTHONUNBUFFERED` for every command; called only for a call that is rewritten.
+    pub python_unbuffered: &'a dyn Fn() -> Option<Unbuffered>,
     /// What was measured here; `None` where that is switched off.
     pub history: Option<History<'a>>,
     /// The programs of the machine; asked only for a call that is rewritten, about those that an edit depends on.
@@ -70,7 +71,7 @@ impl<'a> Context<'a> {
             no_background_tasks: false,
             switched_off: false,
             permissions,
-            python_unbuffered: false,
+            python_unbuffered: &|| None,
             history: None,
             tools: &GnuTools,
         }
@@ -215,7 +216,7 @@ fn surroundings<'a>(
     Surroundings {
         wanted,
         permissions,
-        python_unbuffered: context.python_unbuffered,
+        python_unbuffered: (context.python_unbuffered)(),
         wrappers: &rules.wrappers,
         tools: context.tools,
     }

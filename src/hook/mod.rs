@@ -10,6 +10,7 @@ mod messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
+mod session_start;
 mod stop;
 mod user_prompt_submit;
 
@@ -157,8 +158,8 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),
         "Stop" => Ok(stop::answer(input, mode)),
         "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
-        // The plugin registers it for a launcher that finds no program.
-        "SessionStart" => Ok(None),
+        // The launcher of a plugin without a program answers it as well.
+        "SessionStart" => Ok(session_start::answer(input, mode)),
         other => bail!("the event `{other}` is none that bg-run knows"),
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
         return answer_to_monitor(input, command, mode);
     }
     input.bash_command()?;
-    let site = CallSite::new(&input.cwd);
+    let site = CallSite::new(&input.cwd).in_session(&input.session_id);
     // The process ends with this answer: taking hundreds of rules apart would be for nothing.
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
     let others = &configuration.settings.chain;
@@ -94,7 +94,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
 
 /// Nothing is said of it: only buffers change.
 fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer> {
-    let site = CallSite::new(&input.cwd);
+    let site = CallSite::new(&input.cwd).in_session(&input.session_id);
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide_monitor(command, &site, &configuration);

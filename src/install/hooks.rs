@@ -12,6 +12,7 @@ use crate::shell;
 
 /// The events that bg-run answers, each for the tools that match; an empty one: those without tools.
 pub(crate) const EVENTS: &[(&str, &str)] = &[
+    ("SessionStart", ""),
     ("PreToolUse", "Bash|Monitor"),
     ("PostToolUse", "Bash"),
     ("PostToolUseFailure", "Bash"),

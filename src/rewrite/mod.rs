@@ -242,7 +242,7 @@ mod tests {
         let surroundings = Surroundings {
             wanted: Wanted::All,
             permissions,
-            python_unbuffered: false,
+            python_unbuffered: None,
             wrappers: &[],
             tools: &GnuTools,
         };

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::{EditKind, LeftOut, PlannedEdit, Subject};
 use super::{interpreter, tail, zsh};
 use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
+use crate::claude::session::Unbuffered;
 use crate::programs::{Tools, Views, Wrapper, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
@@ -33,8 +34,8 @@ pub struct Surroundings<'a> {
     pub wanted: Wanted,
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
-    /// `PYTHONUNBUFFERED` is in the environment already.
-    pub python_unbuffered: bool,
+    /// What sets `PYTHONUNBUFFERED` already.
+    pub python_unbuffered: Option<Unbuffered>,
     /// The user's own wrappers.
     pub wrappers: &'a [Wrapper],
     /// The programs of this machine; asked only about those that an edit depends on.
@@ -196,8 +197,8 @@ impl<'a> Plan<'a> {
 
     fn unbuffer(&mut self, command: &SimpleCommand, views: &Views) {
         let kind = EditKind::UnbufferedVariable;
-        if self.surroundings.python_unbuffered {
-            return self.leave(kind, "PYTHONUNBUFFERED is in the environment already");
+        if let Some(by) = self.surroundings.python_unbuffered {
+            return self.leave(kind, by.reason());
         }
         if self.subject.source.contains(VARIABLE) {
             return self.leave(kind, "the command speaks of PYTHONUNBUFFERED itself");
@@ -248,7 +249,7 @@ impl<'a> Plan<'a> {
                 );
             }
             interpreter::Place::At { index, needed } => {
-                if self.surroundings.python_unbuffered && !needed {
+                if self.surroundings.python_unbuffered.is_some() && !needed {
                     return;
                 }
                 index

@@ -5,6 +5,7 @@ mod lasting;
 pub mod log;
 pub mod once;
 pub mod reported;
+pub mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,11 +47,13 @@ pub enum Kind {
     History,
     /// Settings files as they were before the registration.
     Registrations,
+    /// The environment files of sessions: [`sessions`].
+    Sessions,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Calls,
         Self::Programs,
         Self::Reported,
@@ -59,6 +62,7 @@ impl Kind {
         Self::Running,
         Self::History,
         Self::Registrations,
+        Self::Sessions,
     ];
 
     /// The folder's name.
@@ -72,6 +76,7 @@ impl Kind {
             Self::Running => "running",
             Self::History => "history",
             Self::Registrations => "registrations",
+            Self::Sessions => "sessions",
         }
     }
 
@@ -82,7 +87,7 @@ impl Kind {
             // Between a call and its end, the user may be asked and be away.
             Self::Calls => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
-            Self::Reported | Self::Programs => Some(DAY * 30),
+            Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
             // The records as long as the user likes: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -105,7 +110,7 @@ impl Kind {
                 .split_once('.')
                 .is_some_and(|(id, event)| is_id(id) && once::EVENTS.contains(&event)),
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
-            Self::Running => is_id(name),
+            Self::Running | Self::Sessions => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
             Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
         }

@@ -1,0 +1,127 @@
+//! `SessionStart`: the session's environment file, with and without the real client.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::claude::Client;
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::{Sandbox, read};
+
+const LINE: &str = "export PYTHONUNBUFFERED=1\n";
+
+/// Starts a session with this environment file, and gives the file's text.
+fn started(sandbox: &Sandbox, file: &str, variables: &[(&str, &str)]) -> String {
+    let path = sandbox.path(file);
+    let file = path.display().to_string();
+    let mut all = vec![("CLAUDE_ENV_FILE", file.as_str())];
+    all.extend(variables);
+    let answer = sandbox.answer(&sandbox.event("SessionStart", &json!({})), &all);
+    assert_eq!(answer, Value::Null);
+    read(&path)
+}
+
+fn command(sandbox: &Sandbox) -> String {
+    let event = sandbox.event("PreToolUse", &json!({"command": "pytest -x"}));
+    let answer = sandbox.answer(&event, &[]);
+    let updated = &answer["hookSpecificOutput"]["updatedInput"];
+    updated["command"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_session_s_file_takes_the_prefix_s_place() {
+    const PREFIXED: &str = "PYTHONUNBUFFERED=1 pytest -x 2>&1";
+    let sandbox = Sandbox::new();
+    assert_eq!(command(&sandbox), PREFIXED);
+    let file = sandbox.write("env.sh", "export A=1");
+    for _ in 0..2 {
+        let text = started(&sandbox, "env.sh", &[]);
+        assert_eq!(text, format!("export A=1\n{LINE}"));
+    }
+    assert_eq!(command(&sandbox), "pytest -x 2>&1");
+    let event = sandbox.event("PreToolUse", &json!({}));
+    let explained = sandbox
+        .command(support::sandbox::BG_RUN)
+        .args(["explain", "pytest -x"])
+        .env(
+            "CLAUDE_CODE_SESSION_ID",
+            event["session_id"].as_str().unwrap(),
+        )
+        .output()
+        .unwrap();
+    let said = String::from_utf8(explained.stdout).unwrap();
+    assert!(said.contains("in the session's environment file"), "{said}");
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(command(&sandbox), PREFIXED);
+}
+
+#[test]
+fn a_value_of_the_user_s_stays() {
+    for (text, variables) in [
+        ("", &[("PYTHONUNBUFFERED", "1")][..]),
+        ("", &[("PYTHONUNBUFFERED", "")]),
+        ("", &[("BG_RUN", "off")]),
+        ("", &[("BG_RUN_DRY_RUN", "1")]),
+        ("export PYTHONUNBUFFERED=0\n", &[]),
+        ("unset PYTHONUNBUFFERED\n", &[]),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("env.sh", text);
+        assert_eq!(
+            started(&sandbox, "env.sh", variables),
+            text,
+            "{variables:?}"
+        );
+        assert!(command(&sandbox).starts_with("PYTHONUNBUFFERED=1 "));
+    }
+}
+
+#[test]
+fn an_odd_environment_file_is_left_alone() {
+    let sandbox = Sandbox::new();
+    assert_eq!(started(&sandbox, "missing/env.sh", &[]), "");
+    assert!(sandbox.log().contains("SessionStart"), "{}", sandbox.log());
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    assert_eq!(started(&sandbox, "folder", &[]), "");
+    let answer = sandbox.answer(&sandbox.event("SessionStart", &json!({})), &[]);
+    assert_eq!(answer, Value::Null);
+}
+
+/// As a plugin registers the hooks: without the settings' `env`.
+#[test]
+fn the_client_s_commands_are_unbuffered_without_a_prefix() {
+    for version in ["2.1.200", "2.1.260", "2.1.332"] {
+        let Some(client) = Client::find(version) else {
+            continue;
+        };
+        let sandbox = Sandbox::new();
+        sandbox.program(
+            "pytest",
+            "echo \"unbuffered=$PYTHONUNBUFFERED\" >>\"$HOME/ran\"",
+        );
+        assert!(sandbox.bg_run(&["install", "--no-limit"]).status.success());
+        let path = sandbox.home().join(".claude/settings.json");
+        let mut settings: Value = serde_json::from_str(&read(&path)).unwrap();
+        settings.as_object_mut().unwrap().remove("env").unwrap();
+        settings["permissions"] =
+            json!({"allow": ["Bash(pytest:*)"], "deny": ["Bash(PYTHONUNBUFFERED=*)"]});
+        sandbox.write_settings(&settings);
+        sandbox.write("home/.config/bg-run/config.toml", "history = false\n");
+        let api = MessagesApi::start(vec![
+            Turn::bash("pytest -x"),
+            Turn::bash("BG_RUN=off pytest -q"),
+            Turn::Say("done".to_owned()),
+        ]);
+        client.run_headless_until(&sandbox, &api, &[], &[("BG_RUN_HEADLESS", "background")], 2);
+        let results = api.tool_results();
+        assert!(
+            results[0].text.contains("running in background"),
+            "{version}: {results:?}"
+        );
+        let ran = sandbox.home().join("ran");
+        support::wait_until("both calls ran unbuffered", || {
+            (read(&ran) == "unbuffered=1\n".repeat(2)).then_some(())
+        });
+    }
+}
