@@ -6,6 +6,7 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -266,6 +267,31 @@ fn the_editor_around_is_recognised() {
                 ("VSCODE_NLS_CONFIG", "{"),
             ],
         ),
+        // Application identifiers count whole: that of iTerm2 has "code" in it.
+        (
+            "cursor",
+            "Cursor",
+            &[("__CFBundleIdentifier", "com.todesktop.230313mzl4w4u92")],
+        ),
+        (
+            "kiro",
+            "Kiro",
+            &[("__CFBundleIdentifier", "dev.kiro.desktop")],
+        ),
+        (
+            "phpstorm",
+            "PhpStorm",
+            &[("TERMINAL_EMULATOR", "JetBrains-JediTerm")],
+        ),
+        (
+            "rider",
+            "Rider",
+            &[
+                ("TERMINAL_EMULATOR", "JetBrains-JediTerm"),
+                ("__CFBundleIdentifier", "com.jetbrains.rider"),
+            ],
+        ),
+        ("zeditor", "Zed", &[("TERM_PROGRAM", "zed")]),
         (
             "code-server",
             "code-server",
@@ -285,6 +311,70 @@ fn the_editor_around_is_recognised() {
         assert!(
             said(&output).contains(&format!("in {name}\n")),
             "{program}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn another_application_s_identifier_is_no_editor_s() {
+    for id in [
+        "com.googlecode.iterm2",
+        "com.apple.dt.Xcode",
+        "com.openai.codex",
+    ] {
+        let sandbox = Sandbox::new();
+        let file = sandbox.write("project/a.log", "x\n");
+        let output = opens(&sandbox, &file, &[("__CFBundleIdentifier", id)]);
+        assert!(
+            said(&output).contains("no `code` found"),
+            "{id}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn an_editor_is_found_by_its_command_alone() {
+    for (program, name) in [
+        ("kiro", "Kiro"),
+        ("trae", "Trae"),
+        ("positron", "Positron"),
+        ("void", "Void"),
+        ("windsurf", "Windsurf"),
+        ("zeditor", "Zed"),
+        ("phpstorm", "PhpStorm"),
+        ("rider", "Rider"),
+        ("idea", "IntelliJ IDEA"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program(program, "exit 0");
+        let file = sandbox.write("project/a.log", "x\n");
+        let output = opens(&sandbox, &file, &[]);
+        assert!(
+            said(&output).contains(&format!("in {name}\n")),
+            "{program}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn an_editor_s_command_is_found_in_the_folder_of_applications() {
+    for (application, program, name) in [
+        ("Visual Studio Code", "code", "VS Code"),
+        ("Kiro", "code", "Kiro"),
+        ("Cursor", "cursor", "Cursor"),
+    ] {
+        let sandbox = Sandbox::new();
+        let bin = format!("home/Applications/{application}.app/Contents/Resources/app/bin");
+        let file = sandbox.write(&format!("{bin}/{program}"), "#!/bin/sh\nexit 0\n");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let log = sandbox.write("project/a.log", "x\n");
+        let output = opens(&sandbox, &log, &[]);
+        assert!(
+            said(&output).contains(&format!("in {name}\n")),
+            "{application}: {}",
             said(&output)
         );
     }

@@ -71,11 +71,14 @@ impl Viewer {
                 names_tabs: is_code && config.tab_names == TabNames::Name,
             });
         }
-        let editor = Editor::here();
+        let window = socket::is_any_there().then_some(Way::Window);
+        let editor = Editor::here().or_else(|| match window {
+            Some(_) => None,
+            None => Editor::of_another_kind(),
+        });
         let command = editor
             .as_ref()
             .and_then(|editor| Some(Way::Command(editor.command_line()?)));
-        let window = socket::is_any_there().then_some(Way::Window);
         // In a remote window the command goes by the same socket, only slower. Another editor's terminal has no window.
         let ways: Vec<Option<Way>> = match &editor {
             Some(editor) if !editor.has_windows => vec![command, pane],

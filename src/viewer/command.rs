@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::editors::LIKE_CODE;
+use super::known::LIKE_CODE;
 use super::{Editor, LAST_LINE, NoViewer};
 use crate::config::EditorChoice;
 use crate::{environment, programs};

@@ -1,89 +1,11 @@
-//! The editors: how each is recognised from inside its terminal, and how it opens a file.
+//! Which editor is here: the one whose terminal this is, else one whose command is found, and how that opens a file.
 
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
+use super::known::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
 use crate::{environment, programs};
-
-/// `{file}` and `{line}` stand for what they say.
-///
-/// `-r` reuses the window, `-g` goes to the line; any other form of the call can open an empty window instead
-/// (measured, VS Code 1.139).
-pub(super) const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
-
-const LIKE_IDEA: &[&str] = &["--line", "{line}", "{file}"];
-
-/// One line of the table.
-struct Row {
-    name: &'static str,
-    program: &'static str,
-    arguments: &'static [&'static str],
-    settings_folder: Option<&'static str>,
-    mark: &'static str,
-    family: Family,
-}
-
-/// How an editor is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    /// VS Code and its forks: their terminals, then the `PATH`.
-    Code,
-    /// The same, but never by the `PATH` alone: its command would start another server.
-    CodeServer,
-    /// Its terminal says so.
-    Zed,
-    /// Their terminals say that they are one of these.
-    JetBrains,
-}
-
-const fn like_code(
-    name: &'static str,
-    program: &'static str,
-    settings_folder: &'static str,
-    mark: &'static str,
-) -> Row {
-    Row {
-        name,
-        program,
-        arguments: LIKE_CODE,
-        settings_folder: Some(settings_folder),
-        mark,
-        family: Family::Code,
-    }
-}
-
-/// `mark`: the end of its bundle identifier.
-const fn jet_brains(name: &'static str, program: &'static str, mark: &'static str) -> Row {
-    Row {
-        name,
-        program,
-        arguments: LIKE_IDEA,
-        settings_folder: None,
-        mark,
-        family: Family::JetBrains,
-    }
-}
-
-/// Those with a narrower mark first: all forks of VS Code call themselves `vscode` too. A mark stands, in small
-/// letters, in the name of the editor's own folder.
-#[rustfmt::skip]
-const EDITORS: &[Row] = &[
-    like_code("Cursor", "cursor", "Cursor", "cursor"),
-    like_code("Windsurf", "windsurf", "Windsurf", "windsurf"),
-    like_code("Antigravity", "antigravity", "Antigravity", "antigravity"),
-    like_code("VSCodium", "codium", "VSCodium", "codium"),
-    like_code("VS Code Insiders", "code-insiders", "Code - Insiders", "insider"),
-    Row { family: Family::CodeServer, ..like_code("code-server", "code-server", "code-server", "code-server") },
-    like_code("VS Code", "code", "Code", "code"),
-    Row { name: "Zed", program: "zed", arguments: &["{file}:{line}"], settings_folder: None, mark: "zed", family: Family::Zed },
-    jet_brains("IntelliJ IDEA", "idea", "intellij"),
-    jet_brains("PyCharm", "pycharm", "pycharm"),
-    jet_brains("WebStorm", "webstorm", "webstorm"),
-    jet_brains("GoLand", "goland", "goland"),
-    jet_brains("CLion", "clion", "clion"),
-    jet_brains("RustRover", "rustrover", "rustrover"),
-];
 
 /// Where an editor's command lies, seen from the folder that holds its `extensions`.
 const COMMAND_FOLDERS: &[&str] = &["bin", "../../bin", "bin/remote-cli"];
@@ -100,48 +22,99 @@ pub struct Editor {
     /// Its windows can be reached by their sockets.
     pub(super) has_windows: bool,
     arguments: &'static [&'static str],
+    /// The names that its application may have on macOS.
+    applications: &'static [&'static str],
     /// It stands in the table.
     pub(super) is_known: bool,
 }
 
-impl Row {
-    fn editor(&self) -> Editor {
-        Editor {
-            name: self.name.to_owned(),
-            program: self.program.to_owned(),
-            settings_folder: self.settings_folder,
-            has_windows: matches!(self.family, Family::Code | Family::CodeServer),
-            arguments: self.arguments,
-            is_known: true,
-        }
+/// An editor of the table on this machine.
+fn of_row(row: &Row) -> Editor {
+    let found = row.programs.iter().find(|program| find(program).is_some());
+    let program = found.or(row.programs.first()).copied();
+    Editor {
+        name: row.name.to_owned(),
+        program: program.unwrap_or_default().to_owned(),
+        settings_folder: row.settings_folder,
+        has_windows: matches!(row.family, Family::Code | Family::CodeServer),
+        arguments: row.arguments,
+        applications: row.applications,
+        is_known: true,
     }
+}
 
-    /// Whether its command may be run without a terminal of its own around.
-    fn is_found_by_path(&self) -> bool {
-        self.family == Family::Code && programs::find(self.program).is_some()
-    }
+/// An editor's command on the `PATH`. Folders of system programs hold none: there, `zed` is the daemon of a file system.
+fn find(program: &str) -> Option<PathBuf> {
+    let is_system = |path: &Path| path.parent().is_some_and(|dir| dir.ends_with("sbin"));
+    programs::find(program).filter(|path| !is_system(path))
+}
+
+fn is_on_path(row: &Row) -> bool {
+    row.programs.iter().any(|program| find(program).is_some())
+}
+
+/// The folders that macOS keeps applications in.
+fn application_folders() -> Vec<PathBuf> {
+    let own = BaseDirs::new().map(|dirs| dirs.home_dir().join("Applications"));
+    [Some(PathBuf::from("/Applications")), own]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The command inside an application of one of these names. Some forks call theirs `code`, as VS Code does.
+fn in_application(applications: &[&str], program: &str) -> Option<PathBuf> {
+    let folders = application_folders();
+    let mut bins = applications.iter().flat_map(|name| {
+        let folders = folders.iter();
+        folders.map(move |folder| folder.join(format!("{name}.app/Contents/Resources/app/bin")))
+    });
+    bins.find_map(|bin| {
+        let mut programs = [program, "code"].into_iter().map(|name| bin.join(name));
+        programs.find(|path| programs::is_executable(path))
+    })
 }
 
 impl Editor {
     /// The editor called `name`, by its command or its name.
     pub fn named(name: &str) -> Option<Self> {
         let mut rows = EDITORS.iter();
-        rows.find(|row| row.program == name || row.name.eq_ignore_ascii_case(name))
-            .map(Row::editor)
+        rows.find(|row| row.programs.contains(&name) || row.name.eq_ignore_ascii_case(name))
+            .map(of_row)
     }
 
     /// The names that [`Editor::named`] knows.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        EDITORS.iter().map(|row| row.program)
+        EDITORS
+            .iter()
+            .filter_map(|row| row.programs.first().copied())
     }
 
-    /// The editor whose terminal this process runs in, else the first whose command is on the `PATH`, VS Code before
-    /// its forks.
+    /// The editor whose terminal this process runs in, else the first of VS Code and its forks whose command is on the
+    /// `PATH`, else the first whose application is installed.
     pub fn here() -> Option<Self> {
-        Self::around().or_else(|| {
-            let mut rows = EDITORS.iter().rev();
-            rows.find(|row| row.is_found_by_path()).map(Row::editor)
-        })
+        let rows = || {
+            let rows = EDITORS.iter().rev();
+            rows.filter(|row| row.family == Family::Code)
+        };
+        Self::around()
+            .or_else(|| rows().find(|row| is_on_path(row)).map(of_row))
+            .or_else(|| {
+                let editors = rows().map(of_row);
+                let mut editors = editors.filter(|editor| editor.in_application().is_some());
+                editors.next()
+            })
+    }
+
+    /// An editor of another kind than VS Code whose command is on the `PATH`.
+    pub(super) fn of_another_kind() -> Option<Self> {
+        let kinds = [Family::Zed, Family::JetBrains];
+        let mut rows = EDITORS.iter().filter(|row| kinds.contains(&row.family));
+        rows.find(|row| is_on_path(row)).map(of_row)
+    }
+
+    fn in_application(&self) -> Option<PathBuf> {
+        in_application(self.applications, &self.program)
     }
 
     /// The editor whose terminal this process runs in.
@@ -155,18 +128,17 @@ impl Editor {
         }
         let file = environment::vscode_file();
         let folders = file.as_deref().map(own_folders).unwrap_or_default();
-        let bundle = terminal.bundle.unwrap_or_default().to_ascii_lowercase();
+        let bundle = terminal.bundle.unwrap_or_default();
         let version = terminal.version.unwrap_or_default();
-        let has = |mark: &str| {
-            let in_folders = folders.iter().any(|folder| folder.contains(mark));
-            in_folders
-                || bundle.contains(mark)
-                || (mark == "cursor" && terminal.is_cursor)
-                || (mark == "insider" && version.ends_with("-insider"))
+        let is_it = |row: &&Row| {
+            folders.iter().any(|folder| row.marks(folder))
+                || row.has_id(&bundle)
+                || (row.name == "Cursor" && terminal.is_cursor)
+                || (row.name == "VS Code Insiders" && version.ends_with("-insider"))
         };
         let of_code = |row: &&Row| matches!(row.family, Family::Code | Family::CodeServer);
-        if let Some(row) = EDITORS.iter().filter(of_code).find(|row| has(row.mark)) {
-            return Some(row.editor());
+        if let Some(row) = EDITORS.iter().filter(of_code).find(is_it) {
+            return Some(of_row(row));
         }
         if !terminal.is_vscode {
             return None;
@@ -179,7 +151,7 @@ impl Editor {
 
     /// Its command: on the `PATH`, else beside the files of the editor around; of a fork that isn't known only there.
     pub fn command(&self) -> Option<PathBuf> {
-        let on_path = || programs::find(&self.program);
+        let on_path = || find(&self.program);
         let beside = || {
             let file = environment::vscode_file()?;
             let app = app_folder(&file)?;
@@ -189,7 +161,7 @@ impl Editor {
                 .find(|path| path.is_file())
         };
         if self.is_known {
-            on_path().or_else(beside)
+            on_path().or_else(beside).or_else(|| self.in_application())
         } else {
             beside()
         }
@@ -210,9 +182,9 @@ impl Editor {
 /// Which one of them the terminal belongs to is known on macOS; else the first whose command is there.
 fn jet_brains_around(bundle: Option<&str>) -> Editor {
     let rows = || EDITORS.iter().filter(|row| row.family == Family::JetBrains);
-    let bundle = bundle.unwrap_or_default().to_ascii_lowercase();
-    let named = rows().find(|row| bundle.contains(row.mark));
-    let found = named.or_else(|| rows().find(|row| programs::find(row.program).is_some()));
+    let bundle = bundle.unwrap_or_default();
+    let named = rows().find(|row| row.has_id(bundle));
+    let found = named.or_else(|| rows().find(|row| is_on_path(row)));
     found.map_or_else(
         || Editor {
             name: "a JetBrains IDE".to_owned(),
@@ -220,9 +192,10 @@ fn jet_brains_around(bundle: Option<&str>) -> Editor {
             settings_folder: None,
             has_windows: false,
             arguments: LIKE_IDEA,
+            applications: &[],
             is_known: true,
         },
-        Row::editor,
+        of_row,
     )
 }
 
@@ -243,6 +216,7 @@ fn unknown_fork(file: &Path) -> Editor {
         settings_folder: None,
         has_windows: true,
         arguments: LIKE_CODE,
+        applications: &[],
         is_known: false,
     }
 }
@@ -301,26 +275,37 @@ mod tests {
 
     #[test]
     fn a_user_s_name_is_no_editor() {
-        for (file, mark, has) in [
+        for (file, name, has) in [
             (
                 "/home/cursor/.vscode-server/bin/x/extensions/git/dist/a.js",
-                "cursor",
+                "Cursor",
                 false,
             ),
             (
                 "/home/me/.cursor-server/bin/x/extensions/git/dist/a.js",
-                "cursor",
+                "Cursor",
                 true,
             ),
-            ("/Users/windsurf/x/extensions/git/a.js", "windsurf", false),
+            ("/Users/windsurf/x/extensions/git/a.js", "Windsurf", false),
+            (
+                "/opt/avoid/resources/app/extensions/git/a.js",
+                "Void",
+                false,
+            ),
+            ("/opt/codex/extensions/git/a.js", "VS Code", false),
+            (
+                "/home/me/.openvscode-server/extensions/git/a.js",
+                "VS Code",
+                true,
+            ),
             (
                 "/Applications/Cursor.app/Contents/Resources/app/extensions/git/a.js",
-                "cursor",
+                "Cursor",
                 true,
             ),
             (
                 "/usr/share/code/resources/app/extensions/git/dist/a.js",
-                "code",
+                "VS Code",
                 true,
             ),
             (
@@ -330,8 +315,9 @@ mod tests {
             ),
         ] {
             let folders = own_folders(Path::new(file));
+            let row = EDITORS.iter().find(|row| row.name == name).unwrap();
             assert_eq!(
-                folders.iter().any(|folder| folder.contains(mark)),
+                folders.iter().any(|folder| row.marks(folder)),
                 has,
                 "{file}"
             );

@@ -4,6 +4,7 @@ mod choose;
 mod command;
 mod detached;
 mod editors;
+mod known;
 mod links;
 mod nudge;
 mod pane;

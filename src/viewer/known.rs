@@ -1,0 +1,175 @@
+//! The table of known editors: how each is recognised, and its command.
+
+/// `{file}` and `{line}` stand for what they say.
+///
+/// `-r` reuses the window, `-g` goes to the line; any other form of the call can open an empty window instead
+/// (measured, VS Code 1.139).
+pub(super) const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
+
+pub(super) const LIKE_IDEA: &[&str] = &["--line", "{line}", "{file}"];
+
+/// One line of the table.
+pub(super) struct Row {
+    /// Its name, as people write it.
+    pub(super) name: &'static str,
+    /// The names that its command may have, the likeliest first.
+    pub(super) programs: &'static [&'static str],
+    pub(super) arguments: &'static [&'static str],
+    /// Its folder among the user's settings.
+    pub(super) settings_folder: Option<&'static str>,
+    /// A word in the name of the editor's own folder, in small letters; with `*` in front, the end of one.
+    pub(super) mark: &'static str,
+    /// Its application's identifiers on macOS.
+    pub(super) ids: &'static [&'static str],
+    /// Its application's names on macOS.
+    pub(super) applications: &'static [&'static str],
+    pub(super) family: Family,
+}
+
+/// How an editor is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// VS Code and its forks: their terminals, then the `PATH`, then the folders of applications.
+    Code,
+    /// The same, but never by the `PATH` alone: its command would start another server.
+    CodeServer,
+    /// Its terminal says so; by the `PATH` after all of VS Code's.
+    Zed,
+    /// Their terminals say that they are one of these; by the `PATH` after all of VS Code's.
+    JetBrains,
+}
+
+impl Row {
+    /// The application has this identifier.
+    pub(super) fn has_id(&self, id: &str) -> bool {
+        self.ids.iter().any(|own| own.eq_ignore_ascii_case(id))
+    }
+
+    /// The mark stands in a folder's name.
+    pub(super) fn marks(&self, folder: &str) -> bool {
+        if self.mark.contains('-') {
+            return folder.contains(self.mark);
+        }
+        let mut words = folder.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| match self.mark.strip_prefix('*') {
+            Some(end) => word.ends_with(end),
+            None => word == self.mark,
+        })
+    }
+}
+
+const fn like_code(
+    name: &'static str,
+    programs: &'static [&'static str],
+    settings_folder: &'static str,
+    mark: &'static str,
+    ids: &'static [&'static str],
+    applications: &'static [&'static str],
+) -> Row {
+    Row {
+        name,
+        programs,
+        arguments: LIKE_CODE,
+        settings_folder: Some(settings_folder),
+        mark,
+        ids,
+        applications,
+        family: Family::Code,
+    }
+}
+
+const fn jet_brains(
+    name: &'static str,
+    programs: &'static [&'static str],
+    ids: &'static [&'static str],
+) -> Row {
+    Row {
+        name,
+        programs,
+        arguments: LIKE_IDEA,
+        settings_folder: None,
+        mark: "-",
+        ids,
+        applications: &[],
+        family: Family::JetBrains,
+    }
+}
+
+/// Those with a narrower mark first: all forks of VS Code call themselves `vscode` too. The identifiers are those of
+/// the editors' product files and of their Homebrew casks.
+#[rustfmt::skip]
+pub(super) const EDITORS: &[Row] = &[
+    like_code("Cursor", &["cursor"], "Cursor", "cursor", &["com.todesktop.230313mzl4w4u92"], &["Cursor"]),
+    like_code("Windsurf", &["windsurf"], "Windsurf", "windsurf", &["com.exafunction.windsurf"], &["Windsurf"]),
+    like_code("Antigravity", &["antigravity"], "Antigravity", "antigravity", &["com.google.antigravity", "com.google.antigravity-ide"], &["Antigravity", "Antigravity IDE"]),
+    like_code("Kiro", &["kiro"], "Kiro", "kiro", &["dev.kiro.desktop"], &["Kiro"]),
+    like_code("Trae", &["trae", "trae-cn"], "Trae", "trae", &["com.trae.app", "cn.trae.app"], &["Trae", "Trae CN"]),
+    like_code("Positron", &["positron"], "Positron", "positron", &["com.rstudio.positron"], &["Positron"]),
+    like_code("Void", &["void"], "Void", "void", &["com.voideditor.code"], &["Void"]),
+    like_code("VSCodium", &["codium"], "VSCodium", "*codium", &["com.vscodium"], &["VSCodium"]),
+    like_code("VS Code Insiders", &["code-insiders"], "Code - Insiders", "insiders", &["com.microsoft.VSCodeInsiders"], &["Visual Studio Code - Insiders"]),
+    Row { family: Family::CodeServer, ..like_code("code-server", &["code-server"], "code-server", "code-server", &[], &[]) },
+    like_code("VS Code", &["code"], "Code", "*code", &["com.microsoft.VSCode"], &["Visual Studio Code"]),
+    Row { name: "Zed", programs: &["zed", "zeditor"], arguments: &["{file}:{line}"], settings_folder: None, mark: "zed", ids: &["dev.zed.Zed", "dev.zed.Zed-Preview"], applications: &[], family: Family::Zed },
+    jet_brains("IntelliJ IDEA", &["idea"], &["com.jetbrains.intellij", "com.jetbrains.intellij.ce"]),
+    jet_brains("PyCharm", &["pycharm"], &["com.jetbrains.pycharm", "com.jetbrains.pycharm.ce"]),
+    jet_brains("WebStorm", &["webstorm"], &["com.jetbrains.WebStorm"]),
+    jet_brains("GoLand", &["goland"], &["com.jetbrains.goland"]),
+    jet_brains("CLion", &["clion"], &["com.jetbrains.CLion"]),
+    jet_brains("RustRover", &["rustrover"], &["com.jetbrains.rustrover"]),
+    jet_brains("PhpStorm", &["phpstorm"], &["com.jetbrains.PhpStorm"]),
+    jet_brains("Rider", &["rider"], &["com.jetbrains.rider"]),
+    jet_brains("RubyMine", &["rubymine"], &["com.jetbrains.rubymine"]),
+    jet_brains("DataGrip", &["datagrip"], &["com.jetbrains.datagrip"]),
+    jet_brains("DataSpell", &["dataspell"], &["com.jetbrains.dataspell"]),
+    jet_brains("Android Studio", &["studio"], &["com.google.android.studio"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_known_by_its_whole_identifier() {
+        let named = |id: &str| -> Vec<&str> {
+            let rows = EDITORS.iter().filter(|row| row.has_id(id));
+            rows.map(|row| row.name).collect()
+        };
+        for (id, name) in [
+            ("com.microsoft.VSCode", "VS Code"),
+            ("com.microsoft.VSCodeInsiders", "VS Code Insiders"),
+            ("com.todesktop.230313mzl4w4u92", "Cursor"),
+            ("com.google.Antigravity", "Antigravity"),
+            ("cn.trae.app", "Trae"),
+            ("com.jetbrains.PhpStorm", "PhpStorm"),
+        ] {
+            assert_eq!(named(id), [name], "{id}");
+        }
+        for id in [
+            "com.googlecode.iterm2",
+            "com.apple.dt.Xcode",
+            "com.openai.codex",
+            "",
+            "code",
+        ] {
+            assert_eq!(named(id), [""; 0], "{id}");
+        }
+    }
+
+    #[test]
+    fn no_identifier_program_or_name_stands_twice() {
+        let all = |of: fn(&Row) -> &'static [&'static str]| {
+            let mut all: Vec<&str> = EDITORS
+                .iter()
+                .flat_map(|row| of(row).iter().copied())
+                .collect();
+            let length = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), length);
+        };
+        all(|row| row.ids);
+        all(|row| row.programs);
+        all(|row| row.applications);
+    }
+}
