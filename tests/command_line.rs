@@ -84,7 +84,6 @@ fn add_many(sandbox: &Sandbox) -> Vec<File> {
 
 /// What `bg-run tasks` says in a project with none, with one, and with 300 of them, at 80 columns.
 #[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn tasks_fit_a_terminal() {
     let sandbox = Sandbox::new();
     let note = json!({"hours": 0, "description": "Run e2e tests", "ended": {"at": "2026-01-01T00:00:00Z", "status": "done", "ran": 754_000}});

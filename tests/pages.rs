@@ -89,7 +89,6 @@ fn run(sandbox: &Sandbox, line: &str) -> std::process::Output {
 }
 
 #[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn what_a_command_shows_is_what_it_says() {
     let mut examples = 0;
     for (path, page) in pages() {

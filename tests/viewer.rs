@@ -193,114 +193,119 @@ fn a_file_above_the_editors_limit_is_not_opened() {
     );
 }
 
+type Variables = &'static [(&'static str, &'static str)];
+
+/// An editor's command, its name, and the variables of its terminal.
+const AROUND: &[(&str, &str, Variables)] = &[
+    ("code", "VS Code", &[("TERM_PROGRAM", "vscode")]),
+    ("code", "VS Code", &[]),
+    (
+        "code-insiders",
+        "VS Code Insiders",
+        &[
+            ("TERM_PROGRAM", "vscode"),
+            ("TERM_PROGRAM_VERSION", "1.140.0-insider"),
+        ],
+    ),
+    (
+        "codium",
+        "VSCodium",
+        &[
+            ("TERM_PROGRAM", "vscode"),
+            (
+                "VSCODE_GIT_ASKPASS_MAIN",
+                "/usr/share/codium/resources/app/extensions/git/dist/askpass-main.js",
+            ),
+        ],
+    ),
+    (
+        "cursor",
+        "Cursor",
+        &[("TERM_PROGRAM", "vscode"), ("CURSOR_TRACE_ID", "x")],
+    ),
+    (
+        "windsurf",
+        "Windsurf",
+        &[
+            ("TERM_PROGRAM", "vscode"),
+            (
+                "VSCODE_GIT_ASKPASS_MAIN",
+                "/opt/Windsurf/resources/app/extensions/git/dist/askpass-main.js",
+            ),
+        ],
+    ),
+    (
+        "antigravity",
+        "Antigravity",
+        &[
+            ("TERM_PROGRAM", "vscode"),
+            (
+                "VSCODE_GIT_ASKPASS_MAIN",
+                "/opt/antigravity/resources/app/extensions/x.js",
+            ),
+        ],
+    ),
+    // What an extension starts has no terminal around.
+    (
+        "cursor",
+        "Cursor",
+        &[
+            (
+                "VSCODE_ESM_ENTRYPOINT",
+                "vs/workbench/api/node/extensionHostProcess",
+            ),
+            (
+                "VSCODE_NLS_CONFIG",
+                r#"{"defaultMessagesFile":"/opt/Cursor/resources/app/out/nls.messages.json"}"#,
+            ),
+        ],
+    ),
+    (
+        "code",
+        "VS Code",
+        &[
+            ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+            ("VSCODE_NLS_CONFIG", "{"),
+        ],
+    ),
+    // Application identifiers count whole: that of iTerm2 has "code" in it.
+    (
+        "cursor",
+        "Cursor",
+        &[("__CFBundleIdentifier", "com.todesktop.230313mzl4w4u92")],
+    ),
+    (
+        "kiro",
+        "Kiro",
+        &[("__CFBundleIdentifier", "dev.kiro.desktop")],
+    ),
+    (
+        "phpstorm",
+        "PhpStorm",
+        &[("TERMINAL_EMULATOR", "JetBrains-JediTerm")],
+    ),
+    (
+        "rider",
+        "Rider",
+        &[
+            ("TERMINAL_EMULATOR", "JetBrains-JediTerm"),
+            ("__CFBundleIdentifier", "com.jetbrains.rider"),
+        ],
+    ),
+    ("zeditor", "Zed", &[("TERM_PROGRAM", "zed")]),
+    (
+        "code-server",
+        "code-server",
+        &[(
+            "VSCODE_GIT_ASKPASS_MAIN",
+            "/usr/lib/code-server/lib/vscode/extensions/git/dist/askpass-main.js",
+        )],
+    ),
+];
+
 #[test]
 fn the_editor_around_is_recognised() {
-    for (program, name, variables) in [
-        ("code", "VS Code", &[("TERM_PROGRAM", "vscode")][..]),
-        ("code", "VS Code", &[]),
-        (
-            "code-insiders",
-            "VS Code Insiders",
-            &[
-                ("TERM_PROGRAM", "vscode"),
-                ("TERM_PROGRAM_VERSION", "1.140.0-insider"),
-            ],
-        ),
-        (
-            "codium",
-            "VSCodium",
-            &[
-                ("TERM_PROGRAM", "vscode"),
-                (
-                    "VSCODE_GIT_ASKPASS_MAIN",
-                    "/usr/share/codium/resources/app/extensions/git/dist/askpass-main.js",
-                ),
-            ],
-        ),
-        (
-            "cursor",
-            "Cursor",
-            &[("TERM_PROGRAM", "vscode"), ("CURSOR_TRACE_ID", "x")],
-        ),
-        (
-            "windsurf",
-            "Windsurf",
-            &[
-                ("TERM_PROGRAM", "vscode"),
-                (
-                    "VSCODE_GIT_ASKPASS_MAIN",
-                    "/opt/Windsurf/resources/app/extensions/git/dist/askpass-main.js",
-                ),
-            ],
-        ),
-        (
-            "antigravity",
-            "Antigravity",
-            &[
-                ("TERM_PROGRAM", "vscode"),
-                (
-                    "VSCODE_GIT_ASKPASS_MAIN",
-                    "/opt/antigravity/resources/app/extensions/x.js",
-                ),
-            ],
-        ),
-        // What an extension starts has no terminal around.
-        (
-            "cursor",
-            "Cursor",
-            &[
-                (
-                    "VSCODE_ESM_ENTRYPOINT",
-                    "vs/workbench/api/node/extensionHostProcess",
-                ),
-                (
-                    "VSCODE_NLS_CONFIG",
-                    r#"{"defaultMessagesFile":"/opt/Cursor/resources/app/out/nls.messages.json"}"#,
-                ),
-            ],
-        ),
-        (
-            "code",
-            "VS Code",
-            &[
-                ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
-                ("VSCODE_NLS_CONFIG", "{"),
-            ],
-        ),
-        // Application identifiers count whole: that of iTerm2 has "code" in it.
-        (
-            "cursor",
-            "Cursor",
-            &[("__CFBundleIdentifier", "com.todesktop.230313mzl4w4u92")],
-        ),
-        (
-            "kiro",
-            "Kiro",
-            &[("__CFBundleIdentifier", "dev.kiro.desktop")],
-        ),
-        (
-            "phpstorm",
-            "PhpStorm",
-            &[("TERMINAL_EMULATOR", "JetBrains-JediTerm")],
-        ),
-        (
-            "rider",
-            "Rider",
-            &[
-                ("TERMINAL_EMULATOR", "JetBrains-JediTerm"),
-                ("__CFBundleIdentifier", "com.jetbrains.rider"),
-            ],
-        ),
-        ("zeditor", "Zed", &[("TERM_PROGRAM", "zed")]),
-        (
-            "code-server",
-            "code-server",
-            &[(
-                "VSCODE_GIT_ASKPASS_MAIN",
-                "/usr/lib/code-server/lib/vscode/extensions/git/dist/askpass-main.js",
-            )],
-        ),
-    ] {
+    for (program, name, variables) in AROUND {
         let sandbox = Sandbox::new();
         for other in ["code", "cursor"] {
             sandbox.program(other, "exit 9");
@@ -586,7 +591,6 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
 }
 
 #[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn tasks_that_have_ended_make_room_for_tabs() {
     let sandbox = Sandbox::new();
     let (socket, asked) = window(&sandbox, "own");

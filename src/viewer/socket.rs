@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket};
 use serde_json::{Value, json};
 
 use crate::environment;
+use crate::platform::{peer, processes};
 use crate::text::{SHOWN, one_line};
 
 /// How long a window may take for everything: a live one answers in a millisecond (measured).
@@ -149,24 +150,12 @@ fn is_own_socket(path: &Path) -> bool {
 }
 
 /// The process behind the socket, which has to be this user's.
-#[cfg(target_os = "linux")]
 fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
-    let peer = rustix::net::sockopt::socket_peercred(stream)?;
-    if peer.uid != rustix::process::geteuid() {
+    let peer = peer::of(path, stream)?;
+    if peer.user != rustix::process::geteuid().as_raw() {
         bail!("{} is another user's", path.display());
     }
-    Ok(u64::from(peer.pid.as_raw_nonzero().get().unsigned_abs()))
-}
-
-/// The socket's own number stands for its process.
-#[cfg(not(target_os = "linux"))]
-fn owner(path: &Path, _: &UnixStream) -> Result<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = fs::metadata(path)?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        bail!("{} is another user's", path.display());
-    }
-    Ok(metadata.ino())
+    Ok(peer.process)
 }
 
 /// The window to open a file of `project` in: the one of `VSCODE_IPC_HOOK_CLI`, else the only one of this user's, else
@@ -257,16 +246,12 @@ fn live_sockets() -> Vec<Live> {
 }
 
 /// The processes whose windows have a terminal that started in a folder around `project`; those of the innermost
-/// folder. Known on Linux, from the environment of the terminals' shells.
+/// folder. Known from the environment of the terminals' shells.
 fn holding(live: &[Live], project: &Path) -> Vec<u64> {
     let mut found: Vec<(usize, u64)> = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(variables) = fs::read(entry.path().join("environ")) else {
-            continue;
-        };
-        let variables = String::from_utf8_lossy(&variables);
+    for variables in processes::environments() {
         let value = |name: &str| {
-            let mut variables = variables.split('\0');
+            let mut variables = variables.iter();
             variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
         };
         // The window's own helpers have the socket too, with a folder that means nothing.

@@ -44,6 +44,18 @@ fn numbers(folder: &Path) -> Option<impl Iterator<Item = u32>> {
     Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
+/// The texts of a file that ends each with a NUL.
+fn texts(path: &Path) -> Option<Vec<String>> {
+    let bytes = fs::read(path).ok()?;
+    let texts = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    let texts = texts.split(|byte| *byte == 0);
+    Some(
+        texts
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect(),
+    )
+}
+
 /// A field of a process's `status`.
 fn status(process: u32, field: &str) -> Option<u32> {
     let status = fs::read_to_string(of(process).join("status")).ok()?;
@@ -89,14 +101,11 @@ impl Facts for Proc {
     }
 
     fn words(&self, process: u32) -> Option<Vec<String>> {
-        let text = fs::read(of(process).join("cmdline")).ok()?;
-        let text = text.strip_suffix(&[0]).unwrap_or(&text);
-        let words = text.split(|byte| *byte == 0);
-        Some(
-            words
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect(),
-        )
+        texts(&of(process).join("cmdline"))
+    }
+
+    fn environment(&self, process: u32) -> Option<Vec<String>> {
+        texts(&of(process).join("environ"))
     }
 
     fn folder(&self, process: u32) -> Option<PathBuf> {

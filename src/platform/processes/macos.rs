@@ -11,7 +11,7 @@ use libproc::proc_pid::{PIDInfo, PidInfoFlavor, listpidinfo, pidinfo};
 use libproc::processes::{ProcFilter, pids_by_type};
 use sysctl::{Ctl, CtlValue, Sysctl as _};
 
-use super::{Descriptor, Facts, FileId, Wanted, told_words};
+use super::{Descriptor, Facts, FileId, Wanted, words_and_environment};
 
 /// The kernel.
 pub(super) struct Kernel;
@@ -75,6 +75,15 @@ fn number(process: u32) -> Option<i32> {
     i32::try_from(process).ok()
 }
 
+/// The words and the environment of a process.
+fn told(process: u32) -> Option<(Vec<String>, Vec<String>)> {
+    let [kern, arguments] = ARGUMENTS;
+    match Ctl::Oid(vec![kern, arguments, number(process)?]).value() {
+        Ok(CtlValue::Node(told)) => words_and_environment(&told),
+        _ => None,
+    }
+}
+
 fn info(process: u32) -> Option<BSDInfo> {
     pidinfo::<BSDInfo>(number(process)?, 0).ok()
 }
@@ -124,11 +133,11 @@ impl Facts for Kernel {
     }
 
     fn words(&self, process: u32) -> Option<Vec<String>> {
-        let [kern, arguments] = ARGUMENTS;
-        match Ctl::Oid(vec![kern, arguments, number(process)?]).value() {
-            Ok(CtlValue::Node(told)) => told_words(&told),
-            _ => None,
-        }
+        told(process).map(|(words, _)| words)
+    }
+
+    fn environment(&self, process: u32) -> Option<Vec<String>> {
+        told(process).map(|(_, environment)| environment)
     }
 
     fn folder(&self, process: u32) -> Option<PathBuf> {

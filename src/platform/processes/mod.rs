@@ -146,6 +146,8 @@ trait Facts {
     fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor>;
     /// Its exact words, the program's name first.
     fn words(&self, process: u32) -> Option<Vec<String>>;
+    /// Its environment, a variable each.
+    fn environment(&self, process: u32) -> Option<Vec<String>>;
     /// Its working folder.
     fn folder(&self, process: u32) -> Option<PathBuf>;
 
@@ -167,21 +169,20 @@ pub fn wait_for_an_end(processes: &[u32], at_most: Duration) {
     std::thread::sleep(at_most.min(STEP));
 }
 
-/// The words in what macOS tells of a process (`KERN_PROCARGS2`): their number, the program's path, padding, and then
-/// each word up to a NUL, before the environment.
+/// What macOS tells of a process (`KERN_PROCARGS2`): the number of its words, the program's path, padding, each word up
+/// to a NUL, and its environment in the same way, up to an empty text. Returns the words and the environment.
 #[cfg(any(test, system = "macos"))]
-fn told_words(told: &[u8]) -> Option<Vec<String>> {
+fn words_and_environment(told: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     let (number, rest) = told.split_first_chunk()?;
     let number = usize::try_from(i32::from_ne_bytes(*number)).ok()?;
     let path = rest.iter().position(|byte| *byte == 0)?;
     let rest = rest.get(path..)?;
     let padding = rest.iter().position(|byte| *byte != 0)?;
-    let mut words = rest.get(padding..)?.split(|byte| *byte == 0);
-    let mut found = Vec::new();
-    for _ in 0..number {
-        found.push(String::from_utf8_lossy(words.next()?).into_owned());
-    }
-    Some(found)
+    let texts = rest.get(padding..)?.split(|byte| *byte == 0);
+    let mut texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
+    let words: Vec<String> = texts.by_ref().take(number).collect();
+    let environment = texts.take_while(|text| !text.is_empty()).collect();
+    (words.len() == number).then_some((words, environment))
 }
 
 /// The children of a process, found by asking every process for its parent.
@@ -220,6 +221,12 @@ pub fn parent(process: u32) -> Option<u32> {
 /// The exact words that a process was started with, its program's name first; `None` where the system refuses them.
 pub fn words(process: u32) -> Option<Vec<String>> {
     System.words(process)
+}
+
+/// The environments of all processes that show theirs, each as `NAME=VALUE` texts.
+pub fn environments() -> impl Iterator<Item = Vec<String>> {
+    let processes = System.processes().unwrap_or_default().into_iter();
+    processes.filter_map(|process| System.environment(process))
 }
 
 /// The working folder of a process; `None` where the system doesn't tell.
@@ -404,6 +411,7 @@ mod tests {
         let file = folder.path().join("output");
         let mut child = std::process::Command::new("sh")
             .args(["-c", "read _", "a b", "", "c"])
+            .env("BG_RUN_TEST_OF_PROCESSES", "1 = 1")
             .stdin(std::process::Stdio::piped())
             .stdout(fs::File::create(&file).unwrap())
             .current_dir(folder.path())
@@ -445,6 +453,8 @@ mod tests {
                     .as_slice()
             )
         );
+        let environment = System.environment(process).unwrap();
+        assert!(environment.contains(&"BG_RUN_TEST_OF_PROCESSES=1 = 1".to_owned()));
         assert_eq!(folder_of(process), fs::canonicalize(folder.path()).ok());
         drop(child.stdin.take());
         child.wait().unwrap();
@@ -457,27 +467,31 @@ mod tests {
         let told = |number: i32, text: &str| {
             let mut told = number.to_ne_bytes().to_vec();
             told.extend(text.as_bytes());
-            told_words(&told)
+            words_and_environment(&told)
         };
-        let words = |words: &[&str]| {
-            let words = words.iter().map(|&word| word.to_owned());
-            Some(words.collect::<Vec<String>>())
+        let both = |words: &[&str], environment: &[&str]| {
+            let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+            Some((all(words), all(environment)))
         };
-        let text = "/opt/claude\0\0\0\0claude\0-p\0\0--allowedTools\0Bash(a b)\0PATH=/bin\0\0";
+        let text =
+            "/opt/claude\0\0\0\0claude\0-p\0\0--allowedTools\0Bash(a b)\0PATH=/bin\0A=1\0\0x=y\0";
         assert_eq!(
             told(5, text),
-            words(&["claude", "-p", "", "--allowedTools", "Bash(a b)"])
+            both(
+                &["claude", "-p", "", "--allowedTools", "Bash(a b)"],
+                &["PATH=/bin", "A=1"]
+            )
         );
-        assert_eq!(told(1, "/bin/sh\0\0sh\0PATH=/bin\0"), words(&["sh"]));
+        assert_eq!(told(1, "/bin/sh\0\0sh\0"), both(&["sh"], &[]));
         for (number, text) in [
-            (2, "/bin/sh\0sh"),
+            (3, "/bin/sh\0sh\0"),
             (-1, "/bin/sh\0sh\0"),
             (1, "/bin/sh"),
             (1, ""),
         ] {
             assert_eq!(told(number, text), None, "{number} {text:?}");
         }
-        assert_eq!(told_words(&[0, 0]), None);
+        assert_eq!(words_and_environment(&[0, 0]), None);
     }
 
     fn folder_of(process: u32) -> Option<PathBuf> {

@@ -15,6 +15,7 @@ pub(super) struct Row {
     /// Its descriptors that can write, with their files.
     pub(super) writes: Vec<(u32, FileId)>,
     pub(super) words: Vec<String>,
+    pub(super) environment: Vec<String>,
     pub(super) folder: PathBuf,
 }
 
@@ -59,6 +60,10 @@ impl Facts for Table {
         self.row(process).map(|row| row.words.clone())
     }
 
+    fn environment(&self, process: u32) -> Option<Vec<String>> {
+        self.row(process).map(|row| row.environment.clone())
+    }
+
     fn folder(&self, process: u32) -> Option<PathBuf> {
         self.row(process).map(|row| row.folder.clone())
     }
@@ -94,8 +99,14 @@ mod machine {
             .trim()
             .parse()
             .ok()?;
-        let text = fs::read(folder.join("cmdline")).unwrap_or_default();
-        let text = text.strip_suffix(&[0]).unwrap_or(&text);
+        let texts = |name: &str| {
+            let bytes = fs::read(folder.join(name)).unwrap_or_default();
+            let texts = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+            let texts = texts.split(|byte| *byte == 0);
+            texts
+                .map(|text| String::from_utf8_lossy(text).into_owned())
+                .collect()
+        };
         let descriptors = fs::read_dir(folder.join("fd")).into_iter().flatten();
         Some(Row {
             process,
@@ -125,10 +136,8 @@ mod machine {
                     Some((number, FileId { device, inode }))
                 })
                 .collect(),
-            words: text
-                .split(|byte| *byte == 0)
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect(),
+            words: texts("cmdline"),
+            environment: texts("environ"),
             folder: fs::read_link(folder.join("cwd")).unwrap_or_default(),
         })
     }
@@ -156,6 +165,10 @@ mod machine {
 
         fn words(&self, process: u32) -> Option<Vec<String>> {
             row(process).map(|row| row.words)
+        }
+
+        fn environment(&self, process: u32) -> Option<Vec<String>> {
+            row(process).map(|row| row.environment)
         }
 
         fn folder(&self, process: u32) -> Option<PathBuf> {
