@@ -385,6 +385,71 @@ fn an_editor_s_command_is_found_in_the_folder_of_applications() {
     }
 }
 
+/// In WSL, the `code` of Windows is a script around a program that Linux can't run where interop is off.
+#[test]
+fn a_command_of_another_system_is_told_with_its_cure() {
+    for script in [
+        "#!/bin/sh\necho 'Code.exe: cannot execute binary file: Exec format error' >&2\nexit 126\n",
+        "MZ\u{90}",
+    ] {
+        let sandbox = Sandbox::new();
+        let code = sandbox.program("code", "");
+        std::fs::write(&code, script).unwrap();
+        let file = sandbox.write("project/a.log", "x\n");
+        let output = opens(&sandbox, &file, &[]);
+        assert!(!output.status.success());
+        for part in ["another system", "/etc/wsl.conf", "wsl.exe --shutdown"] {
+            assert!(said(&output).contains(part), "{}", said(&output));
+        }
+    }
+}
+
+/// A folder for state with a blank in its name, and one for temporary files that ends in a slash, as on macOS; and the
+/// PATH of an editor that was started from the Dock.
+#[test]
+fn the_folders_of_macos_are_folders_like_others() {
+    let sandbox = Sandbox::new();
+    let asked = sandbox.path("asked");
+    let code = sandbox.write(
+        "home/Applications/Visual Studio Code.app/Contents/Resources/app/bin/code",
+        &format!("#!/bin/sh\necho \"$3\" >'{}'\n", asked.display()),
+    );
+    std::fs::set_permissions(&code, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let state = sandbox.path("home/Library/Application Support/bg-run");
+    std::fs::create_dir_all(state.parent().unwrap()).unwrap();
+    let state = state.display().to_string();
+    let uid = rustix::process::geteuid().as_raw();
+    let output = sandbox.write(
+        &format!("var/folders/zz/y0/T/claude-{uid}/-p/5e551014/tasks/b1.output"),
+        "x\n",
+    );
+    let tmp = format!("{}/", sandbox.path("var/folders/zz/y0/T").display());
+    let variables = [
+        ("TMPDIR", tmp.as_str()),
+        ("BG_RUN_STATE_DIR", &state),
+        ("PATH", "/usr/bin:/bin:/usr/sbin:/sbin"),
+    ];
+    let mut event = sandbox.event(
+        "PostToolUse",
+        &serde_json::json!({"command": "make all", "run_in_background": true}),
+    );
+    event["tool_response"] = serde_json::json!({"backgroundTaskId": "b1"});
+    let answer = sandbox.answer(&event, &variables);
+    let line = answer["systemMessage"].as_str().unwrap();
+    assert!(line.contains("VS Code"), "{line}");
+    let asked = support::wait_until("code is called", || {
+        Some(read(&asked)).filter(|asked| !asked.is_empty())
+    });
+    let tab = asked.trim().strip_suffix(":999999").unwrap();
+    assert!(tab.starts_with(&state), "{tab}");
+    assert_eq!(std::fs::canonicalize(tab).unwrap(), output);
+    let mut listed = sandbox.command(BG_RUN);
+    listed.args(["tasks", "--all", "--json"]).envs(variables);
+    let listed: Value = serde_json::from_slice(&listed.output().unwrap().stdout).unwrap();
+    let listed = listed.as_array().unwrap().iter();
+    assert_eq!(listed.filter(|task| task["id"] == "b1").count(), 1);
+}
+
 #[test]
 fn a_name_is_no_pattern() {
     let sandbox = Sandbox::new();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use rustix::io::Errno;
 
 use super::known::LIKE_CODE;
 use super::{Editor, LAST_LINE, NoViewer};
@@ -73,6 +74,14 @@ fn is_remote(path: &Path) -> bool {
     parts.any(|part| part.as_os_str() == "remote-cli")
 }
 
+/// What shells say of a program for another system.
+const EXEC_FORMAT: &str = "Exec format error";
+
+/// In WSL, `code` is the one of Windows until VS Code has been there.
+const OTHER_SYSTEM: &str = "it starts a program of another system. In WSL, programs of Windows are switched off: \
+     `[interop] enabled = true` in /etc/wsl.conf and `wsl.exe --shutdown` switch them on, and a folder that VS Code \
+     opens by its WSL extension brings a `code` of its own";
+
 /// Runs an editor's command and waits for it; its exit status alone says little. It is never ended: what stays in the
 /// foreground is the editor itself.
 pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
@@ -100,7 +109,10 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?)
         .spawn()
-        .with_context(|| format!("`{program}` can't be started"))?;
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOEXEC) => anyhow!("`{program}` can't be started: {OTHER_SYSTEM}"),
+            _ => Error::new(error).context(format!("`{program}` can't be started")),
+        })?;
     let end = Instant::now() + RETURNS_WITHIN;
     let status = loop {
         match child.try_wait()? {
@@ -110,6 +122,9 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
         }
     };
     let printed = printed(output)?;
+    if printed.contains(EXEC_FORMAT) {
+        bail!("`{program}` opened nothing: {OTHER_SYSTEM}");
+    }
     if !status.success() || printed.contains(NOT_IN_A_WINDOW) {
         bail!(
             "`{}` opened nothing ({status}): {}",
