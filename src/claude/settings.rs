@@ -327,7 +327,11 @@ mod tests {
     fn an_allow_rule_counts_where_every_client_reads_it() {
         let only_managed =
             r#"{"allowManagedPermissionRulesOnly": true, "permissions": {"allow": ["Bash(m)"]}}"#;
-        let managed = "etc/claude-code/managed-settings.json";
+        let managed = if cfg!(target_os = "macos") {
+            "Library/Application Support/ClaudeCode/managed-settings.json"
+        } else {
+            "etc/claude-code/managed-settings.json"
+        };
         let odd = r#"{"permissions": {"allow": ["Bash(a)"], "deny": "Bash(b)"}}"#;
         let allow = text("allow", "a");
         let of_project: IsLoaded<'_> = &|owner| owner == Owner::Project;
@@ -348,7 +352,6 @@ mod tests {
                 false,
             ),
             (&[("home/.claude/settings.json", odd)], ALL, false),
-            #[cfg(not(target_os = "macos"))]
             (
                 &[
                     ("home/.claude/settings.json", &allow),
@@ -362,7 +365,6 @@ mod tests {
             assert_eq!(rules.surely_allow("a"), allows, "{files:?}");
             assert!(rules.may_allow("a"), "{files:?}");
         }
-        #[cfg(not(target_os = "macos"))]
         assert!(
             Machine::with(&[(managed, only_managed)])
                 .rules(ALL)
