@@ -17,8 +17,10 @@ use crate::folders::CallSite;
 use crate::state::{Folder, Kind, name_of};
 
 /// The programs of this machine for a call made somewhere. None that lies in the call's project is ever started.
-pub(crate) struct ToolsOnPath<'a> {
+pub struct ToolsOnPath<'a> {
     site: &'a CallSite,
+    /// Instead of the `PATH`: what these folders hold is tried each time.
+    folders: Option<Vec<PathBuf>>,
 }
 
 /// So long may a trial take. Python's programs need a second on a cold disk.
@@ -55,8 +57,19 @@ const COPIES: Trial = Trial {
 
 impl<'a> ToolsOnPath<'a> {
     /// Those for a call made at `site`.
-    pub(crate) fn new(site: &'a CallSite) -> Self {
-        Self { site }
+    pub fn new(site: &'a CallSite) -> Self {
+        Self {
+            site,
+            folders: None,
+        }
+    }
+
+    /// The same with the programs of `folders`; nothing is remembered of them.
+    pub fn in_folders(site: &'a CallSite, folders: Vec<PathBuf>) -> Self {
+        Self {
+            site,
+            folders: Some(folders),
+        }
     }
 
     /// The file that `word` calls; `None` where that isn't certain, or where the file comes with the project.
@@ -64,6 +77,8 @@ impl<'a> ToolsOnPath<'a> {
         let path = if word.contains('/') {
             let path = PathBuf::from(word);
             (path.is_absolute() && is_executable(&path)).then_some(path)
+        } else if let Some(folders) = &self.folders {
+            self.first(word, folders)
         } else {
             let path = self.first(word, &environment::search_path())?;
             let of_client = StartFiles::own().path();
@@ -136,7 +151,10 @@ impl Tools for ToolsOnPath<'_> {
     fn passes(&self, word: &str, trial: Trial) -> bool {
         let is_program = word.contains('/') || StartFiles::own().leave_the_program(word);
         let found = self.found(word).filter(|_| is_program);
-        found.and_then(|program| Self::try_once(&program, trial)) == Some(true)
+        found.is_some_and(|program| match self.folders {
+            Some(_) => passes(&program, trial),
+            None => Self::try_once(&program, trial) == Some(true),
+        })
     }
 
     fn stdbuf(&self, word: &str) -> Option<&'static str> {

@@ -67,10 +67,50 @@ impl Allowed {
             noted.environment.remove("BG_RUN");
         }
         if self.options {
-            noted.argv.retain(|word| !OPTIONS.contains(&word.as_str()));
+            let argv = std::mem::take(&mut noted.argv);
+            let kept = argv.iter().enumerate().filter(|(at, word)| {
+                !OPTIONS.contains(&word.as_str()) || *word == "-u" && !is_ours(&argv, *at)
+            });
+            noted.argv = kept.map(|(_, word)| word.clone()).collect();
         }
         noted
     }
+}
+
+/// Whether the `-u` at this place is an interpreter's or `sed`'s, and not of an image or a value that is called alike.
+fn is_ours(argv: &[String], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|before| argv.get(before)) else {
+        return false;
+    };
+    let name = before.rsplit('/').next().unwrap_or_default();
+    let is_interpreter = name.starts_with("python") && Some(at - 1) != image_at(argv);
+    name == "sed" || is_interpreter && !is_value(argv, at - 1)
+}
+
+/// Options of the generator's that take the next word.
+const WITH_VALUE: &[&str] = &[
+    "--net",
+    "--new-option",
+    "-e",
+    "-u",
+    "-s",
+    "--with",
+    "-n",
+    "-k",
+    "-I",
+];
+
+fn is_value(argv: &[String], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| argv.get(before));
+    before.is_some_and(|before| WITH_VALUE.contains(&before.as_str()))
+}
+
+/// Where `docker run` has its image, and `docker exec` its container.
+fn image_at(argv: &[String]) -> Option<usize> {
+    let is_docker = argv.first()?.rsplit('/').next() == Some("docker");
+    let places = 2..argv.len();
+    let mut operands = places.filter(|at| !argv[*at].starts_with('-') && !is_value(argv, *at));
+    is_docker.then(|| operands.next())?
 }
 
 /// How the runs differ in what may not; `None` where they don't.
@@ -83,7 +123,8 @@ pub(crate) fn difference(original: &Run, edited: &Run, edits: &[PlannedEdit]) ->
     };
     let (mut before, after) = (calls(original), calls(edited));
     if allowed.tail {
-        let is_tail = |call: &Noted| call.argv[0].rsplit('/').next() == Some("tail");
+        // One by a path is another program.
+        let is_tail = |call: &Noted| call.argv[0] == "tail";
         let kept = after.iter().filter(|call| is_tail(call)).count();
         let all = before.iter().filter(|call| is_tail(call)).count();
         if kept < all {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use bg_run::programs::GnuTools;
 use bg_run::rules::Rules;
 
 use crate::compare::Verdict;
 use crate::decided;
-use crate::run::{Sandbox, Shell};
+use crate::run::{Sandbox, Shell, System};
 
 /// The argument that makes a worker of the test's own binary.
 pub(crate) const WORKER: &str = "--corpus";
@@ -136,7 +137,11 @@ pub(crate) fn work(arguments: &[String]) {
                 for command in commands.iter().skip(thread).step_by(4) {
                     let sandbox = Sandbox::in_chroot(shell, root);
                     add_programs(&sandbox, command);
-                    let verdict = sandbox.compare(command, &decided(command, &rules));
+                    let verdict = sandbox.compare(
+                        command,
+                        &decided(command, &rules, &GnuTools),
+                        System::Stubs,
+                    );
                     let mut counts = counts.lock().unwrap();
                     counts.commands += 1;
                     match verdict {

@@ -11,6 +11,12 @@ const PROGRAMS: &[&str] = &[
     "docker exec c python x.py", "bash -c 'pytest -x'", "./run.sh", "BG_RUN=on ./run.sh", "BG_RUN=on FOO=1 make",
     "command pytest", "\\pytest", "'pytest'", "py\"test\"", "$T -x", "\"$T\"", "! pytest", "time pytest", "time -p make",
     "exec pytest", "PYTHONUNBUFFERED=1 pytest", "PYTHONUNBUFFERED= pytest",
+    // Images and values that are called like an interpreter.
+    "docker run --rm --net host python pytest", "docker run --rm --net host python python a.py",
+    "docker run --new-option x python a.py", "docker run $X python a.py", "docker run -it -e A=1 img python a.py",
+    "docker exec -u python c python a.py", "sudo -u python python a.py", "env -u python python a.py",
+    "timeout -s python 60 python a.py", "timeout --new-option python 60 python a.py", "nice -n 5 python a.py",
+    "uv run --with python python a.py", "uv run --new-option python a.py", "timeout $X python a.py",
 ];
 
 #[rustfmt::skip]
@@ -47,7 +53,9 @@ const FILTERS: &[&str] = &[
     "grep E", "grep -v 'a b'", "rg E", "sed s/a/b/", "sed -n 1,5p", "cut -c1-9", "tr a b", "uniq -c", "sort", "wc -l",
     "tee log@", "tee -a log@", "tail -5", "tail -n 3", "tail", "tail -n +2", "tail -f", "head -3", "jq .a",
     "awk '{print $1}'", "LC_ALL=C grep E", "cat", "while read -r l; do echo \"$l\"; done", "{ cat; }", "(grep E)",
-    "python - 2>&1", "grep E >log@", "grep E 2>err@", "tail -5 >log@",
+    "python - 2>&1", "grep E >log@", "grep E 2>err@", "tail -5 >log@", "grep -v PASSED", "grep s", "sed -n '/says/p'",
+    "awk '{print $2}'", "sub/tail -5", "./tail -5", "PATH=$PWD/sub:$PATH tail -5", "timeout 5 grep s", "nice sed s/s/t/",
+    "sudo grep s", "docker exec c grep s", "xargs grep s <in",
 ];
 
 fn simple() -> impl Strategy<Value = String> {
@@ -145,6 +153,14 @@ pub(crate) fn script() -> impl Strategy<Value = String> {
                 "set -e; ",
                 "set -o pipefail\n",
                 "# first\n",
+                "tail() { cat >kept; }; ",
+                "grep() { cat >kept; }; ",
+                "PATH=$PWD/sub:$PATH; ",
+                "export PATH=$PWD/sub:$PATH\n",
+                "alias tail=cat; ",
+                "command exec 2>moved; ",
+                "eval 'exec 2>moved'; ",
+                ". ./start; ",
             ][..],
         ),
         script,

@@ -16,17 +16,23 @@ mod generator;
 mod run;
 mod stub;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, decide};
+use bg_run::folders::CallSite;
+use bg_run::programs::{GnuTools, Tools, ToolsOnPath, Trial};
 use bg_run::rules::Rules;
+use proptest::sample::select;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
 use compare::Verdict;
-use run::{Sandbox, Shell};
+use run::{Sandbox, Shell, System};
 
 /// How many commands are generated; the second where everything has to run.
 const CASES: [usize; 2] = [1_000, 20_000];
@@ -66,7 +72,7 @@ fn main() {
 }
 
 /// Decides as for a call that asks for the background, so that as much as possible is edited.
-fn decided(command: &str, rules: &Rules) -> Decision {
+fn decided(command: &str, rules: &Rules, tools: &dyn Tools) -> Decision {
     let permissions = || {
         let mut permissions = PermissionRules::default();
         permissions.add_settings(&json!({"permissions": {"allow": ["Bash"]}}));
@@ -77,7 +83,41 @@ fn decided(command: &str, rules: &Rules) -> Decision {
         run_in_background: true,
         ..Call::default()
     };
-    decide(call, rules, &Context::ordinary(&permissions))
+    let context = Context {
+        tools,
+        ..Context::ordinary(&permissions)
+    };
+    decide(call, rules, &context)
+}
+
+/// The tools of a sandbox's folder, each tried once.
+struct Tried<'a> {
+    tools: ToolsOnPath<'a>,
+    known: RefCell<BTreeMap<String, bool>>,
+}
+
+impl Tools for Tried<'_> {
+    fn passes(&self, word: &str, trial: Trial) -> bool {
+        let key = format!("{word} {trial:?}");
+        let known = self.known.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let passes = self.tools.passes(word, trial);
+            self.known.borrow_mut().insert(key, passes);
+            passes
+        })
+    }
+
+    fn stdbuf(&self, word: &str) -> Option<&'static str> {
+        let key = format!("stdbuf {word}");
+        let known = self.known.borrow().get(&key).copied();
+        let works = known.unwrap_or_else(|| self.tools.stdbuf(word).is_some());
+        self.known.borrow_mut().insert(key, works);
+        works.then_some("stdbuf")
+    }
+
+    fn is_the_system_s(&self, word: &str) -> bool {
+        !word.contains('/')
+    }
 }
 
 fn generated(shell: Shell, cases: usize) {
@@ -113,10 +153,23 @@ fn generate(shell: Shell, thread: u8, cases: usize, edited: &AtomicUsize, skippe
     let sandbox = Sandbox::new(shell);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[thread; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let strategy = generator::script();
+    let strategy = (select(System::all()), generator::script());
+    let site = CallSite::new(Path::new("/nowhere"));
+    let tried = |system: System| Tried {
+        tools: ToolsOnPath::in_folders(&site, vec![sandbox.path(system.folder())]),
+        known: RefCell::default(),
+    };
+    let (own, busybox) = (tried(System::Own), tried(System::Busybox));
     for _ in 0..cases {
         let mut tree = strategy.new_tree(&mut runner).unwrap();
-        let check = |command: &str| sandbox.compare(command, &decided(command, &rules));
+        let check = |(system, command): &(System, String)| {
+            let tools: &dyn Tools = match system {
+                System::Stubs => &GnuTools,
+                System::Own => &own,
+                System::Busybox => &busybox,
+            };
+            sandbox.compare(command, &decided(command, &rules, tools), *system)
+        };
         match check(&tree.current()) {
             Verdict::NotEdited => {}
             Verdict::Same => {

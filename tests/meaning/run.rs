@@ -64,6 +64,40 @@ const PROGRAMS: &[&str] = &[
     "sudo", "tail", "tee", "timeout", "tr", "uniq", "uv", "wc",
 ];
 
+/// Whose text tools come first on the `PATH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    /// Stubs stand for GNU's.
+    Stubs,
+    /// Those of this machine.
+    Own,
+    /// busybox's.
+    Busybox,
+}
+
+impl System {
+    /// Those that this machine has.
+    pub(crate) fn all() -> Vec<Self> {
+        let busybox = bg_run::programs::find("busybox").map(|_| Self::Busybox);
+        [Self::Stubs, Self::Stubs, Self::Own]
+            .into_iter()
+            .chain(busybox)
+            .collect()
+    }
+
+    /// The name of its folder in the sandbox.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Stubs => "bin",
+            Self::Own => "own",
+            Self::Busybox => "busybox",
+        }
+    }
+}
+
+/// Text tools that a system brings itself; all end with their input.
+const TEXT_TOOLS: &[&str] = &["awk", "cut", "grep", "sed", "stdbuf", "tr", "uniq"];
+
 pub(crate) struct Sandbox {
     root: tempfile::TempDir,
     kind: Shell,
@@ -107,6 +141,20 @@ impl Sandbox {
         for program in PROGRAMS {
             std::os::unix::fs::symlink(&binary, sandbox.path("bin").join(program)).unwrap();
         }
+        for system in System::all() {
+            let _ = fs::create_dir(sandbox.path(system.folder()));
+            for tool in TEXT_TOOLS {
+                let real = match system {
+                    System::Stubs => continue,
+                    System::Own => bg_run::programs::find(tool),
+                    System::Busybox => bg_run::programs::find("busybox"),
+                };
+                if let Some(real) = real {
+                    let link = sandbox.path(system.folder()).join(tool);
+                    let _ = std::os::unix::fs::symlink(real, link);
+                }
+            }
+        }
         sandbox.write_prelude();
         sandbox
     }
@@ -147,7 +195,7 @@ impl Sandbox {
     }
 
     /// Runs `command` before and after its edits.
-    pub(crate) fn compare(&self, command: &str, decision: &Decision) -> Verdict {
+    pub(crate) fn compare(&self, command: &str, decision: &Decision, system: System) -> Verdict {
         let after = &decision.rewrite.command;
         if after == command {
             return Verdict::NotEdited;
@@ -162,21 +210,23 @@ impl Sandbox {
         } {
             return Verdict::Different(format!("{what}:\n{command}\n---\n{after}"));
         }
-        let mut original = self.run(command, LIMIT);
-        let mut edited = self.run(after, LIMIT);
+        let mut original = self.run(command, LIMIT, system);
+        let mut edited = self.run(after, LIMIT, system);
         if original.ended && edited.ended {
             return Verdict::NotComparable;
         }
         if original.ended || edited.ended {
-            original = self.run(command, LONG_LIMIT);
-            edited = self.run(after, LONG_LIMIT);
+            original = self.run(command, LONG_LIMIT, system);
+            edited = self.run(after, LONG_LIMIT, system);
         }
         let Some(how) = compare::difference(&original, &edited, &decision.rewrite.edits) else {
             return Verdict::Same;
         };
         // What differs from run to run says nothing.
         for _ in 0..3 {
-            if self.run(command, LONG_LIMIT) != original || self.run(after, LONG_LIMIT) != edited {
+            if self.run(command, LONG_LIMIT, system) != original
+                || self.run(after, LONG_LIMIT, system) != edited
+            {
                 return Verdict::NotComparable;
             }
         }
@@ -197,12 +247,20 @@ impl Sandbox {
         (0..CRASHES).find_map(|_| Some(shell.status().unwrap().code()? == 0))
     }
 
-    fn run(&self, command: &str, limit: Duration) -> Run {
+    fn run(&self, command: &str, limit: Duration, system: System) -> Run {
         let work = self.path("work");
         let _ = fs::remove_dir_all(&work);
         fs::create_dir_all(work.join("sub")).unwrap();
         fs::write(work.join("in"), "one\ntwo\n").unwrap();
-        std::os::unix::fs::symlink(self.seen_as.join("bin/pytest"), work.join("run.sh")).unwrap();
+        let stub = self.seen_as.join("bin/pytest");
+        for name in ["run.sh", "tail", "sub/tail", "sub/grep"] {
+            std::os::unix::fs::symlink(&stub, work.join(name)).unwrap();
+        }
+        fs::write(
+            work.join("start"),
+            "grep() { cat >kept; }\ntail() { cat >kept; }\n",
+        )
+        .unwrap();
         let log = self.path("log");
         let _ = fs::remove_file(&log);
         let seen = |name: &str| self.seen_as.join(name);
@@ -213,7 +271,10 @@ impl Sandbox {
             .args(self.kind.arguments())
             .args(["-c", command, "sh"])
             .env_clear()
-            .env("PATH", seen("bin"))
+            .env(
+                "PATH",
+                std::env::join_paths([seen(system.folder()), seen("bin")]).unwrap(),
+            )
             .env("HOME", seen("work"))
             .env("TIMEFORMAT", "")
             .env("BASH_ENV", seen("prelude"))
