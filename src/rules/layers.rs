@@ -43,9 +43,14 @@ impl Rules {
         let (parsed, mut problems) = ParsedLayer::new(text, layer);
         let mut next = self.clone();
         let mut added = Vec::with_capacity(parsed.rules.len() + next.all.len());
+        let has_faults = !problems.is_empty();
         for rule in parsed.rules {
             let position = rule.position;
-            if let Err(fault) = next.add_rule(rule, layer, &mut added) {
+            // An expression with a fault is told, and isn't there to match.
+            let may_lack_one = has_faults && rule.patterns.is_some();
+            if let Err(fault) = next.add_rule(rule, layer, &mut added)
+                && !(may_lack_one && matches!(fault, Fault::MatchesEverything { .. }))
+            {
                 problems.push(Problem::at(position, &fault));
             }
         }
