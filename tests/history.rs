@@ -566,3 +566,57 @@ fn commands_are_shown_sorted_and_forgotten() {
     let output = sandbox.bg_run(&["history", "--forget", "("]);
     assert!(!output.status.success());
 }
+
+/// A session of two calls, as the client writes it down.
+fn transcript(sandbox: &Sandbox, project: &str, calls: &[(&str, &str, &str, Value)]) -> String {
+    let cwd = sandbox.path(project).display().to_string();
+    let lines = calls.iter().flat_map(|(id, command, ended, result)| {
+        let call = json!([{"type": "tool_use", "id": id, "name": "Bash", "input": {"command": command}}]);
+        let given = json!([{"type": "tool_result", "tool_use_id": id, "content": "x"}]);
+        [
+            json!({"type": "assistant", "timestamp": "2026-01-01T00:00:00Z", "cwd": cwd, "message": {"content": call}}),
+            json!({"type": "user", "timestamp": format!("2026-01-01T00:00:{ended}Z"), "message": {"content": given}, "toolUseResult": result}),
+        ]
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn learning_names_projects_and_takes_no_approval_for_run_time() {
+    let sandbox = Sandbox::new();
+    for project in ["one", "two"] {
+        fs::create_dir_all(sandbox.path(project).join(".git")).unwrap();
+    }
+    let ok = || json!({"stdout": "", "interrupted": false});
+    let denied = json!("Error: The user doesn't want to proceed with this tool use.");
+    let long = "part ".repeat(14);
+    let first = transcript(
+        &sandbox,
+        "one",
+        &[
+            ("toolu_1", "./fetch", "16", ok()),
+            ("toolu_2", "./denied", "09", denied),
+            ("toolu_3", &format!("./long {long} a"), "02", ok()),
+            ("toolu_4", &format!("./long {long} b"), "02", ok()),
+        ],
+    );
+    let second = transcript(&sandbox, "two", &[("toolu_5", "./fetch", "03", ok())]);
+    sandbox.write("home/.claude/projects/one/a.jsonl", &first);
+    // A session that was resumed holds the same calls again.
+    sandbox.write("home/.claude/projects/one/b.jsonl", &first);
+    sandbox.write("home/.claude/projects/two/c.jsonl", &second);
+    let output = sandbox.bg_run(&["learn"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("4 calls of 3 commands in 3 transcripts"),
+        "{text}"
+    );
+    assert_eq!(text.matches("./long").count(), 1, "{text}");
+    let row = |project: &str| {
+        let mut rows = text.lines().filter(|line| line.starts_with(project));
+        rows.find(|row| row.contains("./fetch")).unwrap().to_owned()
+    };
+    assert!(row("one").contains("at most 16 s"), "{text}");
+    assert!(row("two").contains("at most 3.0 s"), "{text}");
+    assert!(!text.contains("denied"), "{text}");
+}

@@ -242,6 +242,14 @@ mod tests {
             json!({"type": "user", "permissionMode": "bypassPermissions", "message": {"content": "go"}}).to_string(),
             call("unasked", false),
             result("unasked", "02:00", &json!("Error: Exit code 1")),
+            call("failed", false),
+            result("failed", "00:03", &json!("Error: Exit code 1\nModuleNotFoundError")),
+            call("killed", false),
+            result("killed", "00:03", &json!("Error: Exit code 137\n")),
+            call("denied", false),
+            result("denied", "00:09", &json!("Error: The user doesn't want to proceed with this tool use.")),
+            call("interrupted", false),
+            result("interrupted", "00:04", &json!({"stdout": "", "interrupted": true})),
             call("no-result", false),
         ];
         let text = lines.join("\n") + "\n";
@@ -251,11 +259,24 @@ mod tests {
         read(file.path(), |one| found.push(one), |so_far| bytes = so_far).unwrap();
         let seconds: Vec<_> = found
             .iter()
-            .map(|one| (one.command.as_str(), one.observation.seconds))
+            .map(|one| {
+                (
+                    one.command.as_str(),
+                    one.observation.seconds,
+                    one.observation.end,
+                )
+            })
             .collect();
         assert_eq!(
             seconds,
-            [("short", 12.0), ("timed", 90.0), ("unasked", 120.0)]
+            [
+                ("short", 12.0, RunEnd::AtMost),
+                ("timed", 90.0, RunEnd::Success),
+                ("unasked", 120.0, RunEnd::Failure),
+                ("failed", 3.0, RunEnd::Failure),
+                ("killed", 3.0, RunEnd::CutOff),
+                ("interrupted", 4.0, RunEnd::CutOff),
+            ]
         );
         assert_eq!(found[0].cwd, Path::new("/w"));
         assert_eq!(bytes, text.len() as u64);

@@ -14,6 +14,7 @@ mod unwrap;
 mod wrappers;
 
 pub(crate) use filters::{Around, Streaming, streaming};
+pub(crate) use options::has_short_option;
 pub use path::ask;
 pub use path::{find, is_there, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};

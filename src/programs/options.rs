@@ -83,6 +83,60 @@ const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("dotenv", "-f --file -q -e --export"),
 ];
 
+/// Short options that take a value, of programs whose short options can be bundled: `rsync -avn` is `rsync -a -v -n`.
+#[rustfmt::skip]
+const SHORT_OPTIONS_WITH_VALUE: &[(&str, &str)] = &[
+    ("make", "CEfIjlOoW"),
+    ("gmake", "CEfIjlOoW"),
+    ("ninja", "Cdfjklw"),
+    ("snakemake", "cCdjOPRsUw"),
+    ("rsync", "BefMT@"),
+    ("just", "dfS"),
+    ("rake", "CDefIjprRTWE"),
+    ("scons", "CfIjY"),
+];
+
+/// Whether one of these words gives the option of this letter, alone or bundled; `None` where it isn't known how the
+/// program's options are written.
+pub(crate) fn has_short_option(words: &[String], letter: char) -> Option<bool> {
+    let (program, words) = words.split_first()?;
+    let mut rows = SHORT_OPTIONS_WITH_VALUE.iter();
+    let (_, with_value) = rows.find(|(name, _)| name == program)?;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            return Some(false);
+        }
+        let Some(bundle) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else {
+            continue;
+        };
+        // The value is the rest of the word, or the next one.
+        let value = bundle.find(|one| with_value.contains(one));
+        let flags = bundle
+            .get(..value.unwrap_or(bundle.len()))
+            .unwrap_or_default();
+        if flags.contains(letter)
+            || value.is_some_and(|at| {
+                bundle
+                    .get(at..)
+                    .is_some_and(|rest| rest.starts_with(letter))
+            })
+        {
+            return Some(true);
+        }
+        if value.is_some_and(|at| at + 1 == bundle.len()) && !is_optional(program, bundle) {
+            words.next();
+        }
+    }
+    Some(false)
+}
+
+/// Whether the value of the option that ends this bundle may be left out, so that the next word can be another option.
+fn is_optional(program: &str, bundle: &str) -> bool {
+    bundle.ends_with(['j', 'l', 'O', 'c'])
+        && matches!(program, "make" | "gmake" | "rake" | "snakemake")
+}
+
 /// `python` for `python3.12`, `pypy3` and `$PYTHON`, else the name itself.
 pub(super) fn interpreter_name(program: &str) -> &str {
     // `$PYTHON`, `${PY}`, `$(which python3)`
@@ -201,6 +255,31 @@ fn without_interpreter_options(program: &str, words: &[String]) -> Option<Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_options_are_read_as_the_program_reads_them() {
+        for (command, letter, expected) in [
+            ("snakemake -np", 'n', Some(true)),
+            ("snakemake -npr", 'n', Some(true)),
+            ("snakemake -j -n", 'n', Some(true)),
+            ("rsync -navz a b", 'n', Some(true)),
+            ("rsync -avz a b", 'n', Some(false)),
+            ("rsync -Tn a b", 'n', Some(false)),
+            ("rsync -e -n a b", 'n', Some(false)),
+            ("rsync a b -- -n", 'n', Some(false)),
+            ("make -kn", 'n', Some(true)),
+            ("make -Cn all", 'n', Some(false)),
+            ("make -C n all", 'n', Some(false)),
+            ("make -j -n", 'n', Some(true)),
+            ("make -j4n", 'n', Some(false)),
+            ("make --no-print-directory all", 'n', Some(false)),
+            ("ninja -t clean", 't', Some(true)),
+            ("go -n", 'n', None),
+        ] {
+            let words: Vec<String> = command.split(' ').map(ToOwned::to_owned).collect();
+            assert_eq!(has_short_option(&words, letter), expected, "{command}");
+        }
+    }
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()

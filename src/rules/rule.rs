@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::Action;
 use super::pattern::{Pattern, Patterns, Text, Texts};
-use crate::programs::{Line, View, Views, Wrapper};
+use crate::programs::{Line, View, Views, Wrapper, has_short_option};
 
 /// Where a rule comes from. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,17 +120,24 @@ fn starts_with(line: &Line, entry: &str) -> bool {
     }
 }
 
-/// `--x` stands for `--x` and `--x=…`.
+/// `--x` stands for `--x` and `--x=…`, and `-x` for a bundle such as `-vx`, too, of programs that bundle their options.
 fn has_argument(line: &Line, wanted: &[Text]) -> bool {
-    line.words.iter().skip(1).any(|word| {
-        wanted
-            .iter()
-            .any(|entry| match word.strip_prefix(&**entry) {
-                Some("") => true,
-                Some(rest) => entry.starts_with("--") && rest.starts_with('='),
-                None => false,
-            })
+    wanted.iter().any(|entry| {
+        let mut letters = entry.strip_prefix('-').unwrap_or_default().chars();
+        let bundled = match (letters.next(), letters.next()) {
+            (Some(letter), None) if letter.is_alphabetic() => has_short_option(&line.words, letter),
+            _ => None,
+        };
+        bundled.unwrap_or_else(|| line.words.iter().skip(1).any(|word| is_option(word, entry)))
     })
+}
+
+fn is_option(word: &str, entry: &str) -> bool {
+    match word.strip_prefix(entry) {
+        Some("") => true,
+        Some(rest) => entry.starts_with("--") && rest.starts_with('='),
+        None => false,
+    }
 }
 
 /// The rules in force, in the order in which they are asked: later layers first.
