@@ -205,9 +205,9 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A span of time: `12 s`, `3 min`, `5 h`, `2 d`.
+/// A span of time, its seconds rounded: `12 s`, `3 min`, `5 h`, `2 d`.
 pub fn span(span: Duration) -> String {
-    match span.as_secs() {
+    match span.as_millis().saturating_add(500) / 1000 {
         s @ ..120 => format!("{s} s"),
         s @ ..7200 => format!("{} min", s / 60),
         s @ ..172_800 => format!("{} h", s / 3600),

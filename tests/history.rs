@@ -505,17 +505,17 @@ fn who_put_it_there_is_said() {
         (
             "b1",
             json!({"tool_input": {"command": "./odd", "description": "Run it all"}, "duration_ms": 30_010}),
-            "\"Run it all\" took longer than 30 s",
+            "\"Run it all\" in background after 30 s",
         ),
         (
             "b2",
             json!({"tool_input": {"command": "./odd", "timeout": 5000}}),
-            "\"./odd\" reached its time-out",
+            "\"./odd\" in background: time-out",
         ),
         (
             "b3",
             json!({"tool_input": {"command": "./odd"}, "tool_response": {"backgroundedByUser": true}}),
-            "\"./odd\" moved by you",
+            "\"./odd\" in background by you",
         ),
         (
             "b4",

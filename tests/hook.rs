@@ -422,7 +422,12 @@ fn the_output_of_a_background_call_is_opened_and_told() {
     let tmp = sandbox.path("tmp").display().to_string();
     for (id, short, key, words) in [
         ("bxatg1f4y", "bxat…", None, "is in the background"),
-        ("b2", "b2", Some("backgroundedByUser"), "moved by you"),
+        (
+            "b2",
+            "b2",
+            Some("backgroundedByUser"),
+            "in background by you",
+        ),
     ] {
         let (mut event, output) = launched(&sandbox, id);
         if let Some(key) = key {

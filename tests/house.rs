@@ -142,3 +142,55 @@ fn few_files_lie_loose_and_none_is_long() {
         assert!(lines <= MAX_LINES, "{file} has {lines} lines");
     }
 }
+
+/// Pairs of a `mod.rs` and a file beside it that use each other. None should be added.
+const PARENTS_AND_CHILDREN: usize = 60;
+
+#[test]
+fn few_parents_and_children_use_each_other() {
+    let files = files();
+    let mut pairs = Vec::new();
+    for (file, code) in &files {
+        let Some((folder, name)) = file.rsplit_once('/') else {
+            continue;
+        };
+        let parent = format!("{folder}/mod.rs");
+        let Some(parent_code) = files.get(&parent).filter(|_| name != "mod.rs") else {
+            continue;
+        };
+        let module = name.trim_end_matches(".rs");
+        let is_sibling = |used: &str| {
+            let sibling = format!("{folder}/{used}");
+            files.contains_key(&format!("{sibling}.rs"))
+                || files.contains_key(&format!("{sibling}/mod.rs"))
+        };
+        let uses_parent = code.split("super::").skip(1).any(|part| {
+            let group = part
+                .strip_prefix('{')
+                .map(|rest| rest.split('}').next().unwrap());
+            let names = group.unwrap_or(
+                part.split([';', ' ', '(', ')', ',', '<', '\n'])
+                    .next()
+                    .unwrap(),
+            );
+            let mut names = names
+                .split(',')
+                .map(|name| name.trim().split("::").next().unwrap());
+            names.any(|used| !used.is_empty() && used != "super" && !is_sibling(used))
+        });
+        let calls = format!("{module}::");
+        let uses_child = parent_code.lines().any(|line| {
+            line.contains(&calls)
+                && !line.trim_start().starts_with("pub use")
+                && !line.trim_start().starts_with("//")
+        });
+        if uses_parent && uses_child {
+            pairs.push(file.clone());
+        }
+    }
+    assert!(
+        pairs.len() <= PARENTS_AND_CHILDREN,
+        "{} pairs: {pairs:#?}",
+        pairs.len()
+    );
+}

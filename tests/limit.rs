@@ -312,7 +312,7 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         terminal.wait_for("? for shortcuts");
         terminal.submit("go", || !api.requests().is_empty());
         terminal.wait_for("all done");
-        let screen = terminal.wait_for("took longer than 2 s");
+        let screen = terminal.wait_for("in background after 2 s");
         let results = api.tool_results();
         let shown = format!("{version}: {results:?}\n{screen}\n log: {}", sandbox.log());
         assert!(results[1].text.contains("3 passed"), "{shown}");

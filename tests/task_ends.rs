@@ -230,3 +230,35 @@ fn waiting_costs_nothing() {
         .sum();
     assert!(used < 0.15, "{used} s of a processor in 3 s");
 }
+
+/// With four tasks that ended, the settings are read once and no rules, and the program's path is left for editors.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
+fn ends_cost_one_look_at_the_settings() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("skipped: strace isn't installed");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/bg-run/config.toml", "notify = false\n");
+    sandbox.write("home/.config/bg-run/rules.toml", "");
+    let tmp = sandbox.path("tmp").display().to_string();
+    let variables = [("CLAUDE_CODE_TMPDIR", tmp.as_str())];
+    let uid = rustix::process::geteuid().as_raw();
+    for id in ["b1", "b2", "b3", "b4"] {
+        let file = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
+        sandbox.write(&file, "x\n[exited with code 0]\n");
+        let mut event = sandbox.event("PostToolUse", &json!({"command": "./job"}));
+        event["tool_response"] = json!({"backgroundTaskId": id});
+        sandbox.answer(&event, &variables);
+    }
+    let program = fs::read_to_string(sandbox.state().join("program")).unwrap();
+    assert!(Path::new(&program).is_absolute() && Path::new(&program).is_file());
+    let mut event = sandbox.event("UserPromptSubmit", &json!({}));
+    event["prompt"] = "and now?".into();
+    let event = event.to_string();
+    let (config, said) = sandbox.openings(&["hook"], event.as_bytes(), &variables, "config.toml");
+    assert_eq!(said.matches("\\\" done after").count(), 4, "{said}");
+    assert_eq!(config, 1);
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(!trace.contains("rules.toml"), "{trace}");
+}

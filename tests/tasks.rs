@@ -270,6 +270,119 @@ fn a_task_whose_output_is_gone_is_still_known() {
     }
 }
 
+/// Every status, as the record has it, and the one state and the one text that all of bg-run shows of it.
+#[test]
+fn a_status_is_the_same_wherever_it_is_shown() {
+    let sandbox = Sandbox::new();
+    let gone = sandbox.path("tmp/gone.output");
+    let extension = include_str!("../editors/vscode/extension.js");
+    for (status, status_of, state, exit, words) in [
+        (json!("done"), None, "done", json!(0), "done"),
+        (
+            json!("done"),
+            Some("tee"),
+            "exit",
+            json!(0),
+            "ended (status of `tee`)",
+        ),
+        (json!({"exit": 3}), None, "exit", json!(3), "exit 3"),
+        (
+            json!({"exit": 3}),
+            Some("tee"),
+            "exit",
+            json!(3),
+            "exit 3 (status of `tee`)",
+        ),
+        (
+            json!({"killed": 143}),
+            None,
+            "killed",
+            json!(143),
+            "killed (143)",
+        ),
+        (
+            json!({"killed": null}),
+            None,
+            "killed",
+            Value::Null,
+            "killed",
+        ),
+        (json!("stopped"), None, "stopped", Value::Null, "stopped"),
+        (json!("lost"), None, "lost", Value::Null, "lost"),
+        (json!("detached"), None, "detached", Value::Null, "detached"),
+    ] {
+        let at = jiff::Timestamp::now().to_string();
+        let ended = json!({"at": at, "status": status, "ran": 240_000});
+        let more = json!({"output": gone, "description": "Build all", "status_of": status_of, "ended": ended});
+        note(&sandbox, "b1", &more);
+        let listed = command(&sandbox, &["tasks", "--json"]).output().unwrap();
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let row = &listed[0];
+        assert_eq!(
+            (
+                &row["state"],
+                &row["exit"],
+                &row["words"],
+                &row["status_of"]
+            ),
+            (&json!(state), &exit, &json!(words), &json!(status_of)),
+            "{row}"
+        );
+        let table = said(&command(&sandbox, &["tasks"]).output().unwrap());
+        assert!(table.contains(words), "{words}: {table}");
+        let logs = said(&command(&sandbox, &["logs", "b1"]).output().unwrap());
+        let known = match state {
+            "lost" => "how it ended isn't known",
+            "stopped" => "it was stopped after 4 min",
+            _ => &format!("it ended: {words} after 4 min"),
+        };
+        assert!(logs.contains(known), "{known}: {logs}");
+        let stop = said(&command(&sandbox, &["stop", "b1"]).output().unwrap());
+        assert!(stop.contains(known), "{known}: {stop}");
+        assert!(
+            extension.contains(&format!("\n  {state}: {{ icon")),
+            "{state}"
+        );
+    }
+}
+
+#[test]
+fn a_word_means_the_task_that_begins_with_it() {
+    let sandbox = Sandbox::new();
+    for (id, more) in [
+        ("b1", json!({"command": "cargo test"})),
+        ("b2", json!({"command": "go test ./..."})),
+        (
+            "b3",
+            json!({"command": "pytest -x tests", "description": "Run e2e tests"}),
+        ),
+        (
+            "b4",
+            json!({"command": "set -euo pipefail\ncd x\nmake", "main": "make all"}),
+        ),
+    ] {
+        output(
+            &sandbox,
+            id,
+            &format!("this is {id}\n[exited with code 0]\n"),
+        );
+        note(&sandbox, id, &more);
+    }
+    for (word, id) in [
+        ("go", "b2"),
+        ("cargo", "b1"),
+        ("pytest", "b3"),
+        ("e2e", "b3"),
+        ("make all", "b4"),
+    ] {
+        let logs = said(&command(&sandbox, &["logs", word]).output().unwrap());
+        assert!(
+            logs.starts_with(&format!("this is {id}\n")),
+            "{word}: {logs}"
+        );
+    }
+}
+
 #[test]
 fn notes_are_kept_as_long_as_is_asked_for_and_links_as_long_as_they() {
     let sandbox = Sandbox::new();

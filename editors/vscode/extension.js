@@ -4,18 +4,19 @@
 const path = require('node:path');
 const vscode = require('vscode');
 const { Follower, OUTPUT } = require('./follow');
-const { Tasks, footerOf, span, words } = require('./tasks');
+const { Tasks, span, words } = require('./tasks');
 
 /** How each state looks: the icon, the badge of the tab, the colour. */
 const LOOKS = {
   running: { icon: 'sync~spin', badge: '●', colour: 'charts.blue' },
-  ok: { icon: 'pass', badge: '✓', colour: 'charts.green' },
-  failed: { icon: 'error', badge: '✗', colour: 'charts.red' },
+  done: { icon: 'pass', badge: '✓', colour: 'charts.green' },
+  exit: { icon: 'error', badge: '✗', colour: 'charts.red' },
   killed: { icon: 'circle-slash', badge: '✗', colour: 'charts.yellow' },
-  ended: { icon: 'circle-outline', badge: '–', colour: 'disabledForeground' },
+  stopped: { icon: 'circle-slash', badge: '✗', colour: 'charts.yellow' },
+  detached: { icon: 'circle-outline', badge: '–', colour: 'disabledForeground' },
   lost: { icon: 'question', badge: '?', colour: 'disabledForeground' },
 };
-const look = (task) => LOOKS[task.state] ?? LOOKS.ended;
+const look = (task) => LOOKS[task.state] ?? LOOKS.detached;
 /** The tree shows so many. */
 const SHOWN = 50;
 /** How often running times are told again, in milliseconds. */
@@ -73,15 +74,9 @@ class View {
     this.status.show();
   }
 
-  /** The task whose output a document is; one that isn't noted is known by its last lines only. */
+  /** The task whose output a document is. */
   shownIn(document) {
-    if (document.uri.scheme !== 'file') return undefined;
-    const file = document.uri.fsPath;
-    const task = this.tasks.of(file);
-    if (task || !OUTPUT.test(file)) return task;
-    const from = new vscode.Position(Math.max(0, document.lineCount - 3), 0);
-    const end = document.getText(new vscode.Range(from, document.lineAt(document.lineCount - 1).range.end));
-    return { name: path.basename(file, '.output'), state: 'running', started: NaN, ...footerOf(end) };
+    return document.uri.scheme === 'file' ? this.tasks.of(document.uri.fsPath) : undefined;
   }
 
   provideFileDecoration(uri) {
@@ -95,7 +90,7 @@ class View {
     if (!vscode.workspace.getConfiguration('bg-run').get('notifications')) return;
     const front = vscode.window.activeTextEditor?.document.uri.fsPath;
     if (vscode.window.state.focused && this.tasks.files(task).includes(front)) return;
-    const say = task.state === 'ok' ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
+    const say = task.state === 'done' ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
     if ((await say(`"${clipped(task.name)}": ${words(task)}`, 'Show')) === 'Show') await this.open(task);
   }
 

@@ -1,17 +1,17 @@
-// The background tasks that bg-run has noted: what they are called, how they are, and which file shows them.
+// The background tasks as `bg-run tasks --json` tells them, and which file shows each. Nothing is found out here.
 
+const { execFile } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-/** Where a client's line says how a task ended. */
-const FOOTER = /\[(?:exited with code (\d+)|(killed)|process exited while detached; exit code unknown)\]\n?$/;
-const FOOTER_WITHIN = 200;
 /** The name of a link: what runs, and the id. */
 const LINK = /(?:^| · )([\w-]+)\.output$/;
-/** How often running tasks are looked at, and how often it is asked whether anybody still writes, in milliseconds. */
-const EVERY = 1000;
-const ASKED_EVERY = 15_000;
+/** How often bg-run is asked while a task runs, in milliseconds. */
+const EVERY = 2000;
+/** How long bg-run may take, in milliseconds, and how much it may say, in bytes. */
+const TIMEOUT = 20_000;
+const MOST = 64 * 1024 * 1024;
 
 /** bg-run's state folder. */
 function stateDir() {
@@ -20,52 +20,66 @@ function stateDir() {
   return path.join(process.env.XDG_STATE_HOME || path.join(os.homedir(), '.local/state'), 'bg-run');
 }
 
-/** The note's own word on the end, as a state. */
-function stateOf(status) {
-  if (status === 'stopped' || (status && 'killed' in Object(status))) return { state: 'killed' };
-  if (status === 'done') return { state: 'ok', exit: 0 };
-  if (status && typeof status.exit === 'number') return status.exit === 0 ? stateOf('done') : { state: 'failed', exit: status.exit };
-  return { state: 'ended' };
-}
-
-/** What the last line of an output says; null where it doesn't tell the end. */
-function footerOf(text) {
-  const footer = FOOTER.exec(text);
-  if (!footer) return null;
-  if (footer[1] !== undefined) return stateOf({ exit: Number(footer[1]) });
-  return stateOf(footer[2] ? { killed: null } : 'lost');
-}
-
-function endOf(file) {
-  const fd = fs.openSync(file, 'r');
+/** The text of a regular file of this user's; opened without waiting, because it can be a FIFO by now. */
+function read(file) {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   try {
-    const { size, mtimeMs } = fs.fstatSync(fd);
-    const end = Buffer.alloc(Math.min(size, FOOTER_WITHIN));
-    fs.readSync(fd, end, 0, end.length, size - end.length);
-    return { footer: footerOf(end.toString()), written: mtimeMs };
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || stat.uid !== process.getuid()) throw new Error(`${file} is no file of this user's`);
+    return fs.readFileSync(fd, 'utf8');
   } finally {
     fs.closeSync(fd);
   }
 }
 
-/** Those of `files` that a process writes to; null where the system doesn't tell. */
-async function written(files) {
-  const { readdir, readFile, readlink } = fs.promises;
-  if (process.platform !== 'linux') return null;
-  const found = new Set();
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-      const file = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
-      if (!files.includes(file)) continue;
-      const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
-      // Octal; its last two bits are 0 for who only reads.
-      if (parseInt(/^flags:\s*(\d+)/m.exec(info)?.[1] ?? '1', 8) & 3) found.add(file);
-    }
+/** The program as the hook has left its path; null where no task was started yet. */
+function program() {
+  try {
+    const found = read(path.join(stateDir(), 'program')).trim();
+    return path.isAbsolute(found) ? found : null;
+  } catch {
+    return null;
   }
-  return found;
+}
+
+/** All tasks; null where bg-run can't be asked. */
+function ask() {
+  const asked = program();
+  if (!asked) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    const options = { timeout: TIMEOUT, maxBuffer: MOST, cwd: os.homedir(), windowsHide: true };
+    execFile(asked, ['tasks', '--json', '--all'], options, (error, stdout) => {
+      try {
+        resolve(error ? null : JSON.parse(stdout));
+      } catch {
+        resolve(null);
+      }
+    });
+  });
 }
 
 const isInside = (inner, outer) => inner === outer || inner.startsWith(outer.endsWith(path.sep) ? outer : outer + path.sep);
+
+/** A task of a row. */
+function taskOf(row) {
+  const started = Date.parse(row.started);
+  const ended = row.ended ? Date.parse(row.ended) : null;
+  return {
+    id: row.id,
+    name: row.name || row.id,
+    // The edits that stand around every command say nothing of this one.
+    command: (row.command ?? '').replace(/^PYTHONUNBUFFERED=1 /, '').replace(/ 2>&1$/, ''),
+    project: row.project ?? '',
+    output: row.output ?? null,
+    log: row.log ?? null,
+    state: row.state,
+    words: row.words,
+    started,
+    ended: ended !== null && typeof row.seconds === 'number' ? started + row.seconds * 1000 : ended,
+  };
+}
+
+const isSame = (task, other) => JSON.stringify({ ...task, ended: null }) === JSON.stringify({ ...other, ended: null });
 
 class Tasks {
   /** `changed` is told which tasks changed, and which of them have just ended. */
@@ -75,8 +89,7 @@ class Tasks {
     this.changed = changed;
     this.tasks = new Map();
     this.links = new Map();
-    this.asked = 0;
-    this.read();
+    this.stale = true;
     this.timer = setInterval(() => this.look(), EVERY);
     this.look();
   }
@@ -89,7 +102,10 @@ class Tasks {
   watch() {
     if (this.watcher) return;
     try {
-      this.watcher = fs.watch(this.dir, () => (this.stale = true));
+      this.watcher = fs.watch(this.dir, () => {
+        this.stale = true;
+        this.look();
+      });
       this.watcher.on('error', () => this.unwatch());
       this.stale = true;
     } catch {
@@ -102,114 +118,48 @@ class Tasks {
     this.watcher = undefined;
   }
 
-  /** Reads the notes that are new or have changed. */
-  read() {
-    this.stale = false;
-    let names = [];
+  /** Reads which links there are. Returns the tasks whose link is another one. */
+  readLinks() {
+    const before = this.links;
+    this.links = new Map();
     try {
-      names = fs.readdirSync(this.dir);
+      for (const name of fs.readdirSync(this.dir)) {
+        const id = LINK.exec(name)?.[1];
+        if (id) this.links.set(id, path.join(this.dir, name));
+      }
     } catch {
       this.unwatch();
     }
-    const before = this.links;
-    this.links = new Map();
-    for (const name of names) {
-      const id = LINK.exec(name)?.[1];
-      if (id) this.links.set(id, path.join(this.dir, name));
-    }
-    // A link is made after the note.
-    const changed = [...this.tasks.values()].filter((task) => this.links.get(task.id) !== before.get(task.id));
-    const there = new Set();
-    for (const name of names.filter((name) => name.endsWith('.json'))) {
-      const id = name.slice(0, -'.json'.length);
-      there.add(id);
-      const task = this.note(id, path.join(this.dir, name));
-      if (task) changed.push(task);
-    }
-    for (const id of this.tasks.keys()) {
-      if (!there.has(id)) {
-        changed.push(this.tasks.get(id));
-        this.tasks.delete(id);
-      }
-    }
-    return changed;
+    return [...this.tasks.values()].filter((task) => this.links.get(task.id) !== before.get(task.id));
   }
 
-  /** The task of a note, where that has changed. */
-  note(id, file) {
-    try {
-      const { mtimeMs } = fs.statSync(file);
-      const known = this.tasks.get(id);
-      if (known?.noted === mtimeMs) return null;
-      const note = JSON.parse(fs.readFileSync(file, 'utf8'));
-      const command = String(note.command ?? '').replace(/^PYTHONUNBUFFERED=1 /, '').replace(/ 2>&1$/, '');
-      const task = {
-        id,
-        noted: mtimeMs,
-        name: oneLine(note.description || command || id),
-        command,
-        project: note.project ?? '',
-        output: note.output ?? null,
-        log: note.log ?? null,
-        started: Date.parse(note.started) - (note.ran_before ?? 0),
-        ended: null,
-        state: known?.state ?? 'new',
-      };
-      this.tasks.set(id, task);
-      if (note.ended) {
-        Object.assign(task, stateOf(note.ended.status), { ended: Date.parse(note.ended.at) });
-        if (note.ended.ran !== undefined && note.ended.ran !== null) task.ended = task.started + note.ended.ran;
-        task.before = known?.state;
-      }
-      return task;
-    } catch {
-      // It is being replaced, or gone.
-      return null;
-    }
-  }
-
-  /** Looks at everything that can have changed. */
+  /** Asks how the tasks are, where that can have changed. */
   async look() {
     if (this.looking) return;
+    this.watch();
+    const runs = [...this.tasks.values()].some((task) => task.state === 'running');
+    if (!this.stale && !runs && !this.unknown) return;
     this.looking = true;
+    this.stale = this.unknown = false;
     try {
-      this.watch();
-      const changed = new Set(this.stale ? this.read() : []);
-      const open = [...this.tasks.values()].filter((task) => task.state === 'running' || task.state === 'new');
-      for (const task of open) if (this.update(task)) changed.add(task);
-      for (const task of await this.lost(open)) changed.add(task);
-      const ended = [...changed].filter((task) => task.before === 'running' && task.state !== 'running');
-      for (const task of changed) task.before = undefined;
-      if (changed.size) this.changed([...changed], ended);
+      const rows = await ask();
+      if (!rows) return;
+      const changed = new Map(this.readLinks().map((task) => [task.id, task]));
+      const ended = [];
+      const before = this.tasks;
+      this.tasks = new Map();
+      // Two sessions' tasks can have the same id: the newer one is shown.
+      for (const row of [...rows].reverse()) this.tasks.set(row.id, taskOf(row));
+      for (const task of this.tasks.values()) {
+        const known = before.get(task.id);
+        if (!known || !isSame(known, task)) changed.set(task.id, task);
+        if (known?.state === 'running' && task.state !== 'running') ended.push(task);
+      }
+      for (const task of before.values()) if (!this.tasks.has(task.id)) changed.set(task.id, task);
+      if (changed.size) this.changed([...changed.values()], ended);
     } finally {
       this.looking = false;
     }
-  }
-
-  /** Whether the state of a task that ran has changed, by its output. */
-  update(task) {
-    const before = task.state;
-    try {
-      const { footer, written } = endOf(task.output ?? '');
-      if (footer) Object.assign(task, footer, { ended: written });
-      else task.state = 'running';
-    } catch {
-      task.state = 'lost';
-    }
-    if (task.state !== before) task.before = before;
-    return task.state !== before;
-  }
-
-  /** Those to whose output nobody writes any more. */
-  async lost(tasks) {
-    const running = tasks.filter((task) => task.state === 'running');
-    if (!running.length || Date.now() - this.asked < ASKED_EVERY) return [];
-    this.asked = Date.now();
-    const still = await written(running.map((task) => task.output));
-    // One that ended meanwhile has its last line by now.
-    const lost = running.filter((task) => still && !still.has(task.output) && !this.update(task));
-    for (const task of lost) Object.assign(task, { state: 'lost', before: 'running' });
-    return lost;
   }
 
   isOurs(task) {
@@ -238,44 +188,30 @@ class Tasks {
     return [task.log, this.links.get(task.id), task.output].filter(Boolean);
   }
 
-  /** The task that a file shows. */
+  /** The task that a file shows. One that isn't known yet is asked for. */
   of(file) {
     const id = LINK.exec(path.basename(file))?.[1];
     const task = id && this.tasks.get(id);
     if (task && (path.dirname(file) === this.dir || this.files(task).includes(file))) return task;
+    if (id && !task) this.unknown = true;
     const logged = [...this.tasks.values()].filter((task) => task.log === file);
     return logged.sort((a, b) => b.started - a.started)[0];
   }
 }
 
-const oneLine = (text) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim();
-
 /** `12 s`, `3 min`, `5 h`, `2 d` */
 function span(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** How a task is, in words. */
+/** How a task is, in bg-run's words, and for how long. */
 function words(task) {
-  const ran = Number.isFinite(task.started) && (task.ended ?? Date.now()) - task.started;
-  const after = ran === false ? '' : ` after ${span(ran)}`;
-  switch (task.state) {
-    case 'running':
-      return ran === false ? 'running' : `running for ${span(ran)}`;
-    case 'ok':
-      return `done${after}`;
-    case 'failed':
-      return `exit ${task.exit}${after}`;
-    case 'killed':
-      return `killed${after}`;
-    case 'lost':
-      return 'lost';
-    default:
-      return `ended${after}`;
-  }
+  const ran = (task.ended ?? Date.now()) - task.started;
+  if (task.state === 'lost' || !Number.isFinite(ran)) return task.words;
+  return `${task.words} ${task.state === 'running' ? 'for' : 'after'} ${span(ran)}`;
 }
 
-module.exports = { Tasks, footerOf, span, stateDir, words };
+module.exports = { Tasks, read, span, stateDir, words };

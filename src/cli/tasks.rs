@@ -196,6 +196,8 @@ struct Row<'a> {
     name: Option<String>,
     state: &'static str,
     exit: Option<i32>,
+    /// The state in a word or two.
+    words: String,
     /// The program whose exit status that is, where it isn't the command's own.
     status_of: Option<&'a str>,
     command: Option<&'a str>,
@@ -226,6 +228,7 @@ impl<'a> Row<'a> {
             name: task.name(),
             state: task.status.state(task.status_of()),
             exit: task.status.exit(),
+            words: task.words(),
             status_of: task.status_of(),
             command: record.map(|record| record.command.as_str()),
             description: record.and_then(|record| record.description.as_deref()),

@@ -124,6 +124,17 @@ impl Findings {
     }
 }
 
+/// The command that a script is there for: the last that isn't quick.
+pub fn main_command(script: &Script) -> Option<&SimpleCommand> {
+    let targets = Findings::default().targets(script, &[]);
+    let commands = targets
+        .iter()
+        .rev()
+        .filter_map(|&at| script.simple_commands.get(at));
+    let mut commands = commands.filter(|command| command.place.editable);
+    commands.next()
+}
+
 /// The first log that one of the script's commands writes itself, quick ones aside: text, and with the errors in it.
 pub fn own_log(script: &Script) -> Option<String> {
     let mut targets = Findings::default().targets(script, &[]);

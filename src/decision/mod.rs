@@ -19,7 +19,7 @@ use crate::shell::{self, Script};
 use findings::Findings;
 use marker::{Markers, Wish};
 
-pub use findings::{own_log, status_of};
+pub use findings::{main_command, own_log, status_of};
 pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
 pub use marker::unknown_words;
 

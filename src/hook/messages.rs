@@ -101,7 +101,14 @@ pub(super) struct Launch<'a> {
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
-    let line = launched_line(note, launch.limit, launch.tails, launch.shown);
+    let mut line = launched_line(note, launch.limit, launch.tails, launch.shown);
+    if let Some(tail) = &note.held_back {
+        let tail = clipped(&one_line(tail, SHOWN), TAIL);
+        let _ = write!(
+            line,
+            "\nbg-run: `{tail}` holds its output back until the end"
+        );
+    }
     let for_model = launched_for_model(note, launch.held);
     answer_of(Some(line), for_model)
 }
@@ -122,6 +129,14 @@ fn launched_for_model(note: &TaskRecord, held: bool) -> String {
     if let Some(log) = &note.log {
         let log = for_model(&log.display().to_string(), MAX_PATH);
         let _ = write!(told, "It writes its own log to {log}. ");
+    }
+    if let Some(tail) = &note.held_back {
+        let tail = for_model(tail, SHOWN);
+        let _ = write!(told, "`{tail}` holds its output back until the end. ");
+    }
+    if note.endless {
+        told.push_str("It has no end of its own: it runs until somebody stops it.");
+        return told;
     }
     told.push_str(
         "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
@@ -222,11 +237,14 @@ fn launched_line(note: &TaskRecord, limit: Option<u64>, tails: &[String], shown:
         }
         Cause::Moved | Cause::Caller => None,
         Cause::Limit => Some(limit.map_or_else(
-            || "took long".to_owned(),
-            |limit| format!("took longer than {}", span(Duration::from_millis(limit))),
+            || "in background: took long".to_owned(),
+            |limit| {
+                let limit = span(Duration::from_millis(limit));
+                format!("in background after {limit}")
+            },
         )),
-        Cause::TimeOut => Some("reached its time-out".to_owned()),
-        Cause::User => Some("moved by you".to_owned()),
+        Cause::TimeOut => Some("in background: time-out".to_owned()),
+        Cause::User => Some("in background by you".to_owned()),
     };
     let opened = if note.log.is_some() {
         "its log is open"

@@ -18,8 +18,9 @@ use crate::decision::{self, own_log};
 use crate::folders::{self, CallSite};
 use crate::history::repository_of;
 use crate::platform::processes::{FileId, Process};
-use crate::state::log;
+use crate::shell::{Script, Word};
 use crate::state::once::{self, Done};
+use crate::state::{self, log};
 use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
@@ -64,6 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         log::line(&format!("PostToolUse: {error:#}"));
     }
     record::clear_daily(config.keep.0);
+    state::leave_program();
     let held = hold::is_held(&note)
         && match note.agent {
             Some(_) => hold::is_held_for_subagent(&note, config),
@@ -174,6 +176,10 @@ fn noted(
         endless: kind.endless,
         rule: kind.rule,
         status_of,
+        held_back: script
+            .as_ref()
+            .and_then(|script| held_back(script, command)),
+        main: script.as_ref().and_then(|script| main_of(script, command)),
         log: own_log.and_then(|log| shown_log(site, &log)),
         file: output.as_deref().and_then(FileId::of),
         output,
@@ -185,6 +191,35 @@ fn noted(
         },
         ..TaskRecord::default()
     }
+}
+
+/// The `| tail …` at the end of a script: it prints nothing before the end of what it reads.
+fn held_back(script: &Script, source: &str) -> Option<String> {
+    let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
+    let stage = pipeline.stages.last()?;
+    let last = script.simple_commands.get(stage.simple_command?)?;
+    let follows = |word: &Word| {
+        let text = word.text();
+        text.starts_with("--follow") || text.starts_with("-f") || text.starts_with("-F")
+    };
+    if last.program().as_deref() != Some("tail") || last.words.iter().any(follows) {
+        return None;
+    }
+    Some(format!(
+        "| {}",
+        source.get(stage.span.start..stage.span.end)?
+    ))
+}
+
+/// The command that names a script of several lines, or one that begins with assignments.
+fn main_of(script: &Script, source: &str) -> Option<String> {
+    let first = script.simple_commands.first()?;
+    if !source.trim().contains('\n') && first.assignments.is_empty() {
+        return None;
+    }
+    let main = decision::main_command(script)?;
+    let words = main.words.iter().map(|word| word.raw.as_str());
+    Some(words.collect::<Vec<_>>().join(" "))
 }
 
 /// The client that runs this hook.

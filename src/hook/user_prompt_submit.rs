@@ -44,12 +44,15 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));
     let ended = end::settle(told.collect());
-    let for_model: Vec<TaskRecord> = ended
-        .iter()
-        .cloned()
-        .chain(noticed(&notices, &ended))
-        .collect();
+    let earlier = noticed(&notices, &ended);
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
+    // Stopped by `bg-run stop`, it ended before the client knew.
+    let stopped = earlier.iter().filter(|note| {
+        note.ended
+            .is_some_and(|ended| ended.status == Status::Stopped)
+    });
+    lines.extend(stopped.map(lines::ended));
+    let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
     lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
     let context = messages::ended_for_model(&for_model);
     if lines.is_empty() && context.is_none() {

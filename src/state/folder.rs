@@ -279,6 +279,36 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
 }
 
 /// bg-run's own folder; it may be reached by a link, which the user chose.
+/// Puts a file of this text beside the folders, whole or not at all, where it isn't there yet.
+pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
+    let base = open_base(true)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    if let Ok(there) = openat(&base, name, flags, Mode::empty()) {
+        let mut known = Vec::new();
+        let there = File::from(there);
+        if there.metadata()?.is_file() {
+            there.take(MAX_SIZE).read_to_end(&mut known)?;
+        }
+        if known == text {
+            return Ok(());
+        }
+    }
+    let part = format!("{name}.{}", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
+    let fd = openat(
+        &base,
+        &part,
+        flags | OFlags::CLOEXEC,
+        Mode::RUSR | Mode::WUSR,
+    )?;
+    let written = File::from(fd).write_all(text);
+    let moved = written.and_then(|()| Ok(renameat(&base, &part, &base, name)?));
+    if moved.is_err() {
+        let _ = unlinkat(&base, &part, AtFlags::empty());
+    }
+    moved
+}
+
 pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
     if make {

@@ -79,7 +79,7 @@ fn try_line(message: &str) -> Option<()> {
 /// Removes the log and what else lies beside the folders, with the last registration.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
-        for name in [NAME, OLD] {
+        for name in [NAME, OLD, super::PROGRAM] {
             let _ = unlinkat(&base, name, AtFlags::empty());
         }
         super::folder::remove_cleared_notes(&base);

@@ -117,6 +117,22 @@ impl Kind {
     }
 }
 
+/// The file that holds the absolute path of this program, for an editor's extension: an editor that was started from the
+/// desktop has another `PATH`.
+const PROGRAM: &str = "program";
+
+/// Leaves the path of this program in the state folder, where it isn't there yet.
+pub fn leave_program() {
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    if let Err(error) = folder::leave(PROGRAM, program.as_os_str().as_encoded_bytes()) {
+        log::line(&format!(
+            "state: the program's path can't be written: {error}"
+        ));
+    }
+}
+
 /// What a link to a task's output ends with, as the client's own file does.
 pub const OUTPUT: &str = ".output";
 

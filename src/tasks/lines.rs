@@ -14,7 +14,7 @@ use crate::text::{LONG, clipped, one_line, span};
 pub const WIDTH: usize = 71;
 
 /// Of a name at least so many columns are shown, though the line doesn't fit then.
-const LEAST: usize = 12;
+const LEAST: usize = 11;
 
 /// An id's first characters tell it from others, and the commands take them for it.
 const ID: usize = 4;

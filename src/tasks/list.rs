@@ -100,6 +100,16 @@ impl Task {
         name.filter(|name| !name.is_empty())
     }
 
+    /// What it can be called by: its name, and its command.
+    fn texts(&self) -> impl Iterator<Item = String> {
+        let command = self
+            .record
+            .as_ref()
+            .map(|record| record.command.to_lowercase());
+        let name = self.name().map(|name| name.to_lowercase());
+        name.into_iter().chain(command)
+    }
+
     /// What is worth looking at: the log that it writes itself, else its output.
     pub fn file(&self) -> Option<&Path> {
         let log = self
@@ -208,6 +218,21 @@ pub fn project() -> PathBuf {
     CallSite::new(&std::env::current_dir().unwrap_or_default()).project
 }
 
+/// Whether `text` begins with the words of `start`.
+fn begins_with(text: &str, start: &str) -> bool {
+    let rest = text.strip_prefix(start);
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+/// Whether the words of `wanted` stand in `text`, from the beginning of a word on.
+fn has_word(text: &str, wanted: &str) -> bool {
+    let mut places = text.match_indices(wanted);
+    places.any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default();
+        !before.ends_with(char::is_alphanumeric)
+    })
+}
+
 /// So many are listed where it isn't clear which is meant.
 const CANDIDATES: usize = 10;
 
@@ -231,13 +256,18 @@ pub fn find(target: Option<&str>) -> Result<Task> {
             ),
         };
     };
-    let tests: [&dyn Fn(&Task) -> bool; 3] = [
+    let wanted = target.to_lowercase();
+    // The nearest first: `go` means `go test`, not `cargo test`.
+    let tests: [&dyn Fn(&Task) -> bool; 6] = [
         &|task| task.id == target,
         &|task| task.id.starts_with(target),
+        &|task| task.texts().any(|text| begins_with(&text, &wanted)),
+        &|task| task.texts().any(|text| has_word(&text, &wanted)),
         &|task| {
-            let name = task.name().unwrap_or_default().to_lowercase();
-            name.contains(&target.to_lowercase())
+            task.name()
+                .is_some_and(|name| name.to_lowercase().contains(&wanted))
         },
+        &|task| task.texts().any(|text| text.contains(&wanted)),
     ];
     let mut groups = [here, elsewhere];
     for test in tests {

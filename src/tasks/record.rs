@@ -61,6 +61,10 @@ pub struct TaskRecord {
     pub rule: Option<String>,
     /// The program whose exit status stands for the task's, where that isn't the command's own.
     pub status_of: Option<String>,
+    /// The `| tail …` at its end that shows nothing before it.
+    pub held_back: Option<String>,
+    /// Its long command alone, where more stands around it than one line says.
+    pub main: Option<String>,
     /// What its duration is kept under; none where durations aren't kept.
     pub keys: Vec<Key>,
     /// The user was told that it is silent.
@@ -212,7 +216,10 @@ impl TaskRecord {
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         match one_line(description, SHOWN) {
-            name if name.is_empty() => one_line(without_edits(&self.command), SHOWN),
+            name if name.is_empty() => {
+                let command = without_edits(&self.command);
+                one_line(self.main.as_deref().unwrap_or(command), SHOWN)
+            }
             name => name,
         }
     }

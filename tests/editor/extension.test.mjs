@@ -29,6 +29,9 @@ after(async () => {
 function output(name, text) {
   const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/5e55/tasks`);
   mkdirSync(tasks, { recursive: true });
+  // As the hook leaves it.
+  mkdirSync(server.dirs.state, { recursive: true });
+  writeFileSync(join(server.dirs.state, 'program'), BG_RUN);
   const file = join(tasks, name);
   writeFileSync(file, text);
   return file;
@@ -100,6 +103,7 @@ test('the last line stays in view, until the user scrolls up', { timeout: 90_000
 
 test('keys do not change it, and the status bar tells how the task is', { timeout: 90_000 }, async () => {
   const file = output('b2.output', 'start\n');
+  const child = writer(file);
   await open(file);
   await until('it runs', async () => (await status()).includes('b2: running'));
   await window.page.keyboard.type('oops');
@@ -107,6 +111,7 @@ test('keys do not change it, and the status bar tells how the task is', { timeou
   assert.ok(!(await window.tabs()).some((tab) => tab.dirty));
   await grow(file, ['more\n', 'and more\n'], 'and more');
   appendFileSync(file, '[exited with code 3]\n');
+  child.kill();
   await until('it ended', async () => (await status()).includes('b2: exit 3'));
 });
 
@@ -144,7 +149,9 @@ test('a task is told by its name: on the tab, in the status bar, in the tree, an
   assert.ok(!(await tree()).some((row) => row.includes('Of another project')));
 
   // Another tab is in front when it ends.
-  await open(output('b6.output', 'x\n'));
+  const other = output('b6.output', 'x\n');
+  writer(other);
+  await open(other);
   await until('the status bar tells of it all the same', async () => (await status()).includes('b6: running'));
   child.kill();
   appendFileSync(file, 'FAILED test_login\n[exited with code 1]\n');
