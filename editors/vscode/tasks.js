@@ -62,7 +62,8 @@ const isInside = (inner, outer) => inner === outer || inner.startsWith(outer.end
 
 /** A task of a row. */
 function taskOf(row) {
-  const started = Date.parse(row.started);
+  // Of a task without a record nobody knows when it began.
+  const started = typeof row.seconds === 'number' ? Date.parse(row.started) : NaN;
   const ended = row.ended ? Date.parse(row.ended) : null;
   return {
     id: row.id,
@@ -75,7 +76,7 @@ function taskOf(row) {
     state: row.state,
     words: row.words,
     started,
-    ended: ended !== null && typeof row.seconds === 'number' ? started + row.seconds * 1000 : ended,
+    ended: ended !== null && Number.isFinite(started) ? started + row.seconds * 1000 : ended,
   };
 }
 
