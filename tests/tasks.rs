@@ -228,7 +228,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
     let last = command(&sandbox, &["logs", "ba1", "-n", "1"])
         .output()
         .unwrap();
-    assert_eq!(said(&last), "[exited with code 0]\n");
+    assert_eq!(said(&last), "this is ba1\n");
 }
 
 #[test]
@@ -493,7 +493,7 @@ fn the_demo_leaves_nothing_behind() {
         assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0, "{tmp:?}");
         said(&shown)
     };
-    assert!(demo().contains("no editor"));
+    assert!(demo().contains("No editor"));
     let opened = sandbox.fake_editor();
     assert!(demo().contains("open in VS Code"));
     assert!(support::sandbox::read(&opened).contains("Train the model"));
