@@ -578,7 +578,9 @@ fn transcript(sandbox: &Sandbox, project: &str, calls: &[(&str, &str, &str, Valu
             json!({"type": "user", "timestamp": format!("2026-01-01T00:00:{ended}Z"), "message": {"content": given}, "toolUseResult": result}),
         ]
     });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines
+        .flat_map(|line| [line.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 #[test]
