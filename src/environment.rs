@@ -95,11 +95,7 @@ pub fn claude_session_id() -> Option<String> {
 /// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: what runs longer than so many milliseconds is moved to the background by the
 /// client, 2.1.200 and later (measured).
 pub fn auto_background_ms() -> Option<u64> {
-    text(AUTO_BACKGROUND)?
-        .trim()
-        .parse()
-        .ok()
-        .filter(|ms| *ms > 0)
+    positive(AUTO_BACKGROUND)
 }
 
 /// The name of that variable.
@@ -118,6 +114,25 @@ pub fn session_attended() -> Option<bool> {
         "1" => Some(true),
         _ => None,
     }
+}
+
+/// `BASH_DEFAULT_TIMEOUT_MS`: the time-out of a call that names none, in milliseconds.
+pub fn bash_default_timeout_ms() -> Option<u64> {
+    positive("BASH_DEFAULT_TIMEOUT_MS")
+}
+
+/// `BASH_MAX_TIMEOUT_MS`: the longest time-out that a call in the foreground can have, in milliseconds.
+pub fn bash_max_timeout_ms() -> Option<u64> {
+    positive("BASH_MAX_TIMEOUT_MS")
+}
+
+/// `BASH_MAX_OUTPUT_LENGTH`: the characters of an output that the client hands on whole.
+pub fn bash_max_output_length() -> Option<u64> {
+    positive("BASH_MAX_OUTPUT_LENGTH")
+}
+
+fn positive(name: &str) -> Option<u64> {
+    text(name)?.trim().parse().ok().filter(|value| *value > 0)
 }
 
 /// `CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1`: the client ignores `run_in_background`.

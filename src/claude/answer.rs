@@ -35,6 +35,9 @@ pub(crate) struct ForModel {
     /// Replaces the whole of `tool_input`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) updated_input: Option<Map<String, Value>>,
+    /// Replaces the result of a call (measured, 2.1.200 to 2.1.332).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) updated_tool_output: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) additional_context: Option<String>,
     /// What hooks in `chain` answered besides: their decisions among it.

@@ -31,6 +31,16 @@ impl Footer {
         code.parse().ok().map(Self::Exited)
     }
 
+    /// The length of the footer that the client put behind an output which ends with `text`, in bytes: the line, and the
+    /// line feed before it.
+    pub fn length(text: &str) -> usize {
+        if !Self::is_exact(text) {
+            return 0;
+        }
+        let rest = text.trim_end_matches('\n').rsplit_once('\n');
+        text.len() - rest.map_or(0, |(rest, _)| rest.len())
+    }
+
     /// Whether `text` ends with a footer as the client writes it: a line of its own, and nothing behind it.
     pub fn is_exact(text: &str) -> bool {
         let text = text.strip_suffix('\n').unwrap_or(text);

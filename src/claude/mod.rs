@@ -19,6 +19,7 @@ pub mod settings_file;
 mod settings_types;
 mod specifier;
 pub mod task;
+pub mod timeout;
 pub mod transcript;
 
 pub use last_lines::last_lines;

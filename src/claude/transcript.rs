@@ -131,6 +131,28 @@ pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
     })
 }
 
+/// A line about what waits to be told to the model: the notice of a task's end among it (measured, 2.1.200 to 2.1.332).
+#[derive(Debug, Deserialize)]
+struct Queued {
+    #[serde(rename = "type")]
+    kind: String,
+    content: Option<String>,
+}
+
+/// The texts that wait or waited to be told to the model, by the end of the transcript at `path`.
+pub fn queued(path: &Path) -> Vec<String> {
+    const KIND: &str = "queue-operation";
+    let text = tail(path).unwrap_or_default();
+    let lines = text.split(|byte| *byte == b'\n');
+    let queued = lines
+        .filter(|line| memchr::memmem::find(line, KIND.as_bytes()).is_some())
+        .filter_map(|line| serde_json::from_slice::<Queued>(line).ok());
+    queued
+        .filter(|queued| queued.kind == KIND)
+        .filter_map(|queued| queued.content)
+        .collect()
+}
+
 fn tail(path: &Path) -> io::Result<Vec<u8>> {
     let (mut file, metadata) = folders::open_regular(path)?;
     file.seek(SeekFrom::Start(metadata.len().saturating_sub(TAIL)))?;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::deadline::Deadline;
 use crate::claude::input::Input;
 use crate::claude::transcript;
 use crate::config::{Configuration, Mode};
@@ -26,6 +27,7 @@ pub(super) fn record(input: &Input, mode: Mode) {
     if !decision::can_run_long(&script) {
         return;
     }
+    let _deadline = Deadline::start();
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
     if !configuration.settings.history || configuration.settings.dry_run {

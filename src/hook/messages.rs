@@ -1,6 +1,7 @@
 //! What users and models are told; of tasks, the users by `lines`. All that comes from outside is cleaned and clipped.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::claude::answer::{Answer, ForModel};
@@ -116,6 +117,20 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
 /// What is said of a launch where nobody watches.
 pub(super) fn held(note: &TaskRecord) -> Answer {
     answer_of(None, launched_for_model(note, true))
+}
+
+/// The end of a task whose output can't be the result of its call.
+pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
+    let after = end
+        .ran()
+        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
+    let how = end.status.sentence(note.status_of.as_deref(), &after);
+    let output = note.output.as_deref().unwrap_or(Path::new(""));
+    let output = one_line(&output.display().to_string(), MAX_PATH);
+    let told = format!(
+        "The command isn't in the background any more: it {how}. Its output isn't text; all of it is in {output}."
+    );
+    answer_of(None, told)
 }
 
 /// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come; of a task that

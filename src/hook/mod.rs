@@ -4,15 +4,18 @@
 //! what happened.
 
 mod chain;
+mod deadline;
 mod foreground;
 mod hold;
 mod messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
+mod result;
 mod session_start;
 mod stop;
 mod user_prompt_submit;
+mod waited_call;
 
 use std::io::{self, Write};
 use std::path::Path;

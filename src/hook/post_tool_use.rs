@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::deadline::Deadline;
 use super::messages::{self, Launch};
+use super::waited_call::{self, Telling};
 use super::{foreground, hold};
 use crate::claude::answer::Answer;
 use crate::claude::arguments::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task::{ClientSession, TaskId};
+use crate::claude::timeout;
 use crate::config::{Config, Configuration, Mode};
 use crate::decision::{self, own_log};
 use crate::folders::{self, CallSite};
@@ -25,9 +28,6 @@ use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
-
-/// The client's time-out where a call names none, in milliseconds (measured, 2.1.331).
-const DEFAULT_TIMEOUT: u64 = 120_000;
 
 /// The answer to a call; `None` where it didn't go to the background.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -44,28 +44,39 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         log::line(&format!("PostToolUse: {id} is not a task id"));
         return None;
     };
+    let deadline = Deadline::start();
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
     let config = &configuration.settings;
-    if environment::switched_off() {
-        return None;
-    }
-    if config.dry_run {
-        let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
+    let record = || noted(input, &site, &task, &configuration, (&done, session.limit));
+    if config.dry_run || environment::switched_off() {
+        // The limit is there all the same, and some clients would lose the task to it.
+        if session.leave_headless(config) {
+            let record = record();
+            if waited_call::is_one(&record, session, config) {
+                drop(deadline);
+                return waited_call::answer(input, &record, Telling::No);
+            }
+        }
         let by_client = cause(input, &Done::default(), session.limit) == Cause::Limit;
-        return by_client.then(|| messages::limit_in_a_dry_run(input, session.limit));
+        let is_told = by_client && !environment::switched_off();
+        return is_told.then(|| messages::limit_in_a_dry_run(input, session.limit));
     }
     if !once::claim("PostToolUse", &input.tool_use_id) {
         return None;
     }
-    let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
-    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
-    let note = noted(input, &site, &task, &configuration, (&done, session.limit));
+    let note = record();
     if let Err(error) = note.launch() {
         log::line(&format!("PostToolUse: {error:#}"));
     }
     record::clear_daily(config.keep.0);
     state::leave_program();
+    if waited_call::is_one(&note, session, config) {
+        drop(deadline);
+        return waited_call::answer(input, &note, Telling::Yes);
+    }
     let held = hold::is_held(&note)
         && match note.agent {
             Some(_) => hold::is_held_for_subagent(&note, config),
@@ -169,8 +180,9 @@ fn noted(
         ran_before: u64::try_from(ran.as_millis()).unwrap_or_default(),
         cause,
         timeout: match cause {
-            Cause::Moved => Some(done.timeout.unwrap_or(DEFAULT_TIMEOUT)),
-            _ => Some(input.timeout().unwrap_or(DEFAULT_TIMEOUT)),
+            Cause::Moved => Some(timeout::in_foreground(done.timeout)),
+            Cause::Limit | Cause::TimeOut => Some(timeout::in_foreground(input.timeout())),
+            Cause::Caller | Cause::User => input.timeout(),
         },
         timed: input.duration_ms.is_some(),
         endless: kind.endless,
@@ -242,7 +254,7 @@ fn cause(input: &Input, done: &Done, limit: Option<u64>) -> Cause {
     if input.run_in_background() {
         return Cause::Caller;
     }
-    let own = input.timeout().unwrap_or(DEFAULT_TIMEOUT);
+    let own = timeout::in_foreground(input.timeout());
     match limit {
         Some(limit) if limit < own => Cause::Limit,
         _ => Cause::TimeOut,

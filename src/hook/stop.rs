@@ -21,7 +21,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     if session.headless {
         tasks.retain(hold::is_held);
-        wait::until_ended(tasks, hold::longest(&config));
+        wait::until_ended(tasks, &input.transcript_path, hold::longest(&config));
         return None;
     }
     // The client's notice follows, and has the status of those that wrote none.
@@ -51,7 +51,7 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() {
         return None;
     }
-    let ended = wait::until_ended(tasks, hold::longest(&config));
+    let ended = wait::until_ended(tasks, &input.transcript_path, hold::longest(&config));
     messages::ended_for_model(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),

@@ -21,11 +21,11 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("SubagentStop", ""),
 ];
 
-/// Seconds after which the client gives a hook up. At its end a session may wait for the longest task: two hours, which is
-/// the most that a call's time-out can be.
+/// Seconds after which the client gives a hook up. Those that wait for a task may have to wait for the longest one: two
+/// hours, which is the most that a call's time-out can be.
 pub(crate) fn timeout(event: &str) -> u64 {
     match event {
-        "Stop" | "SubagentStop" => 7500,
+        "PostToolUse" | "Stop" | "SubagentStop" => 7500,
         _ => 10,
     }
 }

@@ -1,55 +1,126 @@
-//! Waits until something happens to files: by inotify on Linux, by looking again elsewhere.
+//! Waits until something happens to files or to other processes: by inotify and process descriptors on Linux, by looking
+//! again elsewhere.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, getppid};
+
+use super::processes;
 
 /// So often one looks where the system doesn't tell.
 const STEP: Duration = Duration::from_millis(250);
 
-/// Watches files.
+/// The reason that a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Something may have changed, or the time is over.
+    ToLook,
+    /// The process that started this one is gone, or doesn't read from it any more.
+    ParentGone,
+}
+
+/// What a wait is for, besides the ends of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Nothing more.
+    Processes,
+    /// Every change of the files since they were last waited for.
+    Files,
+}
+
+/// Watches files and the process that started this one.
 #[derive(Debug)]
 pub struct Watch {
     /// `None`: the system doesn't tell.
     events: Option<OwnedFd>,
+    parent: Parent,
 }
 
 impl Watch {
-    /// Of these files; one that isn't there is passed over.
+    /// Watches `outputs` for the end of their writing, and `lines` for everything that is added. A file that isn't there is
+    /// passed over.
     #[cfg(system = "linux")]
-    pub fn new(files: &[PathBuf]) -> Self {
-        use rustix::fs::inotify;
-        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-        let events = inotify::init(flags).ok();
-        let kinds = inotify::WatchFlags::CLOSE_WRITE | inotify::WatchFlags::DELETE_SELF;
-        let kinds = kinds | inotify::WatchFlags::ATTRIB;
-        for file in files {
-            if let Some(events) = &events {
-                let _ = inotify::add_watch(events, file, kinds);
+    pub fn new(outputs: &[PathBuf], lines: &Path) -> Self {
+        use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+        let events = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
+        let ends = WatchFlags::CLOSE_WRITE | WatchFlags::DELETE_SELF | WatchFlags::ATTRIB;
+        if let Some(events) = &events {
+            for output in outputs {
+                let _ = add_watch(events, output, ends);
             }
+            let _ = add_watch(events, lines, WatchFlags::MODIFY);
         }
-        Self { events }
+        Self {
+            events,
+            parent: Parent::new(),
+        }
     }
 
-    /// Of these files.
+    /// Watches the process that started this one.
     #[cfg(not(system = "linux"))]
-    pub fn new(_files: &[PathBuf]) -> Self {
-        Self { events: None }
+    pub fn new(_outputs: &[PathBuf], _lines: &Path) -> Self {
+        Self {
+            events: None,
+            parent: Parent::new(),
+        }
     }
 
-    /// Waits for the next event, at most so long.
-    pub fn wait(&self, at_most: Duration) {
-        let Some(events) = &self.events else {
-            return std::thread::sleep(at_most.min(STEP));
-        };
+    /// Waits for a change of the files, where that is of `interest`, or for the end of one of `processes`, at most so long.
+    pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> Woken {
+        let stdout = io::stdout();
+        // What stdout is polled for is reported without asking: that nobody reads it any more.
+        let mut ready = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
+        let ends = processes.iter().filter_map(|id| processes::end_of(*id));
+        let ends: Vec<OwnedFd> = ends.collect();
+        let events = self.events.as_ref().filter(|_| interest == Interest::Files);
+        let descriptors = ends.iter().chain(&self.parent.end).chain(events);
+        ready.extend(descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::IN)));
+        // Where nothing tells, one has to look.
+        let tells = !ends.is_empty() || events.is_some();
+        let at_most = if tells { at_most } else { at_most.min(STEP) };
         let timeout = Timespec::try_from(at_most).ok();
-        let mut ready = [PollFd::new(events, PollFlags::IN)];
-        if poll(&mut ready, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
-            let mut drained = [0_u8; 4096];
-            let _ = rustix::io::read(events, &mut drained);
+        let _ = poll(&mut ready, timeout.as_ref());
+        let unread = PollFlags::HUP | PollFlags::ERR;
+        let is_unread = ready
+            .first()
+            .is_some_and(|stdout| stdout.revents().intersects(unread));
+        if is_unread || self.parent.is_gone() {
+            return Woken::ParentGone;
         }
+        if let Some(events) = events {
+            let mut drained = [0_u8; 4096];
+            while rustix::io::read(events, &mut drained).is_ok_and(|read| read > 0) {}
+        }
+        Woken::ToLook
+    }
+}
+
+/// The process that started this one.
+#[derive(Debug)]
+struct Parent {
+    process: Option<Pid>,
+    /// Becomes readable when it ends; `None`: the system doesn't tell.
+    end: Option<OwnedFd>,
+}
+
+impl Parent {
+    fn new() -> Self {
+        let process = getppid();
+        let id = process.map(|process| process.as_raw_nonzero().get());
+        let id = id.and_then(|id| u32::try_from(id).ok());
+        Self {
+            process,
+            end: id.and_then(processes::end_of),
+        }
+    }
+
+    /// An orphan has another parent.
+    fn is_gone(&self) -> bool {
+        getppid() != self.process
     }
 }
 

@@ -1,18 +1,29 @@
 //! Waiting for the ends of tasks, at no cost while they run.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::end::{self, Awaited};
-use super::record::TaskRecord;
+use super::end::{self, Awaited, Notice};
+use super::record::{End, TaskRecord};
 use super::status::Status;
-use crate::platform::processes;
-use crate::platform::watch::Watch;
+use crate::claude::transcript;
+use crate::platform::watch::{Interest, Watch, Woken};
 
 /// What is looked at again after so long, whatever happens: a process may close its output and go on.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// After nobody writes any more, the client's own last line may be on its way.
-const LAST_LINE: Duration = Duration::from_millis(700);
+/// After nobody writes any more, the client has this long to tell the exit status: by the last line of the output, or in the
+/// transcript (2.1.200).
+const LAST_WORD: Duration = Duration::from_secs(3);
+
+/// The reason that a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// No task is left to wait for, or the time is over.
+    Through,
+    /// The client is gone, and nobody reads an answer.
+    ClientGone,
+}
 
 struct Open {
     record: TaskRecord,
@@ -21,28 +32,58 @@ struct Open {
     lost_since: Option<Instant>,
 }
 
+/// Waits as [`each_end`] does, records the ends and returns the tasks.
+pub fn until_ended(
+    tasks: Vec<TaskRecord>,
+    transcript: &Path,
+    at_most: Duration,
+) -> Vec<TaskRecord> {
+    let mut ended = Vec::new();
+    let waited = each_end(tasks, transcript, at_most, |record, end| {
+        ended.extend(end::settle(vec![(record, end)]));
+    });
+    match waited {
+        Waited::Through => ended,
+        Waited::ClientGone => Vec::new(),
+    }
+}
+
 /// Waits until each of `tasks` has ended, but not longer than `at_most` by a clock that never goes back, and not for a client
-/// that is gone. Records their ends and returns them.
-pub fn until_ended(tasks: Vec<TaskRecord>, at_most: Duration) -> Vec<TaskRecord> {
-    let client = rustix::process::getppid();
+/// that is gone. Calls `on_end` for each end. The client's `transcript` may tell the exit status.
+pub fn each_end(
+    tasks: Vec<TaskRecord>,
+    transcript: &Path,
+    at_most: Duration,
+    mut on_end: impl FnMut(TaskRecord, End),
+) -> Waited {
+    let outputs = tasks.iter().filter_map(|record| record.output.clone());
+    let watch = Watch::new(&outputs.collect::<Vec<PathBuf>>(), transcript);
     let start = Instant::now();
     let mut open: Vec<Open> = tasks.into_iter().map(Open::new).collect();
-    let mut ended = Vec::new();
     loop {
-        let mut found = Vec::new();
-        open.retain_mut(|task| match task.look() {
+        open.retain_mut(|task| match task.look(transcript) {
             Some(end) => {
-                found.push((task.record.clone(), end));
+                on_end(task.record.clone(), end);
                 false
             }
             None => true,
         });
-        ended.extend(end::settle(found));
         let left = at_most.saturating_sub(start.elapsed());
-        if open.is_empty() || left.is_zero() || rustix::process::getppid() != client {
-            return ended;
+        let pause = open.iter().map(|task| task.pause().min(left)).min();
+        let Some(pause) = pause.filter(|pause| !pause.is_zero()) else {
+            return Waited::Through;
+        };
+        let writers = open.iter().filter_map(|task| task.awaited.writer());
+        let writers: Vec<u32> = writers.collect();
+        let is_lost = open.iter().any(|task| task.lost_since.is_some());
+        let interest = if is_lost {
+            Interest::Files
+        } else {
+            Interest::Processes
+        };
+        if watch.wait(pause, interest, &writers) == Woken::ParentGone {
+            return Waited::ClientGone;
         }
-        wait(&open, left);
     }
 }
 
@@ -55,30 +96,41 @@ impl Open {
         }
     }
 
-    fn look(&mut self) -> Option<super::record::End> {
+    /// Its end, as soon as it has one and nothing more is to be learnt of it.
+    fn look(&mut self, transcript: &Path) -> Option<End> {
         let found = self.awaited.look();
-        let is_over = match found.status {
+        let status = match found.status {
             Status::Running => {
                 self.lost_since = None;
-                false
+                return None;
             }
             Status::Lost => {
-                let since = self.lost_since.get_or_insert_with(Instant::now);
-                since.elapsed() >= LAST_LINE
+                let since = *self.lost_since.get_or_insert_with(Instant::now);
+                let told = self.told_in(transcript);
+                if told.is_none() && since.elapsed() < LAST_WORD {
+                    return None;
+                }
+                told.unwrap_or(Status::Lost)
             }
-            _ => true,
+            status => status,
         };
-        is_over.then(|| end::end(&self.record, found.status, found.changed))
+        Some(end::end(&self.record, status, found.changed))
     }
-}
 
-/// Waits for what can change something: the last line of a task that nobody writes to, else the end of a process.
-fn wait(open: &[Open], left: Duration) {
-    let lost = open.iter().filter(|task| task.lost_since.is_some());
-    let outputs: Vec<_> = lost.filter_map(|task| task.record.output.clone()).collect();
-    if !outputs.is_empty() {
-        return Watch::new(&outputs).wait(LAST_LINE.min(left));
+    fn told_in(&self, transcript: &Path) -> Option<Status> {
+        let queued = transcript::queued(transcript).into_iter();
+        let mut notices = queued.flat_map(|text| Notice::in_prompt(&text));
+        let its = notices.find(|notice| notice.id == self.record.id)?;
+        (its.status != Status::Lost).then_some(its.status)
     }
-    let writers = open.iter().filter_map(|task| task.awaited.writer());
-    processes::wait_for_an_end(&writers.collect::<Vec<_>>(), AGAIN.min(left));
+
+    fn pause(&self) -> Duration {
+        match self.lost_since {
+            // One more look is due when that time is over.
+            Some(since) => LAST_WORD
+                .saturating_sub(since.elapsed())
+                .max(Duration::from_millis(1)),
+            None => AGAIN,
+        }
+    }
 }

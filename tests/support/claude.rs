@@ -153,10 +153,23 @@ impl Client {
         arguments: &[&str],
         stdin: Option<&str>,
     ) -> Output {
+        self.run_headless_as(sandbox, api, arguments, stdin, &[])
+    }
+
+    /// The same with these variables more.
+    pub fn run_headless_as(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        arguments: &[&str],
+        stdin: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> Output {
         use std::io::Write;
         let mut command = sandbox.command(&self.words[0]);
         command.args(&self.words[1..]).arg("-p").args(arguments);
         command.envs(Self::environment(sandbox, api));
+        command.envs(variables.iter().copied());
         let Some(text) = stdin else {
             return command.arg("go").output().unwrap();
         };
@@ -174,7 +187,8 @@ impl Client {
         client.wait_with_output().unwrap()
     }
 
-    fn headless(
+    /// The command of `claude -p`.
+    pub fn headless(
         &self,
         sandbox: &Sandbox,
         api: &MessagesApi,

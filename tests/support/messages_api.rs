@@ -13,6 +13,8 @@ use tiny_http::{Header, Request, Response, Server};
 pub enum Turn {
     /// Calls Bash with this input.
     Bash(Value),
+    /// Calls Bash with each of these inputs at once.
+    Several(Vec<Value>),
     /// Calls another tool.
     Tool(&'static str, Value),
     /// Says this and ends; the next turn follows the next prompt, or this one again where it is the last.
@@ -175,7 +177,7 @@ fn answer(
         return;
     }
     let turn = if is_main {
-        let done = tool_results(&body).len();
+        let done = calls(&body);
         let its = script.of_subagent(&body);
         let turns = its.unwrap_or(&script.turns);
         let next = turns.get(done + said(&body)).or(turns.get(done));
@@ -198,17 +200,25 @@ fn answer(
     let _ = request.respond(Response::from_string(events).with_header(kind));
 }
 
+/// How many of the model's messages called tools.
+fn calls(body: &Value) -> usize {
+    its_messages(body).filter(|is_call| *is_call).count()
+}
+
 /// How many of the model's messages called no tool.
 fn said(body: &Value) -> usize {
+    its_messages(body).filter(|is_call| !is_call).count()
+}
+
+/// Of each of the model's messages, whether it called a tool.
+fn its_messages(body: &Value) -> impl Iterator<Item = bool> {
     let messages = body["messages"].as_array().into_iter().flatten();
     let its = messages.filter(|message| message["role"] == "assistant");
     let calls = |block: &Value| block["type"] == "tool_use";
-    let is_call = |message: &&Value| {
-        message["content"]
-            .as_array()
-            .is_some_and(|blocks| blocks.iter().any(calls))
-    };
-    its.filter(|message| !is_call(message)).count()
+    its.map(move |message| {
+        let blocks = message["content"].as_array();
+        blocks.is_some_and(|blocks| blocks.iter().any(calls))
+    })
 }
 
 /// All text since the model's last message: the user's, the client's, and what tools gave.
@@ -239,7 +249,7 @@ static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 /// The streaming events of one message (API reference, "Streaming messages").
 fn events(turn: Option<Turn>) -> String {
     // The client takes what has the same id for parts of one message.
-    let id = ANSWERS.fetch_add(1, Ordering::Relaxed);
+    let id = ANSWERS.fetch_add(1, Ordering::Relaxed).to_string();
     let mut text = String::new();
     let mut event = |name: &str, mut data: Value| {
         data["type"] = name.into();
@@ -250,18 +260,28 @@ fn events(turn: Option<Turn>) -> String {
         "message_start",
         json!({"message": {"id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}),
     );
-    let (start, delta, reason) = match turn {
-        Some(Turn::Bash(input)) => tool_use(id, "Bash", &input),
-        Some(Turn::Tool(name, input)) => tool_use(id, name, &input),
-        Some(Turn::Say(words)) => text_block(&words),
-        Some(Turn::Retell) | None => text_block("ok"),
+    let (blocks, reason) = match turn {
+        Some(Turn::Bash(input)) => (vec![tool_use(&id, "Bash", &input)], "tool_use"),
+        Some(Turn::Several(inputs)) => {
+            let numbered = inputs.iter().enumerate();
+            let calls = numbered.map(|(n, input)| tool_use(&format!("{id}_{n}"), "Bash", input));
+            (calls.collect(), "tool_use")
+        }
+        Some(Turn::Tool(name, input)) => (vec![tool_use(&id, name, &input)], "tool_use"),
+        Some(Turn::Say(words)) => (vec![text_block(&words)], "end_turn"),
+        Some(Turn::Retell) | None => (vec![text_block("ok")], "end_turn"),
     };
-    event(
-        "content_block_start",
-        json!({"index": 0, "content_block": start}),
-    );
-    event("content_block_delta", json!({"index": 0, "delta": delta}));
-    event("content_block_stop", json!({"index": 0}));
+    for (index, (start, delta)) in blocks.into_iter().enumerate() {
+        event(
+            "content_block_start",
+            json!({"index": index, "content_block": start}),
+        );
+        event(
+            "content_block_delta",
+            json!({"index": index, "delta": delta}),
+        );
+        event("content_block_stop", json!({"index": index}));
+    }
     event(
         "message_delta",
         json!({"delta": {"stop_reason": reason, "stop_sequence": null}, "usage": {"output_tokens": 1}}),
@@ -270,18 +290,16 @@ fn events(turn: Option<Turn>) -> String {
     text
 }
 
-fn tool_use(id: usize, name: &str, input: &Value) -> (Value, Value, &'static str) {
+fn tool_use(id: &str, name: &str, input: &Value) -> (Value, Value) {
     (
         json!({"type": "tool_use", "id": format!("toolu_{}_{id}", std::process::id()), "name": name, "input": {}}),
         json!({"type": "input_json_delta", "partial_json": input.to_string()}),
-        "tool_use",
     )
 }
 
-fn text_block(words: &str) -> (Value, Value, &'static str) {
+fn text_block(words: &str) -> (Value, Value) {
     (
         json!({"type": "text", "text": ""}),
         json!({"type": "text_delta", "text": words}),
-        "end_turn",
     )
 }

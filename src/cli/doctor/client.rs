@@ -156,7 +156,9 @@ pub(super) fn limit(
         );
     };
     let seconds = limit.div_ceil(1000);
-    let holds = in_force.contains("Stop");
+    let holds = ["PostToolUse", "Stop"]
+        .iter()
+        .all(|event| in_force.contains(*event));
     match version {
         Some(version) if version < Version::HAS_LIMIT => Check::warning(
             name,
@@ -168,18 +170,26 @@ pub(super) fn limit(
         Some(version) if !holds && version < Version::WAITS => Check::failure(
             name,
             format!(
-                "The limit of {seconds} s is in force, set by {who}, and bg-run's Stop hook isn't: `claude -p` of \
-                 Claude Code {version} ends with its answer and kills what the limit moved"
+                "The limit of {seconds} s is in force, set by {who}, and bg-run's PostToolUse and Stop hooks aren't: \
+                 `claude -p` of Claude Code {version} ends with its answer and kills what the limit moved"
             ),
-            format!("`bg-run install` registers the hook; or take {LIMIT} out of {who}."),
+            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
+        ),
+        Some(version) if !holds => Check::warning(
+            name,
+            format!(
+                "The limit of {seconds} s is in force, set by {who}, and bg-run's PostToolUse and Stop hooks aren't: \
+                 `claude -p` of Claude Code {version} answers twice where the limit moves a call"
+            ),
+            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
         ),
         None if !holds => Check::warning(
             name,
             format!(
-                "The limit of {seconds} s is set by {who}, and bg-run's Stop hook isn't in force: `claude -p` of some \
-                 versions lose what the limit moved"
+                "The limit of {seconds} s is set by {who}, and bg-run's PostToolUse and Stop hooks aren't in force: \
+                 `claude -p` of some versions loses what the limit moved"
             ),
-            format!("`bg-run install` registers the hook; or take {LIMIT} out of {who}."),
+            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
         ),
         _ => Check::ok(
             name,

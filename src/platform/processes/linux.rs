@@ -5,9 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Descriptor, Facts, FileId, Wanted, children_by_parent};
@@ -19,23 +17,10 @@ fn of(process: u32) -> PathBuf {
     Path::new("/proc").join(process.to_string())
 }
 
-/// Waits until one of these processes has ended, at most so long; `None` where that can't be waited for.
-pub(super) fn wait_for_an_end(processes: &[u32], at_most: Duration) -> Option<()> {
-    let open = |&process: &u32| {
-        let process = Pid::from_raw(i32::try_from(process).ok()?)?;
-        pidfd_open(process, PidfdFlags::empty()).ok()
-    };
-    let descriptors: Option<Vec<OwnedFd>> = processes.iter().map(open).collect();
-    let descriptors = descriptors?;
-    let mut ends: Vec<PollFd<'_>> = descriptors
-        .iter()
-        .map(|descriptor| PollFd::new(descriptor, PollFlags::IN))
-        .collect();
-    if ends.is_empty() {
-        return None;
-    }
-    poll(&mut ends, Timespec::try_from(at_most).ok().as_ref()).ok()?;
-    Some(())
+/// A descriptor that becomes readable when the process ends.
+pub(super) fn end_of(process: u32) -> Option<OwnedFd> {
+    let process = Pid::from_raw(i32::try_from(process).ok()?)?;
+    pidfd_open(process, PidfdFlags::empty()).ok()
 }
 
 /// The numbers that name the entries of a folder.

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -157,16 +157,15 @@ trait Facts {
     }
 }
 
-/// Waits until one of these processes has ended, at most so long. Where the system doesn't tell, it is a short while.
-pub fn wait_for_an_end(processes: &[u32], at_most: Duration) {
-    /// So often one looks where the system doesn't tell.
-    const STEP: Duration = Duration::from_millis(250);
+/// A descriptor that becomes readable when the process ends; `None` where the system has none.
+pub fn end_of(process: u32) -> Option<OwnedFd> {
     #[cfg(system = "linux")]
-    if linux::wait_for_an_end(processes, at_most).is_some() {
-        return;
+    return linux::end_of(process);
+    #[cfg(not(system = "linux"))]
+    {
+        let _ = process;
+        None
     }
-    let _ = processes;
-    std::thread::sleep(at_most.min(STEP));
 }
 
 /// What macOS tells of a process (`KERN_PROCARGS2`): the number of its words, the program's path, padding, each word up

@@ -1,0 +1,40 @@
+//! The time-outs that the client gives to calls.
+
+use crate::environment;
+
+/// Where a call names none and `BASH_DEFAULT_TIMEOUT_MS` isn't set, in milliseconds (measured, 2.1.331).
+const DEFAULT: u64 = 120_000;
+
+/// The longest in the foreground where `BASH_MAX_TIMEOUT_MS` isn't set, in milliseconds (read in 2.1.200 and 2.1.332).
+const LONGEST: u64 = 600_000;
+
+/// The time-out of a call in the foreground that asks for `asked`, in milliseconds.
+pub fn in_foreground(asked: Option<u64>) -> u64 {
+    let default = environment::bash_default_timeout_ms().unwrap_or(DEFAULT);
+    let longest = environment::bash_max_timeout_ms().unwrap_or(LONGEST);
+    bounded(asked, default, longest)
+}
+
+fn bounded(asked: Option<u64>, default: u64, longest: u64) -> u64 {
+    let asked = asked.filter(|asked| *asked > 0).unwrap_or(default);
+    asked.min(longest.max(default))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_gets_what_it_asks_for_within_bounds() {
+        for (asked, default, longest, expected) in [
+            (None, DEFAULT, LONGEST, 120_000),
+            (Some(0), DEFAULT, LONGEST, 120_000),
+            (Some(5_000), DEFAULT, LONGEST, 5_000),
+            (Some(7_200_000), DEFAULT, LONGEST, 600_000),
+            (Some(7_200_000), DEFAULT, 9_000_000, 7_200_000),
+            (None, 900_000, LONGEST, 900_000),
+        ] {
+            assert_eq!(bounded(asked, default, longest), expected, "{asked:?}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The result of a call that the client moved to the background and the hook waited for, as it would be in the foreground.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::claude::task::{self, Footer};
+use crate::environment;
+use crate::tasks::status::Status;
+
+/// The client hands the first characters of an output on, and the name of the file that holds all of it, where it is longer
+/// than this (`BASH_MAX_OUTPUT_LENGTH`; read and measured, 2.1.200 to 2.1.332).
+const LENGTH: u64 = 30_000;
+
+/// No setting makes that longer (read in 2.1.200 and 2.1.332).
+const LONGEST: u64 = 150_000;
+
+/// UTF-8 takes at most so many bytes for a character.
+const BYTES_PER_CHARACTER: u64 = 4;
+
+/// The fields of a result that are there only because the call is in the background; all that begin with `background` are.
+const OF_BACKGROUND: &[&str] = &["timedOutAfterMs", "subagentCapApplied"];
+
+/// An output.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// All of it.
+    Whole(String),
+    /// Its beginning.
+    Start {
+        /// As many characters as the client hands on.
+        text: String,
+        /// The size of the whole, in bytes.
+        size: u64,
+    },
+    /// It holds a NUL.
+    NotText,
+}
+
+impl Output {
+    /// The task's output at `path`, without the client's last line; at most a beginning is read.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let length = environment::bash_max_output_length().unwrap_or(LENGTH);
+        Self::of_file(&task::open(path)?, length.min(LONGEST))
+    }
+
+    fn of_file(file: &File, length: u64) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let footer = Footer::length(&task::end_of(file)?) as u64;
+        let size = size.saturating_sub(footer);
+        let mut text = Vec::new();
+        let mut from_start = file;
+        io::Seek::seek(&mut from_start, io::SeekFrom::Start(0))?;
+        let most = length * BYTES_PER_CHARACTER;
+        from_start.take(size.min(most)).read_to_end(&mut text)?;
+        if text.contains(&0) {
+            return Ok(Self::NotText);
+        }
+        let text = String::from_utf8_lossy(&text);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let cut = text.char_indices().nth(length).map(|(at, _)| at);
+        if size <= most && cut.is_none() {
+            return Ok(Self::Whole(trimmed(&text).to_owned()));
+        }
+        let start = text.get(..cut.unwrap_or(text.len())).unwrap_or_default();
+        Ok(Self::Start {
+            text: trimmed(start).to_owned(),
+            size,
+        })
+    }
+}
+
+/// Without blank lines in front and blanks at the end, as the client hands outputs on.
+fn trimmed(text: &str) -> &str {
+    let text = text.trim_end();
+    let first = text.len() - text.trim_start().len();
+    let line = text.get(..first).unwrap_or_default().rfind('\n');
+    text.get(line.map_or(0, |line| line + 1)..)
+        .unwrap_or_default()
+}
+
+/// The text of a result: the exit status in front, where it isn't 0, and `note` behind the output.
+pub(super) fn text(output: &str, status: Status, note: Option<&str>) -> String {
+    let exit = match (status, status.exit()) {
+        (_, Some(0)) => None,
+        (_, Some(code)) => Some(format!("Exit code {code}")),
+        (Status::Killed(_) | Status::Stopped, None) => Some("The command was killed.".to_owned()),
+        (_, None) => Some("The exit code isn't known.".to_owned()),
+    };
+    let parts = [exit.as_deref(), Some(output), note];
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("\n")
+}
+
+/// The result `response` of a call in the background, as that of a call that has ended; `None` where its output isn't text.
+pub(super) fn ended(
+    response: &Value,
+    (output, path): (&Output, &Path),
+    status: Status,
+    note: Option<&str>,
+) -> Option<Map<String, Value>> {
+    let mut result = response.as_object()?.clone();
+    result.retain(|field, _| {
+        !field.starts_with("background") && !OF_BACKGROUND.contains(&field.as_str())
+    });
+    let text = match output {
+        Output::NotText => return None,
+        Output::Whole(output) => text(output, status, note),
+        Output::Start { text: start, size } => {
+            let path = path.to_str()?;
+            result.insert("persistedOutputPath".to_owned(), path.into());
+            result.insert("persistedOutputSize".to_owned(), (*size).into());
+            // Of a long output the client shows the model only the beginning.
+            let start = match note {
+                Some(note) => format!("{note}\n{start}"),
+                None => start.clone(),
+            };
+            text(&start, status, None)
+        }
+    };
+    result.insert("stdout".to_owned(), text.into());
+    Some(result)
+}
+
+/// The result of a call that goes on in the background after its own time-out, in milliseconds; `None` where the client
+/// doesn't say how long it waited.
+pub(super) fn timed_out(response: &Value, timeout: u64) -> Option<Map<String, Value>> {
+    let mut result = response.as_object()?.clone();
+    let after = result.get_mut("timedOutAfterMs")?;
+    *after = timeout.into();
+    Some(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn output(bytes: &[u8], length: u64) -> Output {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Output::of_file(&file, length).unwrap()
+    }
+
+    #[test]
+    fn an_output_is_as_the_foreground_has_it() {
+        let whole = |text: &str| Output::Whole(text.to_owned());
+        for (bytes, expected) in [
+            (&b""[..], whole("")),
+            (b"a\nb\n", whole("a\nb")),
+            (b"a\nb\n\n[exited with code 0]\n", whole("a\nb")),
+            (b"a\n[exited with code 3]\n", whole("a")),
+            (b"\n[exited with code 0]\n", whole("")),
+            (b"a\n\n[killed]\n", whole("a")),
+            // The job's own line isn't the client's.
+            (
+                b"[exited with code 1]\n\n[exited with code 0]\n",
+                whole("[exited with code 1]"),
+            ),
+            (
+                b"\n \n  a  \n\n  b\r10%\r20%  \n\n",
+                whole("  a  \n\n  b\r10%\r20%"),
+            ),
+            (b"\n\n", whole("")),
+            (b"\x1b[31mred\x1b[0m\n", whole("\x1b[31mred\x1b[0m")),
+            (b"caf\xe9\n", whole("caf\u{fffd}")),
+            (b"a\0b\n", Output::NotText),
+        ] {
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(output(bytes, 1000), expected, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_output_only_the_start_is_read() {
+        let start = |text: &str, size| Output::Start {
+            text: text.to_owned(),
+            size,
+        };
+        assert_eq!(output(b"12345", 5), Output::Whole("12345".to_owned()));
+        assert_eq!(output(b"123456", 5), start("12345", 6));
+        assert_eq!(
+            output(b"123456\n[exited with code 0]\n", 5),
+            start("12345", 6)
+        );
+        let many = "é".repeat(5);
+        assert_eq!(output(many.as_bytes(), 5), Output::Whole(many.clone()));
+        let long = "é".repeat(5000);
+        assert_eq!(output(long.as_bytes(), 5), start(&many, 10_000));
+    }
+
+    #[test]
+    fn the_exit_status_stands_in_front_and_the_note_behind() {
+        for (output, status, note, expected) in [
+            ("a", Status::Done, None, "a"),
+            ("", Status::Done, None, ""),
+            ("a", Status::Exit(3), None, "Exit code 3\na"),
+            ("", Status::Exit(1), None, "Exit code 1"),
+            ("a", Status::Killed(Some(137)), None, "Exit code 137\na"),
+            (
+                "a",
+                Status::Killed(None),
+                None,
+                "The command was killed.\na",
+            ),
+            ("a", Status::Lost, None, "The exit code isn't known.\na"),
+            ("a", Status::Exit(2), Some("note"), "Exit code 2\na\nnote"),
+            ("", Status::Done, Some("note"), "note"),
+        ] {
+            assert_eq!(text(output, status, note), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_result_keeps_its_fields_but_for_those_of_the_background() {
+        let response = json!({
+            "stdout": "a", "stderr": "", "interrupted": false, "isImage": false, "noOutputExpected": false, "new": 1,
+            "backgroundTaskId": "b1", "backgroundCwdHint": "x", "timedOutAfterMs": 3000,
+        });
+        let path = Path::new("/t/b1.output");
+        let of = |output: &Output, note| {
+            ended(&response, (output, path), Status::Exit(3), note).map(Value::Object)
+        };
+        let expected = json!({
+            "stdout": "Exit code 3\na\nb", "stderr": "", "interrupted": false, "isImage": false, "noOutputExpected": false,
+            "new": 1,
+        });
+        assert_eq!(of(&Output::Whole("a\nb".to_owned()), None), Some(expected));
+        let start = Output::Start {
+            text: "a".to_owned(),
+            size: 50_000,
+        };
+        let long = of(&start, Some("note")).unwrap();
+        assert_eq!(long["stdout"], "Exit code 3\nnote\na");
+        assert_eq!(long["persistedOutputPath"], "/t/b1.output");
+        assert_eq!(long["persistedOutputSize"], 50_000);
+        assert_eq!(of(&Output::NotText, None), None);
+        assert_eq!(
+            ended(&json!("odd"), (&start, path), Status::Done, None),
+            None
+        );
+        let later = timed_out(&response, 120_000).unwrap();
+        assert_eq!(later["timedOutAfterMs"], 120_000);
+        assert_eq!(later["backgroundTaskId"], "b1");
+    }
+}

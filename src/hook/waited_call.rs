@@ -1,0 +1,106 @@
+//! `PostToolUse` in a session without a user: what the client moved at the limit is waited for as long as the foreground
+//! would have waited, and the true result takes the place of the client's.
+
+use std::time::Duration;
+
+use super::deadline::Deadline;
+use super::result::{self, Output};
+use super::{hold, messages};
+use crate::claude::answer::{Answer, ForModel};
+use crate::claude::input::Input;
+use crate::claude::session::Session;
+use crate::config::Config;
+use crate::folders::MAX_PATH;
+use crate::shell;
+use crate::state::{log, once};
+use crate::tasks::end;
+use crate::tasks::record::{Cause, End, TaskRecord};
+use crate::tasks::wait::{self, Waited};
+use crate::text::one_line;
+
+/// Whether the session would have had this call's result from the foreground, without the limit.
+pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> bool {
+    let leaves = session.leave_headless(config) && record.agent.is_none();
+    leaves && record.cause == Cause::Limit && hold::is_held(record)
+}
+
+/// Whether the user wants to be told of calls and tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// As always.
+    Yes,
+    /// bg-run is switched off, or only tries what it would do: nothing but the result counts.
+    No,
+}
+
+/// Waits for the task of a call and answers with its result; `None` leaves the client's result as it is.
+pub(super) fn answer(input: &Input, record: &TaskRecord, telling: Telling) -> Option<Answer> {
+    let mut found = None;
+    let left = record.timeout.unwrap_or_default();
+    let left = Duration::from_millis(left.saturating_sub(record.ran_before));
+    let tasks = vec![record.clone()];
+    let waited = wait::each_end(tasks, &input.transcript_path, left, |_, end| {
+        found = Some(end);
+    });
+    let _deadline = Deadline::start();
+    match (found, waited) {
+        (Some(end), _) => {
+            if telling == Telling::Yes {
+                end::settle(vec![(record.clone(), end)]);
+                // The client's notice tells the model nothing new.
+                once::claim("Noticed", &record.id);
+            }
+            ended(input, record, end)
+        }
+        (None, Waited::Through) => Some(goes_on(input, record, telling)),
+        (None, Waited::ClientGone) => None,
+    }
+}
+
+fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
+    let path = record.output.as_deref()?;
+    let output = Output::of(path).unwrap_or_else(|error| {
+        log::line(&format!("PostToolUse: {}: {error}", path.display()));
+        Output::NotText
+    });
+    let note = folder_note(input, record);
+    let response = &input.tool_response;
+    let result = result::ended(response, (&output, path), end.status, note.as_deref());
+    Some(match result {
+        Some(result) => Answer {
+            hook_specific_output: Some(ForModel {
+                hook_event_name: "PostToolUse",
+                updated_tool_output: Some(result),
+                ..ForModel::default()
+            }),
+            ..Answer::default()
+        },
+        None => messages::ended_unread(record, end),
+    })
+}
+
+/// A `cd` in the foreground would have moved the session.
+fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
+    let script = shell::parse(&record.command).ok()?;
+    let folder = one_line(&input.cwd.display().to_string(), MAX_PATH);
+    script.changes_folder.then(|| {
+        format!("bg-run: the session's folder is still {folder}; the `cd` of this call doesn't carry over.")
+    })
+}
+
+/// The task has run as long as the call's own time-out allows: it is in the background as it would be without the limit.
+fn goes_on(input: &Input, record: &TaskRecord, telling: Telling) -> Answer {
+    let mut answer = match telling {
+        Telling::Yes => messages::held(record),
+        Telling::No => Answer::default(),
+    };
+    let timeout = record.timeout.unwrap_or_default();
+    if let Some(result) = result::timed_out(&input.tool_response, timeout) {
+        let for_model = answer.hook_specific_output.get_or_insert(ForModel {
+            hook_event_name: "PostToolUse",
+            ..ForModel::default()
+        });
+        for_model.updated_tool_output = Some(result);
+    }
+    answer
+}
