@@ -116,6 +116,11 @@ pub fn session_attended() -> Option<bool> {
     }
 }
 
+/// `CLAUDE_JOB_DIR`: set in the sessions of `claude --bg`, which a user may attach to at any time (measured, 2.1.332).
+pub fn claude_job_dir() -> Option<PathBuf> {
+    path("CLAUDE_JOB_DIR")
+}
+
 /// `BASH_DEFAULT_TIMEOUT_MS`: the time-out of a call that names none, in milliseconds.
 pub fn bash_default_timeout_ms() -> Option<u64> {
     positive("BASH_DEFAULT_TIMEOUT_MS")

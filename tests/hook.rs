@@ -754,3 +754,27 @@ fn an_old_client_that_drops_the_arguments_is_answered_too() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(command_of(&answer).is_some());
 }
+
+/// `claude --bg` (2.1.332) says that nobody watches even while a user is attached; `claude -p` inside it has nobody.
+#[test]
+fn a_background_session_has_a_user_and_what_it_starts_has_none() {
+    for (entrypoint, is_moved) in [("cli", true), ("sdk-cli", false)] {
+        let sandbox = Sandbox::new();
+        let event = sandbox.event("PreToolUse", &json!({"command": "docker build ."}));
+        let job = sandbox.path("job").display().to_string();
+        let answer = sandbox.answer(
+            &event,
+            &[
+                ("CLAUDE_CODE_SESSION_ATTENDED", "0"),
+                ("CLAUDE_CODE_ENTRYPOINT", entrypoint),
+                ("CLAUDE_JOB_DIR", &job),
+            ],
+        );
+        let input = &answer["hookSpecificOutput"]["updatedInput"];
+        assert_eq!(
+            input["run_in_background"] == true,
+            is_moved,
+            "{entrypoint} {answer}"
+        );
+    }
+}

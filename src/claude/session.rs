@@ -67,10 +67,12 @@ fn is_in_session_file(session: &str) -> bool {
 impl Session {
     /// The session that this process was started in. `permission_mode` is the hook input's.
     pub fn around(subagent: bool, permission_mode: &str) -> Self {
+        let is_sdk = environment::claude_entrypoint().is_some_and(|name| name.starts_with("sdk"));
         let headless = match environment::session_attended() {
-            Some(attended) => !attended,
-            None => environment::claude_entrypoint()
-                .is_some_and(|entrypoint| entrypoint.starts_with("sdk")),
+            // A session of `claude --bg` says so even while a user is attached. What it starts itself, `claude -p` say,
+            // inherits the variable and has another entry point.
+            Some(attended) => !attended && (is_sdk || environment::claude_job_dir().is_none()),
+            None => is_sdk,
         };
         Self {
             headless,
