@@ -60,6 +60,18 @@ fn the_extension_in_the_real_editor() {
 }
 
 #[test]
+fn the_parts_of_the_extension() {
+    if !support::claude::is_there("node") {
+        return skip("Node isn't installed");
+    }
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/editor/parts.test.mjs");
+    let output = Command::new("node").arg("--test").arg(tests).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
 fn the_real_client_in_the_editors_own_terminal() {
     let Some(client) = Client::find(NEWEST) else {
         return;

@@ -19,8 +19,14 @@ function parse(text) {
   const coloured = [];
   let style = { colour: null, bold: false };
   let start = 0;
+  // The last coloured part, as long as only sequences follow it: a test run's dots are one part, not thousands.
+  let open = null;
   const close = (end) => {
-    if (end > start && (style.colour || style.bold)) coloured.push({ start, end, ...style });
+    if (end <= start) return;
+    const isPlain = !style.colour && !style.bold;
+    if (!isPlain && open?.colour === style.colour && open.bold === style.bold) open.end = end;
+    else if (isPlain) open = null;
+    else coloured.push((open = { start, end, ...style }));
   };
   for (const match of text.matchAll(SEQUENCE)) {
     close(match.index);

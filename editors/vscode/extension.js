@@ -5,6 +5,8 @@ const path = require('node:path');
 const vscode = require('vscode');
 const { Follower, OUTPUT } = require('./follow');
 const { Tasks, span, words } = require('./tasks');
+const { plain } = require('./text');
+const { Windows } = require('./windows');
 
 /** How each state looks: the icon, the badge of the tab, the colour. */
 const LOOKS = {
@@ -62,10 +64,10 @@ class View {
     const task = editor && this.shownIn(editor.document);
     const running = this.tasks.list().filter((task) => task.state === 'running');
     if (task) {
-      this.status.text = `$(${look(task).icon}) ${clipped(task.name)}: ${words(task)}`;
+      this.status.text = `$(${look(task).icon}) ${plain(clipped(task.name))}: ${words(task)}`;
       this.status.tooltip = tooltip(task);
     } else if (running.length) {
-      this.status.text = `$(sync~spin) ${running.length === 1 ? clipped(running[0].name) : `${running.length} tasks`} running`;
+      this.status.text = `$(sync~spin) ${running.length === 1 ? plain(clipped(running[0].name)) : `${running.length} tasks`} running`;
       this.status.tooltip = running.map((task) => `${task.name}: ${words(task)}`).join('\n');
     } else {
       return this.status.hide();
@@ -91,7 +93,7 @@ class View {
     const front = vscode.window.activeTextEditor?.document.uri.fsPath;
     if (vscode.window.state.focused && this.tasks.files(task).includes(front)) return;
     const say = task.state === 'done' ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
-    if ((await say(`"${clipped(task.name)}": ${words(task)}`, 'Show')) === 'Show') await this.open(task);
+    if ((await say(`"${plain(clipped(task.name))}": ${words(task)}`, 'Show')) === 'Show') await this.open(task);
   }
 
   async open(task) {
@@ -102,7 +104,7 @@ class View {
       editor.selection = new vscode.Selection(last, 0, last, 0);
       editor.revealRange(new vscode.Range(last, 0, last, 0));
     } catch (error) {
-      vscode.window.showWarningMessage(`The output of "${clipped(task.name)}" can't be opened: ${error.message}`);
+      vscode.window.showWarningMessage(`The output of "${plain(clipped(task.name))}" can't be opened: ${error.message}`);
     }
   }
 
@@ -130,9 +132,14 @@ const tooltip = (task) => [task.command ?? task.name, task.log ?? task.output, w
 function activate(context) {
   const follower = new Follower();
   const view = new View();
+  const windows = new Windows(
+    (file) => OUTPUT.test(file) || Boolean(view.tasks.of(file)),
+    (editor) => follower.show(editor),
+  );
   context.subscriptions.push(
     follower,
     view,
+    windows,
     vscode.window.registerFileDecorationProvider(view),
     vscode.window.registerTreeDataProvider('bg-run.tasks', view),
     vscode.commands.registerCommand('bg-run.show', (task) => view.open(task)),

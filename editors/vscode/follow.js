@@ -99,7 +99,8 @@ class Follower {
         for (const [start, end] of sequences) hidden.push(new vscode.Range(line, start, line, end));
         for (const part of coloured) {
           const style = this.style(part);
-          ranges.set(style, [...(ranges.get(style) ?? []), new vscode.Range(line, part.start, line, part.end)]);
+          if (!ranges.has(style)) ranges.set(style, []);
+          ranges.get(style).push(new vscode.Range(line, part.start, line, part.end));
         }
       }
     }

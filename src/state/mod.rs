@@ -49,11 +49,13 @@ pub enum Kind {
     Registrations,
     /// The environment files of sessions: [`sessions`].
     Sessions,
+    /// Leases of editor windows with our extension, and requests to open a file.
+    Windows,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Calls,
         Self::Programs,
         Self::Reported,
@@ -63,6 +65,7 @@ impl Kind {
         Self::History,
         Self::Registrations,
         Self::Sessions,
+        Self::Windows,
     ];
 
     /// The folder's name.
@@ -77,6 +80,7 @@ impl Kind {
             Self::History => "history",
             Self::Registrations => "registrations",
             Self::Sessions => "sessions",
+            Self::Windows => "windows",
         }
     }
 
@@ -85,7 +89,7 @@ impl Kind {
         const DAY: Duration = Duration::from_hours(24);
         match self {
             // Between a call and its end, the user may be asked and be away.
-            Self::Calls => Some(DAY),
+            Self::Calls | Self::Windows => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
             Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
             // The records as long as the user likes: `tasks::record::clear_daily`.
@@ -112,6 +116,12 @@ impl Kind {
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running | Self::Sessions => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
+            Self::Windows => name.split_once('.').is_some_and(|(window, rest)| {
+                let asked = rest.split_once('.').is_some_and(|(pid, state)| {
+                    is_id(pid) && [ASKED, TAKEN, FAILED].contains(&&*format!(".{state}"))
+                });
+                is_hash(window) && (asked || rest == &LEASE[1..])
+            }),
             Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
         }
     }
@@ -132,6 +142,18 @@ pub fn leave_program() {
         ));
     }
 }
+
+/// The ending of a window's lease.
+pub const LEASE: &str = ".lease";
+
+/// The ending of a request that no window took yet.
+pub const ASKED: &str = ".asked";
+
+/// The ending of a request that a window took.
+pub const TAKEN: &str = ".taken";
+
+/// The ending of a request that a window couldn't fulfil.
+pub const FAILED: &str = ".failed";
 
 /// What a link to a task's output ends with, as the client's own file does.
 pub const OUTPUT: &str = ".output";

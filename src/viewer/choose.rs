@@ -1,6 +1,6 @@
 //! Which editor, and by which ways.
 
-use super::{Editor, Way, command, socket};
+use super::{Editor, Way, command, socket, windows};
 use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
@@ -85,7 +85,13 @@ impl Viewer {
             _ if environment::vscode_socket().is_some() => vec![Some(Way::Window), command, pane],
             _ => vec![command, window, pane],
         };
-        let ways: Vec<Way> = ways.into_iter().flatten().collect();
+        let extension = windows::is_any_there().then_some(Way::Extension);
+        let mut ways: Vec<Way> = ways.into_iter().flatten().collect();
+        if let Some(way) = extension {
+            // The editor of the terminal comes first; the family's own ways take the keyboard.
+            let at = usize::from(editor.as_ref().is_some_and(|editor| !editor.has_windows));
+            ways.insert(at.min(ways.len()), way);
+        }
         if ways.is_empty() {
             return Err(match editor {
                 None => NoViewer::Nothing,

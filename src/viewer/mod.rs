@@ -10,6 +10,7 @@ mod nudge;
 mod pane;
 mod socket;
 mod tabs;
+mod windows;
 
 use std::fs::{self, File};
 use std::io;
@@ -40,6 +41,8 @@ const DESKTOP_LIMIT: u64 = 1024 * 1024 * 1024;
 /// One way to show a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
+    /// By our extension, which leaves the keyboard where it is.
+    Extension,
     /// By a window's socket.
     Window,
     /// By a command line, with `{file}` and `{line}` in it.
@@ -60,7 +63,7 @@ pub struct Check {
 impl Viewer {
     /// Whether the outcome is known at once.
     fn is_quick(&self) -> bool {
-        self.ways.first() == Some(&Way::Window)
+        matches!(self.ways.first(), Some(Way::Extension | Way::Window))
     }
 
     /// Shows `file`, for somebody who works in `project`; gives the place, in words.
@@ -76,6 +79,9 @@ impl Viewer {
         let mut reasons = Vec::new();
         for way in &self.ways {
             let shown = match way {
+                Way::Extension => check_size(size, self.command_limit())
+                    .and_then(|()| windows::open(project, tab))
+                    .map(|()| self.name.clone()),
                 Way::Window => check_size(size, REMOTE_LIMIT)
                     .and_then(|()| socket::window_for(project))
                     .and_then(|live| socket::open(&live, tab))
@@ -96,6 +102,12 @@ impl Viewer {
     /// Whether each way could be taken now. Nothing is opened.
     pub fn check(&self, project: &Path) -> Vec<Check> {
         let check = |way: &Way| match way {
+            Way::Extension => Check {
+                what: "the extension of a window".to_owned(),
+                fault: windows::window_for(project)
+                    .err()
+                    .map(|error| format!("{error:#}")),
+            },
             Way::Window => Check {
                 what: "a window's socket".to_owned(),
                 fault: socket::window_for(project)

@@ -1,10 +1,11 @@
 // The extension in the real VS Code. Run by tests/editor.rs, which packs it.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { BG_RUN, Server, pause, until } from './server.mjs';
+import { BG_RUN, Server, ask, pause, until } from './server.mjs';
 
 let server, window;
 const children = [];
@@ -84,6 +85,7 @@ test('the last line stays in view, until the user scrolls up', { timeout: 90_000
   appendFileSync(file, lines(300, 400));
   await window.shows('line 399');
 
+  await window.click();
   for (let page = 0; page < 3; page++) await window.page.keyboard.press('PageUp');
   // All three have come through once it stands still.
   const before = await until('the view moves up and stands still', async () => {
@@ -106,6 +108,7 @@ test('keys do not change it, and the status bar tells how the task is', { timeou
   const child = writer(file);
   await open(file);
   await until('it runs', async () => (await status()).includes('b2: running'));
+  await window.click();
   await window.page.keyboard.type('oops');
   await pause(500);
   assert.ok(!(await window.tabs()).some((tab) => tab.dirty));
@@ -113,6 +116,50 @@ test('keys do not change it, and the status bar tells how the task is', { timeou
   appendFileSync(file, '[exited with code 3]\n');
   child.kill();
   await until('it ended', async () => (await status()).includes('b2: exit 3'));
+});
+
+test('a task opens while somebody types, and the keys go on to where they went', { timeout: 90_000 }, async () => {
+  const notes = join(server.dirs.project, 'notes.txt');
+  writeFileSync(notes, '');
+  const shown = await ask(window.socket, { type: 'open', fileURIs: [`file://${notes}`], folderURIs: [], forceReuseWindow: true });
+  assert.equal(shown.status, 200);
+  await window.tab('notes.txt');
+  await window.click();
+  const file = output('b9.output', 'epoch 1/10\n');
+  let typed = '';
+  const type = async (text) => {
+    typed += text;
+    await window.page.keyboard.type(text, { delay: 20 });
+  };
+  await type('before ');
+  const opening = new Promise((done) => spawn(BG_RUN, ['open', file], { env: environment(), cwd: server.dirs.project }).on('close', done));
+  while (!(await window.tabs()).some((tab) => tab.name === 'b9.output')) await type('x');
+  await type(' after');
+  assert.equal(await opening, 0);
+  await until('the notes have all keys', async () => (await window.lines()).includes(typed));
+  assert.equal(readFileSync(file, 'utf8'), 'epoch 1/10\n');
+  assert.ok(!(await window.tabs()).some((tab) => tab.name === 'b9.output' && tab.dirty));
+  // It is in view, beside the notes.
+  assert.ok((await window.tabs()).filter((tab) => tab.active).length === 2);
+  if (process.env.BG_RUN_SCREENS) await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode-typing.png') });
+  await window.page.keyboard.press('Control+S');
+  await until('the notes are saved', async () => (await window.tabs()).every((tab) => !tab.dirty));
+  assert.equal(readFileSync(notes, 'utf8').trim(), typed);
+  await window.close('notes.txt');
+});
+
+test('a window that is gone is not waited for', { timeout: 60_000 }, async () => {
+  // A lease that nobody answers, of a window on the same folder that had the focus last.
+  const stale = join(server.dirs.state, 'windows/0123456789abcdef.lease');
+  writeFileSync(stale, JSON.stringify({ host: hostname(), folders: [server.dirs.project], focused: Date.now() * 2 }));
+  const file = output('b10.output', 'x\n');
+  const start = Date.now();
+  await open(file);
+  assert.ok(Date.now() - start < 10_000);
+  const old = new Date(Date.now() - 60_000);
+  utimesSync(stale, old, old);
+  await open(output('b11.output', 'x\n'));
+  rmSync(stale);
 });
 
 test('colours are shown, and their escape sequences are not', { timeout: 60_000 }, async () => {

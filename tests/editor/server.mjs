@@ -186,6 +186,15 @@ export class Window {
     return until(`a tab ${name}`, async () => (await this.tabs()).find((tab) => tab.name === name));
   }
 
+  /** Puts the keyboard into the active editor. */
+  click() {
+    return this.page.click('.editor-group-container.active .view-lines');
+  }
+
+  async close(name) {
+    await this.page.click(`.tabs-container .tab[data-resource-name="${name}"]`, { button: 'middle' });
+  }
+
   /** The lines in view of the active editor, from the top. */
   lines() {
     return this.page.evaluate(() =>

@@ -1,0 +1,149 @@
+//! Windows of the VS Code family in which our extension runs: it opens a file without taking the keyboard.
+//!
+//! Each window keeps a lease in the state folder and renews it. A request is a file beside it. The extension takes the
+//! request by renaming it, and removes it once the file is open (`editors/vscode/windows.js`).
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::claude::watch::Watch;
+use crate::state::{self, Folder, Kind};
+
+/// Age at which a lease counts no more. A window renews its own every 10 s.
+const VALID: Duration = Duration::from_secs(30);
+
+/// Time that a window has to take a request.
+const TAKEN_WITHIN: Duration = Duration::from_millis(300);
+
+/// Time that a window has to open a file whose request it took.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Most windows that are looked at.
+const MAX_WINDOWS: usize = 100;
+
+/// A window, as its extension describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Lease {
+    /// The machine: a home folder can be shared.
+    host: String,
+    /// The folders that are open in it.
+    folders: Vec<PathBuf>,
+    /// Milliseconds since 1970 at which it last had the focus.
+    focused: u64,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    file: &'a Path,
+}
+
+/// Whether a window with the extension is there.
+pub(super) fn is_any_there() -> bool {
+    !leases().is_empty()
+}
+
+/// Has the window that holds `project` open `file`. Of several, the one whose folder is nearest, then the one last used.
+///
+/// # Errors
+///
+/// When no such window is there, or it didn't open the file.
+pub(super) fn open(project: &Path, file: &Path) -> Result<()> {
+    ask(&window_for(project)?, file)
+}
+
+/// The name of the lease of that window.
+///
+/// # Errors
+///
+/// When no such window is there.
+pub(super) fn window_for(project: &Path) -> Result<String> {
+    let depth = |lease: &Lease| {
+        let around = lease
+            .folders
+            .iter()
+            .filter(|folder| project.starts_with(folder));
+        let depth = around.map(|folder| folder.components().count()).max();
+        // A window on a part of the project will do.
+        depth.or_else(|| {
+            lease
+                .folders
+                .iter()
+                .any(|folder| folder.starts_with(project))
+                .then_some(0)
+        })
+    };
+    let windows = leases().into_iter();
+    let windows = windows.filter_map(|(name, lease)| Some((depth(&lease)?, lease.focused, name)));
+    let nearest = windows
+        .max()
+        .context("no window with the extension has this project")?;
+    Ok(nearest.2)
+}
+
+/// The names and leases of the windows of this machine.
+fn leases() -> Vec<(String, Lease)> {
+    let Ok(folder) = Folder::open(Kind::Windows) else {
+        return Vec::new();
+    };
+    folder.clear_daily();
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    let names = folder.names(MAX_WINDOWS * 4).into_iter();
+    let lease = |name: &String| -> Option<Lease> {
+        let file = folder.file(name).ok()?;
+        let renewed = file.metadata().ok()?.modified().ok()?;
+        let age = SystemTime::now()
+            .duration_since(renewed)
+            .unwrap_or_default();
+        let lease: Lease = serde_json::from_slice(&folder.read(name).ok()?).ok()?;
+        (age < VALID && lease.host == host).then_some(lease)
+    };
+    names
+        .filter(|name| name.ends_with(state::LEASE))
+        .take(MAX_WINDOWS)
+        .filter_map(|name| Some((name.clone(), lease(&name)?)))
+        .collect()
+}
+
+/// Hands `file` to the window with this lease, and waits until it is open.
+fn ask(window: &str, file: &Path) -> Result<()> {
+    let folder = Folder::make(Kind::Windows).context("the state folder can't be written")?;
+    let name = format!(
+        "{}.{}",
+        window.trim_end_matches(state::LEASE),
+        std::process::id()
+    );
+    let request = |state: &str| format!("{name}{state}");
+    let is_there = |state: &str| folder.file(&request(state)).is_ok();
+    let text = serde_json::to_vec(&Request { file })?;
+    folder
+        .replace(&request(state::ASKED), &[&text])
+        .context("the window can't be asked")?;
+    let watch = Activity::new();
+    if let Some(dir) = state::dir() {
+        watch.add(&dir.join(Kind::Windows.name()));
+    }
+    let asked = Instant::now();
+    while is_there(state::ASKED) && asked.elapsed() < TAKEN_WITHIN {
+        watch.wait(TAKEN_WITHIN.saturating_sub(asked.elapsed()), &[]);
+    }
+    // Only one of the two can take it away.
+    if folder.take(&request(state::ASKED)) {
+        bail!(
+            "the extension didn't answer within {} ms",
+            TAKEN_WITHIN.as_millis()
+        );
+    }
+    let end = asked + OPEN_WITHIN;
+    while is_there(state::TAKEN) && Instant::now() < end {
+        watch.wait(end.saturating_duration_since(Instant::now()), &[]);
+    }
+    if folder.take(&request(state::FAILED)) {
+        bail!("the extension couldn't open it");
+    }
+    folder.remove(&request(state::TAKEN));
+    Ok(())
+}
