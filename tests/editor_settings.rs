@@ -30,8 +30,15 @@ fn the_settings_go_in_and_the_very_file_comes_back() {
     );
     let settings: Value =
         jsonc_parser::parse_to_serde_value(&text, &jsonc_parser::ParseOptions::default()).unwrap();
-    assert_eq!(settings["files.readonlyInclude"]["**/tasks/*.output"], true);
-    assert_eq!(settings["files.associations"]["**/tasks/*.output"], "log");
+    let patterns = [
+        "**/claude-*/*/*/tasks/*.output".to_owned(),
+        "**/claude/*/tasks/*.output".to_owned(),
+        format!("{}/tasks/*.output", sandbox.state().display()),
+    ];
+    for pattern in patterns {
+        assert_eq!(settings["files.readonlyInclude"][&pattern], true);
+        assert_eq!(settings["files.associations"][&pattern], "log");
+    }
     assert!(sandbox.bg_run(&["uninstall"]).status.success());
     assert_eq!(read(&file), USERS);
     assert!(!sandbox.state().exists());
@@ -90,19 +97,35 @@ fn the_doctor_names_what_is_missing_and_its_mend() {
 
 #[test]
 fn the_extension_knows_the_outputs_that_the_program_knows() {
-    use bg_run::claude::task::{PATTERN, is_output};
+    use bg_run::claude::task::{PATTERNS, is_output};
     use std::path::Path;
     let package: serde_json::Value =
         serde_json::from_str(include_str!("../editors/vscode/package.json")).unwrap();
     let language = &package["contributes"]["languages"][0];
-    assert_eq!(language["filenamePatterns"], serde_json::json!([PATTERN]));
+    let [newer, older] = PATTERNS;
+    let ours = "**/bg-run/tasks/*.output";
+    assert_eq!(
+        language["filenamePatterns"],
+        serde_json::json!([newer, older, ours])
+    );
 
     let script = include_str!("../editors/vscode/follow.js");
     let (_, rest) = script.split_once("const OUTPUT = /").unwrap();
     let (source, _) = rest.split_once("/;").unwrap();
     let by_extension = regex::Regex::new(source).unwrap();
-    // `**/tasks/*.output`, as an expression.
-    let by_pattern = regex::Regex::new(r"(^|/)tasks/[^/]*\.output$").unwrap();
+    let as_expression = |pattern: &&str| {
+        let source = pattern
+            .replace('.', r"\.")
+            .replace("**/", "(.*/)?")
+            .replace("/*", "/[^/]*");
+        format!("^/?{}$", source.replace("-*", "-[^/]*"))
+    };
+    let by_pattern = [newer, older, ours]
+        .iter()
+        .map(as_expression)
+        .collect::<Vec<_>>()
+        .join("|");
+    let by_pattern = regex::Regex::new(&by_pattern).unwrap();
     let uid = rustix::process::geteuid().as_raw();
     for (path, output) in [
         (format!("/tmp/claude-{uid}/-p/5e55/tasks/b1.output"), true),
@@ -117,11 +140,9 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
     }
     // The program is the strictest: what it takes for an output, the others do too. They know the link by which it is
     // opened as well.
-    for elsewhere in [
-        "/home/me/tasks/b1.output",
-        "/home/me/.local/state/bg-run/tasks/pytest -x · b1.output",
-    ] {
-        assert!(by_extension.is_match(elsewhere) && by_pattern.is_match(elsewhere));
-        assert!(!is_output(Path::new(elsewhere)));
-    }
+    let link = "/home/me/.local/state/bg-run/tasks/pytest -x · b1.output";
+    assert!(by_extension.is_match(link) && by_pattern.is_match(link));
+    let own = "/home/me/project/tasks/b1.output";
+    assert!(by_extension.is_match(own) && !by_pattern.is_match(own));
+    assert!(!is_output(Path::new(link)) && !is_output(Path::new(own)));
 }

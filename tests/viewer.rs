@@ -656,6 +656,24 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
 }
 
 #[test]
+fn a_command_s_own_log_opens_by_a_link_that_is_read_only() {
+    let sandbox = Sandbox::new();
+    let (socket, asked) = window(&sandbox, "own");
+    let log = sandbox.write("project/train.log", "epoch 1\n");
+    let call =
+        serde_json::json!({"command": "python train.py > train.log 2>&1", "description": "Train"});
+    launch(&sandbox, "b45x", &call, &socket);
+    let state = sandbox.state().display().to_string();
+    let name = "Train%20%C2%B7%20b45x.output";
+    assert_eq!(
+        asked_for(&asked),
+        format!("file://{state}/tasks/{name}:999999")
+    );
+    let link = sandbox.state().join("tasks/Train · b45x.output");
+    assert_eq!(std::fs::read_link(link).unwrap(), log);
+}
+
+#[test]
 fn tasks_that_have_ended_make_room_for_tabs() {
     let sandbox = Sandbox::new();
     let (socket, asked) = window(&sandbox, "own");

@@ -174,14 +174,14 @@ class Tasks {
 
   /** The file that shows a task: its own log, the link that is called by it, its output. */
   tab(task) {
-    if (task.log && fs.existsSync(task.log)) return task.log;
+    const file = task.log && fs.existsSync(task.log) ? task.log : task.output;
     const link = this.links.get(task.id);
     try {
-      if (link && fs.readlinkSync(link) === task.output) return link;
+      if (link && fs.realpathSync(link) === fs.realpathSync(file)) return link;
     } catch {
       // It is gone.
     }
-    return task.output;
+    return file;
   }
 
   /** The files by which a task can be open. */

@@ -38,8 +38,11 @@ const LAYOUTS: &[&str] = &[
     "{tmp}/claude/{slug}/tasks/{id}.output",
 ];
 
-/// The layouts as a pattern of VS Code's settings.
-pub const PATTERN: &str = "**/tasks/*.output";
+/// The layouts as patterns of VS Code's settings.
+pub const PATTERNS: [&str; 2] = [
+    "**/claude-*/*/*/tasks/*.output",
+    "**/claude/*/tasks/*.output",
+];
 
 /// What a path is made of.
 #[derive(Debug, Clone, Default)]

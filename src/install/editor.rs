@@ -6,12 +6,31 @@ use std::path::{Path, PathBuf};
 use directories::BaseDirs;
 use jsonc_parser::cst::{CstInputValue, CstRootNode};
 
-use crate::claude::task::PATTERN;
+use crate::claude::task;
 use crate::environment;
+use crate::state::{self, Kind, OUTPUT};
 use crate::viewer::Editor;
 
 /// The settings that hold a pattern each. The values are given by [`value_of`].
 const SETTINGS: [&str; 2] = ["files.readonlyInclude", "files.associations"];
+
+/// Patterns of the client's outputs, and of our links to them. A user's own `tasks` folder has none of these forms.
+pub fn patterns() -> Vec<String> {
+    let links = state::dir().map(|dir| dir.join(Kind::Tasks.name()));
+    let links = links.map(|dir| format!("{}/*{OUTPUT}", dir.display()));
+    task::PATTERNS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(links)
+        .collect()
+}
+
+/// Whether the settings in `text` make outputs read-only.
+pub fn is_read_only(text: &str) -> bool {
+    patterns()
+        .iter()
+        .all(|pattern| text.contains(pattern.as_str()))
+}
 
 fn value_of(setting: &str) -> CstInputValue {
     match setting {
@@ -25,9 +44,11 @@ pub(crate) fn add(root: &CstRootNode) -> Result<(), &'static str> {
     let settings = root.object_value_or_create().ok_or("the file")?;
     for setting in SETTINGS {
         let patterns = settings.object_value_or_create(setting).ok_or(setting)?;
-        if patterns.get(PATTERN).is_none() {
-            patterns.ensure_multiline();
-            patterns.append(PATTERN, value_of(setting));
+        for pattern in self::patterns() {
+            if patterns.get(&pattern).is_none() {
+                patterns.ensure_multiline();
+                patterns.append(&pattern, value_of(setting));
+            }
         }
     }
     Ok(())
@@ -45,11 +66,19 @@ pub(crate) fn take_out(root: &CstRootNode) {
         let Some(patterns) = property.object_value() else {
             continue;
         };
-        if let Some(pattern) = patterns.get(PATTERN) {
+        let ours = self::patterns();
+        let ours: Vec<_> = ours
+            .iter()
+            .filter_map(|pattern| patterns.get(pattern))
+            .collect();
+        if ours.is_empty() {
+            continue;
+        }
+        for pattern in ours {
             pattern.remove();
-            if patterns.properties().is_empty() {
-                property.remove();
-            }
+        }
+        if patterns.properties().is_empty() {
+            property.remove();
         }
     }
 }
@@ -98,7 +127,11 @@ mod tests {
             with.contains("// mine") && with.contains("\"*.foo\": \"json\""),
             "{with}"
         );
-        assert_eq!(with.matches("**/tasks/*.output").count(), 2, "{with}");
+        assert_eq!(
+            with.matches("/tasks/*.output").count(),
+            2 * patterns().len(),
+            "{with}"
+        );
         assert_eq!(edited(&with, |root| add(root).unwrap()), with);
         let without: serde_json::Value =
             jsonc_parser::parse_to_serde_value(&edited(&with, take_out), &ParseOptions::default())

@@ -1,4 +1,4 @@
-//! Links to tasks' outputs that are called by what runs: VS Code calls a tab by the file that it opened, and a link
+//! Links to tasks' outputs and own logs that are called by what runs: VS Code calls a tab by the file that it opened, and a link
 //! refreshes as the file itself does (measured, VS Code 1.139).
 
 use std::path::{Path, PathBuf};
@@ -13,14 +13,20 @@ use crate::text::one_line;
 /// A tab shows no more, in characters.
 const MAX_NAME: usize = 60;
 
-/// The link to the output at `file`, which lies at `real`; `None` where it isn't an output, or nothing is known of it.
+/// The link to the output or the own log of a task at `file`, which lies at `real`; `None` where it is neither.
 pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
-    let id = file.file_stem()?.to_str()?;
-    let note = TaskRecord::of(id).filter(|_| task::is_output(file))?;
-    // Another session's task can have the same id.
-    if note.output.as_deref().is_some_and(|output| output != file) {
-        return None;
-    }
+    let note = if task::is_output(file) {
+        let note = TaskRecord::of(file.file_stem()?.to_str()?)?;
+        // Another session's task can have the same id.
+        if note.output.as_deref().is_some_and(|output| output != file) {
+            return None;
+        }
+        note
+    } else {
+        let records = TaskRecord::all().into_iter();
+        let logging = records.filter(|record| record.log.as_deref() == Some(file));
+        logging.max_by_key(|record| record.started)?
+    };
     let made = make(&name_of(&note), real);
     made.inspect_err(|error| log::line(&format!("open: no link to {}: {error:#}", file.display())))
         .ok()

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Check;
-use crate::claude::task::PATTERN;
 use crate::config::Config;
 use crate::install::editor;
 use crate::programs;
@@ -93,7 +92,7 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
 fn settings() -> Option<Check> {
     let path = editor::path()?;
     let text = folders::read_regular(&path, MAX_SETTINGS);
-    Some(if text.is_ok_and(|text| text.contains(PATTERN)) {
+    Some(if text.is_ok_and(|text| editor::is_read_only(&text)) {
         Check::ok(
             "editor-settings",
             format!("Outputs are read-only by {}", path.display()),
