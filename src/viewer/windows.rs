@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::platform::watch::Watch;
+use crate::platform::watch::Activity;
 use crate::state::{self, Folder, Kind};
 
 /// Age at which a lease counts no more. A window renews its own every 10 s.
