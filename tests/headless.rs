@@ -138,14 +138,15 @@ fn run(version: &str, client: &Client, case: &Case, is_installed: bool) -> Run {
     }
 }
 
-/// What doesn't differ from run to run of a line that a session prints; `None` for one about the client's own tasks, which
+/// What doesn't differ from run to run of a line that a session prints; `None` for one about hooks, and about the client's own tasks, which
 /// there are more of where the client moves a call.
 fn lasting(line: &str) -> Option<Value> {
     let Ok(message) = serde_json::from_str::<Value>(line) else {
         return Some(line.into());
     };
     let subtype = message["subtype"].as_str().unwrap_or_default();
-    if subtype.starts_with("task_") || subtype == "background_tasks_changed" {
+    let is_of = |kind: &str| subtype.starts_with(kind);
+    if is_of("task_") || is_of("hook_") || subtype == "background_tasks_changed" {
         return None;
     }
     let kept = ["type", "subtype", "is_error", "num_turns", "result"];
