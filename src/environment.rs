@@ -92,6 +92,10 @@ pub fn claude_session_id() -> Option<String> {
     text("CLAUDE_CODE_SESSION_ID")
 }
 
+/// Keeps the client from stopping background tasks when memory is short; it spares foreground commands anyway (read in
+/// 2.1.193 and newer).
+pub const NO_PRESSURE_REAP: &str = "CLAUDE_CODE_DISABLE_BG_SHELL_PRESSURE_REAP";
+
 /// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: what runs longer than so many milliseconds is moved to the background by the
 /// client, 2.1.200 and later (measured).
 pub fn auto_background_ms() -> Option<u64> {

@@ -12,7 +12,7 @@ fn the_settings_go_in_and_the_very_file_comes_back() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     let file = sandbox.write("home/.config/Code/User/settings.json", USERS);
-    assert!(sandbox.bg_run(&["install"]).status.success());
+    assert!(sandbox.bg_run(&["install", "--no-editor"]).status.success());
     let planned = sandbox.bg_run(&["install", "--editor-settings", "--dry-run"]);
     assert!(
         String::from_utf8(planned.stdout).unwrap().contains('+'),
@@ -42,6 +42,74 @@ fn the_settings_go_in_and_the_very_file_comes_back() {
     assert!(sandbox.bg_run(&["uninstall"]).status.success());
     assert_eq!(read(&file), USERS);
     assert!(!sandbox.state().exists());
+}
+
+#[test]
+fn install_finds_every_editor_and_uninstall_gives_the_files_back() {
+    let sandbox = Sandbox::new();
+    let files = [
+        "home/.config/Code/User/settings.json",
+        "home/.config/Cursor/User/settings.json",
+        "home/.config/Code/User/profiles/1a2b/settings.json",
+        "home/.vscode-server/data/Machine/settings.json",
+        "home/.local/share/code-server/User/settings.json",
+    ];
+    let files = files.map(|file| sandbox.write(file, USERS));
+    // One that isn't there yet, one of another shape, and one of a program that is no editor.
+    let missing = sandbox.path("home/.config/VSCodium/User/settings.json");
+    std::fs::create_dir_all(missing.parent().unwrap()).unwrap();
+    let odd = sandbox.write("home/.config/Kiro/User/settings.json", "[]");
+    let other = sandbox.write("home/.config/Other/User/settings.json", USERS);
+
+    let left = sandbox.bg_run(&["install", "--no-editor"]);
+    assert!(left.status.success() && read(&files[0]) == USERS);
+    let planned = sandbox.bg_run(&["install", "--dry-run"]);
+    let planned = String::from_utf8(planned.stdout).unwrap();
+    assert!(
+        files
+            .iter()
+            .all(|file| planned.contains(file.to_str().unwrap()))
+    );
+    assert_eq!(read(&files[0]), USERS);
+
+    let done = sandbox.bg_run(&["install"]);
+    assert!(done.status.success(), "{done:?}");
+    let said = String::from_utf8(done.stdout).unwrap();
+    let warned = String::from_utf8(done.stderr).unwrap();
+    for file in files.iter().chain([&missing]) {
+        assert!(
+            read(file).contains("files.readonlyInclude"),
+            "{}",
+            file.display()
+        );
+        assert!(said.contains(file.to_str().unwrap()), "{said}");
+    }
+    assert!(warned.contains(odd.to_str().unwrap()), "{warned}");
+    assert_eq!(
+        (read(&odd), read(&other)),
+        ("[]".to_owned(), USERS.to_owned())
+    );
+
+    assert!(sandbox.bg_run(&["uninstall"]).status.success());
+    for file in &files {
+        assert_eq!(read(file), USERS);
+    }
+    assert!(!missing.exists() && missing.parent().unwrap().exists());
+}
+
+#[test]
+fn install_keeps_tasks_when_memory_is_short_unless_it_is_told_not_to() {
+    let sandbox = Sandbox::new();
+    let value = |options: &[&str]| {
+        let words = [&["install"], options].concat();
+        assert!(sandbox.bg_run(&words).status.success());
+        let text = read(&sandbox.path("home/.claude/settings.json"));
+        let settings: Value = serde_json::from_str(&text).unwrap();
+        settings["env"]["CLAUDE_CODE_DISABLE_BG_SHELL_PRESSURE_REAP"].clone()
+    };
+    assert_eq!(value(&[]), "1");
+    assert_eq!(value(&["--no-reaper"]), Value::Null);
+    assert_eq!(value(&["--limit-only"]), "1");
 }
 
 #[test]

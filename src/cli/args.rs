@@ -64,6 +64,9 @@ pub(super) enum Command {
         /// Write no folder with the skill and the view into Claude Code's configuration
         #[arg(long)]
         no_view: bool,
+        /// Leave the settings of editors as they are
+        #[arg(long)]
+        no_editor: bool,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,
@@ -261,6 +264,9 @@ pub(super) struct LimitOptions {
     /// Register no hooks: for the plugin, which has them but can't set the limit
     #[arg(long)]
     pub(super) limit_only: bool,
+    /// Let Claude Code stop background tasks when memory is short
+    #[arg(long)]
+    pub(super) no_reaper: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -27,7 +27,7 @@ pub(super) fn install(
     options: &Options,
     by_name: bool,
     chain: bool,
-    view: bool,
+    (view, editors): (bool, bool),
     scope: Scope,
     mode: Mode,
 ) -> Result<ExitCode> {
@@ -45,7 +45,7 @@ pub(super) fn install(
         warn_about(&program, scope);
     }
     let limit = (!options.no_limit).then_some(options.limit);
-    let values = env::wanted(limit);
+    let values = env::wanted(limit, !options.no_reaper);
     let hooks = (!options.limit_only).then_some(program.as_path());
     let path = settings_path(scope)?;
     refuse_dead(&path)?;
@@ -53,6 +53,9 @@ pub(super) fn install(
     apply(Act::Install(hooks, &values), &path, mode)?;
     if view && hooks.is_some() && scope == Scope::User {
         skill::put(&program, mode);
+    }
+    if editors && hooks.is_some() && scope == Scope::User {
+        all_editor_settings(mode);
     }
     if chain {
         take_over(&program, &path, mode)?;
@@ -173,6 +176,17 @@ fn say_values(wanted: &Values, path: &Path) {
 fn background_disabled_by() -> Option<String> {
     let cwd = std::env::current_dir().ok()?;
     settings::background_disabled_by(&CallSite::new(&cwd).project)
+}
+
+/// Makes task outputs read-only in the settings of every editor of the VS Code family here. A file that can't be changed
+/// is told, and fails nothing.
+fn all_editor_settings(mode: Mode) {
+    for file in editor::all_files() {
+        if let Err(error) = apply(Act::AddToEditor, &file, mode) {
+            let error = print::outside(format!("{error:#}"));
+            eprintln!("bg-run: warning: outputs aren't read-only in an editor: {error}");
+        }
+    }
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.

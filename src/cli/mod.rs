@@ -93,12 +93,13 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             by_name,
             chain,
             no_view,
+            no_editor,
             ..
         } => install::install(
             &limit,
             by_name,
             chain,
-            !no_view,
+            (!no_view, !no_editor),
             target.scope,
             target.mode(),
         ),

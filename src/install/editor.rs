@@ -1,6 +1,7 @@
 //! What bg-run can put into an editor's settings.json: task outputs are read-only, so that a stray key doesn't stop
 //! them from refreshing (measured, VS Code 1.139), and coloured as logs.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
@@ -96,6 +97,38 @@ pub fn path() -> Option<PathBuf> {
         _ => dirs.config_dir().join(editor.settings_folder?),
     };
     Some(folder.join("User/settings.json"))
+}
+
+/// The settings files of all editors of the VS Code family here, profiles and remote machines' among them. A file may be
+/// missing; its folder is there.
+pub fn all_files() -> Vec<PathBuf> {
+    let Some(dirs) = BaseDirs::new() else {
+        return Vec::new();
+    };
+    let inside = |dir: &Path| {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<PathBuf>>()
+    };
+    let users = Editor::settings_folders().map(|name| dirs.config_dir().join(name).join("User"));
+    let users = users.chain([dirs.data_local_dir().join("code-server/User")]);
+    let users: Vec<PathBuf> = users.collect();
+    let profiles = users.iter().flat_map(|user| inside(&user.join("profiles")));
+    let servers = inside(dirs.home_dir());
+    let servers = servers
+        .into_iter()
+        .filter(|dir| server_folder(dir).as_ref() == Some(dir));
+    let machines = servers.map(|dir| dir.join("data/Machine"));
+    let mut files: Vec<PathBuf> = users
+        .iter()
+        .cloned()
+        .chain(profiles)
+        .chain(machines)
+        .filter(|dir| dir.is_dir())
+        .map(|dir| dir.join("settings.json"))
+        .collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 /// `~/.vscode-server`, `~/.cursor-server`, … above a file of the server.

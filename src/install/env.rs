@@ -1,4 +1,5 @@
-//! The settings' `env`: the time after which the client moves a call by itself, and Python without a buffer.
+//! The settings' `env`: the time after which the client moves a call by itself, Python without a buffer, and tasks that
+//! stay when memory is short.
 
 use std::path::Path;
 
@@ -7,12 +8,16 @@ use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::Values;
 use super::file::wrong_shape;
-use crate::environment::{AUTO_BACKGROUND, PYTHON_UNBUFFERED};
+use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
 /// What an installation puts in. `limit`: in seconds; `None`: the client moves nothing, and no value is put in for it.
-pub fn wanted(limit: Option<u32>) -> Values {
+/// `keeps_tasks`: the client stops no task when memory is short.
+pub fn wanted(limit: Option<u32>, keeps_tasks: bool) -> Values {
     let mut values = Values::new();
     values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());
+    if keeps_tasks {
+        values.insert(NO_PRESSURE_REAP.to_owned(), "1".to_owned());
+    }
     if let Some(seconds) = limit {
         values.insert(
             AUTO_BACKGROUND.to_owned(),

@@ -83,6 +83,11 @@ impl Editor {
             .map(of_row)
     }
 
+    /// The folders of the VS Code family among the user's settings.
+    pub fn settings_folders() -> impl Iterator<Item = &'static str> {
+        EDITORS.iter().filter_map(|row| row.settings_folder)
+    }
+
     /// The names that [`Editor::named`] knows.
     pub fn names() -> impl Iterator<Item = &'static str> {
         EDITORS
