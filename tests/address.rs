@@ -323,7 +323,14 @@ fn the_npm_package_holds_what_it_has_to_and_nothing_more() {
         "bin/bg-run",
         "hooks/hooks.json",
         "package.json",
+        "skills/bg-run/.claude-plugin/plugin.json",
+        "skills/bg-run/README.md",
         "skills/bg-run/SKILL.md",
+        "skills/bg-run/hooks/hooks.json",
+        "skills/bg-run/hooks/program.ts",
+        "skills/bg-run/hooks/state.d.ts",
+        "skills/bg-run/hooks/view.tsx",
+        "skills/bg-run/tests/view.test.tsx",
     ]
     .map(str::to_owned)
     .to_vec();

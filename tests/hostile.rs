@@ -77,7 +77,7 @@ fn a_file_that_is_no_ordinary_one_holds_no_call_up() {
             );
             if file.ends_with("settings.json") && kind != "folder" {
                 let command = &moved["hookSpecificOutput"]["updatedInput"]["command"];
-                assert_eq!(command, "pytest 2>&1", "{file} {kind}: rules may be hidden");
+                assert_eq!(command, "pytest", "{file} {kind}: rules may be hidden");
             }
         }
     }
@@ -647,7 +647,7 @@ fn the_terminal_of_a_fork_that_isn_t_known_gets_its_own_command_or_none() {
     let called = sandbox.path("called");
     sandbox.program("code", &format!("touch {}", called.display()));
     let file = sandbox.write("project/a.log", "x\n");
-    let app = sandbox.path("opt/Kiro/resources/app");
+    let app = sandbox.path("opt/Zephyr/resources/app");
     fs::create_dir_all(&app).unwrap();
     let askpass = app.join("extensions/git/dist/askpass-main.js");
     let open = || {
@@ -665,15 +665,15 @@ fn the_terminal_of_a_fork_that_isn_t_known_gets_its_own_command_or_none() {
     let output = open();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("Kiro, which bg-run doesn't know"), "{said}");
+    assert!(said.contains("Zephyr, which bg-run doesn't know"), "{said}");
     assert!(!called.exists(), "VS Code was opened instead");
 
-    let own = sandbox.program("kiro", &format!("touch {}.kiro", called.display()));
-    fs::create_dir_all(sandbox.path("opt/Kiro/bin")).unwrap();
-    fs::rename(own, sandbox.path("opt/Kiro/bin/kiro")).unwrap();
+    let own = sandbox.program("zephyr", &format!("touch {}.zephyr", called.display()));
+    fs::create_dir_all(sandbox.path("opt/Zephyr/bin")).unwrap();
+    fs::rename(own, sandbox.path("opt/Zephyr/bin/zephyr")).unwrap();
     let output = open();
     assert!(output.status.success(), "{output:?}");
-    assert!(sandbox.path("called.kiro").exists());
+    assert!(sandbox.path("called.zephyr").exists());
 }
 
 #[test]
@@ -808,13 +808,19 @@ fn tail_ends_for_a_task_that_is_lost_or_removed() {
 fn a_client_that_cannot_be_read_hides_its_rules() {
     let sandbox = Sandbox::new();
     let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
-    for pid in ["1", "0", "999999999", "-5", "x"] {
+    // What is no process id says nothing of a client, and none is around.
+    for (pid, expected) in [
+        ("0", "pytest"),
+        ("999999999", "pytest"),
+        ("-5", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+        ("x", "PYTHONUNBUFFERED=1 pytest 2>&1"),
+    ] {
         let answer = sandbox.answer(&event, &[("CLAUDE_PID", pid)]);
         let command = answer["hookSpecificOutput"]["updatedInput"]["command"].as_str();
         let Some(command) = command else {
             panic!("{pid}: {answer}")
         };
-        assert!(command.ends_with("pytest 2>&1"), "{pid}: {command}");
+        assert_eq!(command, expected, "{pid}");
     }
 }
 

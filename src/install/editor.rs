@@ -28,9 +28,7 @@ pub fn patterns() -> Vec<String> {
 
 /// Whether the settings in `text` make outputs read-only.
 pub fn is_read_only(text: &str) -> bool {
-    patterns()
-        .iter()
-        .all(|pattern| text.contains(pattern.as_str()))
+    task::PATTERNS.iter().all(|pattern| text.contains(pattern))
 }
 
 fn value_of(setting: &str) -> CstInputValue {

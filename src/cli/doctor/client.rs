@@ -175,14 +175,6 @@ pub(super) fn limit(
             ),
             format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
         ),
-        Some(version) if !holds => Check::warning(
-            name,
-            format!(
-                "The limit of {seconds} s is in force, set by {who}, and bg-run's PostToolUse and Stop hooks aren't: \
-                 `claude -p` of Claude Code {version} answers twice where the limit moves a call"
-            ),
-            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
-        ),
         None if !holds => Check::warning(
             name,
             format!(
