@@ -54,6 +54,12 @@ impl Terminal {
         assert!(self.tmux(&arguments).status.success());
     }
 
+    /// Gives it another size, columns and rows, as a user who drags its edge does.
+    pub fn resize(&self, columns: &str, rows: &str) {
+        let output = self.tmux(&["resize-window", "-x", columns, "-y", rows]);
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Types a line and sends it once it shows: what comes in one piece is taken for a paste. A client that is still
     /// starting can lose it, so this goes on until `is_sent`.
     pub fn submit(&self, line: &str, is_sent: impl Fn() -> bool) {

@@ -1,0 +1,263 @@
+//! The view in the real client: under the call and above the prompt, at several widths, with one, three and eight tasks
+//! whose output has colours. With `BG_RUN_SCREENS=docs` it writes the page of screens.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::json;
+use support::claude::{Client, DRAWING, is_there, screens, skip};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::Sandbox;
+use support::terminal::Terminal;
+use support::wait_until;
+
+/// All of the conversation stays on the screen.
+const ROWS: &str = "100";
+const WIDTHS: [&str; 4] = ["60", "80", "100", "200"];
+
+/// The client draws its own screen, or prints into the terminal's scrollback.
+const FULLSCREEN: &str = "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN=0";
+const MAIN_SCREEN: &str = "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN=1";
+
+/// What pytest 9.2.0 printed with `--color=yes`.
+const PYTEST_SAID: &str = include_str!("corpus/pytest.txt");
+
+/// The same again, with a bell, a title and a bar that begins its line again, and a last line at a sign.
+const PYTEST: &str = r#"
+cat "$HOME/said"
+printf '\007\033]0;title\007 50%% of %s\r\033[32m100%%\033[0m of %s\n' "$1" "$1"
+until [ -e "$HOME/end-$1" ]; do sleep 0.2; done
+printf '\033[31mstopped\033[0m at the sign\n'
+exit "$2"
+"#;
+
+struct Session {
+    sandbox: Sandbox,
+    terminal: Terminal,
+    /// The client asks it as long as it lives.
+    _api: MessagesApi,
+}
+
+impl Session {
+    /// A session with so many running tasks, the first of which is to fail.
+    fn start(client: &Client, name: &str, layout: &str, count: usize, size: (&str, &str)) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+        sandbox.write("home/said", PYTEST_SAID);
+        sandbox.program("pytest", PYTEST);
+        sandbox.fake_editor();
+        assert!(sandbox.bg_run(&["install"]).status.success());
+        let call = |number: usize| {
+            let status = if number == 1 { 3 } else { 0 };
+            Turn::Bash(json!({
+                "command": format!("pytest t{number} {status}"),
+                "description": format!("Run suite {number}"),
+                "run_in_background": true,
+            }))
+        };
+        let mut turns: Vec<Turn> = (1..=count).map(call).collect();
+        turns.push(Turn::Say("All of it is running.".to_owned()));
+        turns.push(Turn::Say("I see.".to_owned()));
+        let api = MessagesApi::start(turns);
+        let mut words = client.interactive(&sandbox, &api);
+        words.insert(2, layout.to_owned());
+        let terminal = Terminal::start_sized(name, &words, &sandbox.project(), size);
+        terminal.wait_for("? for shortcuts");
+        terminal.submit("go", || !api.requests().is_empty());
+        terminal.wait_for("All of it is running.");
+        Self {
+            sandbox,
+            terminal,
+            _api: api,
+        }
+    }
+
+    /// The screen once it `is` so.
+    fn wait(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let mut last = String::new();
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            wait_until(what, || {
+                last = self.terminal.screen();
+                is(&last).then_some(())
+            });
+        }));
+        found.unwrap_or_else(|_| panic!("not on the screen: {what}\n{last}"));
+        last
+    }
+
+    /// Opens the pane, or closes it. A key that comes together with the text is taken for a part of it.
+    fn toggle_pane(&self) {
+        self.terminal.keys(&["/bg-run-view"]);
+        self.wait("the command in the prompt", |screen| {
+            prompt(screen).contains("/bg-run-view")
+        });
+        self.terminal.keys(&["Enter"]);
+    }
+
+    fn end(&self, numbers: RangeInclusive<usize>) {
+        for number in numbers {
+            fs::write(self.sandbox.home().join(format!("end-t{number}")), "").unwrap();
+        }
+    }
+
+    /// Waits until at every width so many tasks have a whole row above the prompt, and so many more are counted.
+    fn has_band(&self, shown: usize, more: usize) {
+        let counted = (more > 0).then(|| format!("and {more} more"));
+        for width in WIDTHS {
+            self.terminal.resize(width, ROWS);
+            let what = format!("{shown} tasks and {more} more at {width} columns");
+            self.wait(&what, |screen| {
+                let (tasks, others) = band(screen);
+                tasks.len() == shown && tasks.iter().all(|row| is_whole(row)) && others == counted
+            });
+        }
+    }
+}
+
+/// The rows above the prompt: those that name a running task, and the one that counts the others.
+fn band(screen: &str) -> (Vec<&str>, Option<String>) {
+    let is_task = |row: &&str| row.starts_with("Run suite ");
+    let tasks = screen.lines().filter(is_task).collect();
+    let others = screen
+        .lines()
+        .find(|row| row.starts_with("and ") && row.contains(" more"));
+    let others = others.map(|row| row.split("  ").next().unwrap_or(row).trim_end().to_owned());
+    (tasks, others)
+}
+
+/// Whether a task's row holds its name, its time and its last line, clean.
+fn is_whole(row: &str) -> bool {
+    let mut parts = row.split("  ");
+    let [name, time, last] =
+        [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
+    let number = name.trim_start_matches("Run suite ");
+    time.starts_with(|first: char| first.is_ascii_digit())
+        && last.trim() == format!("100% of t{number}")
+}
+
+/// What stands in the line to write in.
+fn prompt(screen: &str) -> &str {
+    screen
+        .lines()
+        .rfind(|row| row.starts_with('❯'))
+        .unwrap_or_default()
+}
+
+/// Whether anything of a terminal's own language is left.
+fn has_codes(screen: &str) -> bool {
+    ["[0m", "[1m", "[31m", "[32m", "[39;", "]0;"]
+        .iter()
+        .any(|code| screen.contains(code))
+}
+
+fn eight_tasks(version: &str, name: &str, layout: &str) {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(version) else {
+        return;
+    };
+    let session = Session::start(&client, name, layout, 8, ("100", ROWS));
+    let screen = session.wait("the last lines of each task under its call", |screen| {
+        (1..=8).all(|number| screen.contains(&format!("100% of t{number}")))
+    });
+    assert!(
+        screen.contains("FAILED tests/test_login.py::test_two_factor"),
+        "{screen}"
+    );
+    assert!(!has_codes(&screen), "{screen}");
+    // The keyboard stays the prompt's.
+    session.terminal.keys(&["still mine"]);
+    session.has_band(3, 5);
+    session.end(1..=5);
+    session.wait("the ends under their calls", |screen| {
+        screen.contains("✗ exit 3, ") && screen.matches("✓ ").count() >= 4
+    });
+    session.has_band(3, 0);
+    session.end(6..=7);
+    session.has_band(1, 0);
+    session.end(8..=8);
+    let screen = session.wait("no band", |screen| band(screen) == (Vec::new(), None));
+    assert!(prompt(&screen).contains("still mine"), "{screen}");
+}
+
+#[test]
+fn the_first_client_that_draws_shows_one_three_and_eight_tasks_at_every_width() {
+    eight_tasks(DRAWING[0], "view-first", FULLSCREEN);
+}
+
+#[test]
+fn the_newest_client_shows_one_three_and_eight_tasks_at_every_width() {
+    eight_tasks(DRAWING[1], "view-newest", FULLSCREEN);
+}
+
+#[test]
+fn the_newest_client_shows_them_on_the_main_screen() {
+    eight_tasks(DRAWING[1], "view-main", MAIN_SCREEN);
+}
+
+const PAGE: &str = "# What the view shows
+
+Claude Code 2.1.332 in a terminal of 90 columns, with one task: just after its start, after half a minute, in a pane, and at its
+end. The model is scripted, and the command prints what pytest printed with colours. Rows that are left empty are cut to one.
+Made by `BG_RUN_SCREENS=docs cargo test --test view`.
+";
+
+/// What the screen holds of a conversation, with the prompt. Of empty rows that follow each other, one stays.
+fn talk(screen: &str) -> String {
+    let rows = screen.lines().map(str::trim_end);
+    let rows = rows.skip_while(|row| !row.starts_with("❯ go"));
+    let mut rows: Vec<&str> = rows.collect();
+    rows.dedup_by(|row, before| row.is_empty() && before.is_empty());
+    rows.join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn a_task_is_drawn_from_its_start_to_its_end() {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(DRAWING[1]) else {
+        return;
+    };
+    let session = Session::start(&client, "view-one", FULLSCREEN, 1, ("90", "34"));
+    let under = session.wait("the last lines under the call", |screen| {
+        screen.contains("     100% of t1") && !screen.contains("esc to interrupt")
+    });
+    let above = session.wait("the line above the prompt", |screen| {
+        band(screen).0.len() == 1
+    });
+    session.toggle_pane();
+    let pane = session.wait("the pane, and the line above the prompt in it", |screen| {
+        let mut rows = screen.lines().filter(|row| row.starts_with('│'));
+        rows.any(|row| row.contains("100% of t1")) && band(screen).0.is_empty()
+    });
+    session.toggle_pane();
+    session.wait("the line above the prompt again", |screen| {
+        band(screen).0.len() == 1
+    });
+    session.end(1..=1);
+    let ended = session.wait("the end, and no band", |screen| {
+        screen.contains("✗ exit 3, ")
+            && screen.contains("I see.")
+            && !screen.contains("esc to interrupt")
+            && band(screen).0.is_empty()
+    });
+    let mut written = PAGE.to_owned();
+    for (title, screen) in [
+        ("Under the call", under),
+        ("Above the prompt, from 30 seconds on", above),
+        ("In a pane, on `/bg-run-view`", pane),
+        ("At its end", ended),
+    ] {
+        written += &["\n## ", title, "\n\n```text\n", &talk(&screen), "\n```\n"].concat();
+    }
+    if let Some(folder) = screens() {
+        fs::write(folder.join("view-screens.md"), written).unwrap();
+    }
+}
