@@ -205,14 +205,21 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A span of time, its seconds rounded: `12 s`, `3 min`, `5 h`, `2 d`.
+/// A span of time, rounded: `12 s`, `3 min`, `5 h`, `2 d`.
 pub fn span(span: Duration) -> String {
-    match span.as_millis().saturating_add(500) / 1000 {
-        s @ ..120 => format!("{s} s"),
-        s @ ..7200 => format!("{} min", s / 60),
-        s @ ..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
-    }
+    const UNITS: [(u128, &str); 3] = [(1000, "s"), (60_000, "min"), (3_600_000, "h")];
+    const DAY: u128 = 86_400_000;
+    /// A larger unit begins where two of it are full.
+    const LEAST: u128 = 2;
+    let milliseconds = span.as_millis();
+    let rounded = |unit: u128| milliseconds.saturating_add(unit / 2) / unit;
+    let next = UNITS.iter().skip(1).map(|(unit, _)| *unit).chain([DAY]);
+    let shown = UNITS
+        .iter()
+        .zip(next)
+        .find(|((unit, _), next)| rounded(*unit) * unit < LEAST * next);
+    let (unit, name) = shown.map_or((DAY, "d"), |(found, _)| *found);
+    format!("{} {name}", rounded(unit))
 }
 
 #[cfg(test)]
@@ -314,6 +321,16 @@ mod tests {
             ("x", 0, ""),
         ] {
             assert_eq!(clipped(text, width), shown, "{text} {width}");
+        }
+    }
+
+    #[test]
+    fn spans_are_rounded_and_not_cut() {
+        // The extension's own function is held to the same file.
+        for line in include_str!("spans.tsv").lines() {
+            let (milliseconds, shown) = line.split_once('\t').unwrap();
+            let span = span(Duration::from_millis(milliseconds.parse().unwrap()));
+            assert_eq!(span, shown, "{milliseconds} ms");
         }
     }
 }

@@ -77,3 +77,51 @@ fn most_calls_are_decided_right() {
         "precision {precision:.3}, recall {recall:.3}"
     );
 }
+
+#[test]
+fn a_reason_is_true_of_every_command_of_its_rule() {
+    let rules = Rules::built_in();
+    let context = Context::ordinary(&PermissionRules::default);
+    for (command, reason) in [
+        (
+            "pre-commit run --all-files",
+            "installs packages or tools, or runs all pre-commit hooks",
+        ),
+        ("just test", "a build, test, benchmark or install"),
+        ("task test", "a build, test or check"),
+        (
+            "bazel test //...",
+            "a build, test or install, or a make target",
+        ),
+        (
+            "pyinstaller app.py",
+            "a benchmark, a load test, an analysis or a packaging",
+        ),
+        ("playwright install", "tests or audits, or what they need"),
+        ("adb logcat", "follows something until it is stopped"),
+        ("maturin build", "a build, test, benchmark or install"),
+        (
+            "manage.py runserver",
+            "dumps, loads, changes or serves data",
+        ),
+        (
+            "git bisect run ./t",
+            "moves, checks or works through much data",
+        ),
+        ("bundle install", "Ruby tests, tasks, installs or servers"),
+    ] {
+        let call = Call {
+            command,
+            ..Call::default()
+        };
+        let decision = decide(call, &rules, &context);
+        let told = decision.reason.ends_with(&format!("({reason})"));
+        assert!(told, "{command}: {}", decision.reason);
+    }
+    let call = Call {
+        command: "adb logcat -d",
+        ..Call::default()
+    };
+    let printed = decide(call, &rules, &context);
+    assert_eq!(printed.outcome, Outcome::Pass, "{}", printed.reason);
+}

@@ -200,12 +200,15 @@ class Tasks {
   }
 }
 
-/** `12 s`, `3 min`, `5 h`, `2 d` */
+/** The units of time with their milliseconds. A larger one begins where two of it are full. */
+const UNITS = [['s', 1000], ['min', 60_000], ['h', 3_600_000], ['d', 86_400_000]];
+
+/** Rounded: `12 s`, `3 min`, `5 h`, `2 d` */
 function span(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+  const rounded = (unit) => Math.floor((Math.max(0, ms) + unit / 2) / unit);
+  const fits = ([, unit], at) => !UNITS[at + 1] || rounded(unit) * unit < 2 * UNITS[at + 1][1];
+  const [name, unit] = UNITS.find(fits);
+  return `${rounded(unit)} ${name}`;
 }
 
 /** How a task is, in bg-run's words, and for how long. */

@@ -76,8 +76,10 @@ pub struct Views {
     pub reserved: Option<String>,
     /// The innermost program is the Python interpreter, or written in Python.
     pub is_python: bool,
-    /// Python can run in one of the innermost programs.
+    /// Python can run in one of the innermost programs that the command's environment gets to.
     pub can_run_python: bool,
+    /// A wrapper keeps the environment from what is being added.
+    is_outside: bool,
     /// The index of the first word that may be none or several, once the shell has expanded it.
     first_open: Option<usize>,
 }
@@ -176,11 +178,14 @@ impl Views {
         let at = at.filter(|at| self.first_open.is_none_or(|open| *at <= open));
         self.all.push(View::new(words, at, same_path));
         self.is_python |= table::is_python(words);
+        let was_outside = self.is_outside;
         if let Some((wrapper, named)) = wrappers::find(own, words) {
             let arguments = words.get(named..).unwrap_or_default();
             if wrapper.ends_environment(arguments) {
                 let name = || wrapper.name().to_owned();
                 self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
+                // `python -E` minds none itself, and hands it on.
+                self.is_outside |= !wrapper.has(Trait::Interpreter);
             }
             self.detached |= wrapper.detaches(arguments);
             if wrapper.has(Trait::Reserved) && at == Some(0) {
@@ -204,10 +209,12 @@ impl Views {
             let before = self.all.len();
             self.unwrap(wrapper, rest);
             if self.all.len() > before {
+                self.is_outside = was_outside;
                 return;
             }
         }
-        self.can_run_python |= table::can_run_python(words);
+        self.can_run_python |= !self.is_outside && table::can_run_python(words);
+        self.is_outside = was_outside;
     }
 
     fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
@@ -368,6 +375,26 @@ mod tests {
             .last()
             .map(|view| view.bare.as_ref().unwrap_or(&view.full).text.clone())
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_environment_gets_to_some_programs_only() {
+        for (source, gets_there) in [
+            ("docker exec c pytest", false),
+            ("docker exec c python x.py", false),
+            ("docker exec c make test", false),
+            ("ssh host 'cd a && python x.py'", false),
+            ("sudo pytest", false),
+            ("sudo -E pytest", true),
+            ("env -i pytest", false),
+            ("python -E x.py", true),
+            ("uv run bash -c 'pytest; ssh host pytest'", true),
+            ("uv run bash -c 'ssh host pytest; pytest'", true),
+        ] {
+            let script = shell::parse(source).unwrap();
+            let views = Views::of(&script.simple_commands[0], &[]);
+            assert_eq!(views.can_run_python, gets_there, "{source}");
+        }
     }
 
     #[test]

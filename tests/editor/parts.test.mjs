@@ -55,6 +55,7 @@ const part = createRequire(new URL('../../editors/vscode/', import.meta.url));
 const { parse } = part('./ansi');
 const { plain } = part('./text');
 const { Follower } = part('./follow');
+const { span } = part('./tasks');
 const { Windows } = part('./windows');
 
 test('links and icons of VS Code are no links and icons any more', () => {
@@ -62,6 +63,11 @@ test('links and icons of VS Code are no links and icons any more', () => {
     assert.doesNotMatch(plain(text), /\]\(|\$\(/, text);
   }
   assert.equal(plain('pytest -x [unit] (fast) $5'), 'pytest -x [unit] (fast) $5');
+});
+
+test('spans of time are those of the program', () => {
+  const lines = fs.readFileSync(new URL('../../src/spans.tsv', import.meta.url), 'utf8').trim().split('\n');
+  for (const [ms, shown] of lines.map((line) => line.split('\t'))) assert.equal(span(Number(ms)), shown, `${ms} ms`);
 });
 
 test('parts of one colour that only sequences divide are one part', () => {
