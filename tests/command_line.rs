@@ -112,6 +112,36 @@ fn tasks_fit_a_terminal() {
     }
 }
 
+/// The limit is spoken of where a call can reach it.
+#[test]
+fn explain_tells_what_the_limit_does() {
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS": "30000"}}));
+    let moved = "If it runs for 30 s, Claude Code moves it";
+    for (command, expected) in [
+        ("./odd-script", Some(moved)),
+        ("BG_RUN=off pytest", Some(moved)),
+        ("pytest & wait", Some("for its first 30 s")),
+        ("./odd-script & ./other", Some(moved)),
+        ("BG_RUN=on ./odd-script", Some("for its first 30 s")),
+        ("if foo", None),
+        ("", None),
+        ("# note", None),
+        ("pytest &", None),
+        ("./odd-script & ./other &", None),
+    ] {
+        let said = sandbox.bg_run(&["explain", "--", command]);
+        let said = String::from_utf8(said.stdout).unwrap();
+        match expected {
+            Some(expected) => assert!(said.contains(expected), "{command}: {said}"),
+            None => assert!(
+                !said.is_empty() && !said.contains("30 s"),
+                "{command}: {said}"
+            ),
+        }
+    }
+}
+
 #[test]
 fn the_command_line_says_what_it_said() {
     let sandbox = Sandbox::new();

@@ -93,6 +93,23 @@ fn where_a_value_comes_from_is_said() {
     }
 }
 
+#[test]
+fn the_settings_fit_a_narrow_terminal() {
+    use unicode_width::UnicodeWidthStr as _;
+    let sandbox = Sandbox::new();
+    let shown = |columns: &str| {
+        let mut get = sandbox.command(support::sandbox::BG_RUN);
+        let got = get.args(["config", "get"]).env("COLUMNS", columns);
+        String::from_utf8(got.output().unwrap().stdout).unwrap()
+    };
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (narrow, wide) = (shown("80"), shown("400"));
+    assert!(narrow.lines().all(|line| line.width() <= 80), "{narrow}");
+    assert_eq!(words(&narrow), words(&wide));
+    let keys = |text: &str| text.lines().filter(|line| !line.starts_with(' ')).count();
+    assert_eq!(keys(&narrow), wide.lines().count(), "{narrow}");
+}
+
 /// What a fault is called, in the words of whoever wrote the file.
 #[test]
 fn faults_are_told_without_the_program_s_own_words() {

@@ -150,7 +150,12 @@ fn the_page_on_permissions_has_every_place() {
             Reading::Possible => "its ask and deny rules",
             Reading::Unread => "no",
         };
-        let starts = format!("| `{}` |", place.name);
+        // A path, and for some the folders in which it is looked for.
+        let (path, folders) = place.name.split_once(" of ").unwrap_or((place.name, ""));
+        let starts = match folders {
+            "" => format!("| `{path}` |"),
+            folders => format!("| `{path}` of {folders} |"),
+        };
         let row = page.lines().find(|line| line.starts_with(&starts));
         let row = row.unwrap_or_else(|| panic!("{} isn't there", place.name));
         assert!(row.ends_with(&format!("| {read} |")), "{row}");

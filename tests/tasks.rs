@@ -141,6 +141,8 @@ fn an_unknown_task_is_named() {
         assert_eq!(said.status.code(), Some(1), "{what}");
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
         assert!(said.contains("no task is called bnone"), "{what}: {said}");
+        let takes_files = what != "stop";
+        assert_eq!(said.contains("no such file"), takes_files, "{what}: {said}");
     }
 }
 
@@ -496,6 +498,10 @@ fn the_demo_leaves_nothing_behind() {
     assert!(demo().contains("No editor"));
     let opened = sandbox.fake_editor();
     assert!(demo().contains("open in VS Code"));
+    assert!(demo().trim_end().ends_with("type: bg-run install"));
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    std::fs::remove_dir_all(sandbox.state()).unwrap();
+    assert!(demo().contains("bg-run is installed"));
     assert!(support::sandbox::read(&opened).contains("Train the model"));
 }
 

@@ -23,32 +23,6 @@ pub(super) struct Cli {
     reason = "an option with an optional value, as clap has it"
 )]
 pub(super) enum Command {
-    /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
-    Hook {
-        /// Say what would be done, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// Whatever follows: the hook never fails
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        rest: Vec<String>,
-    },
-    /// Show what would become of a command, and why
-    Explain {
-        /// Print JSON: decision, rule, reason, command, edits; anywhere before a `--`
-        #[arg(long)]
-        json: bool,
-        /// Decide as in this folder
-        #[arg(long, value_name = "DIR")]
-        cwd: Option<PathBuf>,
-        /// The command, best in single quotes
-        #[arg(
-            required = true,
-            trailing_var_arg = true,
-            allow_hyphen_values = true,
-            value_name = "COMMAND"
-        )]
-        command: Vec<String>,
-    },
     /// Register the hooks in a settings.json of Claude Code
     Install {
         #[command(flatten)]
@@ -83,39 +57,25 @@ pub(super) enum Command {
         #[arg(long)]
         editor: bool,
     },
-    /// Take the hooks out of a settings.json again
-    Uninstall {
-        #[command(flatten)]
-        target: Target,
-        /// Leave nothing: out of every settings file and editor, with your rules, your settings and all that was noted
-        #[arg(long, conflicts_with = "scope")]
-        purge: bool,
+    /// Show what would become of a command, and why
+    Explain {
+        /// Print JSON: decision, rule, reason, command, edits; anywhere before a `--`
+        #[arg(long)]
+        json: bool,
+        /// Decide as in this folder
+        #[arg(long, value_name = "DIR")]
+        cwd: Option<PathBuf>,
+        /// The command, best in single quotes
+        #[arg(
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "COMMAND"
+        )]
+        command: Vec<String>,
     },
-    /// List the rules in force, or work on your own
-    Rules {
-        #[command(subcommand)]
-        command: Option<RulesCommand>,
-    },
-    /// Show the settings in force, and change yours
-    Config {
-        #[command(subcommand)]
-        command: ConfigCommand,
-    },
-    /// Open the output of a background task; without an argument, of this project's newest
-    Open {
-        /// A task's id or the start of it, a part of its name, or a file
-        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
-        target: Vec<String>,
-        /// Started by the hook: log instead of printing
-        #[arg(long, hide = true, requires = "project")]
-        detached: bool,
-        /// Where the user works
-        #[arg(long, hide = true)]
-        project: Option<PathBuf>,
-        /// The session that the tab counts for
-        #[arg(long, hide = true)]
-        session: Option<String>,
-    },
+    /// List this project's background tasks, the newest last
+    Tasks(TasksArgs),
     /// Follow the output of a background task here, and end with its exit status
     Tail {
         /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
@@ -134,6 +94,37 @@ pub(super) enum Command {
         #[arg(short = 'n', value_name = "N")]
         number: Option<usize>,
     },
+    /// Ask a background task to end
+    Stop {
+        /// A task's id or the start of it, or a part of its name
+        #[arg(value_name = "TASK", add = ArgValueCandidates::new(offer::running))]
+        target: String,
+    },
+    /// Open the output of a background task; without an argument, of this project's newest
+    Open {
+        /// A task's id or the start of it, a part of its name, or a file
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
+        target: Vec<String>,
+        /// Started by the hook: log instead of printing
+        #[arg(long, hide = true, requires = "project")]
+        detached: bool,
+        /// Where the user works
+        #[arg(long, hide = true)]
+        project: Option<PathBuf>,
+        /// The session that the tab counts for
+        #[arg(long, hide = true)]
+        session: Option<String>,
+    },
+    /// List the rules in force, or work on your own
+    Rules {
+        #[command(subcommand)]
+        command: Option<RulesCommand>,
+    },
+    /// Show the settings in force, and change yours
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Show how long this project's commands took, or forget it
     History(HistoryArgs),
     /// Learn how long commands took from the transcripts of earlier sessions; nothing leaves this machine
@@ -142,15 +133,7 @@ pub(super) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Ask a background task to end
-    Stop {
-        /// A task's id or the start of it, or a part of its name
-        #[arg(value_name = "TASK", add = ArgValueCandidates::new(offer::running))]
-        target: String,
-    },
-    /// List this project's background tasks, the newest last
-    Tasks(TasksArgs),
-    /// Follow what changes about background tasks: one JSON object a line (the view inside Claude Code reads it)
+    /// Follow changes of background tasks: one JSON object a line (the view inside Claude Code reads it)
     Watch(WatchArgs),
     /// Print the running task in one line, for the status line of Claude Code, which gives its session on stdin
     Statusline {
@@ -160,10 +143,27 @@ pub(super) enum Command {
     },
     /// See it work: a long command goes to the background and its output opens, without Claude Code
     Demo,
+    /// Take the hooks out of a settings.json again
+    Uninstall {
+        #[command(flatten)]
+        target: Target,
+        /// Leave nothing: out of every settings file and editor, with your rules, your settings and all that was noted
+        #[arg(long, conflicts_with = "scope")]
+        purge: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
+    Hook {
+        /// Say what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Whatever follows: the hook never fails
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
     },
 }
 
@@ -242,10 +242,10 @@ pub(super) struct TasksArgs {
     /// Only the newest N
     #[arg(short = 'n', value_name = "N")]
     pub(super) number: Option<usize>,
-    /// Only those that run
+    /// Only running ones
     #[arg(long)]
     pub(super) running: bool,
-    /// Those of all projects
+    /// Those of all projects; `-` stands for what isn't known
     #[arg(long)]
     pub(super) all: bool,
     /// Print JSON, the newest first

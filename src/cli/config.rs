@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Serialize;
 use toml_edit::{DocumentMut, Item};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::args::ConfigCommand;
 use super::print;
 use crate::config::{Config, Configuration, KEYS, Key, Kind, Mode};
+use crate::environment;
 use crate::folders;
 use crate::install;
 use crate::rules::{Origin, Problem};
@@ -150,8 +152,44 @@ fn all(json: bool) -> Result<ExitCode> {
             setting.says.to_owned(),
         ]
     });
-    print!("{}", columns(&rows.collect::<Vec<_>>()));
+    print!("{}", table(&rows.collect::<Vec<_>>(), environment::width()));
     Ok(code(is_whole))
+}
+
+/// The rows in columns. Where they are wider than the terminal, the last cell stands on lines of its own below.
+fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
+    let whole = columns(rows);
+    let Some(width) = width.filter(|&width| whole.lines().any(|line| line.width() > width)) else {
+        return whole;
+    };
+    let split = rows.iter().filter_map(|row| row.split_last());
+    let (says, others): (Vec<&String>, Vec<Vec<String>>) =
+        split.map(|(says, others)| (says, others.to_vec())).unzip();
+    let others = columns(&others);
+    let rows = others.lines().zip(says);
+    rows.map(|(row, says)| format!("{row}\n{}", indented(says, width)))
+        .collect()
+}
+
+/// The text in lines of at most `width` columns, each behind four blanks.
+fn indented(text: &str, width: usize) -> String {
+    const INDENT: &str = "    ";
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && INDENT.len() + line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+        .iter()
+        .map(|line| format!("{INDENT}{line}\n"))
+        .collect()
 }
 
 fn one(name: &str, json: bool) -> Result<ExitCode> {

@@ -12,8 +12,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use super::doctor;
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Configuration, Mode};
+use crate::folders::CallSite;
 use crate::programs;
 use crate::text;
 use crate::viewer::Viewer;
@@ -83,7 +85,7 @@ pub(super) fn run() -> Result<ExitCode> {
     }
     let status = follow(&mut task, &output)?;
     println!("\nThe task ended with {status}.\n");
-    println!("To have this in Claude Code, type: bg-run install");
+    println!("{}", next()?);
     if is_open && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         print!("Enter ends the demo; then its output is gone, and its tab is to be closed. ");
         std::io::stdout().flush()?;
@@ -93,6 +95,17 @@ pub(super) fn run() -> Result<ExitCode> {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+/// The way from the demo to Claude Code.
+fn next() -> Result<&'static str> {
+    let cwd = std::env::current_dir().context("the current folder is gone")?;
+    let project = CallSite::new(&cwd).project;
+    Ok(if doctor::hooks_are_in_force(&project) {
+        "bg-run is installed: let Claude Code run something long."
+    } else {
+        "To have this in Claude Code, type: bg-run install"
     })
 }
 

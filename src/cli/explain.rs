@@ -19,7 +19,7 @@ use crate::folders::{self, CallSite};
 use crate::history::Expectation;
 use crate::hook;
 use crate::rewrite::{LeftOut, PlannedEdit};
-use crate::shell;
+use crate::shell::{self, ParseError};
 use crate::text::lines;
 
 /// Explains `command` as if it were called in `cwd`.
@@ -67,7 +67,10 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
                 print::outside(command)
             );
         }
-        print!("{}", as_text(command, &decision, &logs, &rules));
+        print!(
+            "{}",
+            as_text(command, &decision, &logs, &rules, session.limit)
+        );
         print!("{}", at_the_limit(command, &decision, session.limit));
     }
     Ok(ExitCode::SUCCESS)
@@ -180,7 +183,13 @@ fn deleted<'a>(source: &'a str, planned: &PlannedEdit) -> &'a str {
     source.get(span.start..span.end).unwrap_or_default()
 }
 
-fn as_text(source: &str, decision: &Decision, logs: &Logs, rules: &PermissionSources) -> String {
+fn as_text(
+    source: &str,
+    decision: &Decision,
+    logs: &Logs,
+    rules: &PermissionSources,
+    limit: Option<u64>,
+) -> String {
     let headline = match decision.outcome {
         Outcome::Background => "Runs in the background",
         Outcome::Foreground => "Stays in the foreground",
@@ -240,11 +249,39 @@ fn as_text(source: &str, decision: &Decision, logs: &Logs, rules: &PermissionSou
                 print::outside(why)
             ),
         };
-        text.push_str(
-            "To keep a call in the foreground, tell Claude to put BG_RUN=off in front of it.\n",
-        );
+        text.push_str(&to_keep_it(limit));
     }
     text
+}
+
+/// How a call is kept in the foreground, and for how long.
+fn to_keep_it(limit: Option<u64>) -> String {
+    let off = "tell Claude to put BG_RUN=off in front of it.";
+    match limit {
+        None => format!("To keep a call in the foreground, {off}\n"),
+        Some(limit) => format!(
+            "To keep a call in the foreground for its first {} s, {off}\n\
+             `bg-run install --no-limit` takes that limit away.\n",
+            seconds(limit)
+        ),
+    }
+}
+
+fn seconds(milliseconds: u64) -> f64 {
+    Duration::from_millis(milliseconds).as_secs_f64()
+}
+
+/// Whether the shell may wait for any of it: it is no syntax error, and not all of it is behind a `&`.
+fn is_waited_for(command: &str) -> bool {
+    match shell::parse(command) {
+        Ok(script) => {
+            let mut commands = script.simple_commands.iter();
+            commands.any(|command| !command.place.asynchronous)
+        }
+        Err(ParseError::Syntax(_)) => false,
+        // Text that isn't parsed may be a command all the same.
+        Err(_) => true,
+    }
 }
 
 /// What the client does by itself with a call that stays, and how it is moved at once.
@@ -252,12 +289,16 @@ fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> Strin
     let (false, Some(limit)) = (decision.outcome == Outcome::Background, limit) else {
         return String::new();
     };
-    let limit = Duration::from_millis(limit).as_secs_f64();
+    if !is_waited_for(command) {
+        return String::new();
+    }
+    let limit = seconds(limit);
     let held = last_tail(command).map_or_else(String::new, |tail| {
         format!(": `| {tail}` then holds all output back until the end")
     });
-    let mut text =
-        format!("\nClaude Code moves it to the background after {limit} s, unedited{held}.\n");
+    let mut text = format!(
+        "\nIf it runs for {limit} s, Claude Code moves it to the background, unedited{held}.\n"
+    );
     if decision.expected.is_some() {
         text.push_str(
             "To move it at once, tell Claude to put BG_RUN=on in front of it, or name it in a rule of yours \

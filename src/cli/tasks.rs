@@ -44,7 +44,14 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
     }
     tasks.reverse();
     if let hidden @ 1.. = found - tasks.len() {
-        println!("{hidden} older ones aren't shown: `bg-run tasks -n {found}`");
+        let same = [(wanted.all, " --all"), (wanted.running, " --running")];
+        let same = same.map(|(is_wanted, option)| if is_wanted { option } else { "" });
+        let same = same.concat();
+        let older = match hidden {
+            1 => "1 older one isn't".to_owned(),
+            hidden => format!("{hidden} older ones aren't"),
+        };
+        println!("{older} shown: `bg-run tasks{same} -n {found}`");
     }
     match tasks.as_slice() {
         [] => println!("{}", nothing(wanted, &project)),

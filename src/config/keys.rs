@@ -128,11 +128,11 @@ keys! {
     editor: Option<EditorChoice> = None;
     /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or WezTerm
     pane: bool = false;
-    /// `claude -p` and SDK sessions: left alone, or treated like others
+    /// `claude -p` and SDK sessions: answer as without bg-run, or be treated like others
     headless: Treatment = Treatment::Leave;
     /// The calls of subagents: left alone, or treated like others
     subagents: Treatment = Treatment::Leave;
-    /// How long a session without a user waits at its end for a task that went to the background, where the call's own time-out was shorter
+    /// The most that a session without a user waits at its end for a task that went to the background
     hold: Span = Span::minutes(10);
     /// Notify the desktop through the terminal when a task has ended
     notify: bool = true;

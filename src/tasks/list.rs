@@ -243,6 +243,11 @@ const CANDIDATES: usize = 10;
 ///
 /// When there is none, or it isn't clear which.
 pub fn find(target: Option<&str>) -> Result<Task> {
+    named(target, "")
+}
+
+/// The same; a task that isn't there is refused with the words of `or` behind its name.
+fn named(target: Option<&str>, or: &str) -> Result<Task> {
     let project = project();
     let (here, elsewhere): (Vec<Task>, Vec<Task>) =
         all().into_iter().partition(|task| task.is_of(&project));
@@ -289,9 +294,7 @@ pub fn find(target: Option<&str>) -> Result<Task> {
             }
         }
     }
-    bail!(
-        "no task is called {target}, by its id or its name, and there is no such file; `bg-run tasks --all` lists them"
-    )
+    bail!("no task is called {target}, by its id or its name{or}; `bg-run tasks --all` lists them")
 }
 
 fn list_candidates(found: &[&Task]) {
@@ -318,7 +321,7 @@ pub fn file(target: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = target.filter(|target| target.contains('/')) {
         bail!("{path} is neither a file nor a task's id");
     }
-    let task = find(target)?;
+    let task = named(target, ", and there is no such file")?;
     match task.file() {
         Some(file) => Ok(file.to_owned()),
         None => bail!(gone(&task)),

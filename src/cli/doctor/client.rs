@@ -80,7 +80,7 @@ fn trust(project: &Path) -> Check {
         Check::warning(
             "trust",
             format!(
-                "{} isn't trusted yet: Claude Code runs no hook there before you said so",
+                "{} isn't trusted yet: Claude Code runs no hook there until you trust the folder",
                 project.display()
             ),
             "Start `claude` there once, and answer its question.",

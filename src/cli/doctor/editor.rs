@@ -85,7 +85,13 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     if was_chosen {
         Check::failure("editor", says, fix)
     } else {
-        Check::warning("editor", says, format!("{fix} {}", without_editor()))
+        let without = without_editor();
+        let fix = if environment::is_set("TMUX") {
+            format!("{without} {fix}")
+        } else {
+            format!("{fix} {without}")
+        };
+        Check::warning("editor", says, fix)
     }
 }
 

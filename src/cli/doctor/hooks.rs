@@ -204,7 +204,7 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
         return Check::warning(
             name,
             format!(
-                "The hooks are registered more than once: {files}; each call starts bg-run so often"
+                "The hooks are registered more than once: {files}; each call starts bg-run once for each"
             ),
             "`bg-run uninstall` with the `--scope` that is too much, or `claude plugin uninstall bg-run@bg-run`.",
         );

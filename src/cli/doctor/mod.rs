@@ -8,6 +8,7 @@ mod rules;
 mod state;
 mod view;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -70,6 +71,11 @@ struct Report {
     version: &'static str,
     works: bool,
     checks: Vec<Check>,
+}
+
+/// Whether Claude Code runs the hook before Bash calls in this project.
+pub(super) fn hooks_are_in_force(project: &Path) -> bool {
+    hooks::events_in_force(&sources(project)).contains("PreToolUse")
 }
 
 /// Looks at everything, or at the editor only; nothing is opened and nothing is changed.
