@@ -1,5 +1,5 @@
 //! Compiles the built-in rules into the program: words into static slices, regular expressions into automata, so
-//! that a call pays for neither. Asks for a static link where that is possible.
+//! that a call pays for neither. Packs the VS Code extension. Asks for a static link where that is possible.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ mod automaton;
 #[expect(unreachable_pub, dead_code, reason = "the program uses more of it")]
 mod file;
 mod static_link;
+mod vsix;
 
 use regex_automata::dfa::{StartKind, dense};
 
@@ -51,6 +52,7 @@ fn main() -> Result<()> {
         "src/rules/automaton.rs",
         "src/rules/file.rs",
         "build",
+        vsix::FOLDER,
     ] {
         println!("cargo::rerun-if-changed={file}");
     }
@@ -62,6 +64,7 @@ fn main() -> Result<()> {
     if !rules_file.off.is_empty() || !rules_file.wrappers.is_empty() {
         return Err("built-in rules are taken out, not switched off".into());
     }
+    let vsix_out = out.join("bg-run.vsix");
     let mut code = Code {
         out: out.clone(),
         ..Code::default()
@@ -76,6 +79,7 @@ fn main() -> Result<()> {
         code.rules
     );
     fs::write(out.join("built_in_rules.rs"), text)?;
+    vsix::pack(&vsix_out, &variable("CARGO_PKG_VERSION")?)?;
     static_link::ask()?;
     Ok(())
 }

@@ -133,16 +133,6 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo test", ".ci/run", "cargo test"),
     ("just ci", "justfile", "ci:"),
     (
-        "scripts/extension bg-run.vsix",
-        "tests/editor.rs",
-        "scripts/extension",
-    ),
-    (
-        "bg-run install --editor-extension=bg-run.vsix",
-        "tests/purge.rs",
-        "--editor-extension=",
-    ),
-    (
         "bg-run install --editor-extension",
         "tests/address.rs",
         "\"install\", \"--editor-extension\"",

@@ -15,12 +15,7 @@ use support::wait_until;
 
 /// What a session calls: descriptions and commands, and what those end with.
 const CALLS: &[(&str, &str, &str, i32)] = &[
-    (
-        "Run e2e tests",
-        "npx playwright test",
-        "3 failed, 214 passed",
-        1,
-    ),
+    ("Run e2e tests", "make e2e", "3 failed, 214 passed", 1),
     (
         "Train the model for 10 epochs",
         "python train.py --epochs 10 2>&1 | tail -5",
@@ -47,7 +42,7 @@ const CALLS: &[(&str, &str, &str, i32)] = &[
     ),
     (
         "Type-check the workspace",
-        "npx tsc --build",
+        "make types",
         "Found 3 errors in 2 files.",
         2,
     ),
@@ -57,7 +52,7 @@ const CALLS: &[(&str, &str, &str, i32)] = &[
         "FAILED test_login.py::test_two_factor",
         1,
     ),
-    ("Bundle everything", "npm run build", "built in 0.52s", 0),
+    ("Bundle everything", "make bundle", "built in 0.52s", 0),
 ];
 
 /// All programs that are called: they wait for a file, and end as they should.

@@ -48,15 +48,21 @@ class View {
   changed(tasks, ended) {
     this.decorated.fire(tasks.flatMap((task) => this.tasks.files(task)).map((file) => vscode.Uri.file(file)));
     this.listed.fire();
+    this.mark();
     this.tell();
     for (const task of ended) if (this.tasks.isOurs(task)) this.notify(task);
   }
 
   tick() {
     this.tell();
+    for (const task of this.mark()) if (task.state === 'running') this.listed.fire(task);
+  }
+
+  /** Has the list shown where there are tasks, before anything leads to it. Gives the tasks. */
+  mark() {
     const some = this.tasks.list();
     vscode.commands.executeCommand('setContext', 'bg-run.any', some.length > 0);
-    for (const task of some) if (task.state === 'running') this.listed.fire(task);
+    return some;
   }
 
   /** The status bar: the task of the editor in front, else how many run. */

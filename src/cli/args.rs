@@ -38,7 +38,7 @@ pub(super) enum Command {
         /// Write no folder with the skill and the view into Claude Code's configuration
         #[arg(long)]
         no_view: bool,
-        /// Leave the settings of editors as they are
+        /// Leave editors as they are: no read-only outputs, no extension
         #[arg(long)]
         no_editor: bool,
         /// Instead: make task outputs read-only and coloured in an editor's settings.json

@@ -1,23 +1,22 @@
 //! `bg-run install`.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::apply::{apply, show};
 use super::args::LimitOptions as Options;
-use super::{config, diff, print, skill};
+use super::{config, editors, print, skill};
 use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
 use crate::install::chain::{self, Moved};
-use crate::install::{self, Act, Change, Values, editor, env};
+use crate::install::{self, Act, Values, env};
 use crate::programs;
 use crate::text;
-use crate::viewer::Editor;
 
 /// What is registered by its name.
 const NAME: &str = "bg-run";
@@ -27,7 +26,7 @@ pub(super) fn install(
     options: &Options,
     by_name: bool,
     chain: bool,
-    (view, editors): (bool, bool),
+    (view, with_editors): (bool, bool),
     scope: Scope,
     mode: Mode,
 ) -> Result<ExitCode> {
@@ -54,8 +53,8 @@ pub(super) fn install(
     if view && hooks.is_some() && scope == Scope::User {
         skill::put(&program, mode);
     }
-    if editors && hooks.is_some() && scope == Scope::User {
-        all_editor_settings(mode);
+    if with_editors && hooks.is_some() && scope == Scope::User {
+        editors::all(mode);
     }
     if chain {
         take_over(&program, &path, mode)?;
@@ -178,117 +177,6 @@ fn background_disabled_by() -> Option<String> {
     settings::background_disabled_by(&CallSite::new(&cwd).project)
 }
 
-/// Makes task outputs read-only in the settings of every editor of the VS Code family here. A file that can't be changed
-/// is told, and fails nothing.
-fn all_editor_settings(mode: Mode) {
-    for file in editor::all_files() {
-        if let Err(error) = apply(Act::AddToEditor, &file, mode) {
-            let error = print::outside(format!("{error:#}"));
-            eprintln!("bg-run: warning: outputs aren't read-only in an editor: {error}");
-        }
-    }
-}
-
-/// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
-pub(super) fn editor_settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
-    let file = match file {
-        Some(file) => std::path::absolute(file)?,
-        None => editor::path().context(
-            "which editor's settings isn't known; name the file: --editor-settings=FILE",
-        )?,
-    };
-    apply(Act::AddToEditor, &file, mode)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Hands the packed extension to the editor's own command.
-pub(super) fn editor_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
-    let beside = || Some(programs::own_path().ok()?.parent()?.join("bg-run.vsix"));
-    let file = file
-        .map(Path::to_owned)
-        .or_else(beside)
-        .filter(|file| file.is_file());
-    let file = file.context(
-        "there is no bg-run.vsix beside bg-run; `scripts/extension` makes one, then --editor-extension=FILE",
-    )?;
-    let editor = Editor::here().context("there is no editor's command on the PATH")?;
-    let command = editor.command().with_context(|| {
-        format!(
-            "the command `{}` of {} isn't on the PATH",
-            editor.program, editor.name
-        )
-    })?;
-    if mode == Mode::Dry {
-        println!(
-            "{} --install-extension {}",
-            command.display(),
-            file.display()
-        );
-        return Ok(ExitCode::SUCCESS);
-    }
-    let (status, printed) = ask_editor(&command, "--install-extension", file.as_os_str())?;
-    if !status.success() || !printed.contains("successfully installed") {
-        bail!(
-            "{} didn't install it ({status}): {}",
-            editor.name,
-            printed.trim()
-        );
-    }
-    println!("The extension is installed in {}", editor.name);
-    install::note_extension(&command)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// How an editor's command ended, and what it printed.
-pub(super) fn ask_editor(
-    command: &Path,
-    option: &str,
-    extension: &OsStr,
-) -> Result<(ExitStatus, String)> {
-    let output = duct::cmd!(command, option, extension)
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .with_context(|| format!("{} can't be started", command.display()))?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((output.status, printed))
-}
-
-/// Does it, or shows it, and says so.
-pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
-    if mode == Mode::Dry {
-        let change = act.plan(path)?;
-        show(&change);
-        return Ok(change);
-    }
-    let change = act.carry_out(path)?;
-    let line = match (act, change.before == change.after) {
-        (Act::Chain(_), _) => "Other hooks are taken out of",
-        (Act::Install(Some(_), _), false) => "The hooks are registered in",
-        (Act::Install(Some(_), _), true) => "The hooks are registered already in",
-        (Act::Install(None, _), false) => "The limit is set in",
-        (Act::Install(None, _), true) => "The limit is set already in",
-        (Act::Uninstall(_), false) => "The hooks are taken out of",
-        (Act::Uninstall(_), true) => "No hooks of bg-run are in",
-        (Act::AddToEditor, false) => "Task outputs are read-only and coloured by",
-        (Act::AddToEditor, true) => "Task outputs are read-only and coloured already by",
-        (Act::TakeFromEditor, _) => "The settings for task outputs are taken out of",
-    };
-    println!("{line} {}", change.path.display());
-    let settings = settings::read(&change.path).unwrap_or_default();
-    if matches!(act, Act::Install(..))
-        && let Some(why) = settings::no_hooks_because(&settings)
-    {
-        eprintln!(
-            "bg-run: warning: {}: {}: Claude Code runs no hook of this file until that is mended",
-            change.path.display(),
-            print::outside(why)
-        );
-    }
-    Ok(change)
-}
-
 pub(super) fn settings_path(scope: Scope) -> Result<PathBuf> {
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     settings::path(scope, &CallSite::new(&cwd).project)
@@ -320,11 +208,4 @@ fn warn_about(program: &Path, scope: Scope) {
             program.display()
         );
     }
-}
-
-fn show(change: &Change) {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (before, after) = (text(&change.before), text(&change.after));
-    let name = change.path.display().to_string();
-    print!("{}", diff::unified(&name, &before, &after));
 }

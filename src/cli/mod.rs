@@ -1,11 +1,13 @@
 //! The command line.
 
+mod apply;
 mod args;
 mod complete;
 mod config;
 mod demo;
 mod diff;
 mod doctor;
+mod editors;
 mod explain;
 mod history;
 mod install;
@@ -81,12 +83,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             target,
             editor_settings: Some(file),
             ..
-        } => install::editor_settings(file.as_deref(), target.mode()),
+        } => editors::settings(file.as_deref(), target.mode()),
         Command::Install {
             target,
             editor_extension: Some(file),
             ..
-        } => install::editor_extension(file.as_deref(), target.mode()),
+        } => editors::extension(file.as_deref(), target.mode()),
         Command::Install {
             target,
             limit,

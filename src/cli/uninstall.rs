@@ -8,9 +8,10 @@ use std::{fs, io};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::install::{apply, ask_editor, settings_path, shown};
+use super::apply::apply;
+use super::install::{settings_path, shown};
 use super::rules::SCHEMAS;
-use super::{config, print, skill};
+use super::{config, editors, print, skill};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders;
@@ -124,7 +125,7 @@ fn out_of_editors(mode: Mode) -> Result<()> {
 const EXTENSION: &str = "bg-run.bg-run";
 
 fn take_extension(command: &Path) -> Result<()> {
-    let (status, said) = ask_editor(command, "--uninstall-extension", EXTENSION.as_ref())?;
+    let (status, said) = editors::ask(command, "--uninstall-extension", EXTENSION.as_ref())?;
     ensure!(
         status.success(),
         "{status}: {}",

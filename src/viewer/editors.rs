@@ -83,6 +83,20 @@ impl Editor {
             .map(of_row)
     }
 
+    /// The editor around, and all others of the VS Code family whose command is on the `PATH`, where they take extensions.
+    pub fn with_extensions() -> Vec<Self> {
+        let rows = EDITORS.iter().filter(|row| row.family == Family::Code);
+        let found = rows.filter(|row| is_on_path(row)).map(of_row);
+        let around = Self::around().filter(|editor| editor.has_windows);
+        let mut editors: Vec<Self> = around.into_iter().collect();
+        for editor in found {
+            if editors.iter().all(|other| other.program != editor.program) {
+                editors.push(editor);
+            }
+        }
+        editors
+    }
+
     /// The folders of the VS Code family among the user's settings.
     pub fn settings_folders() -> impl Iterator<Item = &'static str> {
         EDITORS.iter().filter_map(|row| row.settings_folder)

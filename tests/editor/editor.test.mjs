@@ -140,8 +140,12 @@ test('the log that a command writes itself is what opens', { timeout: 90_000 }, 
   mkdirSync(join(server.dirs.project, 'runs'), { recursive: true });
   const call = new Call(`cd runs && ${ECHO} > train.log 2>&1`, fromTerminal(own));
   call.launch();
-  const tab = await own.tab('train.log');
+  // By a link of ours, which is read-only.
+  const tab = await own.tab(call.name);
   assert.ok(tab.active && !tab.dirty);
+  await own.page.keyboard.type('stray');
+  await pause(500);
+  assert.ok(!(await own.tab(call.name)).dirty);
   call.print('loss 0.1');
   await own.shows('loss 0.1');
   await call.end();

@@ -57,7 +57,7 @@ before(async () => {
   const ran = spawnSync(BG_RUN, ['install'], { env: server.env, cwd: project });
   assert.equal(ran.status, 0, ran.stderr.toString());
   window = await server.window(project, { width: 1600, height: 860 });
-  const packed = spawnSync(BG_RUN, ['install', `--editor-extension=${process.env.BG_RUN_EXTENSION}`], { env: { ...server.env, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' } });
+  const packed = spawnSync(BG_RUN, ['install', '--editor-extension'], { env: { ...server.env, VSCODE_IPC_HOOK_CLI: window.socket, TERM_PROGRAM: 'vscode' } });
   assert.equal(packed.status, 0, packed.stderr.toString());
 }, { timeout: 180_000 });
 after(async () => {

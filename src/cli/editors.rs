@@ -1,0 +1,116 @@
+//! The parts of `bg-run install` that concern editors: read-only outputs, and the extension.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::apply::apply;
+use super::print;
+use crate::config::Mode;
+use crate::install::{self, Act, editor};
+use crate::viewer::Editor;
+
+/// The packed extension.
+static EXTENSION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"));
+
+/// Time that an editor's command has to install or remove an extension.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension by
+/// every command of one. A failure is told, and fails nothing.
+pub(super) fn all(mode: Mode) {
+    for file in editor::all_files() {
+        if let Err(error) = apply(Act::AddToEditor, &file, mode) {
+            warn("outputs aren't read-only in an editor", &error);
+        }
+    }
+    for editor in Editor::with_extensions() {
+        if let Err(error) = install_extension(&editor, None, mode) {
+            warn("an editor doesn't have the extension", &error);
+        }
+    }
+}
+
+fn warn(what: &str, error: &anyhow::Error) {
+    let error = print::outside(format!("{error:#}"));
+    eprintln!("bg-run: warning: {what}: {error}");
+}
+
+/// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
+pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
+    let file = match file {
+        Some(file) => std::path::absolute(file)?,
+        None => editor::path().context(
+            "which editor's settings isn't known; name the file: --editor-settings=FILE",
+        )?,
+    };
+    apply(Act::AddToEditor, &file, mode)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Installs the extension in the editor around: that of `file`, else the one in this program.
+pub(super) fn extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
+    let editor = Editor::here().context("there is no editor's command on the PATH")?;
+    install_extension(&editor, file, mode)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Hands the packed extension to the editor's own command.
+fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result<()> {
+    let command = editor.command().with_context(|| {
+        format!(
+            "the command `{}` of {} isn't on the PATH",
+            editor.program, editor.name
+        )
+    })?;
+    if mode == Mode::Dry {
+        let file = file.map_or_else(|| PathBuf::from("bg-run.vsix"), Path::to_owned);
+        println!(
+            "{} --install-extension {}",
+            command.display(),
+            file.display()
+        );
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().context("there is no temporary folder")?;
+    let own = folder.path().join("bg-run.vsix");
+    if file.is_none() {
+        fs::write(&own, EXTENSION).with_context(|| own.display().to_string())?;
+    }
+    let file = file.unwrap_or(&own);
+    let (status, printed) = ask(&command, "--install-extension", file.as_os_str())?;
+    if !status.success() || !printed.contains("successfully installed") {
+        bail!(
+            "{} didn't install it ({status}): {}",
+            editor.name,
+            printed.trim()
+        );
+    }
+    println!("The extension is installed in {}", editor.name);
+    install::note_extension(&command)
+}
+
+/// How an editor's command ended, and what it printed.
+pub(super) fn ask(command: &Path, option: &str, extension: &OsStr) -> Result<(ExitStatus, String)> {
+    let started = duct::cmd!(command, option, extension)
+        .stdin_null()
+        .stderr_to_stdout()
+        .stdout_capture()
+        .unchecked()
+        .start();
+    let handle = started.with_context(|| format!("{} can't be started", command.display()))?;
+    let Some(output) = handle.wait_timeout(ANSWERS_WITHIN)? else {
+        let _ = handle.kill();
+        bail!(
+            "{} didn't answer within {} s",
+            command.display(),
+            ANSWERS_WITHIN.as_secs()
+        );
+    };
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output.status, printed))
+}
