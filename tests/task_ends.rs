@@ -262,3 +262,85 @@ fn ends_cost_one_look_at_the_settings() {
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(!trace.contains("rules.toml"), "{trace}");
 }
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn the_next_session_hears_of_what_an_earlier_one_left() {
+    let mut task = Task::start("echo step 1; read _; exit 3", &moved());
+    task.wait_for("step 1\n");
+    let path = task.sandbox.state().join("tasks/b1.json");
+    let record = |client: Value| {
+        let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        record["client"] = client;
+        fs::write(&path, record.to_string()).unwrap();
+    };
+    let started = |session: &str, source: &str, more: &[(&str, &str)]| {
+        let mut event = task.sandbox.event("SessionStart", &json!({}));
+        event["session_id"] = session.into();
+        event["source"] = source.into();
+        task.answer(&event, more)
+    };
+    let headless: &[(&str, &str)] = &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")];
+    let none: &[(&str, &str)] = &[];
+    // The client that started it is this test, and runs: it tells its own sessions itself.
+    assert_eq!(started("5e551014", "resume", none), Value::Null);
+    // No process has such a number, so the client is gone.
+    record(json!({"id": 4_000_000_000_u32, "started": 1}));
+    for (source, more) in [
+        ("clear", none),
+        ("compact", none),
+        ("", none),
+        ("startup", headless),
+        ("startup", &[("BG_RUN", "off")]),
+        ("startup", &[("BG_RUN_DRY_RUN", "1")]),
+    ] {
+        assert_eq!(started("2", source, more), Value::Null, "{source} {more:?}");
+    }
+    let elsewhere = task.sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let mut event = task.sandbox.event("SessionStart", &json!({}));
+    event["source"] = "startup".into();
+    event["cwd"] = elsewhere.display().to_string().into();
+    assert_eq!(task.answer(&event, none), Value::Null);
+
+    let told = started("2", "startup", none);
+    assert_eq!(
+        told["systemMessage"],
+        "bg-run: from earlier: \"./job\" runs (b1)"
+    );
+    let context = &told["hookSpecificOutput"]["additionalContext"];
+    let context = context.as_str().unwrap();
+    assert!(
+        context.contains("\n| b1: ./job\n[end of data "),
+        "{context}"
+    );
+    let resumed = started("5e551014", "resume", none);
+    assert_eq!(resumed["systemMessage"], told["systemMessage"]);
+
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let of_other = fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
+    let start = of_other.rsplit_once(") ").unwrap().1;
+    let start: u64 = start.split(' ').nth(19).unwrap().parse().unwrap();
+    record(json!({"id": other.id(), "started": start}));
+    assert_eq!(started("2", "startup", none), Value::Null);
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    drop(task.job.stdin.take());
+    task.job.wait().unwrap();
+    let started = |session: &str| {
+        let mut event = task.sandbox.event("SessionStart", &json!({}));
+        event["session_id"] = session.into();
+        event["source"] = "startup".into();
+        task.answer(&event, none)
+    };
+    let told = started("3");
+    assert_eq!(
+        told["systemMessage"],
+        "bg-run: from earlier: \"./job\" ended"
+    );
+    let context = &told["hookSpecificOutput"]["additionalContext"];
+    let context = context.as_str().unwrap();
+    assert!(context.contains("\n| step 1\n[end of data "), "{context}");
+    assert_eq!(started("4"), Value::Null, "it is told once");
+}

@@ -41,6 +41,9 @@ pub(crate) struct Input {
     /// Of `UserPromptSubmit`.
     #[serde(default)]
     pub(crate) prompt: String,
+    /// Of `SessionStart`: `startup`, `resume`, `clear` or `compact`.
+    #[serde(default)]
+    pub(crate) source: String,
     /// Only in a subagent.
     #[serde(default)]
     pub(crate) agent_id: Option<String>,

@@ -230,6 +230,33 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
+/// So many tasks of earlier sessions the model is told of, those that run and those that have ended.
+const LEFT_OVER: usize = 5;
+
+/// The tasks that earlier sessions left, for the model: what still runs by id and name, then how the others ended.
+pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
+    let newest = |notes: &[TaskRecord]| notes.iter().rev().take(LEFT_OVER).cloned().collect();
+    let (running, ended): (Vec<TaskRecord>, Vec<TaskRecord>) = (newest(running), newest(ended));
+    let mut parts = Vec::new();
+    if !running.is_empty() {
+        let names: Vec<String> = running
+            .iter()
+            .map(|note| format!("{}: {}", note.id, note.name()))
+            .collect();
+        parts.push(format!(
+            "bg-run: tasks that earlier sessions of this project started still run; nobody tells you when they end. \
+             `bg-run logs ID` prints the last lines of one, `bg-run tasks` lists all. {}",
+            fenced(&names, LINE)
+        ));
+    }
+    if let Some(ended) = ended_for_model(&ended) {
+        parts.push(format!(
+            "Tasks of earlier sessions of this project have ended since.\n\n{ended}"
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
 fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     Answer {
         hook_specific_output: Some(ForModel {

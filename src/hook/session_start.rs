@@ -1,16 +1,20 @@
-//! `SessionStart`: Python prints at once in every command of the session, without a word in their text.
+//! `SessionStart`: Python prints at once in every command of the session, without a word in their text. What earlier sessions
+//! left is told.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::claude::answer::Answer;
+use super::messages;
+use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
-use crate::claude::session;
+use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::state::{log, sessions};
+use crate::state::{log, once, sessions};
+use crate::tasks::record::TaskRecord;
+use crate::tasks::{end, lines};
 
 /// A longer environment file is left alone, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
@@ -18,7 +22,54 @@ const MAX_FILE: u64 = 256 * 1024;
 /// The answer to a session's start.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     unbuffer(input, mode);
-    None
+    left_over(input, mode)
+}
+
+/// What is told of the tasks that earlier sessions of this project left: those that still run, and those that have ended
+/// since and that nobody was told of.
+fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
+    let begins = matches!(input.source.as_str(), "startup" | "resume");
+    if !begins || environment::switched_off() {
+        return None;
+    }
+    let mut tasks = TaskRecord::unended();
+    if tasks.is_empty() || Session::around(false, &input.permission_mode).headless {
+        return None;
+    }
+    let project = CallSite::new(&input.cwd).project;
+    tasks.retain(|task| task.project == project && is_left_over(task, input));
+    if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
+        return None;
+    }
+    // Another registration's hook looks at the same tasks.
+    let client = environment::claude_pid().unwrap_or_default();
+    let start = format!("{}-{client}-{}", input.session_id, input.source);
+    if client != 0 && !once::claim("SessionStart", &start) {
+        return None;
+    }
+    let found = end::of(&tasks, &[]);
+    tasks.retain(|task| found.iter().all(|(ended, _)| ended.id != task.id));
+    let ended = end::settle(found);
+    Some(Answer {
+        system_message: Some(lines::left_over(&tasks, &ended)?),
+        hook_specific_output: Some(ForModel {
+            hook_event_name: "SessionStart",
+            additional_context: messages::left_over_for_model(&tasks, &ended),
+            ..ForModel::default()
+        }),
+        ..Answer::default()
+    })
+}
+
+/// Whether the session that started the task has ended. A client that still runs looks after its tasks itself, but for those
+/// of a session that it has left for this one.
+fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
+    match task.client {
+        Some(client) if client.is_alive() => {
+            task.session != input.session_id && client.is_around(std::process::id())
+        }
+        _ => true,
+    }
 }
 
 /// Leaves the variable in the session's environment file. A value of the user's, in the settings' `env` or elsewhere, stays.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Folder, Kind, is_id};
 
 /// What can be claimed.
-pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed"];
+pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "SessionStart"];
 
 /// What was done to a call, for the event after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -55,6 +55,54 @@ pub fn silent(record: &TaskRecord, silence: Duration) -> String {
     )
 }
 
+/// The prefix of the line at a session's start is longer: `  ⎿  SessionStart:startup says: `.
+const WIDTH_AT_START: usize = 68;
+
+/// So many tasks are named at a session's start.
+const NAMED: usize = 3;
+
+/// What earlier sessions left: what still runs first, then what has ended; of each the newest first. `None`: nothing.
+pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
+    const FROM: &str = "bg-run: from earlier: ";
+    let how = |record: &TaskRecord| match record.ended {
+        None => format!("runs ({})", shortened(&record.id)),
+        Some(end) => match end.status {
+            Status::Lost | Status::Detached => "ended".to_owned(),
+            status => status.words(record.status_of.as_deref()),
+        },
+    };
+    let all: Vec<&TaskRecord> = running.iter().rev().chain(ended.iter().rev()).collect();
+    // As many as fit, at least one.
+    let line = |count: usize| {
+        let named = || all.iter().take(count);
+        let rest = match all.len().saturating_sub(count) {
+            0 => String::new(),
+            more => format!(", {more} more"),
+        };
+        let marks = "\"\" ".width() + ", ".width();
+        let taken: usize = named().map(|record| how(record).width() + marks).sum();
+        let left = WIDTH_AT_START.saturating_sub(FROM.width() + rest.width() + taken);
+        // A short name leaves its room to the others.
+        let width_at = |each: usize| {
+            named()
+                .map(|record| name_of(record).width().min(each))
+                .sum()
+        };
+        let each = (LEAST..=left).rev().find(|each| left >= width_at(*each));
+        let each = each.unwrap_or(LEAST);
+        let parts = named().map(|record| {
+            let name = clipped(&name_of(record), each);
+            format!("\"{name}\" {}", how(record))
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("{FROM}{}{rest}", parts.join(", "))
+    };
+    let most = all.len().min(NAMED);
+    let fits = |line: &String| line.width() <= WIDTH_AT_START;
+    let found = (1..=most).rev().map(line).find(fits);
+    found.or_else(|| (most > 0).then(|| line(1)))
+}
+
 const START: &str = "bg-run: \"";
 
 /// A line about a task, whose name gives way to the rest.
@@ -133,6 +181,38 @@ mod tests {
                 assert_eq!(line.contains(name) && line.ends_with(last), fits, "{line}");
             }
         }
+    }
+
+    #[test]
+    fn what_earlier_sessions_left_is_one_line() {
+        assert_eq!(left_over(&[], &[]), None);
+        let running: Vec<TaskRecord> = NAMES.map(|name| record(name, Cause::Moved)).to_vec();
+        let mut ended = running.clone();
+        for record in &mut ended {
+            record.ended = Some(End {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                status: Status::Exit(3),
+                ran: None,
+            });
+        }
+        for runs in 0..=NAMES.len() {
+            for ends in 0..=NAMES.len() {
+                if let Some(line) = left_over(&running[..runs], &ended[..ends]) {
+                    assert!(line.width() <= WIDTH_AT_START, "{line}");
+                    assert_eq!(line.contains("runs (b33k…)"), runs > 0, "{line}");
+                    let named = line.matches("runs (").count() + line.matches(" exit 3").count();
+                    let rest = (runs + ends - named).to_string();
+                    assert!(
+                        named == runs + ends || line.ends_with(&format!(", {rest} more")),
+                        "{line}"
+                    );
+                }
+            }
+        }
+        assert_eq!(
+            left_over(&running[..1], &ended[3..]).unwrap(),
+            "bg-run: from earlier: \"Run e2e tests\" runs (b33k…), \"x\" exit 3"
+        );
     }
 
     #[test]
