@@ -125,3 +125,41 @@ fn the_client_s_commands_are_unbuffered_without_a_prefix() {
         });
     }
 }
+
+#[test]
+fn the_real_client_shows_what_an_earlier_session_left() {
+    if !support::claude::is_there("tmux") {
+        return support::claude::skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(support::claude::NEWEST) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    assert!(sandbox.bg_run(&["install", "--no-view"]).status.success());
+    let mut event = sandbox.event(
+        "PostToolUse",
+        &json!({"command": "./train", "description": "Train the model", "run_in_background": true}),
+    );
+    event["session_id"] = "earlier".into();
+    event["tool_response"] = json!({"backgroundTaskId": "b33k0q1x9"});
+    sandbox.answer(&event, &[]);
+    let path = sandbox.state().join("tasks/b33k0q1x9.json");
+    let mut record: Value = serde_json::from_str(&read(&path)).unwrap();
+    // No process has such a number, so its client is gone.
+    record["client"] = json!({"id": 4_000_000_000_u32, "started": 1});
+    std::fs::write(&path, record.to_string()).unwrap();
+    let api = MessagesApi::start(vec![Turn::Say("I see.".to_owned())]);
+    let words = client.interactive(&sandbox, &api);
+    let name = "left-over";
+    let terminal = support::terminal::Terminal::start(name, &words, &sandbox.project());
+    let screen = terminal.wait_for("bg-run: from earlier: \"Train the model\" ended");
+    println!("{screen}");
+    terminal.submit("go on", || !api.requests().is_empty());
+    terminal.wait_for("I see.");
+    let told = api.model_was_told();
+    assert!(
+        told.contains("of earlier sessions of this project have ended"),
+        "{told}"
+    );
+    assert!(told.contains("| task: Train the model"), "{told}");
+}
