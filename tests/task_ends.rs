@@ -344,3 +344,18 @@ fn the_next_session_hears_of_what_an_earlier_one_left() {
     assert!(context.contains("\n| step 1\n[end of data "), "{context}");
     assert_eq!(started("4"), Value::Null, "it is told once");
 }
+
+#[test]
+fn a_notice_that_comes_while_the_last_process_still_writes_counts() {
+    let mut task = Task::start("echo x; read _; sleep 0.1; exit 3", &moved());
+    task.wait_for("x\n");
+    drop(task.job.stdin.take());
+    let told = task.prompt(
+        "<task-notification>\n<task-id>b1</task-id>\n<status>failed</status>\n\
+         <summary>Background command \"x\" failed with exit code 3</summary>\n</task-notification>",
+    );
+    let line = told["systemMessage"].as_str();
+    assert!(line.is_some_and(|line| line.contains("exit 3")), "{told}");
+    assert_eq!(task.state(), "exit");
+    task.end();
+}

@@ -18,10 +18,14 @@ use crate::tasks::end::{self, Notice};
 use crate::tasks::lines;
 use crate::tasks::record::{End, TaskRecord};
 use crate::tasks::status::Status;
+use crate::tasks::wait;
 
 /// The client's notice of an end comes in this time, with the status: of several that end at once it tells one after the
 /// other (measured, 2.1.331).
 const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
+
+/// A task whose end the client tells may have a process that still writes, for so long at most.
+const LAST_WRITES: Duration = Duration::from_millis(300);
 
 /// What user and model are told of the session's tasks; `None`: nothing is new.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -38,7 +42,17 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if config.dry_run {
         return None;
     }
-    let found = end::of(&tasks, &notices);
+    let mut found = end::of(&tasks, &notices);
+    // Nothing asks for it again before the next prompt.
+    let mut late = tasks.clone();
+    late.retain(|task| {
+        let is_noticed = notices.iter().any(|notice| notice.id == task.id);
+        is_noticed && found.iter().all(|(note, _)| note.id != task.id)
+    });
+    if !late.is_empty() {
+        wait::until_unwritten(&late, LAST_WRITES);
+        found.extend(end::of(&late, &notices));
+    }
     tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
     let told = found
         .into_iter()

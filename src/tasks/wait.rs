@@ -25,6 +25,25 @@ pub enum Waited {
     ClientGone,
 }
 
+/// Waits until none of `tasks` is written to any more, at most so long.
+pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
+    let outputs = tasks.iter().filter_map(|record| record.output.clone());
+    let watch = Watch::new(&outputs.collect::<Vec<PathBuf>>(), Path::new(""));
+    let start = Instant::now();
+    let mut awaited: Vec<Awaited> = tasks.iter().map(Awaited::of).collect();
+    loop {
+        awaited.retain_mut(|task| task.look().status == Status::Running);
+        let left = at_most.saturating_sub(start.elapsed());
+        if awaited.is_empty() || left.is_zero() {
+            return;
+        }
+        let writers: Vec<u32> = awaited.iter().filter_map(Awaited::writer).collect();
+        if watch.wait(left, Interest::Processes, &writers) == Woken::ParentGone {
+            return;
+        }
+    }
+}
+
 struct Open {
     record: TaskRecord,
     awaited: Awaited,
