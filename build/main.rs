@@ -155,11 +155,10 @@ impl Code {
                 facts.literals.iter().map(|literal| text(literal)).collect();
             let literals = self.slice("Text", &literals)?;
             values.push(format!(
-                "Pattern {{ source: {}, literals: {literals}, anchored: {}, first: {:#x}, states: {}, matcher: Matcher::Automaton(include_bytes!({:?})) }}",
+                "Pattern {{ source: {}, matcher: Matcher::BuiltIn {{ literals: {literals}, anchored: {}, first: {:#x}, automaton: include_bytes!({:?}) }} }}",
                 text(source),
                 facts.anchored,
                 facts.first,
-                facts.states,
                 file.to_str().ok_or("OUT_DIR is no UTF-8")?,
             ));
         }

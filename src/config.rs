@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::rules::{Layer, Origin, Problem, Rules};
+use crate::rules::{Expressions, Layer, Origin, Problem, Rules};
 use crate::state::reported::{self, FileState};
 
 pub use keys::{
@@ -104,9 +104,22 @@ impl Configuration {
         let Some((state, text)) = Self::read(path, limit) else {
             return;
         };
-        let added = text
-            .map_err(|fault| vec![fault])
-            .and_then(|text| self.rules.add_layer(&text, layer));
+        let added = text.map_err(|fault| vec![fault]).and_then(|text| {
+            let known = state.as_ref().is_some_and(reported::is_valid);
+            let expressions = if known {
+                Expressions::Known
+            } else {
+                Expressions::Checked
+            };
+            self.rules.lay_over(&text, layer, expressions)?;
+            if let Some(state) = &state
+                && !known
+                && !self.settings.dry_run
+            {
+                reported::mark_valid(state);
+            }
+            Ok(())
+        });
         if let Err(problems) = added {
             self.report(path, state.as_ref(), problems);
         }

@@ -167,7 +167,7 @@ fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
         split.map(|(says, others)| (says, others.to_vec())).unzip();
     let others = columns(&others);
     let rows = others.lines().zip(says);
-    rows.map(|(row, says)| format!("{row}\n{}", indented(says, width)))
+    rows.flat_map(|(row, says)| [format!("{row}\n"), indented(says, width)])
         .collect()
 }
 
@@ -186,10 +186,7 @@ fn indented(text: &str, width: usize) -> String {
         line.push_str(word);
     }
     lines.push(line);
-    lines
-        .iter()
-        .map(|line| format!("{INDENT}{line}\n"))
-        .collect()
+    lines.iter().flat_map(|line| [INDENT, line, "\n"]).collect()
 }
 
 fn one(name: &str, json: bool) -> Result<ExitCode> {

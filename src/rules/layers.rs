@@ -1,7 +1,7 @@
 //! The files that rules come from, laid over each other: built-in, the user's, the project's.
 
 use super::file::Action;
-use super::parsed::{ParsedLayer, ParsedRule};
+use super::parsed::{Expressions, ParsedLayer, ParsedRule};
 use super::pattern::{Patterns, Text, Texts};
 use super::problem::{Fault, Origin, Problem};
 use super::rule::{Layer, Rule, Rules};
@@ -40,7 +40,21 @@ impl Rules {
     ///
     /// Every fault found.
     pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
-        let (parsed, mut problems) = ParsedLayer::new(text, layer);
+        self.lay_over(text, layer, Expressions::Checked)
+    }
+
+    /// Lays the rules of `text` over these, whose expressions are read as `expressions` says.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found.
+    pub fn lay_over(
+        &mut self,
+        text: &str,
+        layer: &Layer,
+        expressions: Expressions,
+    ) -> Result<(), Vec<Problem>> {
+        let (parsed, mut problems) = ParsedLayer::new(text, layer, expressions);
         let mut next = self.clone();
         let mut added = Vec::with_capacity(parsed.rules.len() + next.all.len());
         let has_faults = !problems.is_empty();

@@ -31,6 +31,17 @@ pub(super) struct ParsedRule {
     pub(super) in_loop: Option<bool>,
     pub(super) time_limit_from: Option<u64>,
     pub(super) endless: Option<bool>,
+    /// States of its expressions together; 0 where they weren't checked.
+    states: usize,
+}
+
+/// Whether the expressions of a file are read with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expressions {
+    /// All of them, so that each fault is found.
+    Checked,
+    /// Only those that a text comes near: the file in this state was checked before.
+    Known,
 }
 
 /// Most rules, wrappers and names to switch off in a file. Counted, not timed: a file costs the same wherever it is read.
@@ -44,7 +55,7 @@ const MAX_STATES: usize = 50_000;
 
 impl ParsedLayer {
     /// Reads `text`, a file of `layer`; with the faults, each without a path.
-    pub(super) fn new(text: &str, layer: &Layer) -> (Self, Vec<Problem>) {
+    pub(super) fn new(text: &str, layer: &Layer, expressions: Expressions) -> (Self, Vec<Problem>) {
         let source = match layer {
             Layer::BuiltIn => WrapperSource::BuiltIn,
             Layer::User(_) => WrapperSource::User,
@@ -61,8 +72,8 @@ impl ParsedLayer {
         }
         let mut rules = Vec::with_capacity(file.rules.len());
         for entry in &file.rules {
-            let rule = ParsedRule::new(entry, text, &mut problems);
-            states += rule.states();
+            let rule = ParsedRule::new(entry, text, expressions, &mut problems);
+            states += rule.states;
             if states > MAX_STATES {
                 let fault = Fault::LargeExpressions { limit: MAX_STATES };
                 problems.push(Problem::at(rule.position, &fault));
@@ -135,15 +146,12 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
 }
 
 impl ParsedRule {
-    /// States of its expressions together.
-    fn states(&self) -> usize {
-        let all = [&self.patterns, &self.unless].into_iter().flatten();
-        all.flat_map(|patterns| patterns.iter())
-            .map(|pattern| pattern.states)
-            .sum()
-    }
-
-    fn new(entry: &RuleEntry, text: &str, problems: &mut Vec<Problem>) -> Self {
+    fn new(
+        entry: &RuleEntry,
+        text: &str,
+        expressions: Expressions,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let texts = |texts: &Option<Texts>| {
             texts
                 .as_ref()
@@ -151,12 +159,17 @@ impl ParsedRule {
         };
         let at = entry.name.span().start;
         let name = entry.name.get_ref();
+        let mut states = 0;
         let mut patterns = |sources: &Option<Texts>| {
             let sources = &sources.as_ref()?.0;
             let mut built = Vec::with_capacity(sources.len());
             for source in sources {
-                match Pattern::new(source) {
-                    Ok(pattern) => built.push(pattern),
+                built.push(Pattern::new(source));
+                if expressions == Expressions::Known {
+                    continue;
+                }
+                match Pattern::check(source) {
+                    Ok(more) => states += more,
                     Err(error) => {
                         let inside = text.get(at..).and_then(|rest| rest.find(source.as_str()));
                         let fault = Fault::Expression {
@@ -187,6 +200,7 @@ impl ParsedRule {
             in_loop: entry.in_loop,
             time_limit_from: entry.time_limit_from,
             endless: entry.endless,
+            states,
         }
     }
 }

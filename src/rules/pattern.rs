@@ -15,25 +15,32 @@ pub type Texts = Cow<'static, [Text]>;
 /// Several regular expressions.
 pub type Patterns = Cow<'static, [Pattern]>;
 
-/// A regular expression with the facts that spare most texts a search.
+/// A regular expression.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     pub(super) source: Text,
-    /// See [`Facts`].
-    pub(super) literals: Texts,
-    pub(super) anchored: bool,
-    pub(super) first: u64,
-    pub(super) states: usize,
     pub(super) matcher: Matcher,
 }
 
 /// The means to search a text.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
-    /// An automaton that the build script made.
-    Automaton(&'static [u8]),
-    /// The compiled expression, made at the first text that comes near it; `None`: it can't be compiled.
-    Compiled(OnceLock<Option<Regex>>),
+    /// Facts about the expression ([`Facts`]) and an automaton, which the build script made.
+    BuiltIn {
+        literals: Texts,
+        anchored: bool,
+        first: u64,
+        automaton: &'static [u8],
+    },
+    /// A user's expression, read at the first text that comes near it. `None`: it has a fault.
+    User(OnceLock<Option<Compiled>>),
+}
+
+/// A user's expression that was read. It is compiled when the facts let a text through.
+#[derive(Debug, Clone)]
+pub(super) struct Compiled {
+    facts: Facts,
+    regex: OnceLock<Option<Regex>>,
 }
 
 /// Largest compiled expression, in bytes; [`MAX_STATES`] leaves out nearly all that are larger.
@@ -50,28 +57,33 @@ fn compile(source: &str) -> Option<Regex> {
         .ok()
 }
 
+/// The facts about an expression of a bounded size.
+fn checked(source: &str) -> Result<Facts, String> {
+    let facts = Facts::of(source)?;
+    if facts.states > MAX_STATES {
+        return Err(
+            "it is too large when its repetitions are written out; use smaller counts".to_owned(),
+        );
+    }
+    Ok(facts)
+}
+
 impl Pattern {
-    /// Reads the expression `source`; it is compiled when it is needed.
+    /// Takes the expression `source`; it is read when it is needed.
+    pub fn new(source: &str) -> Self {
+        Self {
+            source: Text::Owned(source.to_owned()),
+            matcher: Matcher::User(OnceLock::new()),
+        }
+    }
+
+    /// Roughly the number of states of `source` when it is compiled.
     ///
     /// # Errors
     ///
     /// The syntax error, as the `regex` crate words it, or that it is too large.
-    pub fn new(source: &str) -> Result<Self, String> {
-        let facts = Facts::of(source)?;
-        if facts.states > MAX_STATES {
-            return Err(
-                "it is too large when its repetitions are written out; use smaller counts"
-                    .to_owned(),
-            );
-        }
-        Ok(Self {
-            source: Text::Owned(source.to_owned()),
-            literals: facts.literals.into_iter().map(Text::Owned).collect(),
-            anchored: facts.anchored,
-            first: facts.first,
-            states: facts.states,
-            matcher: Matcher::Compiled(OnceLock::new()),
-        })
+    pub(super) fn check(source: &str) -> Result<usize, String> {
+        checked(source).map(|facts| facts.states)
     }
 
     /// The expression as it was written.
@@ -81,24 +93,75 @@ impl Pattern {
 
     /// Whether it matches `text`, whose letters are `letters`.
     pub(super) fn is_match(&self, text: &str, letters: Letters) -> bool {
-        let begins = |byte: u8| self.first & automaton::bit(byte) != 0;
-        if self.anchored && !text.bytes().next().map_or(self.first == u64::MAX, begins) {
-            return false;
-        }
-        let is_in = |literal: &Text| letters.may_hold(literal) && text.contains(&**literal);
-        if !self.literals.is_empty() && !self.literals.iter().any(is_in) {
-            return false;
-        }
         match &self.matcher {
-            Matcher::Automaton(bytes) => {
-                automaton::is_match(bytes, self.anchored, text).unwrap_or_default()
+            Matcher::BuiltIn {
+                literals,
+                anchored,
+                first,
+                automaton,
+            } => {
+                may_match(literals, *anchored, *first, text, letters)
+                    && automaton::is_match(automaton, *anchored, text).unwrap_or_default()
             }
-            Matcher::Compiled(regex) => regex
-                .get_or_init(|| compile(&self.source))
-                .as_ref()
-                .is_some_and(|regex| regex.is_match(text.as_bytes())),
+            Matcher::User(read) => {
+                let read = || {
+                    read.get_or_init(|| {
+                        let facts = checked(&self.source).ok()?;
+                        let regex = OnceLock::new();
+                        Some(Compiled { facts, regex })
+                    })
+                };
+                plain_start(&self.source).is_none_or(|start| text.starts_with(start))
+                    && read().as_ref().is_some_and(|Compiled { facts, regex }| {
+                        let (anchored, first) = (facts.anchored, facts.first);
+                        may_match(&facts.literals, anchored, first, text, letters)
+                            && regex
+                                .get_or_init(|| compile(&self.source))
+                                .as_ref()
+                                .is_some_and(|regex| regex.is_match(text.as_bytes()))
+                    })
+            }
         }
     }
+}
+
+/// Whether the facts about an expression let `text` through.
+fn may_match(
+    literals: &[impl AsRef<str>],
+    anchored: bool,
+    first: u64,
+    text: &str,
+    letters: Letters,
+) -> bool {
+    let begins = |byte: u8| first & automaton::bit(byte) != 0;
+    if anchored && !text.bytes().next().map_or(first == u64::MAX, begins) {
+        return false;
+    }
+    let is_in = |literal: &str| letters.may_hold(literal) && text.contains(literal);
+    literals.is_empty() || literals.iter().any(|literal| is_in(literal.as_ref()))
+}
+
+/// Plain characters that every match starts with, told without reading the expression; `None` where that takes more.
+fn plain_start(source: &str) -> Option<&str> {
+    let rest = source.strip_prefix('^')?;
+    let (mut depth, mut is_escaped) = (0_u32, false);
+    for byte in rest.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            // Another branch starts otherwise; a class can hold any of these.
+            b'|' if depth == 0 => return None,
+            b'[' => return None,
+            _ => {}
+        }
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_/=:".contains(c);
+    let end = rest.find(|c| !is_plain(c)).unwrap_or(rest.len());
+    // A repetition is about the last of them.
+    let is_repeated = rest.get(end..)?.starts_with(['?', '*', '{', '+']);
+    rest.get(..end.saturating_sub(usize::from(is_repeated)))
 }
 
 #[cfg(test)]
@@ -125,7 +188,7 @@ mod tests {
             "^é",
             "\\bx",
         ] {
-            let (pattern, regex) = (Pattern::new(source).unwrap(), Regex::new(source).unwrap());
+            let (pattern, regex) = (Pattern::new(source), Regex::new(source).unwrap());
             for text in [
                 "pytest -x",
                 "pytesting",
@@ -164,18 +227,37 @@ mod tests {
             "(a|b){4000000000}",
         ] {
             assert!(
-                Pattern::new(source).unwrap_err().contains("too large"),
+                Pattern::check(source).unwrap_err().contains("too large"),
                 "{source}"
             );
+            assert!(!is_match(&Pattern::new(source), "aa"));
         }
-        let pattern = Pattern::new("^(a|b)*a(a|b){14}$").unwrap();
+        let pattern = Pattern::new("^(a|b)*a(a|b){14}$");
         assert!(is_match(&pattern, "aabbaabbaabbaab") && !is_match(&pattern, "babbaabbaabbaab"));
     }
 
     #[test]
+    fn the_plain_start_of_an_expression_is_told_without_reading_it() {
+        for (source, start) in [
+            ("^tool-1( -\\S+)* (build|test)( |$)", Some("tool-1")),
+            ("^make", Some("make")),
+            ("^makes?", Some("make")),
+            ("^ab{2}", Some("a")),
+            ("^a|b", None),
+            ("^(a|b)", Some("")),
+            ("^a\\|b", Some("a")),
+            ("^x[|]", None),
+            ("make", None),
+            ("(?i)^make", None),
+        ] {
+            assert_eq!(plain_start(source), start, "{source}");
+        }
+    }
+
+    #[test]
     fn patterns_without_an_anchor_match_anywhere() {
-        let pattern = Pattern::new("train").unwrap();
+        let pattern = Pattern::new("train");
         assert!(is_match(&pattern, "python -m x.train"));
-        assert!(Pattern::new("(").is_err());
+        assert!(Pattern::check("(").is_err() && !is_match(&Pattern::new("("), "("));
     }
 }

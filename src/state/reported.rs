@@ -1,4 +1,5 @@
-//! Faults of the user's files that were reported, so that each is told once.
+//! What is known of the user's files in their present state: a fault that was told, and that the expressions of a rules file
+//! are in order.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -30,6 +31,29 @@ impl FileState {
     }
 }
 
+impl FileState {
+    /// The name of a mark on the file in this state.
+    fn mark(&self, kind: &str) -> String {
+        name_of(Path::new(&format!(
+            "{kind}\0{}\0{self:?}",
+            self.path.display()
+        )))
+    }
+}
+
+/// Whether the rules file in this state was checked, and had no fault.
+pub fn is_valid(file: &FileState) -> bool {
+    Folder::open(Kind::Reported).is_ok_and(|folder| folder.file(&file.mark("valid")).is_ok())
+}
+
+/// Marks the rules file in this state as one without a fault. Without a mark it is checked again.
+pub fn mark_valid(file: &FileState) {
+    if let Ok(folder) = Folder::make(Kind::Reported) {
+        folder.clear_daily();
+        let _ = folder.create(&file.mark("valid"), b"");
+    }
+}
+
 /// Claims the report of a fault in the file in this state; `false` where it was claimed before. A state folder that
 /// can't be written gives `true`.
 pub fn claim(file: &FileState) -> bool {
@@ -37,9 +61,8 @@ pub fn claim(file: &FileState) -> bool {
         return true;
     };
     folder.clear_daily();
-    let state = format!("{}\0{file:?}", file.path.display());
     !matches!(
-        folder.create(&name_of(Path::new(&state)), b""),
+        folder.create(&file.mark("faulty"), b""),
         Err(error) if error.kind() == ErrorKind::AlreadyExists
     )
 }
