@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 const LIMITS: [u64; 8] = [
-    200_000, 2_700_000, 740_000, 3_200_000, 98_000, 23_500_000, 850_000, 1_000_000,
+    200_000, 8_500_000, 740_000, 9_300_000, 98_000, 23_500_000, 850_000, 1_000_000,
 ];
 
 /// What a file of durations may cost beside that, with 500 and with 2,000 keys: what reading and recording took together

@@ -3,7 +3,7 @@
 use super::file::Action;
 use super::parsed::{Expressions, ParsedLayer, ParsedRule};
 use super::pattern::{Patterns, Text, Texts};
-use super::problem::{Fault, Origin, Problem};
+use super::problem::{Fault, Origin, Problem, position};
 use super::rule::{Layer, Rule, Rules};
 
 /// The rules that are part of the program, in the format that users write.
@@ -59,24 +59,24 @@ impl Rules {
         let mut added = Vec::with_capacity(parsed.rules.len() + next.all.len());
         let has_faults = !problems.is_empty();
         for rule in parsed.rules {
-            let position = rule.position;
+            let at = rule.at;
             // An expression with a fault is told, and isn't there to match.
             let may_lack_one = has_faults && rule.patterns.is_some();
             if let Err(fault) = next.add_rule(rule, layer, &mut added)
                 && !(may_lack_one && matches!(fault, Fault::MatchesEverything { .. }))
             {
-                problems.push(Problem::at(position, &fault));
+                problems.push(Problem::at(position(text, at), &fault));
             }
         }
         added.append(&mut next.all);
         next.all = added;
         next.wrappers.extend(parsed.wrappers);
-        for (name, position) in parsed.off {
+        for (name, at) in parsed.off {
             if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
                 rule.lay_over(layer);
             } else {
-                problems.push(Problem::at(position, &Fault::OffUnknown { rule: name }));
+                problems.push(Problem::at(at, &Fault::OffUnknown { rule: name }));
             }
         }
         if problems.is_empty() {

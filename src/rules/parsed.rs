@@ -19,7 +19,8 @@ pub(super) struct ParsedLayer {
 #[derive(Debug, Clone)]
 pub(super) struct ParsedRule {
     pub(super) name: Text,
-    pub(super) position: Position,
+    /// Byte of its name in the file.
+    pub(super) at: usize,
     pub(super) action: Option<Action>,
     pub(super) enabled: Option<bool>,
     pub(super) commands: Option<OwnedTexts>,
@@ -76,7 +77,7 @@ impl ParsedLayer {
             states += rule.states;
             if states > MAX_STATES {
                 let fault = Fault::LargeExpressions { limit: MAX_STATES };
-                problems.push(Problem::at(rule.position, &fault));
+                problems.push(Problem::at(position(text, rule.at), &fault));
                 break;
             }
             // The file doesn't count anyway.
@@ -188,7 +189,7 @@ impl ParsedRule {
         };
         Self {
             name: Text::Owned(name.clone()),
-            position: position(text, at),
+            at,
             action: entry.action,
             enabled: entry.enabled,
             commands: texts(&entry.commands),
