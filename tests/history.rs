@@ -53,6 +53,27 @@ fn rows(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
+fn a_duration_that_can_t_be_breaks_nothing() {
+    let sandbox = Sandbox::new();
+    for (at, seconds) in [1e305, 1e308, -1.0, 0.0, f64::MIN_POSITIVE]
+        .into_iter()
+        .enumerate()
+    {
+        took(&sandbox, "make odd", seconds, &format!("toolu_odd{at}"));
+    }
+    for row in rows(&sandbox) {
+        let longest = row["median"].as_f64();
+        assert!(
+            longest.is_none_or(|seconds| (0.0..1e7).contains(&seconds)),
+            "{row}"
+        );
+    }
+    let listed = sandbox.bg_run(&["history"]);
+    assert!(listed.status.success(), "{listed:?}");
+    assert!(!explained(&sandbox, "make odd").is_null());
+}
+
+#[test]
 fn a_rule_decides_the_first_time_and_then_what_was_measured() {
     let sandbox = Sandbox::new();
     assert!(moves(&sandbox, "pytest"));

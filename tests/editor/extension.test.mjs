@@ -223,3 +223,17 @@ test('a task of an older client that nobody writes for any more is lost', { time
   child.kill();
   await until('it is lost', async () => (await tree()).some((row) => row.startsWith('Old and silent, lost')), 30_000);
 });
+
+test('a name is no link and no icon', { timeout: 60_000 }, async () => {
+  const file = output('b12.output', 'started\n');
+  const child = writer(file);
+  note('b12', { description: '[Show log](command:git.push) $(pass)' });
+  await until('it runs', async () => (await tree()).some((row) => /Show log.*running/.test(row)));
+  child.kill();
+  appendFileSync(file, '[exited with code 1]\n');
+  const toast = await window.page.waitForSelector('.notification-toast:has-text("Show log")', { timeout: 15_000 });
+  const message = await toast.waitForSelector('.notification-list-item-message');
+  assert.equal((await message.$$('a')).length, 0, await message.innerHTML());
+  const icons = await window.page.$$('.statusbar-item[id$="bg-run"] .codicon-pass');
+  assert.equal(icons.length, 0);
+});
