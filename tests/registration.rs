@@ -322,6 +322,26 @@ fn an_update_after_a_change_leaves_nothing_of_ours_behind() {
 }
 
 #[test]
+fn without_a_limit_other_files_that_set_one_are_named() {
+    let sandbox = Sandbox::new();
+    let said = |arguments: &[&str]| {
+        let output = sandbox.bg_run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    said(&["install", "--scope", "project"]);
+    let told = said(&["install", "--no-limit"]);
+    let project = sandbox.project().join(".claude/settings.json");
+    assert!(
+        told.contains(&format!("{} still sets the limit", project.display())),
+        "{told}"
+    );
+    said(&["install", "--scope", "project", "--no-limit"]);
+    let told = said(&["install", "--no-limit"]);
+    assert!(!told.contains("still sets"), "{told}");
+}
+
+#[test]
 fn a_dry_run_shows_the_change_and_writes_nothing() {
     let sandbox = Sandbox::new();
     let path = sandbox.write(SETTINGS, "{\n  \"model\": \"opus\"\n}\n");

@@ -22,6 +22,17 @@ pub enum Scope {
     Local,
 }
 
+impl Scope {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// The path of a scope's file for the project in `project`; `None` where there is no home folder.
 pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     match scope {

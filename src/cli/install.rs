@@ -63,6 +63,9 @@ pub(super) fn install(
     }
     if mode == Mode::Real {
         say_values(&values, &path);
+        if options.no_limit {
+            say_other_limits(&path)?;
+        }
         if by_name && scope == Scope::Project {
             println!(
                 "Others share this file: whoever has no `{NAME}` on the PATH sees a failed hook at every call, which runs all the same"
@@ -170,6 +173,26 @@ fn say_values(wanted: &Values, path: &Path) {
             text::span(Duration::from_millis(milliseconds))
         );
     }
+}
+
+/// Other files of the client that still set the limit, where `path` doesn't.
+fn say_other_limits(path: &Path) -> Result<()> {
+    let sets_limit = |path: &Path| {
+        let settings = settings::read(path).unwrap_or_default();
+        let env = settings.get("env");
+        env.is_some_and(|env| env.get(crate::environment::AUTO_BACKGROUND).is_some())
+    };
+    for scope in [Scope::User, Scope::Project, Scope::Local] {
+        let other = settings_path(scope)?;
+        if other != path && sets_limit(&other) {
+            println!(
+                "{} still sets the limit: `bg-run install --scope {} --no-limit` takes out one that bg-run put there",
+                other.display(),
+                scope.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn background_disabled_by() -> Option<String> {
