@@ -153,7 +153,7 @@ fn screens_of(client: &Client, count: usize) -> (String, String) {
         &format!("screen-{count}"),
         &words,
         &sandbox.project(),
-        ("100", "50"),
+        ("100", "90"),
     );
     terminal.wait_for("? for shortcuts");
     terminal.submit("go", || !api.requests().is_empty());
