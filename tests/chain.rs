@@ -275,7 +275,7 @@ fn the_real_client_takes_their_rewrite_and_ours() {
             let sandbox = Sandbox::new();
             sandbox.write(
                 "home/.config/bg-run/config.toml",
-                "headless = 'background'\n",
+                "headless = 'background'\nchain = [['rtk', 'hook', 'claude']]\n",
             );
             sandbox.program("pytest", "echo tested");
             let gate = "case \"$event\" in *danger*) echo 'too dangerous' >&2; exit 2;; esac";
@@ -283,10 +283,9 @@ fn the_real_client_takes_their_rewrite_and_ours() {
             let run = "if [ \"$1\" != hook ]; then echo \"$*\" >>\"$HOME/ran\"; exec \"$@\"; fi";
             sandbox.program("rtk", &format!("{run}\n{hook}"));
             sandbox.write_settings(&json!({
-                "permissions": {"allow": ["Bash(rtk:*)"]},
-                "hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "rtk hook claude"}]}]}
+                "permissions": {"allow": ["Bash(rtk:*)"]}
             }));
-            assert!(sandbox.bg_run(&["install", "--chain"]).status.success());
+            assert!(sandbox.bg_run(&["install"]).status.success());
             let api = MessagesApi::start(vec![Turn::bash(command), Turn::Say("ok".to_owned())]);
             client.run_headless_until(&sandbox, &api, &[], &[], 1);
             let results = api.tool_results();

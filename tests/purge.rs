@@ -68,7 +68,6 @@ fn used() -> (Sandbox, BTreeMap<String, (u32, String)>) {
 
     let vsix = sandbox.write("bg-run.vsix", "packed");
     said(&sandbox, &["install"]);
-    said(&sandbox, &["install", "--chain"]);
     said(&sandbox, &["install", "--scope", "project"]);
     said(&sandbox, &["install", "--scope", "local"]);
     said(&sandbox, &["install", "--editor-settings"]);

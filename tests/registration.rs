@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::claude::{is_there, skip};
 use support::sandbox::{BG_RUN, Sandbox, read};
 
@@ -216,52 +216,58 @@ const OTHERS: &str = r#"{
 }
 "#;
 
-/// What another rewriting hook's registration becomes, and that it is the same again afterwards.
+/// [`OTHERS`] without the hooks that an earlier version moved to `chain`.
+const KEPT: &str = r#"{
+  "hooks": {
+    "PreToolUse": [
+      { "matcher": "Bash", "hooks": [{ "type": "command", "command": "my-gate" }] },
+      { "matcher": "Edit|Bash", "hooks": [{ "type": "command", "command": "rtk gain" }] }
+    ]
+  }
+}
+"#;
+
+/// Registers bg-run as a version did that moved hooks to `chain`.
+fn install_with_extracted_hooks(sandbox: &Sandbox) {
+    sandbox.write(SETTINGS, KEPT);
+    succeeds(sandbox, &["install"]);
+    let journals = std::fs::read_dir(sandbox.state().join("registrations")).unwrap();
+    let journal = journals
+        .map(|entry| entry.unwrap().path())
+        .find(|path| read(path).contains("my-gate"))
+        .unwrap();
+    let mut record: Value = serde_json::from_str(&read(&journal)).unwrap();
+    record["before"] = OTHERS.into();
+    record["moved"] = json!([
+        {"hook": {"type": "command", "command": "rtk hook claude"}, "words": ["rtk", "hook", "claude"]},
+        {"hook": {"type": "command", "command": "tokf", "args": ["hook"], "timeout": 5}, "words": ["tokf", "hook"]},
+    ]);
+    std::fs::write(journal, record.to_string()).unwrap();
+}
+
 #[test]
-fn other_rewriting_hooks_are_taken_over_and_given_back() {
+fn hooks_that_an_earlier_version_moved_are_given_back() {
     for (config, edited) in [
         (None, false),
         (Some("# mine\nopen = 'first'\n"), false),
         (None, true),
     ] {
         let sandbox = Sandbox::new();
-        let path = sandbox.write(SETTINGS, OTHERS);
-        let config_path = sandbox.path("home/.config/bg-run/config.toml");
-        if let Some(config) = config {
-            sandbox.write("home/.config/bg-run/config.toml", config);
-        }
-        let offered = sandbox.bg_run(&["install"]);
-        let offered = String::from_utf8(offered.stdout).unwrap();
-        assert!(
-            offered.contains("`rtk hook claude` and `tokf hook` rewrites")
-                && offered.contains("install --chain"),
-            "{offered}"
+        install_with_extracted_hooks(&sandbox);
+        let path = sandbox.path(SETTINGS);
+        let chain = "chain = [[\"rtk\", \"hook\", \"claude\"], [\"tokf\", \"hook\"]]\n";
+        let config_path = sandbox.write(
+            "home/.config/bg-run/config.toml",
+            &[config.unwrap_or_default(), chain].concat(),
         );
-        let dry =
-            String::from_utf8(sandbox.bg_run(&["install", "--chain", "--dry-run"]).stdout).unwrap();
-        assert!(dry.contains("-      { \"matcher\": \"Bash\", \"hooks\": [{ \"type\": \"command\", \"command\": \"tokf\""), "{dry}");
-        succeeds(&sandbox, &["install", "--chain"]);
+        // A later installation keeps the record.
         let installed = read(&path);
-        for (part, is_there) in [
-            ("rtk hook", false),
-            ("tokf", false),
-            ("my-gate", true),
-            ("rtk gain", true),
-        ] {
-            assert_eq!(installed.contains(part), is_there, "{part}: {installed}");
-        }
-        assert_eq!(registrations(&installed), EVENTS);
-        assert!(
-            read(&config_path)
-                .contains("chain = [[\"rtk\", \"hook\", \"claude\"], [\"tokf\", \"hook\"]]")
-        );
-        // Once more changes nothing, and a plain installation leaves it.
-        succeeds(&sandbox, &["install", "--chain"]);
         succeeds(&sandbox, &["install"]);
         assert_eq!(read(&path), installed);
         if edited {
             let model = installed.replacen('{', "{\n  \"model\": \"opus\",", 1);
             sandbox.write(SETTINGS, &model);
+            succeeds(&sandbox, &["install", "--limit", "45"]);
         }
         succeeds(&sandbox, &["uninstall"]);
         let left = read(&path);
@@ -278,14 +284,6 @@ fn other_rewriting_hooks_are_taken_over_and_given_back() {
         assert_eq!(kept.as_deref(), config);
         assert_eq!(registrations(&left), 0);
     }
-}
-
-#[test]
-fn a_project_s_hooks_are_not_taken_over() {
-    let sandbox = Sandbox::new();
-    let output = sandbox.bg_run(&["install", "--chain", "--scope", "project"]);
-    assert!(!output.status.success());
-    assert!(!sandbox.project().join(".claude").exists());
 }
 
 /// The file as an earlier version registered it, changed by its user, and registered again.

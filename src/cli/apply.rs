@@ -18,7 +18,6 @@ pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
     }
     let change = act.carry_out(path)?;
     let line = match (act, change.before == change.after) {
-        (Act::Chain(_), _) => "Other hooks are taken out of",
         (Act::Install(Some(_), _), false) => "The hooks are registered in",
         (Act::Install(Some(_), _), true) => "The hooks are registered already in",
         (Act::Install(None, _), false) => "The limit is set in",

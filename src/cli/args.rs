@@ -32,9 +32,6 @@ pub(super) enum Command {
         /// Register `bg-run` by its name, to be found on the PATH of whoever works in the project
         #[arg(long)]
         by_name: bool,
-        /// Let bg-run run the hooks of other tools that rewrite Bash calls, before it decides (rtk, tokf)
-        #[arg(long, conflicts_with = "limit_only")]
-        chain: bool,
         /// Write no folder with the skill and the view into Claude Code's configuration
         #[arg(long)]
         no_view: bool,

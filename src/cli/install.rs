@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::apply::{apply, show};
+use super::apply::apply;
 use super::args::LimitOptions as Options;
-use super::{config, editors, print, skill};
+use super::{editors, print, skill};
 use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::chain::{self, Moved};
-use crate::install::{self, Act, Values, env};
+use crate::install::{Act, Values, env};
 use crate::programs;
 use crate::text;
 
@@ -25,16 +24,10 @@ const NAME: &str = "bg-run";
 pub(super) fn install(
     options: &Options,
     by_name: bool,
-    chain: bool,
     (view, with_editors): (bool, bool),
     scope: Scope,
     mode: Mode,
 ) -> Result<ExitCode> {
-    if chain && scope != Scope::User {
-        bail!(
-            "`--chain` is for hooks of your own settings: what a project brings isn't run by bg-run"
-        );
-    }
     let program = if by_name {
         PathBuf::from(NAME)
     } else {
@@ -55,11 +48,6 @@ pub(super) fn install(
     }
     if with_editors && hooks.is_some() && scope == Scope::User {
         editors::all(mode);
-    }
-    if chain {
-        take_over(&program, &path, mode)?;
-    } else if hooks.is_some() && scope == Scope::User {
-        offer_to_take_over(&program, &path);
     }
     if mode == Mode::Real {
         say_values(&values, &path);
@@ -103,50 +91,6 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Other tools' hooks that rewrite Bash calls go from settings.json to `chain`: first into the one, then out of the other.
-fn take_over(program: &Path, path: &Path, mode: Mode) -> Result<()> {
-    let act = Act::Chain(program);
-    let planned = act.plan(path)?;
-    if planned.before == planned.after {
-        println!(
-            "No hook that is known to rewrite Bash calls is in {}, but for what bg-run runs already",
-            planned.path.display()
-        );
-        return Ok(());
-    }
-    if mode == Mode::Dry {
-        show(&planned);
-        return Ok(());
-    }
-    let config = config::file_to_write()?;
-    install::edit_text(&config, |path, text| {
-        let with = chain::with(text, &planned.moved);
-        with.map(Some).with_context(|| path.display().to_string())
-    })?;
-    act.carry_out(path)?;
-    println!(
-        "bg-run runs {} itself now, before it decides: `chain` in {}",
-        shown(&planned.moved),
-        config.display()
-    );
-    Ok(())
-}
-
-fn offer_to_take_over(program: &Path, path: &Path) {
-    let planned = Act::Chain(program).plan(path).ok();
-    if let Some(planned) = planned.filter(|planned| planned.before != planned.after) {
-        println!(
-            "{} rewrites Bash calls as well, and of two hooks the one that finishes last wins: `bg-run install --chain` lets \
-             bg-run run it first",
-            shown(&planned.moved)
-        );
-    }
-}
-
-pub(super) fn shown(moved: &[Moved]) -> String {
-    print::commands(moved.iter().map(|moved| &moved.words))
 }
 
 /// What of `env` is in force now, and what another put there.

@@ -93,14 +93,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             target,
             limit,
             by_name,
-            chain,
             no_view,
             no_editor,
             ..
         } => install::install(
             &limit,
             by_name,
-            chain,
             (!no_view, !no_editor),
             target.scope,
             target.mode(),

@@ -9,13 +9,13 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::apply::apply;
-use super::install::{settings_path, shown};
+use super::install::settings_path;
 use super::rules::SCHEMAS;
 use super::{config, editors, print, skill};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders;
-use crate::install::chain::{self, Moved};
+use crate::install::extracted_hooks::{self, ExtractedHook};
 use crate::install::{self, Act, editor_files, editors_with_extension, settings_files};
 use crate::programs;
 use crate::state::{self, Folder, Kind};
@@ -87,7 +87,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
 fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     let change = apply(Act::Uninstall(&programs::own_path()?), file, mode)?;
     if mode == Mode::Real {
-        give_back(&change.moved)?;
+        give_back(&change.extracted)?;
     }
     let left = install::left_in(change.after.as_deref().unwrap_or_default());
     for event in &left {
@@ -134,14 +134,14 @@ fn take_extension(command: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What bg-run ran is the client's again.
-fn give_back(moved: &[Moved]) -> Result<()> {
-    if moved.is_empty() {
+/// Takes the hooks out of `chain`: Claude Code runs them again.
+fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
+    if extracted.is_empty() {
         return Ok(());
     }
     let config = config::file()?;
     let change = install::edit_text(&config, |path, text| {
-        chain::without(text, moved).with_context(|| path.display().to_string())
+        extracted_hooks::without(text, extracted).with_context(|| path.display().to_string())
     })?;
     if change.after.is_none() {
         // It may hold other files.
@@ -149,7 +149,8 @@ fn give_back(moved: &[Moved]) -> Result<()> {
             folders::remove_own(folder);
         }
     }
-    println!("{} is run by Claude Code again", shown(moved));
+    let commands = print::commands(extracted.iter().map(|hook| &hook.words));
+    println!("{commands} is run by Claude Code again");
     Ok(())
 }
 

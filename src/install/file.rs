@@ -149,7 +149,7 @@ pub fn edit_text(
         before: file.text,
         after,
         env: super::Values::new(),
-        moved: Vec::new(),
+        extracted: Vec::new(),
         origin: None,
     })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::chain::Moved;
+use super::extracted_hooks::ExtractedHook;
 use super::{Change, Values};
 use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
@@ -21,9 +21,9 @@ pub(super) struct Journal {
     /// What of `env` was put in.
     #[serde(default)]
     pub(super) env: Values,
-    /// The hooks of other tools that were taken out.
-    #[serde(default)]
-    pub(super) moved: Vec<Moved>,
+    /// Hooks of other tools that an earlier version moved to `chain`.
+    #[serde(default, rename = "moved")]
+    pub(super) extracted: Vec<ExtractedHook>,
     /// The file, where it is an editor's.
     #[serde(default)]
     editor: Option<PathBuf>,
@@ -150,7 +150,7 @@ impl Journal {
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
             env: change.env.clone(),
-            moved: change.moved.clone(),
+            extracted: change.extracted.clone(),
             editor: editor.then(|| change.path.clone()),
             settings: (!editor).then(|| change.path.clone()),
         };

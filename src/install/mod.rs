@@ -1,9 +1,9 @@
 //! The registration in a settings.json: added and taken out through a concrete syntax tree, so that everything else in
 //! the file stays as it is.
 
-pub mod chain;
 pub mod editor;
 pub mod env;
+pub mod extracted_hooks;
 mod file;
 mod hooks;
 mod journal;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use chain::Moved;
+use extracted_hooks::ExtractedHook;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub(crate) use hooks::{EVENTS, calls_us, left_in, timeout};
@@ -38,8 +38,8 @@ pub struct Change {
     pub after: Option<String>,
     /// What of `env` is ours afterwards.
     pub env: Values,
-    /// Hooks that bg-run runs itself afterwards; of an uninstallation, those that it ran.
-    pub moved: Vec<Moved>,
+    /// Hooks that an earlier version moved to `chain`.
+    pub extracted: Vec<ExtractedHook>,
     /// What it would be without anything of ours.
     origin: Option<String>,
 }
@@ -49,8 +49,6 @@ pub struct Change {
 pub enum Act<'a> {
     /// Register this program, where one is named, and put these values into `env`.
     Install(Option<&'a Path>, &'a Values),
-    /// Take the hooks of other tools that rewrite Bash calls out: this program runs them.
-    Chain(&'a Path),
     /// Take the registration out, this program's too where it is called otherwise.
     Uninstall(&'a Path),
     /// Add the settings for task outputs to an editor's file.
@@ -73,7 +71,7 @@ impl Act<'_> {
 
     /// Whether it puts something in.
     fn adds(self) -> bool {
-        matches!(self, Self::Install(..) | Self::Chain(_) | Self::AddToEditor)
+        matches!(self, Self::Install(..) | Self::AddToEditor)
     }
 
     /// Does it, under a lock on the folder, so that two at once don't lose one.
@@ -117,7 +115,7 @@ impl Act<'_> {
     fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
         let origin = self.origin(file, journal)?;
         let mut env = journal.map_or_else(Values::new, |journal| journal.env.clone());
-        let mut moved = journal.map_or_else(Vec::new, |journal| journal.moved.clone());
+        let extracted = journal.map_or_else(Vec::new, |journal| journal.extracted.clone());
         let after = match (self, &file.text) {
             (Self::Install(program, values), _) => {
                 let program = program.map(as_text).transpose()?;
@@ -127,18 +125,6 @@ impl Act<'_> {
                         hooks::add(path, text, root, program)?;
                     }
                     env = env::add(path, text, root, values, &earlier)?;
-                    Ok(())
-                })?)
-            }
-            (Self::Chain(program), Some(_)) => {
-                let program = as_text(program)?;
-                Some(file.edited(|_, _, root| {
-                    let found = chain::take_out(root, program);
-                    for found in found {
-                        if !moved.contains(&found) {
-                            moved.push(found);
-                        }
-                    }
                     Ok(())
                 })?)
             }
@@ -158,7 +144,7 @@ impl Act<'_> {
             before: file.text.clone(),
             after,
             env,
-            moved,
+            extracted,
             origin,
         })
     }
@@ -173,7 +159,7 @@ impl Act<'_> {
         }
         let program = match self {
             Self::Install(program, _) => program.map(as_text).transpose()?.unwrap_or_default(),
-            Self::Uninstall(program) | Self::Chain(program) => as_text(program)?,
+            Self::Uninstall(program) => as_text(program)?,
             Self::AddToEditor | Self::TakeFromEditor => {
                 let (mark, text) = split_mark(text);
                 let root = file::parse(&file.path, text)?;
@@ -207,7 +193,7 @@ fn without_hooks(
     hooks::take_out(&root, &hooks::own_empties(earlier), program);
     if let Some(journal) = journal {
         env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
-        chain::put_back(&root, &journal.moved);
+        extracted_hooks::put_back(&root, &journal.extracted);
     }
     let mut taken_out = format!("{mark}{root}");
     if journal.is_some_and(|journal| journal.laid_out(given)) {

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::{Check, program};
 use crate::claude::hooks::{Hook, Source};
 use crate::claude::settings::{self, Scope};
-use crate::folders::CallSite;
-use crate::install::chain::rewrites;
+use crate::folders::{self, CallSite};
 use crate::install::{EVENTS, calls_us, timeout};
 use crate::programs;
 
@@ -18,7 +17,7 @@ const TIMEOUT: u64 = 60;
 
 const INSTALL: &str = "`bg-run install` registers it.";
 
-pub(super) fn checks(sources: &[Source], site: &CallSite) -> Vec<Check> {
+pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>]) -> Vec<Check> {
     let mut checks = silent(sources);
     checks.extend(switched_off(sources));
     checks.extend(managed_only(sources));
@@ -33,7 +32,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite) -> Vec<Check> {
         checks.push(registered(&ours, site));
         checks.extend(program::checks(&ours, site));
     }
-    checks.extend(others(sources));
+    checks.extend(others(sources, chain));
     checks
 }
 
@@ -241,8 +240,35 @@ pub(super) fn chained(commands: &[Vec<String>]) -> Option<Check> {
     })
 }
 
+/// Programs that are known to rewrite Bash calls.
+const REWRITERS: &[&str] = &["rtk", "tokf"];
+
+fn rewrites(command: &str) -> bool {
+    let mut words = command.split(|c: char| c.is_whitespace() || "/;&|\"'.-_".contains(c));
+    words.any(|word| REWRITERS.contains(&word))
+}
+
+/// The hook's words for `chain`: a shell gets what is more than words between spaces.
+fn words(hook: &Hook) -> Vec<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " /._-+:@%,".contains(c);
+    match &hook.arguments {
+        Some(arguments) => [vec![hook.command.clone()], arguments.clone()].concat(),
+        None if hook.command.chars().all(is_plain) => {
+            hook.command.split_whitespace().map(str::to_owned).collect()
+        }
+        None => ["sh", "-c", &hook.command].map(str::to_owned).into(),
+    }
+}
+
+/// The line of config.toml that makes bg-run run these hooks after those of `chain`.
+fn chain_line(chain: &[Vec<String>], hooks: &[&Hook]) -> String {
+    let mut commands = chain.to_vec();
+    commands.extend(hooks.iter().map(|hook| words(hook)));
+    format!("chain = {}", serde_json::json!(commands))
+}
+
 /// Other hooks before Bash calls.
-fn others(sources: &[Source]) -> Option<Check> {
+fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
     let all = sources.iter().filter(|source| source.fault.is_none());
     let others: Vec<Hook> = all
         .flat_map(Source::hooks)
@@ -267,7 +293,11 @@ fn others(sources: &[Source]) -> Option<Check> {
                 "{} rewrites Bash calls as well: of two, the one that finishes last wins",
                 shown(&rewriting)
             ),
-            "`bg-run install --chain` lets bg-run run it first, so that both count.",
+            format!(
+                "Take it out of the settings and write `{}` into {}: bg-run runs it first, and both count.",
+                chain_line(chain, &rewriting),
+                folders::config_file().unwrap_or_default().display()
+            ),
         ));
     }
     let all: Vec<&Hook> = others.iter().collect();
@@ -308,6 +338,42 @@ mod tests {
             .iter()
             .map(|(event, _)| ((*event).to_owned(), hook.clone()));
         json!({"hooks": hooks.collect::<serde_json::Map<_, _>>()})
+    }
+
+    #[test]
+    fn the_line_for_chain_keeps_what_is_there_and_names_words() {
+        let hook = |command: &str, arguments: Option<&[&str]>| Hook {
+            event: "PreToolUse".to_owned(),
+            matcher: None,
+            command: command.to_owned(),
+            arguments: arguments.map(|words| words.iter().map(|&word| word.to_owned()).collect()),
+            is_async: false,
+            timeout: None,
+        };
+        let there = [vec!["a".to_owned()]];
+        for (hook, line) in [
+            (
+                hook("rtk  hook claude", None),
+                r#"chain = [["a"],["rtk","hook","claude"]]"#,
+            ),
+            (
+                hook("/opt/my rtk", Some(&["x y"])),
+                r#"chain = [["a"],["/opt/my rtk","x y"]]"#,
+            ),
+            (
+                hook("$HOME/rtk \"hook\" || true", None),
+                r#"chain = [["a"],["sh","-c","$HOME/rtk \"hook\" || true"]]"#,
+            ),
+        ] {
+            assert!(rewrites(&hook.shown()));
+            let text = chain_line(&there, &[&hook]);
+            assert_eq!(text, line);
+            let config = crate::config::Config::parse(&text).unwrap();
+            assert_eq!(config.chain[1..], [words(&hook)]);
+        }
+        for other in ["starter hook", "my-gate", "port-rtks"] {
+            assert!(!rewrites(other), "{other}");
+        }
     }
 
     /// An administrator's folder isn't a test's to write to.

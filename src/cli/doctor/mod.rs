@@ -91,7 +91,11 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         let version: Option<Version> = client
             .as_ref()
             .and_then(|(version, _)| version.clone().ok());
-        checks.extend(hooks::checks(&sources, &site));
+        checks.extend(hooks::checks(
+            &sources,
+            &site,
+            &configuration.settings.chain,
+        ));
         checks.extend(hooks::chained(&configuration.settings.chain));
         let in_force = hooks::events_in_force(&sources);
         checks.extend(client::checks(client.as_ref(), &site));
