@@ -75,6 +75,7 @@ function taskOf(row) {
     log: row.log ?? null,
     state: row.state,
     words: row.words,
+    usual: typeof row.usual_seconds === 'number' ? row.usual_seconds * 1000 : null,
     started,
     ended: ended !== null && Number.isFinite(started) ? started + row.seconds * 1000 : ended,
   };
@@ -211,11 +212,13 @@ function span(ms) {
   return `${rounded(unit)} ${name}`;
 }
 
-/** How a task is, in bg-run's words, and for how long. */
+/** How a task is, in bg-run's words, and for how long, beside its usual time. */
 function words(task) {
   const ran = (task.ended ?? Date.now()) - task.started;
   if (task.state === 'lost' || !Number.isFinite(ran)) return task.words;
-  return `${task.words} ${task.state === 'running' ? 'for' : 'after'} ${span(ran)}`;
+  if (task.state !== 'running') return `${task.words} after ${span(ran)}`;
+  const usual = task.usual === null ? '' : ` of about ${span(task.usual)}`;
+  return `${task.words} for ${span(ran)}${usual}`;
 }
 
 module.exports = { Tasks, read, span, stateDir, words };

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::config::View;
-use crate::history::store::Store;
 use crate::live::row::Row;
 use crate::live::stream::Scope;
+use crate::tasks::durations::UsualTimes;
 use crate::tasks::list::project;
 use crate::tasks::status::Status;
-use crate::tasks::{durations, end, record::TaskRecord};
+use crate::tasks::{end, record::TaskRecord};
 
 /// More than this on stdin is no session, in bytes.
 const MAX_INPUT: u64 = 1024 * 1024;
@@ -41,8 +41,7 @@ fn line() -> Option<String> {
     let ended = end::of(&records, &[]);
     records.retain(|record| !ended.iter().any(|(over, _)| over.id == record.id));
     let newest = records.pop()?;
-    let history = Store::own().ok();
-    let usual = history.and_then(|history| durations::usual(&history, &newest));
+    let usual = UsualTimes::own().of(&newest);
     let row = Row::new(&newest, Status::Running, None, usual, View::Line);
     let more = match records.len() {
         0 => String::new(),

@@ -13,8 +13,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::args::TasksArgs;
 use crate::environment;
-use crate::history::store::Store;
-use crate::tasks::durations;
+use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::list::{self, Task};
 use crate::tasks::status::Status;
 use crate::text::{self, clipped, one_line};
@@ -36,8 +35,8 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
         .unwrap_or(if wanted.json { usize::MAX } else { SHOWN });
     tasks.truncate(most);
     if wanted.json {
-        let history = Store::own().ok();
-        let row = |task| Row::of(task, history.as_ref());
+        let mut usual_times = UsualTimes::own();
+        let row = |task| Row::of(task, &mut usual_times);
         let tasks: Vec<Row<'_>> = tasks.iter().map(row).collect();
         println!("{}", serde_json::to_string_pretty(&tasks)?);
         return Ok(ExitCode::SUCCESS);
@@ -85,7 +84,12 @@ const fn column(title: &'static str, most: usize) -> Column {
 
 const NAME: &str = "NAME";
 const STATE: &str = "STATE";
+const TOOK: &str = "TOOK";
+const AGE: &str = "AGE";
 const LAST: &str = "LAST LINE";
+
+/// Where the time that a task has run stands beside the usual one, it may be so wide: `100 min of about 2 h`.
+const SO_FAR: usize = 20;
 
 /// The last one gets what is left of the width.
 const COLUMNS: [Column; 7] = [
@@ -93,8 +97,8 @@ const COLUMNS: [Column; 7] = [
     column("PROJECT", 14),
     column(NAME, 26),
     column(STATE, 12),
-    column("TOOK", 8),
-    column("AGE", 8),
+    column(TOOK, SO_FAR),
+    column(AGE, SO_FAR),
     column(LAST, usize::MAX),
 ];
 
@@ -108,12 +112,21 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     let columns: Vec<&Column> = COLUMNS
         .iter()
         .filter(|column| with_project || column.title != "PROJECT")
-        .filter(|column| !is_narrow || column.title != "TOOK")
+        .filter(|column| !is_narrow || column.title != TOOK)
         .collect();
-    let rows: Vec<Vec<String>> = tasks
-        .iter()
-        .map(|task| columns.iter().map(|column| cell(task, column)).collect())
-        .collect();
+    let mut usual_times = UsualTimes::own();
+    let mut row = |task: &Task| -> Vec<String> {
+        let so_far = so_far(task, &mut usual_times);
+        let so_far = so_far.as_deref();
+        // A narrow terminal has one column for both, and the age of what runs is the time that it has run.
+        let shows_it = |title| title == TOOK || is_narrow && title == AGE;
+        let cells = columns.iter().map(|column| match so_far {
+            Some(so_far) if shows_it(column.title) => so_far.to_owned(),
+            _ => cell(task, column),
+        });
+        cells.collect()
+    };
+    let rows: Vec<Vec<String>> = tasks.iter().map(&mut row).collect();
     let mut widths: Vec<usize> = columns
         .iter()
         .enumerate()
@@ -152,6 +165,15 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     text
 }
 
+/// How long a task that runs has run, beside its usual time.
+fn so_far(task: &Task, usual_times: &mut UsualTimes) -> Option<String> {
+    if task.status != Status::Running {
+        return None;
+    }
+    let usual = usual_times.of(task.record.as_ref()?);
+    Some(durations::so_far(task.ran?, usual))
+}
+
 fn cell(task: &Task, column: &Column) -> String {
     let text = match column.title {
         "TASK" => task.id.clone(),
@@ -162,8 +184,8 @@ fn cell(task: &Task, column: &Column) -> String {
         }
         NAME => task.name().unwrap_or_default(),
         STATE => task.words(),
-        "TOOK" => task.ran.map(text::span).unwrap_or_default(),
-        "AGE" => age(task).map(text::span).unwrap_or_default(),
+        TOOK => task.ran.map(text::span).unwrap_or_default(),
+        AGE => age(task).map(text::span).unwrap_or_default(),
         _ => last_line(task),
     };
     match one_line(&text, usize::MAX) {
@@ -225,7 +247,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(task: &'a Task, history: Option<&Store>) -> Self {
+    fn of(task: &'a Task, usual_times: &mut UsualTimes) -> Self {
         let record = task.record.as_ref();
         let known = |path: &'a Path| (!path.as_os_str().is_empty()).then_some(path);
         let size = |path: &PathBuf| Some(std::fs::metadata(path).ok()?.len());
@@ -248,9 +270,7 @@ impl<'a> Row<'a> {
             ended: task.ended,
             age_seconds: age(task).map(|age| age.as_secs()),
             seconds: task.ran.map(|ran| ran.as_secs_f64()),
-            usual_seconds: history
-                .zip(record)
-                .and_then(|(history, record)| durations::usual(history, record)),
+            usual_seconds: record.and_then(|record| usual_times.of(record)),
             last_line: task.last_line(),
             size: task.output.as_ref().and_then(size),
             output: task.output.as_deref().or(output),

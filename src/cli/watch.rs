@@ -8,7 +8,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::WatchArgs;
 use crate::config::{Configuration, Mode, View};
-use crate::history::store::Store;
 use crate::live::stream::{self, Stream};
 use crate::tasks::list::project;
 
@@ -19,7 +18,7 @@ pub(super) fn run(wanted: WatchArgs) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let scope = stream::scope(wanted.session, &project());
-    let stream = Stream::new(scope, view, Store::own().ok());
+    let stream = Stream::new(scope, view);
     let (input, output) = (std::io::stdin(), std::io::stdout());
     let mut ends = vec![output.as_fd()];
     if !input.is_terminal() && is_open(input.as_fd()) {

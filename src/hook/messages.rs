@@ -10,6 +10,7 @@ use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
 use crate::rules::Problem;
+use crate::tasks::durations;
 use crate::tasks::lines;
 use crate::tasks::output::last_of;
 use crate::tasks::record::{Cause, End, TaskRecord};
@@ -90,6 +91,8 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
 /// A call that went to the background.
 pub(super) struct Launch<'a> {
     pub(super) note: &'a TaskRecord,
+    /// The usual time of such a task, in seconds.
+    pub(super) usual: Option<f32>,
     /// The limit, in milliseconds.
     pub(super) limit: Option<u64>,
     /// What was left out of it.
@@ -102,7 +105,12 @@ pub(super) struct Launch<'a> {
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
-    let mut line = launched_line(note, launch.limit, launch.tails, launch.shown);
+    let usual = durations::usual(launch.usual.filter(|_| !note.endless));
+    let with_usual = usual.as_deref().and_then(|usual| {
+        let line = launched_line(launch, Some(usual));
+        lines::is_whole(note, &line).then_some(line)
+    });
+    let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
     if let Some(tail) = &note.held_back {
         let tail = clipped(&one_line(tail, SHOWN), TAIL);
         let _ = write!(
@@ -110,13 +118,13 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
             "\nbg-run: `{tail}` holds its output back until the end"
         );
     }
-    let for_model = launched_for_model(note, launch.held);
+    let for_model = launched_for_model(note, usual.as_deref(), launch.held);
     answer_of(Some(line), for_model)
 }
 
 /// What is said of a launch where nobody watches.
 pub(super) fn held(note: &TaskRecord) -> Answer {
-    answer_of(None, launched_for_model(note, true))
+    answer_of(None, launched_for_model(note, None, true))
 }
 
 /// The end of a task whose output can't be the result of its call.
@@ -135,7 +143,7 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
 
 /// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come; of a task that
 /// is held it says that it is terminated with the final response (2.1.260 and later).
-fn launched_for_model(note: &TaskRecord, held: bool) -> String {
+fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> String {
     let mut told = String::new();
     if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
         told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
@@ -152,6 +160,9 @@ fn launched_for_model(note: &TaskRecord, held: bool) -> String {
     if note.endless {
         told.push_str("It has no end of its own: it runs until somebody stops it.");
         return told;
+    }
+    if let Some(usual) = usual {
+        let _ = write!(told, "Such a command usually takes about {usual}. ");
     }
     told.push_str(
         "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
@@ -269,20 +280,22 @@ fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     }
 }
 
-/// A call that went to the background: what, why, and where it can be watched.
-fn launched_line(note: &TaskRecord, limit: Option<u64>, tails: &[String], shown: &Shown) -> String {
-    let tails = tails.join(" ");
+/// A call that went to the background: what, why, and where it can be watched; with its usual time where one is given.
+fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
+    let (note, shown) = (launch.note, launch.shown);
+    let tails = launch.tails.join(" ");
     let why = match note.cause {
         _ if !tails.is_empty() => {
             let tails = clipped(&one_line(&tails, SHOWN), TAIL);
             Some(format!("without `{tails}`"))
         }
         Cause::Moved | Cause::Caller => None,
-        Cause::Limit => Some(limit.map_or_else(
+        Cause::Limit => Some(launch.limit.map_or_else(
             || "in background: took long".to_owned(),
             |limit| {
                 let limit = span(Duration::from_millis(limit));
-                format!("in background after {limit}")
+                let of = usual.map_or_else(String::new, |usual| format!(" of ~{usual}"));
+                format!("in background after {limit}{of}")
             },
         )),
         Cause::TimeOut => Some("in background: time-out".to_owned()),
@@ -295,7 +308,10 @@ fn launched_line(note: &TaskRecord, limit: Option<u64>, tails: &[String], shown:
     };
     match shown {
         Shown::In(place) | Shown::Already(place) => {
-            let what = why.unwrap_or_else(|| "is in the background".to_owned());
+            let what = why.unwrap_or_else(|| match usual {
+                Some(usual) => format!("in background (~{usual})"),
+                None => "is in the background".to_owned(),
+            });
             let place = clipped(&one_line(place, SHOWN), PLACE);
             let id = lines::shortened(&note.id);
             lines::named(note, &format!(" {what}, {opened} in {place} ({id})"))
@@ -336,6 +352,37 @@ mod tests {
         }
     }
 
+    fn told(note: &TaskRecord, usual: Option<f32>, tails: &[String], shown: &Shown) -> String {
+        let launch = Launch {
+            note,
+            usual,
+            limit: Some(30_000),
+            tails,
+            shown,
+            held: false,
+        };
+        launched(&launch).system_message.unwrap()
+    }
+
+    #[test]
+    fn a_usual_time_is_told_where_it_fits() {
+        let place = Shown::In("tmux".to_owned());
+        for (name, cause, expected) in [
+            ("Run e2e tests", Cause::Moved, "in background (~2 min), "),
+            ("x", Cause::Limit, "in background after 30 s of ~2 min, "),
+            ("Run e2e tests", Cause::Limit, "in background after 30 s, "),
+            (NAMES[1], Cause::Caller, "is in the background, "),
+        ] {
+            let line = told(&note(name, cause), Some(121.0), &[], &place);
+            let expected = format!("\" {expected}open in tmux (b33k…)");
+            assert!(line.ends_with(&expected), "{line}");
+        }
+        let mut server = note("x", Cause::Moved);
+        server.endless = true;
+        let line = told(&server, Some(121.0), &[], &place);
+        assert!(line.contains("is in the background"), "{line}");
+    }
+
     #[test]
     fn every_line_fits_its_terminal() {
         let place = Shown::In("VS Code".to_owned());
@@ -349,18 +396,16 @@ mod tests {
                 Cause::User,
             ] {
                 for tails in [&[][..], &tails] {
-                    let line = launched_line(&note(name, cause), Some(30_000), tails, &place);
-                    assert!(line.width() <= WIDTH, "{line}");
-                    assert!(line.ends_with(", open in VS Code (b33k…)"), "{line}");
+                    for usual in [None, Some(121.0)] {
+                        let line = told(&note(name, cause), usual, tails, &place);
+                        assert!(line.width() <= WIDTH, "{line}");
+                        assert!(line.ends_with(", open in VS Code (b33k…)"), "{line}");
+                    }
                 }
             }
             for why in ["max-tabs = 5", "no `code` found", "open = \"never\""] {
-                let line = launched_line(
-                    &note(name, Cause::Moved),
-                    None,
-                    &[],
-                    &Shown::Not(why.to_owned()),
-                );
+                let shown = Shown::Not(why.to_owned());
+                let line = told(&note(name, Cause::Moved), None, &[], &shown);
                 assert!(line.width() <= WIDTH, "{line}");
                 assert!(
                     line.ends_with(&format!("not opened ({why}): `bg-run tail b33k`")),

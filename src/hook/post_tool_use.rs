@@ -24,6 +24,7 @@ use crate::platform::processes::{FileId, Process};
 use crate::shell::{Script, Word};
 use crate::state::once::{self, Done};
 use crate::state::{self, log};
+use crate::tasks::durations::UsualTimes;
 use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
@@ -93,6 +94,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     };
     Some(messages::launched(&Launch {
         note: &note,
+        usual: UsualTimes::own().of(&note),
         limit: session.limit,
         tails: &done.tails,
         shown: &shown,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::claude::last_lines;
 use crate::config::View;
+use crate::tasks::durations;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 use crate::text::{one_line, span};
@@ -124,14 +125,12 @@ fn is_far_over(ran: Duration, usual: Option<f32>) -> bool {
 }
 
 fn summary(status: Status, status_of: Option<&str>, ran: Duration, usual: Option<f32>) -> String {
-    let usual = usual
-        .and_then(|usual| Duration::try_from_secs_f32(usual).ok())
-        .map(|usual| format!("about {}", span(usual)));
-    let ran = span(ran);
     if status == Status::Running {
-        return usual.map_or_else(|| ran.clone(), |usual| format!("{ran} of {usual}"));
+        return durations::so_far(ran, usual);
     }
-    let usual = usual.map_or_else(String::new, |usual| format!(" (usually {usual})"));
+    let ran = span(ran);
+    let usual = durations::usual(usual)
+        .map_or_else(String::new, |usual| format!(" (usually about {usual})"));
     let words = status.words(status_of);
     match status {
         Status::Done if status_of.is_none() => format!("✓ {ran}{usual}"),

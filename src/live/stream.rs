@@ -11,10 +11,9 @@ use jiff::Timestamp;
 
 use super::row::Row;
 use crate::config::View;
-use crate::history::store::Store;
 use crate::platform::watch::Activity;
 use crate::state::{Folder, Kind, dir};
-use crate::tasks::durations;
+use crate::tasks::durations::UsualTimes;
 use crate::tasks::end::Awaited;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
@@ -71,11 +70,11 @@ struct Followed {
 }
 
 impl Followed {
-    fn new(record: &TaskRecord, history: Option<&Store>) -> Self {
+    fn new(record: &TaskRecord, usual_times: &mut UsualTimes) -> Self {
         Self {
             awaited: Awaited::of(record),
             began: record.began(),
-            usual: history.and_then(|history| durations::usual(history, record)),
+            usual: usual_times.of(record),
             silent_since: None,
             told: None,
         }
@@ -124,7 +123,6 @@ impl Followed {
 pub struct Stream {
     scope: Scope,
     view: View,
-    history: Option<Store>,
     followed: BTreeMap<String, Followed>,
     activity: Activity,
     is_first: bool,
@@ -132,7 +130,7 @@ pub struct Stream {
 
 impl Stream {
     /// Follows the tasks of `scope`.
-    pub fn new(scope: Scope, view: View, history: Option<Store>) -> Self {
+    pub fn new(scope: Scope, view: View) -> Self {
         let activity = Activity::new();
         for kind in [Kind::Running, Kind::Tasks] {
             // A folder that isn't there can't be watched.
@@ -144,7 +142,6 @@ impl Stream {
         Self {
             scope,
             view,
-            history,
             followed: BTreeMap::new(),
             activity,
             is_first: true,
@@ -189,12 +186,14 @@ impl Stream {
         if std::mem::take(&mut self.is_first) {
             rows.extend(self.ended_before());
         }
+        // Asked for each task that is new: what ended meanwhile counts.
+        let mut usual_times = UsualTimes::own();
         for record in TaskRecord::unended() {
             if self.scope.has(&record) && !self.followed.contains_key(&record.id) {
                 for file in [&record.output, &record.log].into_iter().flatten() {
                     self.activity.add(file);
                 }
-                let followed = Followed::new(&record, self.history.as_ref());
+                let followed = Followed::new(&record, &mut usual_times);
                 self.followed.insert(record.id.clone(), followed);
             }
         }

@@ -1,9 +1,13 @@
-//! The duration of a task, in the history.
+//! The durations of tasks: what is kept of one, the usual one, and the words for them.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use super::record::{Cause, TaskRecord};
 use super::status::Status;
-use crate::history::store::Store;
+use crate::history::store::{Key, Store};
 use crate::history::{self, Forecast, Limit, Observation, RunEnd};
+use crate::text::span;
 
 /// Keeps how long a task took that has ended.
 pub(super) fn keep(record: &TaskRecord) {
@@ -24,11 +28,65 @@ pub(super) fn keep(record: &TaskRecord) {
     history::keep(&record.id, &record.keys, observation);
 }
 
-/// How long tasks of its kind usually take, in seconds: the median of those that would decide about the next one.
-pub fn usual(history: &Store, record: &TaskRecord) -> Option<f32> {
-    if record.keys.is_empty() {
-        return None;
+/// The usual times of tasks. Tasks of one kind are looked up once.
+#[derive(Debug, Default)]
+pub struct UsualTimes {
+    history: Option<Store>,
+    found: HashMap<Vec<Key>, Option<f32>>,
+}
+
+impl UsualTimes {
+    /// Those that the user's history knows; none where it can't be read.
+    pub fn own() -> Self {
+        Self {
+            history: Store::own().ok(),
+            found: HashMap::new(),
+        }
     }
-    let known = history.known(&record.keys).ok()?;
-    Forecast::new(record.rule.as_deref(), &known).usual_seconds(Limit::InForce)
+
+    /// The usual time of such a task in seconds: the median of the durations that would decide about the next one.
+    pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
+        if record.keys.is_empty() {
+            return None;
+        }
+        if let Some(found) = self.found.get(&record.keys) {
+            return *found;
+        }
+        let known = self.history.as_ref()?.known(&record.keys).ok()?;
+        let forecast = Forecast::new(record.rule.as_deref(), &known);
+        let found = forecast.usual_seconds(Limit::InForce);
+        self.found.insert(record.keys.clone(), found);
+        found
+    }
+}
+
+/// A usual time of `seconds`, rounded: `2 min`.
+pub fn usual(seconds: Option<f32>) -> Option<String> {
+    Duration::try_from_secs_f32(seconds?).ok().map(span)
+}
+
+/// How long a task has run by now, beside its usual time in seconds: `40 s of about 2 min`.
+pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
+    let ran = span(ran);
+    match usual(usual_seconds) {
+        Some(usual) => format!("{ran} of about {usual}"),
+        None => ran,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_time_stands_beside_the_usual_one() {
+        for (seconds, usual, expected) in [
+            (40, Some(121.0), "40 s of about 2 min"),
+            (40, None, "40 s"),
+            (600, Some(f32::NAN), "10 min"),
+            (600, Some(-1.0), "10 min"),
+        ] {
+            assert_eq!(so_far(Duration::from_secs(seconds), usual), expected);
+        }
+    }
 }

@@ -114,6 +114,12 @@ pub fn named(record: &TaskRecord, rest: &str) -> String {
     )
 }
 
+/// Whether a line about a task fits with the whole name.
+pub fn is_whole(record: &TaskRecord, line: &str) -> bool {
+    let start = format!("{START}{}\"", name_of(record));
+    line.width() <= WIDTH && line.starts_with(&start)
+}
+
 fn name_of(record: &TaskRecord) -> String {
     record.name().replace('"', "'")
 }
