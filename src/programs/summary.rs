@@ -1,57 +1,144 @@
 //! The line of an output that says most: tools end with a summary, and behind it with lines that say nothing of the result.
 
-/// A line that says nothing of the result, where another one does.
+/// How a line is known.
 #[derive(Debug, Clone, Copy)]
-enum Idle {
+enum Known {
     /// It begins so.
     Begins(&'static str),
     /// It is this.
     Is(&'static str),
     /// It holds this.
     Holds(&'static str),
+    /// A number and this word, and at most a time in parentheses.
+    Counts(&'static str),
 }
 
-use Idle::{Begins, Holds, Is};
+use Known::{Begins, Counts, Holds, Is};
 
-/// By tool.
+/// Lines that say nothing of the result, where another one does, by tool. Each is behind the summary of one of
+/// `tests/outputs/`.
 #[rustfmt::skip]
-const IDLE: &[Idle] = &[
+const IDLE: &[Known] = &[
     // make
     Holds(": Leaving directory"), Holds(": Entering directory"),
+    Holds(" not remade because of errors."), Holds("*** Waiting for unfinished jobs"),
     // cargo
     Begins("error: test failed, to rerun pass"), Begins("error: doctest failed, to rerun pass"),
     Begins("note: run with `RUST_BACKTRACE="), Begins("note: Some details are omitted, run with `RUST_BACKTRACE="),
-    Begins("Doc-tests "), Is("running 0 tests"),
-    Is("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"),
-    // npm, pnpm, yarn
-    Begins("npm error"), Begins("npm ERR!"), Begins("npm notice"), Holds("ELIFECYCLE"),
-    Begins("info Visit https://yarnpkg.com"), Begins("error Command failed with exit code"),
-    // jest, vitest
-    Begins("Ran all test suites"), Begins("Snapshots:"), Begins("Time:"), Begins("Duration "), Begins("Start at "),
+    Is("stack backtrace:"), Begins("Doc-tests "), Is("running 0 tests"),
+    Begins("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out;"),
+    // npm (since version 9 `npm error`, before `npm ERR!`), pnpm, yarn
+    Is("npm error"), Is("npm ERR!"), Begins("npm error A complete log"), Begins("npm ERR! A complete log"),
+    Begins("npm ERR!     /"), Begins("npm error To see a list"), Begins("npm ERR! To see a list"),
+    Begins("npm error   npm run"), Begins("npm ERR!   npm run"), Begins("npm error Lifecycle script"),
+    Begins("npm error code "), Begins("npm error path "), Begins("npm error workspace "),
+    Begins("npm error location "), Begins("npm error command "),
+    Begins("ELIFECYCLE"), Begins("info Visit https://yarnpkg.com"),
+    Begins("error Command failed with exit code"),
+    // jest, vitest, node
+    Begins("Ran all test suites"), Begins("Snapshots:"), Begins("Time:"), Is("Tests:       0 total"),
+    Begins("Duration "), Begins("Start at "), Is("Tests  no tests"),
+    Begins("# duration_ms "), Is("# todo 0"), Is("# skipped 0"), Is("# cancelled 0"), Is("# fail 0"),
+    Begins("Node.js v"), Begins("at "), Begins("code: '"), Begins("requireStack: "), Begins("errors: ["),
     // go
     Is("FAIL"), Begins("exit status "),
     // gradle, maven
     Holds(" actionable task"), Begins("[ERROR] [Help"), Begins("[ERROR] -> [Help"), Begins("[ERROR] Re-run Maven"),
     Begins("[ERROR] To see the full stack trace"), Begins("[ERROR] For more information"), Is("[ERROR]"),
-    Begins("[INFO] Finished at:"), Begins("[INFO] Total time:"),
+    Is("[INFO]"), Begins("[INFO] Finished at:"), Begins("[INFO] Total time:"),
+    // unittest, ruff
+    Is("OK"), Holds(" fixable with `--fix"), Holds(" available with `--fix"),
+    // ctest, rspec
+    Begins("Errors while running CTest"), Begins("Output from these tests are in:"), Begins("Use \"--rerun-failed"),
+    Is("The following tests FAILED:"), Begins("Total Test time"),
+    Begins("Failed examples:"), Begins("rspec ./"), Begins("Randomized with seed"),
 ];
 
-/// The last of `lines` that says something, without the rule around it; the very last, where none does.
+/// Summaries that their tools put details behind, by tool.
+#[rustfmt::skip]
+const SUMMARIES: &[Known] = &[
+    // go, cargo
+    Begins("FAIL\t"), Holds(" failed:"),
+    // mocha, playwright
+    Counts("failing"), Counts("passing"), Counts("failed"),
+    // ctest
+    Holds("% tests passed, "),
+    // java
+    Begins("Exception in thread "),
+];
+
+/// Lines that aren't indented, though they are details of a summary before them.
+const DETAILS: &[Known] = &[Begins("ok  \t")];
+
+/// The last of `lines` that says something, without the rule around it and runs of blanks; the very last, where none does. A
+/// summary goes before its details.
 pub fn of(lines: &[String]) -> Option<String> {
-    let said = || lines.iter().rev().map(|line| without_rules(line));
-    let says = |line: &&str| !line.is_empty() && !IDLE.iter().any(|idle| idle.is(line));
-    let last = || said().find(|line| !line.is_empty());
-    said().find(says).or_else(last).map(ToOwned::to_owned)
+    let mut last = None;
+    let mut says = None;
+    for whole in lines.iter().rev() {
+        let line = without_rules(whole);
+        if line.is_empty() {
+            continue;
+        }
+        last = last.or(Some(line));
+        if is_in(IDLE, line) || is_drawn(line) || is_frame(line) {
+            continue;
+        }
+        if is_in(SUMMARIES, line) || is_thrown(whole) {
+            says = Some(line);
+            break;
+        }
+        says = says.or(Some(line));
+        if !whole.starts_with([' ', '\t']) && !is_in(DETAILS, line) {
+            break;
+        }
+    }
+    let words = says.or(last)?.split_whitespace();
+    Some(words.collect::<Vec<&str>>().join(" "))
 }
 
-impl Idle {
+fn is_in(table: &[Known], line: &str) -> bool {
+    table.iter().any(|known| known.is(line))
+}
+
+impl Known {
     fn is(self, line: &str) -> bool {
         match self {
             Begins(start) => line.starts_with(start),
             Is(all) => line == all,
             Holds(part) => line.contains(part),
+            Counts(word) => line.split_once(' ').is_some_and(|(number, rest)| {
+                let rest = rest.strip_prefix(word);
+                number.bytes().all(|byte| byte.is_ascii_digit())
+                    && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+            }),
         }
     }
+}
+
+/// Whether a line names an error that a program died of: `TypeError: …`. Indented it is a detail of something else.
+fn is_thrown(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(name, _)| {
+        let name = name.split(" [").next().unwrap_or_default();
+        name.ends_with("Error") && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Whether a line is drawn and not written: a frame of code, a lone bracket, a row of dots.
+fn is_drawn(line: &str) -> bool {
+    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    numbered.starts_with(is_box) || !line.contains(char::is_alphanumeric)
+}
+
+/// Whether a line is a call in a Rust program's backtrace: `4: app::main`.
+fn is_frame(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(number, path)| {
+        number.bytes().all(|byte| byte.is_ascii_digit()) && path.contains("::")
+    })
+}
+
+fn is_box(character: char) -> bool {
+    matches!(character, '\u{2500}'..='\u{257f}')
 }
 
 /// A shorter run of them can be meant: `--`, `#1`.
@@ -62,10 +149,7 @@ fn without_rules(line: &str) -> &str {
     let line = line.trim();
     let run = |rest: &str| {
         let first = rest.chars().next()?;
-        let is_rule = matches!(
-            first,
-            '=' | '-' | '*' | '#' | '_' | '~' | '!' | '\u{2500}'..='\u{257f}'
-        );
+        let is_rule = is_box(first) || matches!(first, '=' | '-' | '*' | '#' | '_' | '~' | '!');
         let length = rest.chars().take_while(|&c| c == first).count();
         (is_rule && length >= LEAST).then_some(length * first.len_utf8())
     };
@@ -78,76 +162,78 @@ fn without_rules(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
 
-    /// Ends of outputs in the form of the tools, and the line that says most.
-    const OUTPUTS: &[(&str, &str)] = &[
-        // pytest
-        (
-            "FAILED test_a.py::test_2 - assert 1 == 2\n========================= 1 failed, 2 passed in 0.03s =========================",
-            "1 failed, 2 passed in 0.03s",
-        ),
-        (
-            "============================== 3 passed in 0.01s ===============================",
-            "3 passed in 0.01s",
-        ),
-        (
-            "FAILED test_a.py::test_2 - assert 1 == 2\n!!!!!!!!!!!!!!!!!!!!!!!!!! stopping after 1 failures !!!!!!!!!!!!!!!!!!!!!!!!!!!\n========================= 1 failed, 1 passed in 0.03s =========================",
-            "1 failed, 1 passed in 0.03s",
-        ),
-        // cargo
-        (
-            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\nerror: test failed, to rerun pass `--lib`",
-            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-        ),
-        (
-            "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n   Doc-tests x\n\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-            "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-        ),
-        (
-            "error: could not compile `x` (lib) due to 1 previous error",
-            "error: could not compile `x` (lib) due to 1 previous error",
-        ),
-        // jest, by npm
-        (
-            "Test Suites: 1 failed, 1 total\nTests:       1 failed, 1 passed, 2 total\nSnapshots:   0 total\nTime:        0.213 s\nRan all test suites.\nnpm error Lifecycle script `test` failed with error:\nnpm error code 1",
-            "Tests:       1 failed, 1 passed, 2 total",
-        ),
-        // make
-        (
-            "build failed: no rule\nmake: *** [Makefile:2: all] Error 3\nmake: Leaving directory '/x'",
-            "make: *** [Makefile:2: all] Error 3",
-        ),
-        (
-            "make[1]: Entering directory '/x'\nlinked app\nmake[1]: Leaving directory '/x'\nmake: Leaving directory '/'",
-            "linked app",
-        ),
-        // go
-        (
-            "--- FAIL: TestTwo (0.00s)\n    a_test.go:9: no\nFAIL\nFAIL\texample.com/a\t0.002s\nFAIL",
-            "FAIL\texample.com/a\t0.002s",
-        ),
-        ("ok  \texample.com/a\t0.002s", "ok  \texample.com/a\t0.002s"),
-        // gradle
-        (
-            "BUILD FAILED in 3s\n2 actionable tasks: 2 executed",
-            "BUILD FAILED in 3s",
-        ),
-        (
-            "BUILD SUCCESSFUL in 11s\n7 actionable tasks: 7 up-to-date",
-            "BUILD SUCCESSFUL in 11s",
-        ),
-        ("a\n───────────────\n\n", "a"),
-        ("# 1 -- x --", "# 1 -- x --"),
-        ("npm error code 1", "npm error code 1"),
-        ("=====", ""),
-    ];
+    use super::*;
+    use crate::claude::last_lines;
+
+    /// The recorded outputs of real tools.
+    fn outputs() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs")
+    }
+
+    fn lines_of(output: &Path) -> Vec<String> {
+        last_lines(output, usize::MAX).unwrap()
+    }
+
+    /// Each output, as the client ends it, with the line that is told of it.
+    #[test]
+    fn of_real_outputs_the_line_that_says_most_is_found() {
+        let table = fs::read_to_string(outputs().join("lines.tsv")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("b1.output");
+        let mut wrong = Vec::new();
+        for row in table.lines() {
+            let (name, expected) = row.split_once('\t').unwrap();
+            let text = fs::read(outputs().join(format!("{name}.txt"))).unwrap();
+            for footer in ["", "\n[exited with code 1]\n"] {
+                fs::write(&output, [&text, footer.as_bytes()].concat()).unwrap();
+                let found = of(&lines_of(&output)).unwrap_or_default();
+                if found != expected {
+                    wrong.push(format!("{name}\t{found}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let recorded = fs::read_dir(outputs()).unwrap();
+        let recorded = recorded.filter(|entry| {
+            let path = entry.as_ref().unwrap().path();
+            path.extension().is_some_and(|kind| kind == "txt")
+        });
+        assert_eq!(recorded.count(), table.lines().count());
+    }
+
+    /// A row that no recorded output needs stands for nothing.
+    #[test]
+    fn each_row_is_needed_by_a_real_output() {
+        let mut lines = Vec::new();
+        for entry in fs::read_dir(outputs()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "txt") {
+                lines.extend(lines_of(&path));
+            }
+        }
+        for row in [IDLE, SUMMARIES, DETAILS].concat() {
+            let is_there = lines.iter().any(|line| row.is(without_rules(line)));
+            assert!(is_there, "{row:?}");
+        }
+    }
 
     #[test]
-    fn the_line_that_says_most_is_found() {
-        for (output, expected) in OUTPUTS {
+    fn rules_and_drawings_say_nothing() {
+        for (output, expected) in [
+            ("a\n───────────────\n\n", "a"),
+            ("a\n......\n}", "a"),
+            ("# 1 -- x --", "# 1 -- x --"),
+            ("npm error code 1", "npm error code 1"),
+            ("=====", ""),
+            ("}", "}"),
+            ("Error: old\n step 1\nbuilt\n  step 2", "step 2"),
+            ("Error: no\n  step 1\n  step 2", "Error: no"),
+        ] {
             let lines: Vec<String> = output.lines().map(ToOwned::to_owned).collect();
-            assert_eq!(of(&lines).unwrap_or_default(), *expected, "{output}");
+            assert_eq!(of(&lines).unwrap_or_default(), expected, "{output}");
         }
     }
 }

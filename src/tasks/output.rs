@@ -8,9 +8,6 @@ use crate::claude::last_lines;
 use crate::folders;
 use crate::programs::summary;
 
-/// So many lines are looked through for the one that says most.
-const LOOKED_AT: usize = 40;
-
 /// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
 /// what isn't its own.
 pub fn last_of(record: &TaskRecord, count: usize) -> Vec<String> {
@@ -23,12 +20,12 @@ pub fn last_of(record: &TaskRecord, count: usize) -> Vec<String> {
 
 /// The line of it that says most.
 pub fn summary_of(record: &TaskRecord) -> Option<String> {
-    summary::of(&last_of(record, LOOKED_AT))
+    summary::of(&last_of(record, usize::MAX))
 }
 
 /// The line of a file that says most.
 pub fn summary_of_file(file: &Path) -> Option<String> {
-    summary::of(&last_lines(file, LOOKED_AT).ok()?)
+    summary::of(&last_lines(file, usize::MAX).ok()?)
 }
 
 fn is_own(log: &Path, project: &Path) -> bool {
