@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::doctor;
@@ -121,11 +121,13 @@ fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Va
     })
 }
 
+/// Time that the client gives a hook.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// Runs this program as the client would.
 fn hook(project: &Path, event: &Value) -> Result<Value> {
     let program = programs::own_path()?;
-    let answer = duct::cmd!(program, "hook")
-        .stdin_bytes(event.to_string())
+    let command = duct::cmd!(program, "hook")
         .env("CLAUDE_CODE_TMPDIR", project)
         .env("CLAUDE_CODE_ENTRYPOINT", "cli")
         .env("CLAUDE_PROJECT_DIR", project)
@@ -133,9 +135,9 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
         .env("BG_RUN_STATE_DIR", project.join("state"))
         .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
         .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
-        .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
-        .read()
-        .context("the hook can't be run")?;
+        .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
+    let answer = programs::ask_with(&command, &event.to_string(), ANSWERS_WITHIN)
+        .map_err(|why| anyhow!("the hook can't be run: {why}"))?;
     if answer.is_empty() {
         return Ok(Value::Null);
     }

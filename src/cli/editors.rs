@@ -12,6 +12,7 @@ use super::apply::apply;
 use super::print;
 use crate::config::Mode;
 use crate::install::{self, Act, editor};
+use crate::programs::bounded;
 use crate::viewer::Editor;
 
 /// The packed extension.
@@ -19,6 +20,9 @@ static EXTENSION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"
 
 /// Time that an editor's command has to install or remove an extension.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Most that an editor's command may print, in bytes.
+const MAX_OUTPUT: usize = 1024 * 1024;
 
 /// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension by
 /// every command of one. A failure is told, and fails nothing.
@@ -94,23 +98,11 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
     install::note_extension(&command)
 }
 
-/// How an editor's command ended, and what it printed.
+/// Runs an editor's command; returns its exit status, and what it printed.
 pub(super) fn ask(command: &Path, option: &str, extension: &OsStr) -> Result<(ExitStatus, String)> {
-    let started = duct::cmd!(command, option, extension)
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .start();
-    let handle = started.with_context(|| format!("{} can't be started", command.display()))?;
-    let Some(output) = handle.wait_timeout(ANSWERS_WITHIN)? else {
-        let _ = handle.kill();
-        bail!(
-            "{} didn't answer within {} s",
-            command.display(),
-            ANSWERS_WITHIN.as_secs()
-        );
-    };
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((output.status, printed))
+    let asked = duct::cmd!(command, option, extension);
+    let ended = bounded::run(&asked, b"", ANSWERS_WITHIN, MAX_OUTPUT)
+        .with_context(|| command.display().to_string())?;
+    let printed = [ended.stdout, ended.stderr].concat();
+    Ok((ended.status, String::from_utf8_lossy(&printed).into_owned()))
 }

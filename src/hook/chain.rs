@@ -1,7 +1,6 @@
 //! Hooks of other tools that rewrite Bash calls as well. The client takes one answer only, of whichever finishes last, so
 //! those in `chain` are run here, one after the other, before bg-run decides about what they made of the call.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -59,9 +58,8 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
 /// The answer of one of them; `None`: it had nothing to say.
 fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option<Value>> {
     let (program, arguments) = command.split_first().context("no program is named")?;
-    let mut command = Command::new(program);
-    command.args(arguments).env(environment::CHAINED, "1");
-    let ended = bounded::run(&mut command, &serde_json::to_vec(event)?, wait, MAX_ANSWER)?;
+    let command = duct::cmd(program, arguments).env(environment::CHAINED, "1");
+    let ended = bounded::run(&command, &serde_json::to_vec(event)?, wait, MAX_ANSWER)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ended.left_some {
         log::line(&format!(

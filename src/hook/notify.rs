@@ -1,6 +1,6 @@
 //! A notification of the desktop through the terminal, where that one knows a sequence for it.
 
-use std::process::Command;
+use std::time::Duration;
 
 use super::messages;
 use crate::config::Config;
@@ -79,15 +79,17 @@ fn written(sequence: Sequence, text: &str) -> String {
     }
 }
 
+/// Time that tmux has to tell an option.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Whether tmux hands sequences over that aren't its own.
 fn passes_through() -> bool {
     let Some(tmux) = programs::find("tmux") else {
         return false;
     };
-    let asked = Command::new(tmux)
-        .args(["show", "-Apv", "allow-passthrough"])
-        .output();
-    asked.is_ok_and(|output| matches!(output.stdout.trim_ascii(), b"on" | b"all"))
+    let command = duct::cmd!(tmux, "show", "-Apv", "allow-passthrough");
+    let asked = programs::ask(&command, ANSWERS_WITHIN);
+    asked.is_ok_and(|output| matches!(output.trim(), "on" | "all"))
 }
 
 #[cfg(test)]

@@ -1,40 +1,36 @@
-//! Programs that are run with bounds: on their time, and on what they print as they print it.
+//! Programs that are run within bounds on their time and their output.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{PipeReader, Read as _, Seek as _, Write as _, pipe};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
+use duct::{Expression, Handle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// How a program ended, and what it printed.
+/// Result of a program that ended within its bounds.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// Its exit status.
     pub(crate) status: ExitStatus,
-    /// Of standard output.
     pub(crate) stdout: Vec<u8>,
-    /// Of standard error.
     pub(crate) stderr: Vec<u8>,
-    /// A process that it started, in a session of its own perhaps, still has its output open.
+    /// Whether a process that it started still has its output open.
     pub(crate) left_some: bool,
 }
 
-/// How long an output that stays open is waited for once its program has ended: what it printed is in the pipe by then.
-const AFTERWARDS: Duration = Duration::from_millis(50);
-
-/// Runs `command` on `input`: for `wait` at most, and only until it has printed more than `limit` bytes on a stream. What
-/// goes beyond is ended with all that it started.
+/// Runs `command` with `input` as its standard input, for at most `wait`, and until a stream holds more than `limit` bytes.
+/// Beyond that, it is killed with all that it started.
 ///
 /// # Errors
 ///
 /// When it can't be started, takes too long or prints too much.
 pub(crate) fn run(
-    command: &mut Command,
+    command: &Expression,
     input: &[u8],
     wait: Duration,
     limit: usize,
@@ -43,119 +39,123 @@ pub(crate) fn run(
     let mut stdin = tempfile::tempfile().context("there is no room for its input")?;
     stdin.write_all(input)?;
     stdin.rewind()?;
+    let (stdout, to_stdout) = pipe()?;
+    let (stderr, to_stderr) = pipe()?;
+    let mut streams = [Stream::new(stdout)?, Stream::new(stderr)?];
     adopt_orphans();
-    let mut child = command
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A group of its own, so that what it started ends with it.
-        .process_group(0)
-        .spawn()
-        .context("it can't be started")?;
-    let pid = child.id();
-    let (sender, events) = channel();
-    let streams = [
-        child.stdout.take().map(Pipe::Out),
-        child.stderr.take().map(Pipe::Err),
-    ];
-    for pipe in streams.into_iter().flatten() {
-        let sender = sender.clone();
-        thread::spawn(move || pipe.read(limit, &sender));
-    }
-    thread::spawn(move || wait_for(child, &sender));
-    follow(&events, deadline).map_err(|why| {
-        end(pid);
-        match why {
-            Beyond::Time => anyhow::anyhow!("it didn't end within {} s", wait.as_secs_f32()),
-            Beyond::Size => anyhow::anyhow!("its answer holds more than {limit} bytes"),
-            Beyond::Lost(why) => why,
-        }
-    })
-}
-
-enum Pipe {
-    Out(std::process::ChildStdout),
-    Err(std::process::ChildStderr),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stream {
-    Out,
-    Err,
-}
-
-enum Event {
-    Printed(Stream, Vec<u8>),
-    TooMuch,
-    Closed,
-    Ended(std::io::Result<ExitStatus>),
-}
-
-impl Pipe {
-    /// Hands on what is printed. The pipe closes with the thread, and whoever prints more is ended by that.
-    fn read(self, limit: usize, events: &Sender<Event>) {
-        let (stream, mut pipe) = match self {
-            Self::Out(pipe) => (Stream::Out, File::from(std::os::fd::OwnedFd::from(pipe))),
-            Self::Err(pipe) => (Stream::Err, File::from(std::os::fd::OwnedFd::from(pipe))),
-        };
-        let mut printed = 0;
-        let mut chunk = [0; 16 * 1024];
-        while let Ok(count @ 1..) = pipe.read(&mut chunk) {
-            printed += count;
-            let event = match chunk.get(..count) {
-                Some(bytes) if printed <= limit => Event::Printed(stream, bytes.to_vec()),
-                _ => Event::TooMuch,
-            };
-            // Nobody listens any more once it is over.
-            if events.send(event).is_err() || printed > limit {
-                return;
-            }
-        }
-        let _ = events.send(Event::Closed);
-    }
-}
-
-fn wait_for(mut child: Child, events: &Sender<Event>) {
-    let _ = events.send(Event::Ended(child.wait()));
-}
-
-enum Beyond {
-    Time,
-    Size,
-    Lost(anyhow::Error),
-}
-
-fn follow(events: &Receiver<Event>, deadline: Instant) -> Result<Ended, Beyond> {
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let mut status = None;
-    let mut open = 2;
-    while status.is_none() || open > 0 {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let wait = status.map_or(left, |_| AFTERWARDS.min(left));
-        match events.recv_timeout(wait) {
-            Ok(Event::Printed(Stream::Out, bytes)) => stdout.extend(bytes),
-            Ok(Event::Printed(Stream::Err, bytes)) => stderr.extend(bytes),
-            Ok(Event::TooMuch) => return Err(Beyond::Size),
-            Ok(Event::Closed) => open -= 1,
-            Ok(Event::Ended(Ok(ended))) => status = Some(ended),
-            Ok(Event::Ended(Err(error))) => return Err(Beyond::Lost(error.into())),
-            // Something that goes on by itself keeps the pipe.
-            Err(_) if status.is_some() => break,
-            Err(RecvTimeoutError::Timeout) => return Err(Beyond::Time),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    let status = status.ok_or_else(|| Beyond::Lost(anyhow::anyhow!("its end isn't known")))?;
+    let started = command
+        .stdin_file(stdin)
+        .stdout_file(to_stdout)
+        .stderr_file(to_stderr)
+        // A group of its own can be killed as one.
+        .before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        })
+        .unchecked()
+        .start();
+    let handle = Arc::new(started.map_err(|error| anyhow!("it can't be started: {error}"))?);
+    let followed = follow(&handle, &mut streams, deadline, limit);
+    let status = followed.and_then(|followed| match followed {
+        Followed::ToItsEnd(status) => Ok(status),
+        Followed::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
+        Followed::TooMuch => bail!("its answer holds more than {limit} bytes"),
+    });
+    let status = status.inspect_err(|_| handle.pids().into_iter().for_each(kill))?;
+    let left_some = streams.iter().any(|stream| stream.is_open);
+    let [stdout, stderr] = streams.map(|stream| stream.printed);
     Ok(Ended {
         status,
         stdout,
         stderr,
-        left_some: open > 0,
+        left_some,
     })
 }
 
-/// Ends the group of `leader`, and what left that group, where the system tells of it.
-fn end(leader: u32) {
+/// The reading end of a stream's pipe, and the bytes from it.
+struct Stream {
+    pipe: PipeReader,
+    is_open: bool,
+    printed: Vec<u8>,
+}
+
+impl Stream {
+    fn new(pipe: PipeReader) -> Result<Self> {
+        ioctl_fionbio(&pipe, true)?;
+        Ok(Self {
+            pipe,
+            is_open: true,
+            printed: Vec::new(),
+        })
+    }
+
+    /// Reads what is in the pipe now, at most one byte more than `limit` in all.
+    fn read(&mut self, limit: usize) -> Result<()> {
+        let left = (limit + 1).saturating_sub(self.printed.len());
+        let left = u64::try_from(left)?;
+        match (&mut self.pipe).take(left).read_to_end(&mut self.printed) {
+            Ok(_) => self.is_open = self.printed.len() > limit,
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+enum Followed {
+    ToItsEnd(ExitStatus),
+    OutOfTime,
+    TooMuch,
+}
+
+/// Reads the streams until the program has ended; its last output is in the pipes by then.
+fn follow(
+    handle: &Arc<Handle>,
+    streams: &mut [Stream; 2],
+    deadline: Instant,
+    limit: usize,
+) -> Result<Followed> {
+    // Closes at the end of the program.
+    let (end, at_the_end) = pipe()?;
+    let waiting = Arc::clone(handle);
+    thread::spawn(move || {
+        let _ = waiting.wait();
+        drop(at_the_end);
+    });
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Followed::OutOfTime);
+        }
+        let has_ended = wait_for_any(&end, streams, left)?;
+        for stream in streams.iter_mut().filter(|stream| stream.is_open) {
+            stream.read(limit)?;
+            if stream.printed.len() > limit {
+                return Ok(Followed::TooMuch);
+            }
+        }
+        if has_ended {
+            let output = handle.try_wait()?.context("its end isn't known")?;
+            return Ok(Followed::ToItsEnd(output.status));
+        }
+    }
+}
+
+/// Waits until a stream has something or closes, or the program ends; whether it ended.
+fn wait_for_any(end: &PipeReader, streams: &[Stream; 2], left: Duration) -> Result<bool> {
+    let open = streams.iter().filter(|stream| stream.is_open);
+    let pipes = [end].into_iter().chain(open.map(|stream| &stream.pipe));
+    let mut events: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+    match poll(&mut events, Some(&Timespec::try_from(left)?)) {
+        Ok(_) => {}
+        Err(Errno::INTR) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(events.first().is_some_and(|end| !end.revents().is_empty()))
+}
+
+/// Kills the group of `leader`, and the processes that left it, as far as the system tells of them.
+fn kill(leader: u32) {
     let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw);
     let left = descendants();
     if let Some(group) = pid(leader) {

@@ -15,7 +15,7 @@ mod wrappers;
 
 pub(crate) use filters::{Around, Streaming, streaming};
 pub(crate) use options::has_short_option;
-pub use path::ask;
+pub use path::{ask, ask_with};
 pub use path::{find, is_there, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub use probe::ToolsOnPath;

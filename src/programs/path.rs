@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::bounded;
 use crate::{environment, folders};
 
 /// The path of bg-run itself.
@@ -31,29 +32,34 @@ pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
 /// In bytes.
 const MAX_PRODUCT: u64 = 1024 * 1024;
 
-/// What a program prints on stdout, where it ends well within `limit`; it is ended then.
+/// Most that is read of a program's answer, in bytes.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Runs a program that is expected to succeed within `limit`, and returns its standard output.
 ///
 /// # Errors
 ///
-/// Why there is nothing.
+/// Why there is none.
 pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String> {
-    let handle = command
-        .stderr_null()
-        .stdout_capture()
-        .unchecked()
-        .start()
-        .map_err(|error| format!("it can't be started: {error}"))?;
-    match handle.wait_timeout(limit) {
-        Ok(Some(output)) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Ok(Some(output)) => Err(format!("it ended with {}", output.status)),
-        Ok(None) => {
-            let _ = handle.kill();
-            Err(format!("it didn't end within {} s", limit.as_secs()))
-        }
-        Err(error) => Err(error.to_string()),
+    ask_with(command, "", limit)
+}
+
+/// Like [`ask`], with `input` as its standard input.
+///
+/// # Errors
+///
+/// Like those of [`ask`].
+pub fn ask_with(
+    command: &duct::Expression,
+    input: &str,
+    limit: Duration,
+) -> Result<String, String> {
+    let ended = bounded::run(command, input.as_bytes(), limit, MAX_ANSWER);
+    let ended = ended.map_err(|error| format!("{error:#}"))?;
+    if !ended.status.success() {
+        return Err(format!("it ended with {}", ended.status));
     }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
 /// A folder of the project that this process works for.

@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use super::bounded;
@@ -139,9 +138,8 @@ fn identity(program: &Path, metadata: &Metadata, trial: Trial) -> String {
 }
 
 fn passes(program: &Path, trial: Trial) -> bool {
-    let mut command = Command::new(program);
-    command.args(trial.arguments).current_dir("/");
-    let ended = bounded::run(&mut command, trial.input.as_bytes(), WAIT, MAX_OUTPUT);
+    let command = duct::cmd(program, trial.arguments).dir("/");
+    let ended = bounded::run(&command, trial.input.as_bytes(), WAIT, MAX_OUTPUT);
     ended.is_ok_and(|ended| {
         ended.status.success() && ended.stderr.is_empty() && trial.output.is(&ended.stdout)
     })

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use rustix::io::Errno;
@@ -103,24 +102,20 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
         let found = programs::find(program);
         found.with_context(|| format!("no `{program}` is on the PATH outside of the project"))?
     };
-    let mut child = Command::new(found)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output.try_clone()?)
-        .spawn()
+    let started = duct::cmd(found, arguments)
+        .stdin_null()
+        .stderr_to_stdout()
+        .stdout_file(output.try_clone()?)
+        .unchecked()
+        .start()
         .map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::NOEXEC) => anyhow!("`{program}` can't be started: {OTHER_SYSTEM}"),
             _ => Error::new(error).context(format!("`{program}` can't be started")),
         })?;
-    let end = Instant::now() + RETURNS_WITHIN;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if Instant::now() > end => return Ok(()),
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
+    let Some(ended) = started.wait_timeout(RETURNS_WITHIN)? else {
+        return Ok(());
     };
+    let status = ended.status;
     let printed = printed(output)?;
     if printed.contains(EXEC_FORMAT) {
         bail!("`{program}` opened nothing: {OTHER_SYSTEM}");

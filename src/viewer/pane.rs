@@ -1,10 +1,18 @@
 //! A pane beside this one, in a terminal that can split, with the output followed in it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{environment, programs};
+use crate::environment;
+use crate::programs::{self, bounded};
+
+/// Time that a terminal has to open a pane.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Most that a terminal's command may print, in bytes.
+const MAX_OUTPUT: usize = 64 * 1024;
 
 /// A terminal that splits: the variable that it sets, and the command that opens a pane and keeps the focus where it
 /// is, as far as it can.
@@ -54,13 +62,9 @@ pub(super) fn open(file: &Path) -> Result<&'static str> {
     ]);
     let found = programs::find(first)
         .with_context(|| format!("no `{first}` is on the PATH outside of the project"))?;
-    let output = duct::cmd(found, words)
-        .stdin_null()
-        .stdout_null()
-        .stderr_capture()
-        .unchecked()
-        .run()
-        .with_context(|| format!("`{first}` can't be started"))?;
+    let command = duct::cmd(found, words);
+    let output = bounded::run(&command, b"", ANSWERS_WITHIN, MAX_OUTPUT)
+        .with_context(|| format!("`{first}` opens no pane"))?;
     if !output.status.success() {
         bail!(
             "{} opens no pane: {}",

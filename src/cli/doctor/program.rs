@@ -120,11 +120,10 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
         duct::cmd!("sh", "-c", &hook.command)
     };
     let command = command
-        .stdin_bytes(event.to_string())
         .env("BG_RUN_DRY_RUN", "1")
         .env("BG_RUN_STATE_DIR", notes.path())
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let said = programs::ask(&command, ANSWERS_WITHIN)?;
+    let said = programs::ask_with(&command, &event.to_string(), ANSWERS_WITHIN)?;
     let answer: Value = serde_json::from_str(&said).map_err(|_| format!("it says {said:?}"))?;
     let line = answer
         .get("systemMessage")
