@@ -5,14 +5,13 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use support::claude::{Client, DRAWING};
 use support::messages_api::MessagesApi;
-use support::sandbox::{BG_RUN, Sandbox, read};
+use support::sandbox::{BG_RUN, Sandbox, read, tree};
 
 const FOLDER: &str = "home/.claude/skills/bg-run";
 
@@ -20,27 +19,6 @@ fn says(sandbox: &Sandbox, arguments: &[&str]) -> String {
     let output = sandbox.bg_run(arguments);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-}
-
-/// Everything below `folder`: files with their text, folders and links without.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let mut tree = BTreeMap::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        let is_folder = path.symlink_metadata().unwrap().is_dir();
-        if is_folder {
-            tree.extend(self::tree(&path));
-        }
-        tree.insert(
-            path.clone(),
-            if is_folder {
-                String::new()
-            } else {
-                read(&path)
-            },
-        );
-    }
-    tree
 }
 
 #[test]
@@ -90,6 +68,12 @@ fn a_folder_of_somebody_else_stays() {
     sandbox.write(&format!("{FOLDER}/SKILL.md"), "mine");
     let home = tree(&sandbox.home());
     assert!(says(&sandbox, &["install"]).contains("isn't bg-run's"));
+    let doctor = sandbox.bg_run(&["doctor"]).stdout;
+    let doctor = String::from_utf8_lossy(&doctor).into_owned();
+    assert!(
+        doctor.contains("! ") && doctor.contains("skills/bg-run isn't bg-run's"),
+        "{doctor}"
+    );
     assert!(says(&sandbox, &["uninstall"]).contains("isn't bg-run's"));
     assert_eq!(tree(&sandbox.home()), home);
 

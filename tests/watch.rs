@@ -13,9 +13,14 @@ use serde_json::{Value, json};
 use support::sandbox::{BG_RUN, Sandbox};
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    let mut command = sandbox.command(BG_RUN);
+    let mut command = command_of(sandbox, BG_RUN);
+    command.args(arguments);
     command
-        .args(arguments)
+}
+
+fn command_of(sandbox: &Sandbox, program: &str) -> Command {
+    let mut command = sandbox.command(program);
+    command
         .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
         .env("TMPDIR", sandbox.path("tmp"));
     command
@@ -228,7 +233,12 @@ fn a_large_output_has_its_size() {
 }
 
 fn statusline(sandbox: &Sandbox, input: &[u8]) -> String {
-    let mut child = command(sandbox, &["statusline"])
+    said_by(&mut command(sandbox, &["statusline"]), input)
+}
+
+/// What `command` says of this input.
+fn said_by(command: &mut Command, input: &[u8]) -> String {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -257,6 +267,16 @@ fn the_status_line_has_the_running_task_of_the_session() {
     assert!(
         said.starts_with("Train: ") && said.ends_with(" s  epoch 2\n"),
         "{said}"
+    );
+    // In a script of the user's own, as the docs have it.
+    let page = include_str!("../docs/view.md");
+    let (_, script) = page.split_once("```bash\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    sandbox.program("bg-run", &format!("exec {BG_RUN} \"$@\""));
+    let own = said_by(command_of(&sandbox, "bash").args(["-c", script]), session);
+    assert!(
+        own.starts_with("project  Train: ") && own.ends_with(" s  epoch 2\n"),
+        "{own}"
     );
     let _other = Task::launch(&sandbox, "b2", "5e55", "Test");
     let said = statusline(&sandbox, session);

@@ -17,6 +17,8 @@ impl Version {
     pub const REWRITES: Self = Self([2, 1, 20]);
     /// The first that moves what runs longer than `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` (measured).
     pub const HAS_LIMIT: Self = Self([2, 1, 200]);
+    /// The first that stops background tasks when memory is short (read).
+    pub const REAPS: Self = Self([2, 1, 193]);
     /// The first that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
     pub const DRAWS: Self = Self([2, 1, 286]);
     /// The first of which it is known that `claude -p` waits for what was moved (measured; 2.1.260 doesn't).

@@ -18,10 +18,12 @@ pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
     }
     let change = act.carry_out(path)?;
     let line = match (act, change.before == change.after) {
-        (Act::Install(Some(_), _), false) => "The hooks are registered in",
-        (Act::Install(Some(_), _), true) => "The hooks are registered already in",
-        (Act::Install(None, _), false) => "The limit is set in",
-        (Act::Install(None, _), true) => "The limit is set already in",
+        (Act::Install(wanted), false) if wanted.program.is_some() => "The hooks are registered in",
+        (Act::Install(wanted), true) if wanted.program.is_some() => {
+            "The hooks are registered already in"
+        }
+        (Act::Install(_), false) => "The limit is set in",
+        (Act::Install(_), true) => "The limit is set already in",
         (Act::Uninstall(_), false) => "The hooks are taken out of",
         (Act::Uninstall(_), true) => "No hooks of bg-run are in",
         (Act::AddToEditor, false) => "Task outputs are read-only and coloured by",

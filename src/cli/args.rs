@@ -251,6 +251,7 @@ pub(super) struct TasksArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct LimitOptions {
     /// Let Claude Code (2.1.200 and newer) move to the background what takes longer than this, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(2..=7200))]
@@ -264,6 +265,9 @@ pub(super) struct LimitOptions {
     /// Let Claude Code stop background tasks when memory is short
     #[arg(long)]
     pub(super) no_reaper: bool,
+    /// Show the running task in Claude Code's status line, where that file sets no other
+    #[arg(long)]
+    pub(super) status_line: bool,
 }
 
 #[derive(Debug, clap::Args)]

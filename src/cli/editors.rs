@@ -16,7 +16,7 @@ use crate::programs::bounded;
 use crate::viewer::Editor;
 
 /// The packed extension.
-static EXTENSION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"));
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"));
 
 /// Time that an editor's command has to install or remove an extension.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
     let folder = tempfile::tempdir().context("there is no temporary folder")?;
     let own = folder.path().join("bg-run.vsix");
     if file.is_none() {
-        fs::write(&own, EXTENSION).with_context(|| own.display().to_string())?;
+        fs::write(&own, PACKED).with_context(|| own.display().to_string())?;
     }
     let file = file.unwrap_or(&own);
     let (status, printed) = ask(&command, "--install-extension", file.as_os_str())?;

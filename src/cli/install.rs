@@ -13,7 +13,7 @@ use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::{Act, Values, env};
+use crate::install::{Act, Values, Wanted, env, status_line};
 use crate::programs;
 use crate::text;
 
@@ -42,7 +42,14 @@ pub(super) fn install(
     let path = settings_path(scope)?;
     refuse_dead(&path)?;
     warn_of_dead_files(scope)?;
-    apply(Act::Install(hooks, &values), &path, mode)?;
+    let status_line = status_line::command(&program);
+    let wanted = Wanted {
+        program: hooks,
+        env: &values,
+        status_line: status_line.as_deref(),
+        adds_status_line: options.status_line,
+    };
+    let change = apply(Act::Install(wanted), &path, mode)?;
     if view && hooks.is_some() && scope == Scope::User {
         skill::put(&program, mode);
     }
@@ -51,6 +58,7 @@ pub(super) fn install(
     }
     if mode == Mode::Real {
         say_values(&values, &path);
+        say_status_line(change.status_line.as_deref(), options.status_line);
         if options.no_limit {
             say_other_limits(&path)?;
         }
@@ -116,6 +124,20 @@ fn say_values(wanted: &Values, path: &Path) {
             "Claude Code 2.1.200 and newer moves to the background what takes longer than {}",
             text::span(Duration::from_millis(milliseconds))
         );
+    }
+    if now(crate::environment::NO_PRESSURE_REAP).is_some_and(|value| value == "1") {
+        println!("Claude Code stops no background task when memory is short");
+    }
+}
+
+/// Whether the status line is bg-run's now, and what to do about one that isn't.
+fn say_status_line(ours: Option<&str>, is_wanted: bool) {
+    match ours {
+        Some(_) => println!("The status line of Claude Code shows what runs"),
+        None if is_wanted => println!(
+            "`statusLine` is already set; left unchanged. In a script of yours, `bg-run statusline <<<\"$input\"` prints what runs"
+        ),
+        None => {}
     }
 }
 

@@ -15,6 +15,7 @@ use super::{config, editors, print, skill};
 use crate::claude::settings::{self, Scope};
 use crate::config::Mode;
 use crate::folders;
+use crate::install::editor::EXTENSION;
 use crate::install::extracted_hooks::{self, ExtractedHook};
 use crate::install::{self, Act, editor_files, editors_with_extension, settings_files};
 use crate::programs;
@@ -120,9 +121,6 @@ fn out_of_editors(mode: Mode) -> Result<()> {
     }
     Ok(())
 }
-
-/// Publisher and name, as in its package.json.
-const EXTENSION: &str = "bg-run.bg-run";
 
 fn take_extension(command: &Path) -> Result<()> {
     let (status, said) = editors::ask(command, "--uninstall-extension", EXTENSION.as_ref())?;

@@ -5,15 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
+use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use serde_json::Value;
 
 use crate::claude::task;
 use crate::environment;
 use crate::state::{self, Kind, OUTPUT};
 use crate::viewer::Editor;
 
+/// The extension's publisher and name, as in its package.json.
+pub const EXTENSION: &str = "bg-run.bg-run";
+
 /// The settings that hold a pattern each. The values are given by [`value_of`].
-const SETTINGS: [&str; 2] = ["files.readonlyInclude", "files.associations"];
+const SETTINGS: [&str; 2] = [READ_ONLY, "files.associations"];
+
+const READ_ONLY: &str = "files.readonlyInclude";
 
 /// Patterns of the client's outputs, and of our links to them. A user's own `tasks` folder has none of these forms.
 pub fn patterns() -> Vec<String> {
@@ -26,9 +33,37 @@ pub fn patterns() -> Vec<String> {
         .collect()
 }
 
-/// Whether the settings in `text` make outputs read-only.
-pub fn is_read_only(text: &str) -> bool {
-    task::PATTERNS.iter().all(|pattern| text.contains(pattern))
+/// Whether outputs are read-only by an editor's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outputs {
+    /// They are.
+    ReadOnly,
+    /// The settings say nothing of some pattern.
+    Unset,
+    /// The user has one of our patterns there with another value.
+    Writable,
+}
+
+impl Outputs {
+    /// What the settings in `text` say.
+    pub fn in_settings(text: &str) -> Self {
+        let settings: Option<Value> =
+            jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).ok();
+        let read_only = settings
+            .as_ref()
+            .and_then(|settings| settings.get(READ_ONLY));
+        let values: Vec<Option<bool>> = patterns()
+            .iter()
+            .map(|pattern| read_only?.get(pattern)?.as_bool())
+            .collect();
+        if values.contains(&Some(false)) {
+            Self::Writable
+        } else if values.contains(&None) {
+            Self::Unset
+        } else {
+            Self::ReadOnly
+        }
+    }
 }
 
 fn value_of(setting: &str) -> CstInputValue {
@@ -142,7 +177,6 @@ fn server_folder(file: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jsonc_parser::ParseOptions;
 
     fn edited(text: &str, edit: impl FnOnce(&CstRootNode)) -> String {
         let root = CstRootNode::parse(text, &ParseOptions::default()).unwrap();
@@ -164,6 +198,10 @@ mod tests {
             "{with}"
         );
         assert_eq!(edited(&with, |root| add(root).unwrap()), with);
+        assert_eq!(Outputs::in_settings(text), Outputs::Unset);
+        assert_eq!(Outputs::in_settings(&with), Outputs::ReadOnly);
+        let writable = with.replacen("true", "false", 1);
+        assert_eq!(Outputs::in_settings(&writable), Outputs::Writable);
         let without: serde_json::Value =
             jsonc_parser::parse_to_serde_value(&edited(&with, take_out), &ParseOptions::default())
                 .unwrap();

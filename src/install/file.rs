@@ -149,6 +149,7 @@ pub fn edit_text(
         before: file.text,
         after,
         env: super::Values::new(),
+        status_line: None,
         extracted: Vec::new(),
         origin: None,
     })

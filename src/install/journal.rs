@@ -21,6 +21,9 @@ pub(super) struct Journal {
     /// What of `env` was put in.
     #[serde(default)]
     pub(super) env: Values,
+    /// The command of `statusLine`, where that was set.
+    #[serde(default)]
+    pub(super) status_line: Option<String>,
     /// Hooks of other tools that an earlier version moved to `chain`.
     #[serde(default, rename = "moved")]
     pub(super) extracted: Vec<ExtractedHook>,
@@ -150,6 +153,7 @@ impl Journal {
             after: after.clone(),
             made_folder: untouched.map_or(made_folder, |earlier| earlier.made_folder),
             env: change.env.clone(),
+            status_line: change.status_line.clone(),
             extracted: change.extracted.clone(),
             editor: editor.then(|| change.path.clone()),
             settings: (!editor).then(|| change.path.clone()),

@@ -8,6 +8,7 @@ mod file;
 mod hooks;
 mod journal;
 pub mod skill;
+pub mod status_line;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,17 +39,32 @@ pub struct Change {
     pub after: Option<String>,
     /// What of `env` is ours afterwards.
     pub env: Values,
+    /// The command of `statusLine`, where that is ours afterwards.
+    pub status_line: Option<String>,
     /// Hooks that an earlier version moved to `chain`.
     pub extracted: Vec<ExtractedHook>,
     /// What it would be without anything of ours.
     origin: Option<String>,
 }
 
+/// What an installation puts into a settings file.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The program that is registered; `None`: no hooks.
+    pub program: Option<&'a Path>,
+    /// Values of `env`.
+    pub env: &'a Values,
+    /// The command for `statusLine`, which brings one of an earlier installation up to date.
+    pub status_line: Option<&'a str>,
+    /// It is also set where no `statusLine` is.
+    pub adds_status_line: bool,
+}
+
 /// What is to be done to a settings file.
 #[derive(Debug, Clone, Copy)]
 pub enum Act<'a> {
-    /// Register this program, where one is named, and put these values into `env`.
-    Install(Option<&'a Path>, &'a Values),
+    /// Register the program, and set the values.
+    Install(Wanted<'a>),
     /// Take the registration out, this program's too where it is called otherwise.
     Uninstall(&'a Path),
     /// Add the settings for task outputs to an editor's file.
@@ -116,15 +132,21 @@ impl Act<'_> {
         let origin = self.origin(file, journal)?;
         let mut env = journal.map_or_else(Values::new, |journal| journal.env.clone());
         let extracted = journal.map_or_else(Vec::new, |journal| journal.extracted.clone());
+        let mut status_line = journal.and_then(|journal| journal.status_line.clone());
         let after = match (self, &file.text) {
-            (Self::Install(program, values), _) => {
-                let program = program.map(as_text).transpose()?;
+            (Self::Install(wanted), _) => {
+                let program = wanted.program.map(as_text).transpose()?;
                 let earlier = env.clone();
                 Some(file.edited(|path, text, root| {
                     if let Some(program) = program {
                         hooks::add(path, text, root, program)?;
                     }
-                    env = env::add(path, text, root, values, &earlier)?;
+                    env = env::add(path, text, root, wanted.env, &earlier)?;
+                    if let Some(command) = wanted.status_line {
+                        let set = (command, wanted.adds_status_line);
+                        let ours = status_line.take();
+                        status_line = status_line::add((path, text), root, set, ours.as_deref())?;
+                    }
                     Ok(())
                 })?)
             }
@@ -144,6 +166,7 @@ impl Act<'_> {
             before: file.text.clone(),
             after,
             env,
+            status_line,
             extracted,
             origin,
         })
@@ -158,7 +181,10 @@ impl Act<'_> {
             return Ok(journal.before.clone());
         }
         let program = match self {
-            Self::Install(program, _) => program.map(as_text).transpose()?.unwrap_or_default(),
+            Self::Install(wanted) => {
+                let program = wanted.program.map(as_text).transpose()?;
+                program.unwrap_or_default()
+            }
             Self::Uninstall(program) => as_text(program)?,
             Self::AddToEditor | Self::TakeFromEditor => {
                 let (mark, text) = split_mark(text);
@@ -195,6 +221,10 @@ fn without_hooks(
         env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
         extracted_hooks::put_back(&root, &journal.extracted);
     }
+    // Without a journal, what names this very program is ours.
+    let own = || status_line::command(Path::new(program));
+    let status_line = journal.map_or_else(own, |journal| journal.status_line.clone());
+    status_line::take_out(&root, status_line.as_deref());
     let mut taken_out = format!("{mark}{root}");
     if journal.is_some_and(|journal| journal.laid_out(given)) {
         taken_out = on_one_line(&taken_out);

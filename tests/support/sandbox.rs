@@ -1,5 +1,6 @@
 //! A home of its own for a test: settings, programs and a project that nothing else sees.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,21 @@ impl Sandbox {
             ),
         );
         said
+    }
+
+    /// An editor's command that takes and lists extensions.
+    pub fn editor_with_extensions(&self) {
+        let version = env!("CARGO_PKG_VERSION");
+        let script = format!(
+            r#"folder="$HOME/.vscode/extensions/bg-run.bg-run-{version}"
+case "$1" in
+  --install-extension) mkdir -p "$folder" && cp "$2" "$folder" && echo "Extension 'bg-run.vsix' was successfully installed." ;;
+  --uninstall-extension) rm -r "$folder" && rmdir "$HOME/.vscode/extensions" "$HOME/.vscode" ;;
+  --list-extensions) if [ -d "$folder" ]; then echo other.one@1.0.0; echo bg-run.bg-run@{version}; fi ;;
+  *) echo 1.139.1 ;;
+esac"#
+        );
+        self.program("code", &script);
     }
 
     /// Writes a file and returns its path without links.
@@ -236,4 +252,21 @@ impl Drop for Sandbox {
 /// The file's text, empty where there is none.
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Everything below `folder`, with its mode: files with their text, folders and links without.
+pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, String)> {
+    let mut tree = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        let text = if metadata.is_dir() {
+            tree.extend(self::tree(&path));
+            String::new()
+        } else {
+            read(&path)
+        };
+        tree.insert(path, (metadata.permissions().mode(), text));
+    }
+    tree
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::Check;
 use crate::claude::client::Version;
 use crate::claude::settings;
-use crate::environment::{self, AUTO_BACKGROUND as LIMIT};
+use crate::environment::{
+    self, AUTO_BACKGROUND as LIMIT, NO_PRESSURE_REAP as NO_REAPER, PYTHON_UNBUFFERED as UNBUFFERED,
+};
 use crate::folders::{self, CallSite};
 
 /// The client takes no less, in milliseconds (read in 2.1.331).
@@ -119,6 +121,36 @@ fn switched_off(project: &Path) -> Option<Check> {
         "BG_RUN=off is set: every call is left alone",
         format!("Take it out of {who}."),
     ))
+}
+
+/// The other values that `install` puts into the settings.
+pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
+    let set_by = |name: &str| {
+        let set = settings::variable(name, project).map(|set| set.file.display().to_string());
+        set.or_else(|| environment::is_set(name).then(|| "the environment".to_owned()))
+    };
+    let python = match set_by(UNBUFFERED) {
+        Some(file) => format!("Python writes without a buffer ({UNBUFFERED} is set by {file})"),
+        None => format!("bg-run writes {UNBUFFERED} before commands: no settings set it"),
+    };
+    let python = Check::ok("python", python);
+    if version.is_some_and(|version| version < Version::REAPS) {
+        return vec![python];
+    }
+    let memory = match set_by(NO_REAPER) {
+        Some(file) => Check::ok(
+            "memory",
+            format!("Tasks stay when memory is short ({NO_REAPER} is set by {file})"),
+        ),
+        None => Check::warning(
+            "memory",
+            format!(
+                "Claude Code stops background tasks when memory is short and nobody typed for half an hour: {NO_REAPER} isn't set"
+            ),
+            "`bg-run install` sets it; `--no-reaper` leaves it so.",
+        ),
+    };
+    vec![python, memory]
 }
 
 /// Whether the client moves what takes long by itself, and whether that is safe.

@@ -1,16 +1,20 @@
 //! The editor: whether outputs can be shown.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Check;
 use crate::config::Config;
-use crate::install::editor;
+use crate::install::editor::{self, EXTENSION, Outputs};
 use crate::programs;
-use crate::viewer::{self, NoViewer, Viewer};
+use crate::viewer::{self, Editor, NoViewer, Viewer};
 use crate::{environment, folders};
 
 /// In bytes.
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
+
+/// Time that an editor's command has to list its extensions.
+const LISTS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
     programs::work_in(project);
@@ -41,6 +45,7 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
     [ways(&viewer, project, was_chosen)]
         .into_iter()
         .chain(settings())
+        .chain(extensions())
         .collect()
 }
 
@@ -95,19 +100,95 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     }
 }
 
+/// Whether outputs are read-only in every editor of the VS Code family here.
 fn settings() -> Option<Check> {
-    let path = editor::path()?;
-    let text = folders::read_regular(&path, MAX_SETTINGS);
-    Some(if text.is_ok_and(|text| editor::is_read_only(&text)) {
+    let name = "editor-settings";
+    let mut files = editor::all_files();
+    files.extend(editor::path().filter(|path| !files.contains(path)));
+    if files.is_empty() {
+        return None;
+    }
+    let found: Vec<(Outputs, String)> = files
+        .iter()
+        .map(|file| {
+            let text = folders::read_regular(file, MAX_SETTINGS).unwrap_or_default();
+            (Outputs::in_settings(&text), file.display().to_string())
+        })
+        .collect();
+    let of = |wanted| {
+        let files = found.iter().filter(|(outputs, _)| *outputs == wanted);
+        files
+            .map(|(_, file)| file.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (unset, writable) = (of(Outputs::Unset), of(Outputs::Writable));
+    Some(if !unset.is_empty() {
+        Check::warning(
+            name,
+            format!(
+                "A stray key in an output stops it from refreshing: it isn't read-only by {unset}"
+            ),
+            "`bg-run install` makes it so in all of them, `bg-run install --editor-settings` in one.",
+        )
+    } else if writable.is_empty() {
         Check::ok(
-            "editor-settings",
-            format!("Outputs are read-only by {}", path.display()),
+            name,
+            format!("Outputs are read-only by {}", of(Outputs::ReadOnly)),
         )
     } else {
-        Check::warning(
-            "editor-settings",
-            "A stray key in an output stops it from refreshing",
-            "`bg-run install --editor-settings` prevents that.",
+        Check::ok(
+            name,
+            format!("Outputs can be written, as `files.readonlyInclude` says in {writable}"),
         )
+    })
+}
+
+/// Whether each editor that takes extensions has this version's.
+fn extensions() -> Vec<Check> {
+    let editors = Editor::with_extensions().into_iter();
+    editors.filter_map(|editor| extension(&editor)).collect()
+}
+
+fn extension(editor: &Editor) -> Option<Check> {
+    let name = "editor-extension";
+    let command = editor.command()?;
+    let install = "`bg-run install` installs it, so that outputs open without taking the keyboard.";
+    let list = duct::cmd!(&command, "--list-extensions", "--show-versions").stdin_null();
+    let listed = match programs::ask(&list, LISTS_WITHIN) {
+        Ok(listed) => listed,
+        Err(why) => {
+            let says = format!(
+                "Whether {} has the extension isn't known: {why}",
+                editor.name
+            );
+            return Some(Check::warning(
+                name,
+                says,
+                format!("`{} --list-extensions` says it.", command.display()),
+            ));
+        }
+    };
+    // Said of the editor above.
+    if listed.contains("Command is only available") {
+        return None;
+    }
+    let own = listed
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(EXTENSION)?.strip_prefix('@'));
+    Some(match own {
+        None => Check::warning(
+            name,
+            format!("{} doesn't have the extension", editor.name),
+            install,
+        ),
+        Some(env!("CARGO_PKG_VERSION")) => {
+            Check::ok(name, format!("{} has the extension", editor.name))
+        }
+        Some(version) => Check::warning(
+            name,
+            format!("{} has the extension of bg-run {version}", editor.name),
+            "`bg-run install` installs this version's.",
+        ),
     })
 }

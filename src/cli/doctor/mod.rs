@@ -103,7 +103,9 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         if settings::background_disabled_by(&site.project).is_none() {
             checks.push(client::limit(version, &site.project, &in_force));
         }
+        checks.extend(client::values(version, &site.project));
         checks.extend(view::check(&sources, client.as_ref()));
+        checks.extend(view::status_line(&sources));
         checks.extend(rules::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));

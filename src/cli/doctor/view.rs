@@ -1,6 +1,7 @@
-//! The folder with the skill and the view: whether it is there, current, and taken by the client.
+//! What draws inside Claude Code: whether the folder with the skill and the view is there, current, and taken by the client;
+//! and the status line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -8,6 +9,7 @@ use super::Check;
 use crate::claude::client::{self as claude, Version};
 use crate::claude::hooks::Source;
 use crate::install::skill::{SkillFolder, SkillState};
+use crate::install::status_line::{self, command_in};
 use crate::programs;
 
 const NAME: &str = "view";
@@ -119,4 +121,34 @@ fn has_plugin(sources: &[Source]) -> bool {
     enabled.flatten().any(|(name, is_on)| {
         name.starts_with("bg-run@") && name != FOLDER && *is_on == Value::Bool(true)
     })
+}
+
+/// Looks at the one that Claude Code shows. One of the user's own is fine, and named only where bg-run is in it.
+pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
+    let last = sources.iter().rev().find_map(|source| {
+        let command = command_in(&source.settings).filter(|_| source.fault.is_none())?;
+        Some((&source.path, command))
+    });
+    let (path, command) = last?;
+    let words = command.strip_suffix(" statusline")?;
+    let program = words.trim_matches('\'').replace(r"'\''", "'");
+    let program = Path::new(&program);
+    if program.file_name()? != "bg-run" {
+        return None;
+    }
+    let path = path.display();
+    if !programs::is_there(program.to_str()?) {
+        return Some(Check::warning(
+            "status-line",
+            format!("The status line in {path} starts {words}, and there is no such program"),
+            "`bg-run install --status-line` mends one that it set.",
+        ));
+    }
+    let own = programs::own_path().ok();
+    let is_own = own.as_deref().and_then(status_line::command).as_deref() == Some(command);
+    let whose = if is_own { "" } else { ", by another bg-run" };
+    Some(Check::ok(
+        "status-line",
+        format!("The status line shows what runs, set in {path}{whose}"),
+    ))
 }
