@@ -12,6 +12,7 @@ const FLOORS: &[&str] = &[
     "platform",
     "folders",
     "text",
+    "limit",
     "shell",
     "state",
     "programs",

@@ -1,0 +1,88 @@
+//! Examples of the rule that matches a command: `tests/corpus/rule_examples.jsonl`. They say nothing of durations.
+
+use bg_run::claude::permissions::PermissionRules;
+use bg_run::decision::{Call, Context, Outcome, decide};
+use bg_run::rules::Rules;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    command: String,
+    /// Subject of the example.
+    kind: String,
+    /// Name of the rule that moves the command; `None` if it stays.
+    rule: Option<String>,
+}
+
+#[test]
+fn each_command_is_moved_by_its_rule() {
+    let rules = Rules::built_in();
+    let context = Context::ordinary(&PermissionRules::default);
+    let mut wrong = Vec::new();
+    for line in include_str!("corpus/rule_examples.jsonl").lines() {
+        let example: Example = serde_json::from_str(line).unwrap();
+        let call = Call {
+            command: &example.command,
+            ..Call::default()
+        };
+        let decision = decide(call, &rules, &context);
+        let is_moved = decision.outcome == Outcome::Background;
+        let rule = decision.rule.filter(|_| is_moved);
+        if rule != example.rule {
+            wrong.push(
+                serde_json::json!({"command": example.command, "kind": example.kind, "rule": rule})
+                    .to_string(),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "decided otherwise:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_reason_is_true_of_every_command_of_its_rule() {
+    let rules = Rules::built_in();
+    let context = Context::ordinary(&PermissionRules::default);
+    for (command, reason) in [
+        (
+            "pre-commit run --all-files",
+            "installs packages or tools, or runs all pre-commit hooks",
+        ),
+        ("just test", "a build, test, benchmark or install"),
+        ("task test", "a build, test or check"),
+        (
+            "bazel test //...",
+            "a build, test or install, or a make target",
+        ),
+        (
+            "pyinstaller app.py",
+            "a benchmark, a load test, an analysis or a packaging",
+        ),
+        ("playwright install", "tests or audits, or what they need"),
+        ("adb logcat", "follows something until it is stopped"),
+        ("maturin build", "a build, test, benchmark or install"),
+        (
+            "manage.py runserver",
+            "dumps, loads, changes or serves data",
+        ),
+        (
+            "git bisect run ./t",
+            "moves, checks or works through much data",
+        ),
+        ("bundle install", "Ruby tests, tasks, installs or servers"),
+    ] {
+        let call = Call {
+            command,
+            ..Call::default()
+        };
+        let decision = decide(call, &rules, &context);
+        let told = decision.reason.ends_with(&format!("({reason})"));
+        assert!(told, "{command}: {}", decision.reason);
+    }
+    let call = Call {
+        command: "adb logcat -d",
+        ..Call::default()
+    };
+    let printed = decide(call, &rules, &context);
+    assert_eq!(printed.outcome, Outcome::Pass, "{}", printed.reason);
+}
