@@ -12,6 +12,7 @@ pub mod folders;
 pub mod history;
 pub mod hook;
 pub mod install;
+pub mod limit;
 pub mod live;
 pub mod platform;
 pub mod programs;

@@ -8,8 +8,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 /// How much of a command a line shows, in characters.
 pub const SHOWN: usize = 60;
 
-/// How much of a message from outside is shown, in characters.
-pub const LONG: usize = 400;
+/// Most that is shown of a message from outside, in characters.
+pub const MAX_MESSAGE: usize = 400;
 
 /// `text` on one line, at most `limit` characters with the `…` that stands for the rest, and nothing in it but what is seen.
 pub fn one_line(text: &str, limit: usize) -> String {

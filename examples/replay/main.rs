@@ -16,12 +16,13 @@ use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, History, Outcome, decide};
 use bg_run::history::store::{Key, Run, Store};
 use bg_run::history::{Known, Limit, NO_RULE, Observation, RunEnd, repository_named};
+use bg_run::limit::LIMIT;
 use bg_run::rules::Rules;
 use bg_run::text;
 use calls::Row;
 use clap::Parser;
 use serde::Serialize;
-use tally::{LIMIT, Tally};
+use tally::Tally;
 
 /// Replay calls with known durations through bg-run's decision
 #[derive(Parser)]
@@ -186,7 +187,7 @@ fn table(tallies: &Tallies) -> String {
         by_project,
     } = tallies;
     #[expect(clippy::cast_precision_loss, reason = "a count of calls")]
-    let all_long = rules.long as f64 * LIMIT;
+    let all_long = rules.long as f64 * LIMIT.as_secs_f64();
     let nothing = Tally {
         long: rules.long,
         ..Tally::default()

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bg_run::history::LONG;
+use bg_run::limit::LIMIT;
 use serde::Serialize;
 
 /// Longest time that one call counts as blocking, in seconds.
 const MOST: f64 = 600.0;
-
-/// Time after which the client moves a call where the limit is in force, in seconds.
-pub(crate) const LIMIT: f64 = 30.0;
 
 /// Number of samples of a bootstrap.
 const SAMPLES: usize = 2000;
@@ -18,7 +15,7 @@ const SAMPLES: usize = 2000;
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Tally {
     pub(crate) calls: usize,
-    /// Calls of 30 s or more.
+    /// Calls that reach the limit.
     pub(crate) long: usize,
     pub(crate) moved: usize,
     pub(crate) moved_short: usize,
@@ -31,7 +28,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn add(&mut self, seconds: f64, moved: bool) {
-        let long = seconds >= f64::from(LONG);
+        let long = seconds >= LIMIT.as_secs_f64();
         self.calls += 1;
         self.long += usize::from(long);
         if moved {
@@ -40,7 +37,7 @@ impl Tally {
             self.moved_short_under_5s += usize::from(seconds < 5.0);
         } else if long {
             self.blocked_seconds += seconds.min(MOST);
-            self.blocked_seconds_limit += LIMIT;
+            self.blocked_seconds_limit += LIMIT.as_secs_f64();
         }
     }
 

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::offer;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
+use crate::limit::LIMIT;
 
 /// Moves long-running commands of Claude Code to the background and opens their live output in VS Code.
 #[derive(Debug, Parser)]
@@ -254,8 +255,8 @@ pub(super) struct TasksArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct LimitOptions {
     /// Let Claude Code (2.1.200 and newer) move to the background what takes longer than this, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(2..=7200))]
-    pub(super) limit: u32,
+    #[arg(long, value_name = "SECONDS", default_value_t = LIMIT.as_secs(), value_parser = clap::value_parser!(u64).range(2..=7200))]
+    pub(super) limit: u64,
     /// Let it move nothing by itself
     #[arg(long, conflicts_with = "limit")]
     pub(super) no_limit: bool,

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::rules::Problem;
-use crate::text::{LONG, one_line};
+use crate::text::{MAX_MESSAGE, one_line};
 
 /// A failure, with its causes.
 pub(super) fn error(error: &anyhow::Error) {
@@ -27,5 +27,5 @@ pub(super) fn commands<'a>(commands: impl IntoIterator<Item = &'a Vec<String>>) 
 
 /// A text that may come from outside, as part of a line.
 pub(super) fn outside(text: impl Display) -> String {
-    one_line(&text.to_string(), LONG * 4)
+    one_line(&text.to_string(), MAX_MESSAGE * 4)
 }

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::Duration;
 
+use crate::limit::LIMIT;
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
 use crate::shell::{self, Script, SimpleCommand, Word, whole_logs};
 use crate::text::{SHOWN, one_line};
-
-/// A call that ends within this time may stay in the foreground.
-const SHORT: Duration = Duration::from_secs(30);
 
 /// What the rules say of each simple command.
 #[derive(Debug, Default)]
@@ -80,7 +77,7 @@ impl Findings {
                 findings.short = Some("it detaches itself and returns at once");
             } else if command.place.asynchronous && !waits {
                 findings.short = Some("`&` sends the long command to the background already");
-            } else if views.time_limit.is_some_and(|limit| limit <= SHORT) {
+            } else if views.time_limit.is_some_and(|limit| limit <= LIMIT) {
                 findings.short = Some("its own time limit ends it within 30 s");
             } else if command.place.function.is_some() && !is_called(script, index) {
                 findings.short = Some("the long command stands in a function that isn't called");

@@ -6,6 +6,7 @@ use crate::history::store::Key;
 use crate::history::{
     CallKeys, Expectation, Forecast, Known, Level, Limit, Observation, Share, long_or_all,
 };
+use crate::limit::LIMIT;
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
@@ -141,12 +142,14 @@ impl<'a> Asked<'a> {
         match (self.moves(), self.is_guessed()) {
             (true, true) => found.reason.clone(),
             (true, false) => format!(
-                "{}; {share:.0} of 100 such calls took 30 s or longer elsewhere",
-                found.reason
+                "{}; {share:.0} of 100 such calls took {} s or longer elsewhere",
+                found.reason,
+                LIMIT.as_secs()
             ),
             (false, _) => format!(
-                "{}, but only {share:.0} of 100 such calls took 30 s or longer elsewhere",
-                found.reason
+                "{}, but only {share:.0} of 100 such calls took {} s or longer elsewhere",
+                found.reason,
+                LIMIT.as_secs()
             ),
         }
     }

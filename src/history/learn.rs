@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::observation::{LONG, Observation, RunEnd};
+use super::observation::{Observation, RunEnd};
 use super::place::call_number;
 use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_line};
 use crate::folders;
+use crate::limit::is_long;
 
 /// Longer lines hold pictures or whole files, no call of ours, in bytes.
 const MAX_LINE: usize = 8 * 1024 * 1024;
@@ -176,7 +177,7 @@ fn learnt(
     #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
     let seconds = timed.map_or(between, |milliseconds| (milliseconds / 1000.0) as f32);
     let is_sure = timed.is_some() || asks_nobody;
-    if call.in_background || !is_sure && seconds >= LONG || seconds < 0.0 {
+    if call.in_background || !is_sure && is_long(seconds) || seconds < 0.0 {
         return None;
     }
     // What may hold an approval is known to be short, but not how short.

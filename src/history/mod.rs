@@ -14,6 +14,6 @@ mod words;
 pub use expect::{Expectation, Forecast, Limit};
 pub use keep::keep;
 pub use key::{CallKeys, Level, long_or_all};
-pub use observation::{Known, LONG, Observation, RunEnd};
+pub use observation::{Known, Observation, RunEnd};
 pub use place::{call_number, repository_named, repository_of};
 pub use shares::{NO_RULE, Share};

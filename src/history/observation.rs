@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Shortest duration that is too long to wait for, in seconds.
-pub const LONG: f32 = 30.0;
+use crate::limit;
 
 /// Longest duration that is kept, in seconds.
 const LONGEST: f32 = 7.0 * 24.0 * 3600.0;
@@ -41,13 +40,13 @@ impl Observation {
         Self { seconds, end }
     }
 
-    /// Whether it ran for 30 s or longer.
+    /// Whether it reached the limit.
     pub fn is_long(self) -> bool {
-        self.seconds >= LONG
+        limit::is_long(self.seconds)
     }
 
     /// How much it says of the next run, from 0 to 1. A crash at the start says little of a run that gets further, and
-    /// an interrupted run nothing; after 30 s both were long.
+    /// an interrupted run nothing; a run that reached the limit was long however it ended.
     pub fn weight(self) -> f64 {
         match self.end {
             _ if self.is_long() => 1.0,

@@ -10,7 +10,7 @@ use crate::claude::answer::{Answer, ForModel};
 use crate::environment;
 use crate::programs::bounded;
 use crate::state::log;
-use crate::text::{LONG, one_line};
+use crate::text::{MAX_MESSAGE, one_line};
 
 /// Each has so long, and all of them twice that: the client gives bg-run ten seconds.
 const WAIT: Duration = Duration::from_secs(3);
@@ -45,7 +45,7 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
             Ok(None) => {}
             Err(error) => log::line(&format!(
                 "chain: `{}` is skipped: {error:#}",
-                one_line(&command.join(" "), LONG)
+                one_line(&command.join(" "), MAX_MESSAGE)
             )),
         }
         if chained.refuses() {
@@ -64,7 +64,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     if ended.left_some {
         log::line(&format!(
             "chain: `{}` left a process that has its output open still; it goes on by itself",
-            one_line(program, LONG)
+            one_line(program, MAX_MESSAGE)
         ));
     }
     match ended.status.code() {
@@ -73,7 +73,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
         _ => bail!(
             "it ended with {}: {}",
             ended.status,
-            one_line(&text(&ended.stderr), LONG)
+            one_line(&text(&ended.stderr), MAX_MESSAGE)
         ),
     }
     let text = text(&ended.stdout);

@@ -8,7 +8,8 @@ use crate::claude::transcript;
 use crate::config::{Configuration, Mode};
 use crate::decision;
 use crate::folders::CallSite;
-use crate::history::{self, LONG, Observation, RunEnd, repository_of};
+use crate::history::{self, Observation, RunEnd, repository_of};
+use crate::limit::is_long;
 use crate::tasks::status::Status;
 use crate::{environment, shell};
 
@@ -64,9 +65,9 @@ fn observed(input: &Input) -> Option<Observation> {
     let seconds = seconds(since);
     let end = match end {
         _ if input.permission_mode == "bypassPermissions" => end,
-        RunEnd::Success if seconds < LONG => RunEnd::AtMost,
-        _ if seconds < LONG => end,
-        _ => return None,
+        _ if is_long(seconds) => return None,
+        RunEnd::Success => RunEnd::AtMost,
+        end => end,
     };
     Some(Observation { seconds, end })
 }

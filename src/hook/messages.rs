@@ -15,7 +15,7 @@ use crate::tasks::lines;
 use crate::tasks::output::last_of;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::status::Status;
-use crate::text::{LONG, SHOWN, clipped, fenced, for_model, one_line, span};
+use crate::text::{MAX_MESSAGE, SHOWN, clipped, fenced, for_model, one_line, span};
 use crate::viewer::Shown;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
@@ -25,12 +25,12 @@ pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String
         Outcome::Foreground | Outcome::Pass => "would run as",
     };
     let fault = problem.map_or_else(String::new, |problem| {
-        format!("; {}", one_line(&problem.to_string(), LONG))
+        format!("; {}", one_line(&problem.to_string(), MAX_MESSAGE))
     });
     format!(
         "bg-run (dry run): {what} `{}` ({}){fault}",
-        one_line(&decision.rewrite.command, LONG),
-        one_line(&decision.reason, LONG)
+        one_line(&decision.rewrite.command, MAX_MESSAGE),
+        one_line(&decision.reason, MAX_MESSAGE)
     )
 }
 
@@ -50,7 +50,7 @@ pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
 
 /// A fault in the user's files, for the user.
 pub(super) fn faulty_file(problem: &Problem) -> String {
-    let problem = one_line(&problem.to_string(), LONG);
+    let problem = one_line(&problem.to_string(), MAX_MESSAGE);
     format!("bg-run goes on without a faulty file: {problem}")
 }
 
@@ -65,7 +65,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
             Some(_) | None if decision.expected.is_some() || decision.rule.is_some() => format!(
                 "bg-run moved this call to the background: it is expected to run long ({}). \
                  Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it.",
-                for_model(&decision.reason, LONG)
+                for_model(&decision.reason, MAX_MESSAGE)
             ),
             _ => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
@@ -319,7 +319,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
         // Why it is in the background, where nobody asked for it, is worth a second row.
         Shown::Not(reason) => {
             let why = why.map_or_else(String::new, |why| format!(" {why},"));
-            let reason = one_line(reason, LONG);
+            let reason = one_line(reason, MAX_MESSAGE);
             let id = lines::start_of(&note.id);
             lines::named(
                 note,

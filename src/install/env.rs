@@ -12,17 +12,14 @@ use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
 /// What an installation puts in. `limit`: in seconds; `None`: the client moves nothing, and no value is put in for it.
 /// `keeps_tasks`: the client stops no task when memory is short.
-pub fn wanted(limit: Option<u32>, keeps_tasks: bool) -> Values {
+pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
     let mut values = Values::new();
     values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());
     if keeps_tasks {
         values.insert(NO_PRESSURE_REAP.to_owned(), "1".to_owned());
     }
     if let Some(seconds) = limit {
-        values.insert(
-            AUTO_BACKGROUND.to_owned(),
-            (u64::from(seconds) * 1000).to_string(),
-        );
+        values.insert(AUTO_BACKGROUND.to_owned(), (seconds * 1000).to_string());
     }
     values
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::row::Row;
 use crate::config::View;
+use crate::limit::LIMIT;
 use crate::platform::watch::Activity;
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
@@ -23,9 +24,6 @@ const APART: Duration = Duration::from_secs(1);
 
 /// Longest wait without a look.
 const LONGEST: Duration = Duration::from_mins(1);
-
-/// The view shows the time from here on.
-const LONG: Duration = Duration::from_secs(30);
 
 /// Times below two minutes are told in steps of this.
 const STEP: u64 = 5;
@@ -268,7 +266,7 @@ impl Stream {
 
 /// The seconds until the words for a time change.
 fn until_change(seconds: u64) -> Duration {
-    let long = LONG.as_secs();
+    let long = LIMIT.as_secs();
     Duration::from_secs(match seconds {
         seconds if seconds < long => long - seconds,
         seconds if seconds < 120 => STEP - seconds % STEP,
@@ -276,14 +274,14 @@ fn until_change(seconds: u64) -> Duration {
     })
 }
 
-/// Whether `row` says nothing new. Before 30 seconds, the view shows no time; an end is told once, and again only with
+/// Whether `row` says nothing new. Before the limit, the view shows no time; an end is told once, and again only with
 /// another status.
 fn is_told(row: &Row, told: &Row) -> bool {
     if !row.is_running() {
         return row.status == told.status;
     }
     let shows = |row: &Row| {
-        let summary = (row.seconds >= LONG.as_secs()).then(|| row.summary.clone());
+        let summary = (row.seconds >= LIMIT.as_secs()).then(|| row.summary.clone());
         (row.status.clone(), summary, row.over, row.lines.clone())
     };
     shows(row) == shows(told)

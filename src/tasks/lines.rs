@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::output::summary_of;
 use super::record::{End, TaskRecord};
 use super::status::Status;
-use crate::text::{LONG, clipped, one_line, span};
+use crate::text::{MAX_MESSAGE, clipped, one_line, span};
 
 /// So many columns are left in a terminal of 100 beside what the client puts before a line: `  ⎿  UserPromptSubmit says: `
 /// (measured, 2.1.331).
@@ -33,7 +33,7 @@ pub fn ended(record: &TaskRecord) -> String {
     let Some(last) = summary_of(record) else {
         return named(record, &format!(" {how}{after}"));
     };
-    let last = one_line(&last, LONG);
+    let last = one_line(&last, MAX_MESSAGE);
     // The name and the last line share what is left: each has a half, and what the other doesn't need.
     let how = format!(" {how}{after}: ");
     let left = WIDTH.saturating_sub(START.width() + "\"".width() + how.width());
