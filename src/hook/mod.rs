@@ -11,38 +11,24 @@ mod messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
+mod read_input;
 mod result;
 mod session_start;
 mod stop;
 mod user_prompt_submit;
 mod waited_call;
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::config::Mode;
 use crate::programs;
 use crate::state::log;
-
-/// More than this on stdin is no call, in bytes.
-const MAX_INPUT: usize = 8 * 1024 * 1024;
-
-/// What is larger is read on for so long, because the client goes on writing, and a broken pipe would trouble it.
-const MAX_DRAINED: usize = 64 * 1024 * 1024;
-
-/// So much is read at once, in bytes: as much as a pipe holds.
-const PART: usize = 64 * 1024;
-
-/// The event has to be there by then: the client gives a hook up after ten seconds.
-const INPUT_WAIT: Duration = Duration::from_secs(8);
 
 /// Reads one event from stdin and answers it on stdout.
 pub fn run(mode: Mode) -> ExitCode {
@@ -57,7 +43,7 @@ pub fn run(mode: Mode) -> ExitCode {
 }
 
 fn try_run(mode: Mode) -> Result<()> {
-    let (input, text) = read_input()?;
+    let (input, text) = read_input::read_input()?;
     let Some(text) = answer_to(&input, &text, mode)? else {
         return Ok(());
     };
@@ -104,49 +90,6 @@ fn answer_to(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> 
     let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
     text.push(b'\n');
     Ok(Some(text))
-}
-
-/// The event, and its text, as soon as it is whole: a stdin that stays open is not waited for.
-fn read_input() -> Result<(Input, Vec<u8>)> {
-    let stdin = io::stdin().lock();
-    let end = Instant::now() + INPUT_WAIT;
-    let mut text: Vec<u8> = Vec::new();
-    let mut length = 0;
-    loop {
-        wait_for(&stdin, end)?;
-        text.reserve(PART);
-        let read = rustix::io::read(&stdin, spare_capacity(&mut text));
-        let read = read.context("stdin can't be read")?;
-        length += read;
-        if length > MAX_INPUT {
-            if read == 0 || length > MAX_DRAINED {
-                bail!("stdin holds more than {MAX_INPUT} bytes");
-            }
-            text.clear();
-            continue;
-        }
-        if read == 0 {
-            let input = serde_json::from_slice(&text).context("stdin is no hook input")?;
-            return Ok((input, text));
-        }
-        if read < PART && text.trim_ascii_end().ends_with(b"}") {
-            match serde_json::from_slice(&text) {
-                Ok(input) => return Ok((input, text)),
-                Err(error) if error.is_eof() => {}
-                Err(error) => return Err(error).context("stdin is no hook input"),
-            }
-        }
-    }
-}
-
-fn wait_for(stdin: &io::StdinLock<'_>, end: Instant) -> Result<()> {
-    let left = end.saturating_duration_since(Instant::now());
-    let mut ready = [PollFd::new(stdin, PollFlags::IN)];
-    let timeout = Timespec::try_from(left).ok();
-    if poll(&mut ready, timeout.as_ref()).is_ok_and(|ready| ready == 0) {
-        bail!("no event came within {} s", INPUT_WAIT.as_secs());
-    }
-    Ok(())
 }
 
 fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
