@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
-use super::offer;
+use super::completion_candidates;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
 use crate::limit::LIMIT;
@@ -77,7 +77,7 @@ pub(super) enum Command {
     /// Follow the output of a background task here, and end with its exit status
     Tail {
         /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
-        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
         /// In a pane of its own: wait for a key at the end
         #[arg(long, hide = true)]
@@ -86,7 +86,7 @@ pub(super) enum Command {
     /// Print what a background task has written by now
     Logs {
         /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
-        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
         /// Only the last N lines
         #[arg(short = 'n', value_name = "N")]
@@ -95,13 +95,13 @@ pub(super) enum Command {
     /// Ask a background task to end
     Stop {
         /// A task's id or the start of it, or a part of its name
-        #[arg(value_name = "TASK", add = ArgValueCandidates::new(offer::running))]
+        #[arg(value_name = "TASK", add = ArgValueCandidates::new(completion_candidates::running))]
         target: String,
     },
     /// Open the output of a background task; without an argument, of this project's newest
     Open {
         /// A task's id or the start of it, a part of its name, or a file
-        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(offer::tasks))]
+        #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Vec<String>,
         /// Started by the hook: log instead of printing
         #[arg(long, hide = true, requires = "project")]

@@ -12,9 +12,9 @@ mod explain;
 mod history;
 mod install;
 
+mod completion_candidates;
 mod learn;
 mod logs;
-mod offer;
 mod open;
 mod print;
 mod rules;

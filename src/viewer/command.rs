@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use rustix::io::Errno;
 
-use super::known::LIKE_CODE;
+use super::editor_table::LIKE_CODE;
 use super::{Editor, LAST_LINE, NoViewer};
 use crate::config::EditorChoice;
 use crate::{environment, programs};

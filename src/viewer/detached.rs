@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::tabs::{self, Claim};
-use super::{Viewer, nudge};
+use super::{Viewer, touch_mtime};
 use crate::config::Config;
 use crate::platform::detach;
 use crate::programs;
@@ -127,7 +127,7 @@ const MAX_ANSWER: u64 = 4096;
 /// again until its task has ended.
 pub fn open_detached(config: &Config, request: &Request) {
     detach::leave_session();
-    nudge::end_by_its_limit();
+    touch_mtime::end_by_its_limit();
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
         Err(why) => return answer(&Shown::Not(why.to_string())),
@@ -138,7 +138,7 @@ pub fn open_detached(config: &Config, request: &Request) {
             Ok(place) => {
                 log::well(&format!("open: {} is open in {place}", file.display()));
                 answer(&Shown::In(place));
-                return nudge::until_the_end(file);
+                return touch_mtime::until_the_end(file);
             }
             Err(error) => {
                 why = format!("{error:#}");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-use super::known::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
+use super::editor_table::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
 use crate::{environment, programs};
 
 /// Where an editor's command lies, seen from the folder that holds its `extensions`.

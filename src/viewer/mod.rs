@@ -3,13 +3,13 @@
 mod choose;
 mod command;
 mod detached;
+mod editor_table;
 mod editors;
-mod known;
-mod links;
-mod nudge;
 mod pane;
 mod socket;
+mod tab_names;
 mod tabs;
+mod touch_mtime;
 mod windows;
 
 use std::fs::{self, File};
@@ -74,7 +74,10 @@ impl Viewer {
     pub fn show(&self, file: &Path, project: &Path) -> Result<String> {
         let size = wait_for(file)?.metadata()?.len();
         let real = resolved(file)?;
-        let link = self.names_tabs.then(|| links::to(file, &real)).flatten();
+        let link = self
+            .names_tabs
+            .then(|| tab_names::to(file, &real))
+            .flatten();
         let tab = link.as_deref().unwrap_or(&real);
         let mut reasons = Vec::new();
         for way in &self.ways {
