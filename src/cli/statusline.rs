@@ -11,7 +11,7 @@ use crate::live::stream::Scope;
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::list::project;
 use crate::tasks::status::Status;
-use crate::tasks::{end, record::TaskRecord};
+use crate::tasks::{ended_or_lost, record::TaskRecord};
 
 /// More than this on stdin is no session, in bytes.
 const MAX_INPUT: u64 = 1024 * 1024;
@@ -38,7 +38,7 @@ fn line() -> Option<String> {
     };
     let mut records = TaskRecord::unended();
     records.retain(|record| scope.has(record));
-    let ended = end::of(&records, &[]);
+    let ended = ended_or_lost::of(&records, &[]);
     records.retain(|record| !ended.iter().any(|(over, _)| over.id == record.id));
     let newest = records.pop()?;
     let usual = UsualTimes::own().of(&newest);

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::platform::processes::{self, Sought};
 use crate::tasks::status::Status;
-use crate::tasks::{end, list};
+use crate::tasks::{ended_or_lost, list};
 
 /// How long to wait for it, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         std::thread::sleep(EVERY);
     }
     if let Some(record) = task.record {
-        end::settle(vec![end::stopped(record)]);
+        ended_or_lost::mark_finished(vec![ended_or_lost::stopped(record)]);
     }
     println!("Stopped \"{name}\" ({id}).");
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::folders;
-use crate::tasks::end::Awaited;
+use crate::tasks::ended_or_lost::Awaited;
 use crate::tasks::list;
 use crate::tasks::status::Status;
 

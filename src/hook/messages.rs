@@ -11,7 +11,7 @@ use crate::environment;
 use crate::folders::MAX_PATH;
 use crate::rules::Problem;
 use crate::tasks::durations;
-use crate::tasks::lines;
+use crate::tasks::end_messages;
 use crate::tasks::output::last_of;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::status::Status;
@@ -108,7 +108,7 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let usual = durations::usual(launch.usual.filter(|_| !note.endless));
     let with_usual = usual.as_deref().and_then(|usual| {
         let line = launched_line(launch, Some(usual));
-        lines::is_whole(note, &line).then_some(line)
+        end_messages::is_whole(note, &line).then_some(line)
     });
     let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
     if let Some(tail) = &note.held_back {
@@ -210,7 +210,7 @@ const LINE: usize = 200;
 
 /// The ends, a line each; `None` where there are none.
 pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
-    let lines: Vec<String> = notes.iter().map(lines::ended).collect();
+    let lines: Vec<String> = notes.iter().map(end_messages::ended).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -313,15 +313,15 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
                 None => "is in the background".to_owned(),
             });
             let place = clipped(&one_line(place, SHOWN), PLACE);
-            let id = lines::shortened(&note.id);
-            lines::named(note, &format!(" {what}, {opened} in {place} ({id})"))
+            let id = end_messages::shortened(&note.id);
+            end_messages::named(note, &format!(" {what}, {opened} in {place} ({id})"))
         }
         // Why it is in the background, where nobody asked for it, is worth a second row.
         Shown::Not(reason) => {
             let why = why.map_or_else(String::new, |why| format!(" {why},"));
             let reason = one_line(reason, MAX_MESSAGE);
-            let id = lines::start_of(&note.id);
-            lines::named(
+            let id = end_messages::start_of(&note.id);
+            end_messages::named(
                 note,
                 &format!("{why} not opened ({reason}): `bg-run tail {id}`"),
             )
@@ -334,7 +334,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::tasks::lines::WIDTH;
+    use crate::tasks::end_messages::WIDTH;
 
     const NAMES: [&str; 4] = [
         "Run e2e tests",
@@ -412,7 +412,7 @@ mod tests {
                     "{line}"
                 );
             }
-            let line = lines::silent(&note(name, Cause::Moved), Duration::from_mins(25));
+            let line = end_messages::silent(&note(name, Cause::Moved), Duration::from_mins(25));
             assert!(line.width() <= WIDTH, "{line}");
             assert!(line.contains("silent for 25 min"), "{line}");
         }

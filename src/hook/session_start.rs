@@ -14,7 +14,7 @@ use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::state::{log, once, sessions};
 use crate::tasks::record::TaskRecord;
-use crate::tasks::{end, lines};
+use crate::tasks::{end_messages, ended_or_lost};
 
 /// A longer environment file is left alone, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
@@ -47,11 +47,11 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     if client != 0 && !once::claim("SessionStart", &start) {
         return None;
     }
-    let found = end::of(&tasks, &[]);
+    let found = ended_or_lost::of(&tasks, &[]);
     tasks.retain(|task| found.iter().all(|(ended, _)| ended.id != task.id));
-    let ended = end::settle(found);
+    let ended = ended_or_lost::mark_finished(found);
     Some(Answer {
-        system_message: Some(lines::left_over(&tasks, &ended)?),
+        system_message: Some(end_messages::left_over(&tasks, &ended)?),
         hook_specific_output: Some(ForModel {
             hook_event_name: "SessionStart",
             additional_context: messages::left_over_for_model(&tasks, &ended),

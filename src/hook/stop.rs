@@ -8,7 +8,7 @@ use crate::config::{Config, Configuration, Mode};
 use crate::environment;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
-use crate::tasks::{end, wait};
+use crate::tasks::{ended_or_lost, wait};
 
 /// The answer of a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -25,9 +25,9 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     // The client's notice follows, and has the status of those that wrote none.
-    let mut ended = end::of(&tasks, &[]);
+    let mut ended = ended_or_lost::of(&tasks, &[]);
     ended.retain(|(_, end)| end.status != Status::Lost);
-    let ended = end::settle(ended);
+    let ended = ended_or_lost::mark_finished(ended);
     Some(Answer {
         system_message: messages::ended(&ended),
         ..Answer::default()

@@ -14,8 +14,8 @@ use crate::environment;
 use crate::history::store::Store;
 use crate::history::{Level, RunEnd};
 use crate::state::once;
-use crate::tasks::end::{self, Notice};
-use crate::tasks::lines;
+use crate::tasks::end_messages;
+use crate::tasks::ended_or_lost::{self, Notice};
 use crate::tasks::record::{End, TaskRecord};
 use crate::tasks::status::Status;
 use crate::tasks::wait;
@@ -42,7 +42,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if config.dry_run {
         return None;
     }
-    let mut found = end::of(&tasks, &notices);
+    let mut found = ended_or_lost::of(&tasks, &notices);
     // Nothing asks for it again before the next prompt.
     let mut late = tasks.clone();
     late.retain(|task| {
@@ -51,13 +51,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     });
     if !late.is_empty() {
         wait::until_unwritten(&late, LAST_WRITES);
-        found.extend(end::of(&late, &notices));
+        found.extend(ended_or_lost::of(&late, &notices));
     }
     tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
     let told = found
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));
-    let ended = end::settle(told.collect());
+    let ended = ended_or_lost::mark_finished(told.collect());
     let earlier = noticed(&notices, &ended);
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
     // Stopped by `bg-run stop`, it ended before the client knew.
@@ -65,7 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         note.ended
             .is_some_and(|ended| ended.status == Status::Stopped)
     });
-    lines.extend(stopped.map(lines::ended));
+    lines.extend(stopped.map(end_messages::ended));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
     lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
     let context = messages::ended_for_model(&for_model);
@@ -135,7 +135,7 @@ fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
     }
     task.called_silent = true;
     task.write().ok()?;
-    Some(lines::silent(&task, silence))
+    Some(end_messages::silent(&task, silence))
 }
 
 /// Whether others of its kind are known to have ended, and sooner than this one has been silent.

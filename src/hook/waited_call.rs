@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::folders::MAX_PATH;
 use crate::shell;
 use crate::state::{log, once};
-use crate::tasks::end;
+use crate::tasks::ended_or_lost;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::wait::{self, Waited};
 use crate::text::one_line;
@@ -46,7 +46,7 @@ pub(super) fn answer(input: &Input, record: &TaskRecord, telling: Telling) -> Op
     match (found, waited) {
         (Some(end), _) => {
             if telling == Telling::Yes {
-                end::settle(vec![(record.clone(), end)]);
+                ended_or_lost::mark_finished(vec![(record.clone(), end)]);
                 // The client's notice tells the model nothing new.
                 once::claim("Noticed", &record.id);
             }

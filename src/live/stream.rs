@@ -15,7 +15,7 @@ use crate::limit::LIMIT;
 use crate::platform::watch::Activity;
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
-use crate::tasks::end::Awaited;
+use crate::tasks::ended_or_lost::Awaited;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::end::{self, Subject, Writing};
+use super::ended_or_lost::{self, Subject, Writing};
 use super::output;
 use super::record::{End, TaskRecord};
 use super::status::Status;
@@ -43,7 +43,7 @@ impl Task {
         let by_record = record.as_ref().and_then(|record| record.ended);
         let path = output.map(|output| output.path.clone());
         let recorded = by_record.map(|ended| ended.status);
-        let found = end::find(recorded, path.as_deref(), writing, None);
+        let found = ended_or_lost::find(recorded, path.as_deref(), writing, None);
         let slug = path
             .as_ref()
             .and_then(|path| path.ancestors().nth(3)?.file_name());
@@ -184,7 +184,7 @@ pub fn all() -> Vec<Task> {
             )
         })
         .collect();
-    let writing = end::writing(&subjects);
+    let writing = ended_or_lost::writing(&subjects);
     let mut tasks: Vec<Task> = parts
         .into_iter()
         .zip(writing)

@@ -1,8 +1,8 @@
 //! Background tasks: the records of them, whether and how they ended, and the words for it.
 
 pub mod durations;
-pub mod end;
-pub mod lines;
+pub mod end_messages;
+pub mod ended_or_lost;
 pub mod list;
 pub mod output;
 pub mod record;

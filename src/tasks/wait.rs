@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::end::{self, Awaited, Notice};
+use super::ended_or_lost::{self, Awaited, Notice};
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::transcript;
@@ -59,7 +59,7 @@ pub fn until_ended(
 ) -> Vec<TaskRecord> {
     let mut ended = Vec::new();
     let waited = each_end(tasks, transcript, at_most, |record, end| {
-        ended.extend(end::settle(vec![(record, end)]));
+        ended.extend(ended_or_lost::mark_finished(vec![(record, end)]));
     });
     match waited {
         Waited::Through => ended,
@@ -133,7 +133,7 @@ impl Open {
             }
             status => status,
         };
-        Some(end::end(&self.record, status, found.changed))
+        Some(ended_or_lost::end(&self.record, status, found.changed))
     }
 
     fn told_in(&self, transcript: &Path) -> Option<Status> {

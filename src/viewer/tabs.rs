@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Open};
 use crate::state::{Folder, Kind, is_id, name_of};
-use crate::tasks::end;
+use crate::tasks::ended_or_lost;
 
 /// Whether a file may be opened now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
 fn running(folder: &Folder, names: &[String]) -> usize {
     let files = names.iter().filter_map(|name| folder.read(name).ok());
     let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));
-    end::running_among(&files.collect::<Vec<_>>())
+    ended_or_lost::running_among(&files.collect::<Vec<_>>())
 }
 
 /// Claims a tab for `file` in the session with this id, which comes from outside, and notes it.

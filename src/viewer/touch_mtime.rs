@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::claude::task::{self, Footer};
-use crate::tasks::end::Awaited;
+use crate::tasks::ended_or_lost::Awaited;
 use crate::tasks::status::Status;
 
 /// When the watcher may have started by now. What was appended between the editor's first read and that isn't shown

@@ -335,15 +335,15 @@ pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTim
 }
 
 /// Records those ends and keeps the durations. Returns those that nobody else recorded before.
-pub fn settle(ended: Vec<(TaskRecord, End)>) -> Vec<TaskRecord> {
-    let mut settled = Vec::new();
+pub fn mark_finished(ended: Vec<(TaskRecord, End)>) -> Vec<TaskRecord> {
+    let mut finished = Vec::new();
     for (mut record, end) in ended {
         if record.end(end) {
             durations::keep(&record);
-            settled.push(record);
+            finished.push(record);
         }
     }
-    settled
+    finished
 }
 
 #[cfg(test)]
