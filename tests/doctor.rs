@@ -252,6 +252,7 @@ fn the_client_agrees() {
         json!({"hooks": {"PreToolUse": [{"matcher": matcher, "hooks": [hook]}]}})
     };
     let malformed = json!({"hooks": {"PreToolUse": [{"hooks": ["node x.js"]}]}});
+    let elsewhere = json!({"hooks": {"Notification": [{"hooks": ["node x.js"]}]}});
     let off = json!({"disableAllHooks": true});
     let on = json!({"disableAllHooks": false});
     for version in VERSIONS {
@@ -272,10 +273,12 @@ fn the_client_agrees() {
             ),
             ("off in the user's file", off.clone(), None),
             ("malformed in the user's file", malformed.clone(), None),
+            ("another event's is malformed", elsewhere.clone(), None),
         ] {
             let sandbox = healthy();
             sandbox.program("pytest", "echo collected");
             sandbox.program("bg-run", &format!("exec {BG_RUN} \"$@\""));
+            sandbox.program("claude", &format!("echo '{version} (Claude Code)'"));
             let file = sandbox.home().join(".claude/settings.json");
             let mut settings: Value = serde_json::from_str(&read(&file)).unwrap();
             lay_over(

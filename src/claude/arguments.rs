@@ -138,7 +138,7 @@ impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoClient => {
-                f.write_str("you run this yourself, so none of a `claude` command line")
+                f.write_str("a session may add some on its command line (`--allowedTools`)")
             }
             Self::Read { .. } => {
                 f.write_str("those on Claude Code's command line are read as well")

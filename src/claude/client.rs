@@ -19,6 +19,9 @@ impl Version {
     pub const HAS_LIMIT: Self = Self([2, 1, 200]);
     /// The first that stops background tasks when memory is short (read).
     pub const REAPS: Self = Self([2, 1, 193]);
+    /// The first that leaves a malformed hook out; older ones run no hook of its file (measured: 2.1.20, 2.1.90 and
+    /// 2.1.200 against 2.1.260 to 2.1.332).
+    pub const SKIPS_MALFORMED_HOOKS: Self = Self([2, 1, 260]);
     /// The first that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
     pub const DRAWS: Self = Self([2, 1, 286]);
     /// The first of which it is known that `claude -p` waits for what was moved (measured; 2.1.260 doesn't).

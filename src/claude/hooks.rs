@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 
+use super::client::Version;
 use super::places::{Owner, Reading};
 use super::settings::{self, Content};
 use super::settings_file::{self, Verdict};
@@ -26,6 +27,8 @@ pub struct Source {
     pub fault: Option<String>,
     /// How to mend that, where more is known than the place.
     pub mend: Option<String>,
+    /// The entry that the client leaves out, because it has another shape.
+    pub left_out: Option<String>,
 }
 
 /// One hook.
@@ -45,28 +48,41 @@ pub struct Hook {
     pub timeout: Option<u64>,
 }
 
-/// All sources for the project in `project`, those that win last.
-pub fn sources(project: &Path) -> Vec<Source> {
+/// All sources for the project in `project`, those that win last, as this version of the client takes them. A version that
+/// isn't known counts as an old one.
+pub fn sources(project: &Path, client: Option<Version>) -> Vec<Source> {
     let files = settings::files(project).into_iter();
     // A file that only some clients read may hold no hook that counts.
     let files = files.filter(|(place, _)| place.reading == Reading::Certain);
     let mut sources: Vec<Source> = files
-        .map(|(place, path)| source(path, place.owner == Owner::Managed))
+        .map(|(place, path)| source(path, place.owner == Owner::Managed, client))
         .collect();
-    let plugins = plugins(&sources);
+    let plugins = plugins(&sources, client);
     sources.splice(0..0, plugins);
     sources
 }
 
-fn source(path: PathBuf, is_managed: bool) -> Source {
+fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
     let no_hook = |why| format!("{why}: Claude Code runs no hook of this file");
-    let (settings, fault, mend) = match settings_file::judge_at(&path) {
+    let (mut fault, mut mend, mut left_out) = (None, None, None);
+    let settings = match settings_file::judge_at(&path) {
         Verdict::Accepted(settings) => {
-            let why = settings::malformed_hook(&settings);
-            (settings, why.map(no_hook), None)
+            match settings::malformed_hook(&settings) {
+                Some(why) if client >= Some(Version::SKIPS_MALFORMED_HOOKS) => left_out = Some(why),
+                Some(why) => fault = Some(no_hook(why)),
+                None => {}
+            }
+            settings
         }
-        Verdict::Dead(fault) => (Value::Null, Some(fault.to_string()), Some(fault.mend)),
-        Verdict::Unknown(why) => (Value::Null, Some(no_hook(why)), None),
+        Verdict::Dead(dead) => {
+            fault = Some(dead.to_string());
+            mend = Some(dead.mend);
+            Value::Null
+        }
+        Verdict::Unknown(why) => {
+            fault = Some(no_hook(why));
+            Value::Null
+        }
     };
     Source {
         path,
@@ -75,6 +91,7 @@ fn source(path: PathBuf, is_managed: bool) -> Source {
         settings,
         fault,
         mend,
+        left_out,
     }
 }
 
@@ -88,7 +105,7 @@ fn read(path: &Path) -> Result<Value, String> {
 }
 
 /// The enabled plugins that have hooks.
-fn plugins(files: &[Source]) -> Vec<Source> {
+fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
     let mut enabled: BTreeMap<String, bool> = BTreeMap::new();
     for file in files {
         let named = file
@@ -113,7 +130,7 @@ fn plugins(files: &[Source]) -> Vec<Source> {
         .filter_map(|(name, _)| folder(&name))
         .map(|folder| Source {
             plugin: Some(folder.clone()),
-            ..source(folder.join("hooks/hooks.json"), false)
+            ..source(folder.join("hooks/hooks.json"), false, client)
         })
         .filter(|source| !source.settings.is_null() || source.fault.is_some())
         .collect()

@@ -216,12 +216,17 @@ pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
     places::read_files(&Surroundings::of(project))
 }
 
-/// Why the client runs no hook of a file with these settings: they are switched off, or an entry has another shape.
+/// The sentence that says why the client runs no hook of a file with these settings: they are switched off, or an entry is
+/// malformed.
 pub fn no_hooks_because(settings: &Value) -> Option<String> {
     if disables_hooks(settings) == Some(true) {
-        return Some("`disableAllHooks` is on".to_owned());
+        let why = "`disableAllHooks` is on: Claude Code runs no hook of this file";
+        return Some(why.to_owned());
     }
-    malformed_hook(settings)
+    let why = malformed_hook(settings)?;
+    Some(format!(
+        "{why}: Claude Code before 2.1.260 runs no hook of this file"
+    ))
 }
 
 /// What these settings say of switching all hooks off. The last file that says it has the word for the hooks of all files
@@ -230,7 +235,8 @@ pub fn disables_hooks(settings: &Value) -> Option<bool> {
     settings.get("disableAllHooks")?.as_bool()
 }
 
-/// The entry of another shape, which switches all hooks of its file off without a word (measured, 2.1.20 to 2.1.331).
+/// The first malformed entry, for which clients before [`super::client::Version::SKIPS_MALFORMED_HOOKS`] run no hook of the
+/// file, without a word.
 pub fn malformed_hook(settings: &Value) -> Option<String> {
     let events = settings.get("hooks")?.as_object()?;
     events.iter().find_map(|(event, entries)| {

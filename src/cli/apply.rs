@@ -36,7 +36,7 @@ pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
         && let Some(why) = settings::no_hooks_because(&settings)
     {
         eprintln!(
-            "bg-run: warning: {}: {}: Claude Code runs no hook of this file until that is mended",
+            "bg-run: warning: {}: {} until that is mended",
             change.path.display(),
             print::outside(why)
         );

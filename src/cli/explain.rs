@@ -195,7 +195,8 @@ fn as_text(
         Outcome::Foreground => "Stays in the foreground",
         Outcome::Pass => "Left as it is",
     };
-    let mut text = format!("{headline}: {}\n", print::outside(&decision.reason));
+    let reason = print::outside(&decision.reason);
+    let mut text = paragraph(&format!("{headline}: {reason}"));
     let rewrite = &decision.rewrite;
     if rewrite.command != source {
         text.push('\n');
@@ -222,33 +223,32 @@ fn as_text(
         .map(|left| (left.kind.name().to_owned(), left.why.clone()));
     text.push_str(&section("Edits left out", &left_out.collect::<Vec<_>>()));
     for log in &logs.shown {
-        let _ = writeln!(
-            text,
-            "\nThe command writes its own log, so that is opened: {}",
+        text.push('\n');
+        text.push_str(&paragraph(&format!(
+            "The command writes its own log, so that is opened: {}",
             log.display()
-        );
+        )));
     }
     for (log, why) in &logs.withheld {
-        let _ = writeln!(
-            text,
-            "\nThe command's own log isn't opened: {}: {}",
+        text.push('\n');
+        text.push_str(&paragraph(&format!(
+            "The command's own log isn't opened: {}: {}",
             log.display(),
             print::outside(why)
-        );
+        )));
     }
     if decision.outcome == Outcome::Background {
-        let _ = match &rules.unknown {
-            None => writeln!(
-                text,
-                "\nYour permission rules: {} in the settings files; {}.",
+        text.push('\n');
+        text.push_str(&paragraph(&match &rules.unknown {
+            None => format!(
+                "Your permission rules: {} in the settings files; {}.",
                 rules.count, rules.command_line
             ),
-            Some(why) => writeln!(
-                text,
-                "\nYour permission rules aren't all known, so the text stays as it is: {}.",
+            Some(why) => format!(
+                "Your permission rules aren't all known, so the text stays as it is: {}.",
                 print::outside(why)
             ),
-        };
+        }));
         text.push_str(&to_keep_it(limit));
     }
     text
@@ -258,13 +258,21 @@ fn as_text(
 fn to_keep_it(limit: Option<u64>) -> String {
     let off = "tell Claude to put BG_RUN=off in front of it.";
     match limit {
-        None => format!("To keep a call in the foreground, {off}\n"),
-        Some(limit) => format!(
-            "To keep a call in the foreground for its first {} s, {off}\n\
-             `bg-run install --no-limit` takes that limit away.\n",
-            seconds(limit)
-        ),
+        None => paragraph(&format!("To keep a call in the foreground, {off}")),
+        Some(limit) => {
+            let keep = format!(
+                "To keep a call in the foreground for its first {} s, {off}",
+                seconds(limit)
+            );
+            let no_limit = "`bg-run install --no-limit` takes that limit away.";
+            paragraph(&keep) + &paragraph(no_limit)
+        }
     }
+}
+
+/// A paragraph of its own lines, wrapped for the terminal.
+fn paragraph(text: &str) -> String {
+    print::paragraph(text, 0) + "\n"
 }
 
 fn seconds(milliseconds: u64) -> f64 {
@@ -296,16 +304,16 @@ fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> Strin
     let held = last_tail(command).map_or_else(String::new, |tail| {
         format!(": `| {tail}` then holds all output back until the end")
     });
-    let mut text = format!(
-        "\nIf it runs for {limit} s, Claude Code moves it to the background, unedited{held}.\n"
-    );
+    let mut text = paragraph(&format!(
+        "If it runs for {limit} s, Claude Code moves it to the background, unedited{held}."
+    ));
     if decision.expected.is_some() {
-        text.push_str(
+        text.push_str(&paragraph(
             "To move it at once, tell Claude to put BG_RUN=on in front of it, or name it in a rule of yours \
-             (`bg-run rules init`).\n",
-        );
+             (`bg-run rules init`).",
+        ));
     }
-    text
+    format!("\n{text}")
 }
 
 /// The `tail` that ends a pipe at the end of the command.
@@ -330,6 +338,9 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
         .unwrap_or_default();
     let lines = rows
         .iter()
-        .map(|(left, right)| format!("  {left:width$}   {right}\n"));
+        .map(|(left, right)| {
+            let right = print::paragraph(right, 2 + width + 3);
+            format!("  {left:width$}   {right}\n")
+        });
     format!("\n{title}:\n{}", lines.collect::<String>())
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Display;
 
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::environment;
 use crate::rules::Problem;
 use crate::text::{MAX_MESSAGE, one_line};
 
@@ -28,4 +31,82 @@ pub(super) fn commands<'a>(commands: impl IntoIterator<Item = &'a Vec<String>>) 
 /// A text that may come from outside, as part of a line.
 pub(super) fn outside(text: impl Display) -> String {
     one_line(&text.to_string(), MAX_MESSAGE * 4)
+}
+
+/// One paragraph, wrapped at the width of the terminal. It begins at column `indent`, where its other lines begin, too.
+/// A command in backquotes stays whole where it fits in a line, so that it can be copied.
+pub(super) fn paragraph(text: &str, indent: usize) -> String {
+    environment::width().map_or_else(|| text.to_owned(), |width| wrapped(text, indent, width))
+}
+
+fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    // A narrower column reads worse than what the terminal makes of a long line.
+    const LEAST: usize = 20;
+    let room = width.saturating_sub(indent).max(LEAST);
+    let mut wrapped = String::new();
+    let mut used = 0;
+    for word in unbroken(text, room) {
+        let wanted = word.width();
+        if used > 0 && used + 1 + wanted > room {
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent));
+            used = 0;
+        } else if used > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += wanted;
+    }
+    wrapped
+}
+
+/// The words of `text`; what stands in backquotes counts as one if it has room in a line.
+fn unbroken(text: &str, room: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut quotes = 0;
+        let is_end = |(at, c): (usize, char)| {
+            quotes += usize::from(c == '`');
+            (c == ' ' && quotes % 2 == 0).then_some(at)
+        };
+        let end = rest.char_indices().find_map(is_end).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        if word.width() <= room {
+            words.push(word);
+        } else {
+            words.extend(word.split(' '));
+        }
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_keeps_to_its_width_and_its_commands_whole() {
+        let text = "The hooks are registered; `bg-run install --no-limit` takes the limit of 30 s away again, 日本語 too.";
+        for width in [30, 40, 60, 80, 200] {
+            for indent in [0, 2, 9] {
+                let wrapped = wrapped(text, indent, width);
+                let mut lines = wrapped.lines();
+                let first = lines.next().unwrap();
+                assert!(first.width() + indent <= width.max(20 + indent), "{wrapped}");
+                for line in lines {
+                    assert!(line.width() <= width.max(20 + indent), "{wrapped}");
+                    assert!(line.starts_with(&" ".repeat(indent)), "{wrapped}");
+                }
+                let is_whole = wrapped.contains("`bg-run install --no-limit`");
+                assert_eq!(is_whole, width - indent >= 27, "{wrapped}");
+                let words = wrapped.split_whitespace().collect::<Vec<_>>();
+                assert_eq!(words.join(" "), text);
+            }
+        }
+        assert_eq!(wrapped("", 2, 80), "");
+        assert_eq!(wrapped("a ` b", 0, 80), "a ` b");
+    }
 }

@@ -32,6 +32,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
         checks.push(registered(&ours, site));
         checks.extend(program::checks(&ours, site));
     }
+    checks.extend(sources.iter().filter_map(left_out));
     checks.extend(others(sources, chain));
     checks
 }
@@ -117,6 +118,19 @@ fn silent(sources: &[Source]) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// An entry that the client leaves out, while it runs the others of its file.
+fn left_out(source: &Source) -> Option<Check> {
+    let why = source.left_out.as_ref()?;
+    let path = source.path.display();
+    Some(Check::warning(
+        "hooks-left-out",
+        format!(
+            "{path}: {why}: Claude Code leaves this entry out; before 2.1.260 it runs no hook of the file"
+        ),
+        format!("Mend {path}."),
+    ))
 }
 
 /// The file that has the last word on `disableAllHooks`, where that is on.
@@ -329,6 +343,7 @@ mod tests {
             settings,
             fault: None,
             mend: None,
+            left_out: None,
         }
     }
 

@@ -75,7 +75,7 @@ struct Report {
 
 /// Whether Claude Code runs the hook before Bash calls in this project.
 pub(super) fn hooks_are_in_force(project: &Path) -> bool {
-    hooks::events_in_force(&sources(project)).contains("PreToolUse")
+    hooks::events_in_force(&sources(project, None)).contains("PreToolUse")
 }
 
 /// Looks at everything, or at the editor only; nothing is opened and nothing is changed.
@@ -86,11 +86,11 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
     let configuration = Configuration::load(&site, Mode::Dry);
     let mut checks = Vec::new();
     if !editor_only {
-        let sources = sources(&site.project);
         let client = claude::program().map(|program| (claude::version_of(&program), program));
         let version: Option<Version> = client
             .as_ref()
             .and_then(|(version, _)| version.clone().ok());
+        let sources = sources(&site.project, version);
         checks.extend(hooks::checks(
             &sources,
             &site,
@@ -137,9 +137,10 @@ fn show(checks: &[Check]) {
             State::Warning => '!',
             State::Failure => '✗',
         };
-        println!("{sign} {}", print::outside(&check.says));
+        let column = |text: &str| print::paragraph(&print::outside(text), 2);
+        println!("{sign} {}", column(&check.says));
         if let Some(fix) = &check.fix {
-            println!("  {}", print::outside(fix));
+            println!("  {}", column(fix));
         }
     }
 }

@@ -194,8 +194,9 @@ fn last_errors() -> Check {
     Check::warning(
         name,
         format!(
-            "Within the last day, {} things went wrong; the last: {}",
+            "{} fault{} within the last day; the last: {}",
             new.len(),
+            if new.len() == 1 { "" } else { "s" },
             shown.join(" | ")
         ),
         format!("All of them are in {}.", path.display()),
