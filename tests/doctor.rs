@@ -244,6 +244,45 @@ fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
     results[0].text.contains("running in background")
 }
 
+/// The state folder is a small file system that is full, mounted where only the test's processes see it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_named() {
+    let sandbox = healthy();
+    let state = sandbox.state();
+    let script = "mount -t tmpfs -o size=64k,mode=700 tmpfs \"$0\" || exit 99
+        cat /dev/zero > \"$0\"/filler 2> \"$0\".full
+        exec \"$@\"";
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.command("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+        command.arg(&state).arg(BG_RUN).args(arguments);
+        command.output().unwrap()
+    };
+    let doctor = run(&["doctor", "--json"]);
+    if !doctor.stdout.starts_with(b"{") {
+        eprintln!("skipped: no file system can be mounted here: {doctor:?}");
+        return;
+    }
+    let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let state_check = checks
+        .iter()
+        .find(|check| check["name"] == "state")
+        .unwrap();
+    assert_eq!(state_check["state"], "warning", "{report}");
+    let says = state_check["says"].as_str().unwrap();
+    assert!(says.contains("full disk"), "{says}");
+    let fix = state_check["fix"].as_str().unwrap();
+    assert!(fix.contains("BG_RUN_STATE_DIR"), "{fix}");
+    let install = run(&["install", "--scope", "project"]);
+    let told = String::from_utf8(install.stderr).unwrap();
+    assert!(
+        told.contains("BG_RUN_STATE_DIR") && told.contains("No space left"),
+        "{told}"
+    );
+}
+
 /// The doctor and the real client agree on what switches our hooks off.
 #[test]
 fn the_client_agrees() {

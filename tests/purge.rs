@@ -127,7 +127,7 @@ fn a_purge_leaves_nothing() {
     for (path, held) in &after {
         assert_eq!(before.get(path), Some(held), "{path}\n{told}");
     }
-    assert!(told.contains("The program itself is"), "{told}");
+    assert!(told.contains("The program stays: "), "{told}");
 }
 
 /// The client's own commands take the plugin out; a purge says which.

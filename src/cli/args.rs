@@ -24,7 +24,7 @@ pub(super) struct Cli {
     reason = "an option with an optional value, as clap has it"
 )]
 pub(super) enum Command {
-    /// Register the hooks in a settings.json of Claude Code
+    /// Set bg-run up: hooks, the limit, the view inside Claude Code, editors
     Install {
         #[command(flatten)]
         target: Target,
@@ -39,10 +39,10 @@ pub(super) enum Command {
         /// Leave editors as they are: no read-only outputs, no extension
         #[arg(long)]
         no_editor: bool,
-        /// Instead: make task outputs read-only and coloured in an editor's settings.json
+        /// Do nothing but make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,
-        /// Instead: install the extension that follows task outputs in the editor
+        /// Do nothing but install the extension that follows task outputs in the editor
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "editor_settings")]
         editor_extension: Option<Option<PathBuf>>,
     },
@@ -57,7 +57,7 @@ pub(super) enum Command {
     },
     /// Show what would become of a command, and why
     Explain {
-        /// Print JSON: decision, rule, reason, command, edits; anywhere before a `--`
+        /// Print JSON: decision, rule, reason, command, edits
         #[arg(long)]
         json: bool,
         /// Decide as in this folder
@@ -121,7 +121,7 @@ pub(super) enum Command {
     /// Show the settings in force, and change yours
     Config {
         #[command(subcommand)]
-        command: ConfigCommand,
+        command: Option<ConfigCommand>,
     },
     /// Show how long this project's commands took, or forget it
     History(HistoryArgs),
@@ -257,7 +257,7 @@ pub(super) struct LimitOptions {
     /// Let Claude Code (2.1.200 and newer) move to the background what takes longer than this, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = LIMIT.as_secs(), value_parser = clap::value_parser!(u64).range(2..=7200))]
     pub(super) limit: u64,
-    /// Let it move nothing by itself
+    /// Don't set a limit; take out one that bg-run set
     #[arg(long, conflicts_with = "limit")]
     pub(super) no_limit: bool,
     /// Register no hooks: for the plugin, which has them but can't set the limit
@@ -289,7 +289,8 @@ impl Target {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Each key, its value, and where that comes from; or only the value of KEY
+    /// Each key, its value, and where that comes from; or only the value of KEY (the default)
+    #[command(visible_alias = "list")]
     Get {
         /// The key
         key: Option<String>,

@@ -19,8 +19,12 @@ use crate::text::{columns, nearest};
 use crate::viewer::Editor;
 
 /// Runs one of the subcommands.
-pub(super) fn run(command: ConfigCommand) -> Result<ExitCode> {
-    match command {
+pub(super) fn run(command: Option<ConfigCommand>) -> Result<ExitCode> {
+    let all_as_text = ConfigCommand::Get {
+        key: None,
+        json: false,
+    };
+    match command.unwrap_or(all_as_text) {
         ConfigCommand::Get { key: None, json } => all(json),
         ConfigCommand::Get {
             key: Some(name),

@@ -80,14 +80,14 @@ pub(super) fn run() -> Result<ExitCode> {
         Ok(viewer) => println!("3. Watch it grow in {}, and here:\n", viewer.name),
         Err(_) => println!(
             "3. No editor is found here. Claude Code 2.1.286 and newer draws the output\n   \
-             itself, and `bg-run tail` follows it in a terminal. This one grows so:\n"
+             itself, and `bg-run tail` follows it in a terminal. It looks like this:\n"
         ),
     }
     let status = follow(&mut task, &output)?;
     println!("\nThe task ended with {status}.\n");
     println!("{}", next()?);
     if is_open && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        print!("Enter ends the demo; then its output is gone, and its tab is to be closed. ");
+        print!("Press Enter to end the demo. Its output is removed then; close its tab yourself. ");
         std::io::stdout().flush()?;
         std::io::stdin().read_line(&mut String::new())?;
     }

@@ -264,7 +264,8 @@ fn to_keep_it(limit: Option<u64>) -> String {
                 "To keep a call in the foreground for its first {} s, {off}",
                 seconds(limit)
             );
-            let no_limit = "`bg-run install --no-limit` takes that limit away.";
+            let no_limit =
+                "`bg-run install --no-limit` keeps Claude Code from moving calls at that time.";
             paragraph(&keep) + &paragraph(no_limit)
         }
     }
@@ -336,11 +337,9 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
         .map(|(left, _)| left.chars().count())
         .max()
         .unwrap_or_default();
-    let lines = rows
-        .iter()
-        .map(|(left, right)| {
-            let right = print::paragraph(right, 2 + width + 3);
-            format!("  {left:width$}   {right}\n")
-        });
+    let lines = rows.iter().map(|(left, right)| {
+        let right = print::paragraph(right, 2 + width + 3);
+        format!("  {left:width$}   {right}\n")
+    });
     format!("\n{title}:\n{}", lines.collect::<String>())
 }

@@ -61,7 +61,11 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
             );
         };
         let gone = store.forget(repository, |row| pattern.is_match(&row.text))?;
-        return Ok(said(&format!("{gone} entries are forgotten")));
+        return Ok(said(&match gone {
+            0 => "Nothing matches, so nothing is forgotten".to_owned(),
+            1 => "1 entry is forgotten".to_owned(),
+            gone => format!("{gone} entries are forgotten"),
+        }));
     }
     let mut rows = store.rows(repository)?;
     rows.retain(|row| row.level == Level::Core as u8);

@@ -95,7 +95,10 @@ mod tests {
                 let wrapped = wrapped(text, indent, width);
                 let mut lines = wrapped.lines();
                 let first = lines.next().unwrap();
-                assert!(first.width() + indent <= width.max(20 + indent), "{wrapped}");
+                assert!(
+                    first.width() + indent <= width.max(20 + indent),
+                    "{wrapped}"
+                );
                 for line in lines {
                     assert!(line.width() <= width.max(20 + indent), "{wrapped}");
                     assert!(line.starts_with(&" ".repeat(indent)), "{wrapped}");

@@ -76,7 +76,10 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     }
     plugin();
     let program = programs::own_path()?;
-    println!("The program itself is {}", program.display());
+    println!(
+        "The program stays: {}; `cargo uninstall bg-run` removes it",
+        program.display()
+    );
     Ok(if is_whole {
         ExitCode::SUCCESS
     } else {

@@ -60,7 +60,7 @@ impl EditKind {
             Self::TakeOutMarker => "a word to bg-run, not to the shell",
             Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
             Self::LineBuffered | Self::Stdbuf => "it prints line by line",
-            Self::JoinStderr => "errors go to the same file",
+            Self::JoinStderr => "errors go into the output, too",
             Self::DropTail => {
                 "it would hold all output back until the end; read the end of the file instead"
             }

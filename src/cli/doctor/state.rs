@@ -39,7 +39,10 @@ fn history(config: &Config) -> Check {
     let folder = state::dir().unwrap_or_default();
     let folder = folder.join(Kind::History.name());
     match Store::own().and_then(|store| store.check()) {
-        Ok(None) => Check::ok(name, "Nothing is known yet of how long calls take"),
+        Ok(None) => Check::ok(
+            name,
+            "No durations are kept yet; `bg-run learn` reads those of earlier sessions",
+        ),
         Ok(Some(keys)) => Check::ok(name, format!("{keys} entries say how long calls take")),
         Err(error) => Check::warning(
             name,
