@@ -261,6 +261,26 @@ fn damage_costs_one_repository_and_is_said() {
     }
 }
 
+#[test]
+fn every_spoilt_byte_is_found() {
+    let (_state, folder, file) = state();
+    let store = Store::in_folder(&folder).unwrap();
+    let keys = [key(1), key(2)];
+    store.record(&run_of(1, &keys)).unwrap();
+    let real = fs::read(&file).unwrap();
+    for at in 0..real.len() {
+        for bits in [1, 0x80, 0xff] {
+            let mut spoilt = real.clone();
+            spoilt[at] ^= bits;
+            fs::write(&file, &spoilt).unwrap();
+            store.known(&keys).unwrap_err();
+            store.check().unwrap_err();
+        }
+    }
+    store.record(&run_of(2, &keys)).unwrap();
+    assert_eq!(store.check().unwrap(), Some(2));
+}
+
 /// What a power cut may leave of a file that was never synced.
 #[test]
 fn an_empty_file_knows_nothing() {

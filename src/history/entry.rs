@@ -1,4 +1,5 @@
-//! What a repository's file holds: an entry per key, as `postcard` writes it.
+//! What a repository's file holds: an entry per key. What finds an entry stands in front of it at a fixed width, the rest is
+//! as `postcard` writes it. A call reads the rest of its own keys only, and writes that of all others back as it stands.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,11 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::observation::{Known, Observation, RunEnd};
 
-/// Stands in front of the entries and names their version.
-const HEAD: &[u8] = b"bg-run durations 1\n";
-
-/// Stands behind them, so that half a file isn't taken for a whole one.
-const TAIL: &[u8] = b"\nend\n";
+/// Stands in front of the entries and names their version. A checksum of them stands behind.
+const HEAD: &[u8] = b"bg-run durations 2\n";
 
 /// Number of runs that are kept of each key.
 const KEPT: usize = 8;
@@ -64,15 +62,22 @@ pub struct Row {
 }
 
 /// What is kept of one key.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Entry<'a> {
-    level: u8,
     hash: u64,
+    level: u8,
+    /// Time of the last run, in seconds since 1970.
+    pub(super) last: u32,
+    /// A [`Rest`] in bytes.
+    rest: Cow<'a, [u8]>,
+}
+
+/// What isn't needed to find an entry.
+#[derive(Debug, Serialize, Deserialize)]
+struct Rest<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
     runs: u32,
-    /// Time of the last run, in seconds since 1970.
-    pub(super) last: u32,
     /// The newest first.
     seen: Vec<Seen>,
 }
@@ -95,29 +100,88 @@ impl Seen {
 
 impl Entry<'_> {
     /// The entry of a key with its first run.
-    pub(super) fn new(key: &Key, run: &Run) -> Self {
-        let mut text = key.text.clone();
-        text.truncate(text.floor_char_boundary(MAX_TEXT));
-        let mut entry = Self {
-            level: key.level,
-            hash: key.hash,
-            text: Cow::Owned(text),
+    ///
+    /// # Errors
+    ///
+    /// When it can't be written down.
+    pub(super) fn new(key: &Key, run: &Run) -> io::Result<Self> {
+        let end = key.text.floor_char_boundary(MAX_TEXT);
+        let mut rest = Rest {
+            text: Cow::Borrowed(key.text.get(..end).unwrap_or_default()),
             runs: 0,
-            last: 0,
             seen: Vec::new(),
         };
-        entry.add(run);
-        entry
+        rest.add(run);
+        Ok(Self {
+            hash: key.hash,
+            level: key.level,
+            last: run.at,
+            rest: Cow::Owned(rest.encode()?),
+        })
     }
 
     pub(super) fn is_of(&self, key: &Key) -> bool {
         self.hash == key.hash && self.level == key.level
     }
 
-    /// Adds a run, once. Beyond the bound the oldest is forgotten, one without weight before all others.
-    pub(super) fn add(&mut self, run: &Run) {
+    /// Adds a run, once.
+    ///
+    /// # Errors
+    ///
+    /// When the entry is damaged.
+    pub(super) fn add(&mut self, run: &Run) -> io::Result<()> {
+        let mut rest = self.rest()?;
+        if rest.add(run) {
+            self.rest = Cow::Owned(rest.encode()?);
+            self.last = run.at;
+        }
+        Ok(())
+    }
+
+    /// What is known of its key.
+    ///
+    /// # Errors
+    ///
+    /// When the entry is damaged.
+    pub(super) fn known(&self) -> io::Result<Known> {
+        let rest = self.rest()?;
+        Ok(Known {
+            observations: rest.observations(),
+            runs: rest.runs,
+        })
+    }
+
+    /// The entry, as people see it.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged.
+    pub(super) fn row(&self, repository: u64) -> io::Result<Row> {
+        let rest = self.rest()?;
+        Ok(Row {
+            repository,
+            level: self.level,
+            runs: rest.runs,
+            last: self.last,
+            observations: rest.observations(),
+            text: rest.text.into_owned(),
+        })
+    }
+
+    fn rest(&self) -> io::Result<Rest<'_>> {
+        match postcard::take_from_bytes(&self.rest) {
+            Ok((rest, [])) => Ok(rest),
+            _ => Err(damaged()),
+        }
+    }
+}
+
+impl Rest<'_> {
+    /// Adds a run, and says whether it is a new one. Beyond the bound the oldest is forgotten, one without weight before all
+    /// others.
+    fn add(&mut self, run: &Run) -> bool {
         if self.seen.iter().any(|seen| seen.call == run.call) {
-            return;
+            return false;
         }
         let Observation { seconds, end } = run.observation.clamped();
         let call = run.call;
@@ -130,29 +194,24 @@ impl Entry<'_> {
             self.seen.remove(weightless.unwrap_or(KEPT));
         }
         self.runs = self.runs.saturating_add(1);
-        self.last = run.at;
+        true
+    }
+
+    /// Forgets the runs of these calls, and says whether there were any.
+    fn forget(&mut self, calls: &HashSet<u32>) -> bool {
+        let before = self.seen.len();
+        self.seen.retain(|seen| !calls.contains(&seen.call));
+        let lost = u32::try_from(before - self.seen.len()).unwrap_or_default();
+        self.runs = self.runs.saturating_sub(lost);
+        lost > 0
     }
 
     fn observations(&self) -> Vec<Observation> {
         self.seen.iter().map(|seen| seen.observation()).collect()
     }
 
-    pub(super) fn known(&self) -> Known {
-        Known {
-            observations: self.observations(),
-            runs: self.runs,
-        }
-    }
-
-    pub(super) fn row(&self, repository: u64) -> Row {
-        Row {
-            repository,
-            level: self.level,
-            text: self.text.clone().into_owned(),
-            runs: self.runs,
-            last: self.last,
-            observations: self.observations(),
-        }
+    fn encode(&self) -> io::Result<Vec<u8>> {
+        postcard::to_stdvec(self).map_err(io::Error::other)
     }
 }
 
@@ -168,52 +227,141 @@ pub(super) fn shrink(entries: &mut Vec<Entry<'_>>, most: usize) {
     }
 }
 
-/// Forgets the entries that `gone` names, and their runs in all others. Returns how many it named.
-pub(super) fn forget(entries: &mut Vec<Entry<'_>>, gone: impl Fn(&Entry<'_>) -> bool) -> usize {
-    let before = entries.len();
-    let mut calls = HashSet::new();
-    entries.retain(|entry| {
-        let goes = gone(entry);
-        if goes {
-            calls.extend(entry.seen.iter().map(|seen| seen.call));
-        }
-        !goes
-    });
-    let named = before - entries.len();
-    entries.retain_mut(|entry| {
-        let runs = entry.seen.len();
-        entry.seen.retain(|seen| !calls.contains(&seen.call));
-        let lost = u32::try_from(runs - entry.seen.len()).unwrap_or_default();
-        entry.runs = entry.runs.saturating_sub(lost);
-        !entry.seen.is_empty()
-    });
-    named
-}
-
-/// Reads the entries of a file; an empty one has none.
+/// Forgets the entries whose rows `gone` names, and their runs in all others. Returns how many it named.
 ///
 /// # Errors
 ///
-/// When the file is damaged or another version's.
-pub(super) fn decode(bytes: &[u8]) -> io::Result<Vec<Entry<'_>>> {
-    if bytes.is_empty() {
-        return Ok(Vec::new());
+/// When an entry is damaged.
+pub(super) fn forget(
+    entries: &mut Vec<Entry<'_>>,
+    gone: impl Fn(&Entry<'_>) -> io::Result<bool>,
+) -> io::Result<usize> {
+    let mut named = 0;
+    let mut calls = HashSet::new();
+    let mut kept = Vec::with_capacity(entries.len());
+    for entry in entries.drain(..) {
+        if gone(&entry)? {
+            named += 1;
+            calls.extend(entry.rest()?.seen.iter().map(|seen| seen.call));
+        } else {
+            kept.push(entry);
+        }
     }
-    let whole = bytes
-        .strip_prefix(HEAD)
-        .and_then(|rest| rest.strip_suffix(TAIL));
-    whole
-        .and_then(|body| postcard::take_from_bytes(body).ok())
-        .and_then(|(entries, rest)| rest.is_empty().then_some(entries))
-        .ok_or_else(|| io::Error::other("is damaged or another version's"))
+    for mut entry in kept {
+        let mut rest = entry.rest()?;
+        if rest.forget(&calls) {
+            let is_empty = rest.seen.is_empty();
+            entry.rest = Cow::Owned(rest.encode()?);
+            if is_empty {
+                continue;
+            }
+        }
+        entries.push(entry);
+    }
+    Ok(named)
+}
+
+/// The entries of a file, one after the other.
+#[derive(Debug)]
+pub(super) struct Entries<'a> {
+    /// The bytes behind the last one.
+    left: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    /// The entries in these bytes; an empty file has none.
+    ///
+    /// # Errors
+    ///
+    /// When they aren't a whole file of this version, as it was written.
+    pub(super) fn of(bytes: &'a [u8]) -> io::Result<Self> {
+        if bytes.is_empty() {
+            return Ok(Self { left: bytes });
+        }
+        let (left, sum) = bytes
+            .strip_prefix(HEAD)
+            .and_then(<[u8]>::split_last_chunk)
+            .ok_or_else(damaged)?;
+        if checksum(left) != u64::from_le_bytes(*sum) {
+            return Err(damaged());
+        }
+        Ok(Self { left })
+    }
+
+    fn take(&mut self) -> Option<Entry<'a>> {
+        let mut left = self.left;
+        let hash = u64::from_le_bytes(take(&mut left)?);
+        let last = u32::from_le_bytes(take(&mut left)?);
+        let [level] = take(&mut left)?;
+        let length = u16::from_le_bytes(take(&mut left)?);
+        let (rest, left) = left.split_at_checked(length.into())?;
+        self.left = left;
+        Some(Entry {
+            hash,
+            level,
+            last,
+            rest: Cow::Borrowed(rest),
+        })
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = io::Result<Entry<'a>>;
+
+    /// The next one; an error, which is the last, where the bytes end in the middle of it.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let entry = self.take().ok_or_else(damaged);
+        if entry.is_err() {
+            self.left = &[];
+        }
+        Some(entry)
+    }
+}
+
+/// Takes bytes from the front of `left`.
+fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = left.split_first_chunk()?;
+    *left = rest;
+    Some(*taken)
+}
+
+fn damaged() -> io::Error {
+    io::Error::other("is damaged or another version's")
 }
 
 /// The bytes of a file with these entries.
 ///
 /// # Errors
 ///
-/// When they can't be written down.
+/// When an entry is longer than any can be.
 pub(super) fn encode(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
-    let bytes = postcard::to_extend(entries, HEAD.to_vec()).map_err(io::Error::other)?;
-    Ok([&bytes, TAIL].concat())
+    /// What stands in front of the rest of an entry, and the checksum.
+    const FRONT: usize = 15;
+    const SUM: usize = 8;
+    let length: usize = entries.iter().map(|entry| FRONT + entry.rest.len()).sum();
+    let mut bytes = Vec::with_capacity(HEAD.len() + length + SUM);
+    bytes.extend(HEAD);
+    for entry in entries {
+        let length = u16::try_from(entry.rest.len()).map_err(io::Error::other)?;
+        bytes.extend(entry.hash.to_le_bytes());
+        bytes.extend(entry.last.to_le_bytes());
+        bytes.push(entry.level);
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(&*entry.rest);
+    }
+    let sum = checksum(bytes.get(HEAD.len()..).unwrap_or_default());
+    bytes.extend(sum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// FNV-1a of words in the place of bytes, for speed: one changed word always changes it.
+fn checksum(bytes: &[u8]) -> u64 {
+    let add = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+    let (words, left) = bytes.as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let left = left.iter().map(|byte| u64::from(*byte));
+    words.chain(left).fold(0xcbf2_9ce4_8422_2325, add)
 }

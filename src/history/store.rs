@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::entry::{self, Entry};
+use super::entry::{self, Entries, Entry};
 pub use super::entry::{Key, Row, Run};
 use super::observation::Known;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
@@ -66,10 +66,11 @@ impl Store {
             return Ok(known);
         };
         let bytes = read(&folder, first.repository)?;
-        for entry in entry::decode(&bytes)? {
+        for entry in Entries::of(&bytes)? {
+            let entry = entry?;
             for (key, known) in keys.iter().zip(&mut known) {
                 if entry.is_of(key) {
-                    *known = entry.known();
+                    *known = entry.known()?;
                 }
             }
         }
@@ -106,12 +107,13 @@ impl Store {
                     let known = entries.iter_mut().find(|entry| entry.is_of(key));
                     match known {
                         Some(entry) if only_newer && entry.last > run.at => {}
-                        Some(entry) => entry.add(run),
-                        None => entries.push(Entry::new(key, run)),
+                        Some(entry) => entry.add(run)?,
+                        None => entries.push(Entry::new(key, run)?),
                     }
                 }
             }
             entry::shrink(entries, MOST_KEYS);
+            Ok(())
         })
     }
 
@@ -127,8 +129,9 @@ impl Store {
         };
         for one in repositories(&folder, repository) {
             let bytes = read(&folder, one)?;
-            let entries = entry::decode(&bytes)?;
-            rows.extend(entries.iter().map(|entry| entry.row(one)));
+            for entry in Entries::of(&bytes)? {
+                rows.push(entry?.row(one)?);
+            }
         }
         Ok(rows)
     }
@@ -150,7 +153,8 @@ impl Store {
         let mut forgotten = 0;
         for one in repositories(&folder, repository) {
             change(&folder, one, |entries| {
-                forgotten += entry::forget(entries, |entry| gone(&entry.row(one)));
+                forgotten += entry::forget(entries, |entry| Ok(gone(&entry.row(one)?)))?;
+                Ok(())
             })?;
         }
         Ok(forgotten)
@@ -194,9 +198,15 @@ impl Store {
         let mut keys = None;
         for one in repositories(&folder, None) {
             let bytes = read(&folder, one)?;
-            *keys.get_or_insert(0) += entry::decode(&bytes)
-                .map_err(|error| io::Error::other(format!("{} {error}", name(one))))?
-                .len();
+            let count = || {
+                Entries::of(&bytes)?.try_fold(0, |count, entry| {
+                    entry?.known()?;
+                    Ok(count + 1)
+                })
+            };
+            let counted: io::Result<usize> = count();
+            *keys.get_or_insert(0) +=
+                counted.map_err(|error| io::Error::other(format!("{} {error}", name(one))))?;
         }
         Ok(keys)
     }
@@ -243,19 +253,22 @@ fn read(folder: &Folder, repository: u64) -> io::Result<Vec<u8>> {
 fn change(
     folder: &Folder,
     repository: u64,
-    act: impl FnOnce(&mut Vec<Entry<'_>>),
+    mut act: impl FnMut(&mut Vec<Entry<'_>>) -> io::Result<()>,
 ) -> io::Result<()> {
     let bytes = read(folder, repository)?;
-    let mut entries = entry::decode(&bytes).unwrap_or_else(|error| {
-        let name = name(repository);
+    let name = name(repository);
+    let mut changed = |bytes| {
+        let mut entries = Entries::of(bytes)?.collect::<io::Result<Vec<_>>>()?;
+        act(&mut entries)?;
+        entry::encode(&entries)
+    };
+    let changed = changed(&bytes).or_else(|error| {
         log::line(&format!(
             "history: the durations of one repository are begun anew: {name} {error}"
         ));
-        Vec::new()
-    });
-    act(&mut entries);
-    let name = name(repository);
-    folder.replace(&name, &[&entry::encode(&entries)?])
+        changed(&[])
+    })?;
+    folder.replace(&name, &[&changed])
 }
 
 /// Takes the writers' lock, which lasts until the file is dropped or the process ends.

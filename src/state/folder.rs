@@ -111,8 +111,10 @@ impl Folder {
     ///
     /// As [`file`](Self::file).
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        self.file(name)?.take(MAX_SIZE).read_to_end(&mut text)?;
+        let file = self.file(name)?;
+        let size = file.metadata()?.len().min(MAX_SIZE);
+        let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        file.take(MAX_SIZE).read_to_end(&mut text)?;
         Ok(text)
     }
 
