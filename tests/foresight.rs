@@ -65,6 +65,12 @@ impl Repository {
         decide(call, &self.rules, &context)
     }
 
+    fn usual(&self, command: &str) -> Option<f32> {
+        let kind = kind_of(command, &self.rules, REPOSITORY);
+        let known = self.store.known(&kind.keys).unwrap();
+        Forecast::new(kind.rule.as_deref(), &known).usual_seconds(Limit::InForce)
+    }
+
     /// Whether it is moved with the limit, and without.
     fn moves(&self, command: &str) -> [bool; 2] {
         [Limit::InForce, Limit::None]
@@ -212,6 +218,67 @@ fn the_reason_is_what_decided() {
             repository.took(command, observation(took));
         }
         assert_eq!(repository.decide(command, Limit::InForce).reason, reason);
+    }
+}
+
+#[test]
+fn the_usual_time_is_that_of_the_same_words() {
+    for (runs, command, usual) in [
+        (
+            &[("python train.py", "600")][..],
+            "python train.py",
+            Some(600.0),
+        ),
+        (&[("python train.py", "600")], "python finetune.py", None),
+        (&[("./eval 10", "300")], "./eval 1000", None),
+        (
+            &[("./eval", "300"), ("./eval", "0.5 failed")],
+            "./eval",
+            Some(300.0),
+        ),
+        (
+            &[("./eval", "300 cut"), ("./eval", "5 cut")],
+            "./eval",
+            Some(300.0),
+        ),
+        (&[("./eval", "0.5 failed")], "./eval", None),
+        (
+            &[("pytest", "100"), ("pytest", "2"), ("pytest", "120")],
+            "pytest",
+            Some(100.0),
+        ),
+        (
+            &[("cd sub && pytest", "100")],
+            "pytest 2>&1 | tail -3",
+            Some(100.0),
+        ),
+        (&[], "pytest", None),
+    ] {
+        let repository = Repository::new();
+        for (command, took) in runs {
+            repository.took(command, observation(took));
+        }
+        assert_eq!(repository.usual(command), usual, "{runs:?} {command}");
+    }
+}
+
+#[test]
+fn what_was_always_cut_off_outlasts_a_call() {
+    for (runs, outlasts) in [
+        (&["300 cut", "200 cut"][..], true),
+        (&["300 cut", "2", "1 failed", "200 cut"], true),
+        (&["300 cut"], false),
+        (&["300 cut", "90 cut"], false),
+        (&["300 cut", "200 cut", "150"], false),
+        (&["300 cut", "200 cut", "150 failed"], false),
+        (&["2", "3"], false),
+        (&[], false),
+    ] {
+        let known = Known {
+            observations: runs.iter().map(|run| observation(run)).collect(),
+            runs: 0,
+        };
+        assert_eq!(known.outlasts(120.0), outlasts, "{runs:?}");
     }
 }
 

@@ -226,7 +226,22 @@ pub fn can_run_long(script: &Script) -> bool {
     programs.any(|program| !is_quick(&program))
 }
 
-/// The same of a command that is parsed.
+/// Whether one of the programs that can run long stands in a loop.
+pub fn loops(command: &str) -> bool {
+    let Ok(script) = shell::parse(command) else {
+        return false;
+    };
+    let mut looped = script
+        .simple_commands
+        .iter()
+        .filter(|command| command.place.in_loop);
+    looped.any(|command| {
+        let program = command.program_word();
+        program.is_some_and(|program| !is_quick(&program))
+    })
+}
+
+/// What kind of call a command is that is parsed.
 pub fn kind_of_script(script: &Script, rules: &Rules, repository: u64) -> Kind {
     let findings = Findings::of(script, rules);
     let found = findings.background.as_ref();

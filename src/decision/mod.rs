@@ -20,7 +20,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::{main_command, own_log, status_of};
-pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
+pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script, loops};
 pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.

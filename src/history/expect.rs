@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::key::Level;
 use super::observation::{Known, Observation, RunEnd};
 use super::shares::{NO_RULE, Share};
 
@@ -113,10 +114,13 @@ impl Forecast {
         step.map_or(&[], |step| &step.seen)
     }
 
-    /// The usual time of such a call in seconds, by the durations that would decide about the next one.
+    /// The usual time of such a call in seconds, by the durations that would decide about the next one; none where those
+    /// are of other calls, too.
     pub fn usual_seconds(&self, limit: Limit) -> Option<f32> {
         let is_likely = self.probability() >= limit.threshold();
-        self.expectation(self.deciding(is_likely, limit)).usual
+        let level = self.deciding(is_likely, limit);
+        let level = level.filter(|level| *level == Level::Core as usize);
+        self.expectation(level).usual
     }
 
     /// The expectation, with the durations of that level.

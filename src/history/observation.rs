@@ -98,3 +98,14 @@ pub struct Known {
     /// Number of recorded runs.
     pub runs: u32,
 }
+
+impl Known {
+    /// Whether it is known to run for longer than `seconds` and not to end by itself: two runs at least, and all long ones,
+    /// were cut off, and two after that time.
+    pub fn outlasts(&self, seconds: f32) -> bool {
+        let long = || self.observations.iter().filter(|seen| seen.is_long());
+        let was_cut = |seen: &&Observation| seen.end == RunEnd::CutOff;
+        let outlasting = long().filter(|seen| seen.seconds >= seconds).count();
+        long().all(|seen| was_cut(&seen)) && outlasting >= 2
+    }
+}

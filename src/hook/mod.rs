@@ -24,11 +24,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use self::deadline::Deadline;
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::config::Mode;
 use crate::programs;
 use crate::state::log;
+
+/// A pipe holds at least as much that nobody has read yet, in bytes.
+const HELD: usize = 4096;
 
 /// Reads one event from stdin and answers it on stdout.
 pub fn run(mode: Mode) -> ExitCode {
@@ -47,6 +51,7 @@ fn try_run(mode: Mode) -> Result<()> {
     let Some(text) = answer_to(&input, &text, mode)? else {
         return Ok(());
     };
+    let _deadline = (text.len() > HELD).then(Deadline::start);
     io::stdout()
         .write_all(&text)
         .context("stdout can't be written")

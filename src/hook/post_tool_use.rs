@@ -24,7 +24,7 @@ use crate::platform::processes::{FileId, Process};
 use crate::shell::{Script, Word};
 use crate::state::once::{self, Done};
 use crate::state::{self, log};
-use crate::tasks::durations::UsualTimes;
+use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
@@ -170,7 +170,22 @@ fn noted(
     // Of what was in the background at once, the client times the launch.
     let was_there = matches!(cause, Cause::Moved | Cause::Caller);
     let ran = if was_there { Duration::ZERO } else { ran };
+    let timeout = match cause {
+        Cause::Moved => Some(timeout::in_foreground(done.timeout)),
+        Cause::Limit | Cause::TimeOut => Some(timeout::in_foreground(input.timeout())),
+        Cause::Caller | Cause::User => input.timeout(),
+    };
+    let keys = if configuration.settings.history {
+        kind.keys
+    } else {
+        Vec::new()
+    };
+    let outlasts = || {
+        let call = Duration::from_millis(timeout.unwrap_or_default());
+        cause == Cause::Limit && durations::outlasts(&keys, call)
+    };
     TaskRecord {
+        endless: kind.endless || outlasts(),
         id: task.as_str().to_owned(),
         command: command.to_owned(),
         description: input.description().map(ToOwned::to_owned),
@@ -181,13 +196,8 @@ fn noted(
         started: jiff::Timestamp::now(),
         ran_before: u64::try_from(ran.as_millis()).unwrap_or_default(),
         cause,
-        timeout: match cause {
-            Cause::Moved => Some(timeout::in_foreground(done.timeout)),
-            Cause::Limit | Cause::TimeOut => Some(timeout::in_foreground(input.timeout())),
-            Cause::Caller | Cause::User => input.timeout(),
-        },
+        timeout,
         timed: input.duration_ms.is_some(),
-        endless: kind.endless,
         rule: kind.rule,
         status_of,
         held_back: script
@@ -198,11 +208,7 @@ fn noted(
         file: output.as_deref().and_then(FileId::of),
         output,
         client: client(),
-        keys: if configuration.settings.history {
-            kind.keys
-        } else {
-            Vec::new()
-        },
+        keys,
         ..TaskRecord::default()
     }
 }

@@ -43,6 +43,13 @@ pub struct Folder {
     kind: Kind,
 }
 
+/// For a file of ours, made where it isn't there. A FIFO in its place has no reader, and nobody waits for one.
+const WRITE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
 pub(super) const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
@@ -136,13 +143,8 @@ impl Folder {
     /// When it can't be written.
     pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let part = format!("{name}.{}", std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
-        let fd = openat(
-            &self.fd,
-            &part,
-            flags | OFlags::CLOEXEC,
-            Mode::RUSR | Mode::WUSR,
-        )?;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = openat(&self.fd, &part, WRITE | OFlags::TRUNC, mode)?;
         let mut file = File::from(fd);
         let written = parts.iter().try_for_each(|text| file.write_all(text));
         let moved = written.and_then(|()| Ok(renameat(&self.fd, &part, &self.fd, name)?));
@@ -214,8 +216,7 @@ impl Folder {
         let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
         if due {
             self.clear(self.kind, kept);
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = openat(&base, &note, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+            let file = openat(&base, &note, WRITE, Mode::RUSR | Mode::WUSR).map(File::from);
             let _ = file.map(|file| file.set_modified(now));
         }
     }
@@ -296,13 +297,8 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
         }
     }
     let part = format!("{name}.{}", std::process::id());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
-    let fd = openat(
-        &base,
-        &part,
-        flags | OFlags::CLOEXEC,
-        Mode::RUSR | Mode::WUSR,
-    )?;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let fd = openat(&base, &part, WRITE | OFlags::TRUNC, mode)?;
     let written = File::from(fd).write_all(text);
     let moved = written.and_then(|()| Ok(renameat(&base, &part, &base, name)?));
     if moved.is_err() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::record::{Cause, TaskRecord};
 use super::status::Status;
+use crate::decision;
 use crate::history::store::{Key, Store};
 use crate::history::{self, Forecast, Limit, Observation, RunEnd};
 use crate::text::span;
@@ -44,9 +45,10 @@ impl UsualTimes {
         }
     }
 
-    /// The usual time of such a task in seconds: the median of the durations that would decide about the next one.
+    /// The usual time of such a task in seconds: the median of the durations that would decide about the next one. That of
+    /// a loop isn't known, because how often one goes round isn't kept.
     pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
-        if record.keys.is_empty() {
+        if record.keys.is_empty() || decision::loops(&record.command) {
             return None;
         }
         if let Some(found) = self.found.get(&record.keys) {
@@ -72,6 +74,13 @@ pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
         Some(usual) => format!("{ran} of about {usual}"),
         None => ran,
     }
+}
+
+/// Whether a task is a server or a watcher by what was measured of its very words, for all that a call may take.
+pub fn outlasts(keys: &[Key], call: Duration) -> bool {
+    let Some(key) = keys.last() else { return false };
+    let known = Store::own().and_then(|store| store.known(std::slice::from_ref(key)));
+    known.is_ok_and(|known| known.iter().any(|known| known.outlasts(call.as_secs_f32())))
 }
 
 #[cfg(test)]

@@ -1,0 +1,200 @@
+//! A hook that doesn't wait for a job ends itself, whatever it hangs on and however long a time-out it is registered with.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::claude::{is_there, skip};
+use support::sandbox::{BG_RUN, Sandbox, read};
+use support::wait_until;
+
+/// Ten seconds are promised; the rest is for a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// An event after a call; of one in the background, there is an output that has ended.
+fn after(sandbox: &Sandbox, response: &Value) -> Value {
+    let mut event = sandbox.event("PostToolUse", &json!({"command": "make all"}));
+    event["tool_response"] = response.clone();
+    event["duration_ms"] = 3000.into();
+    let uid = rustix::process::geteuid().as_raw();
+    let output = format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output");
+    let text = "a line of its output\n".repeat(10_000);
+    sandbox.write(&output, &format!("{text}[exited with code 0]\n"));
+    event
+}
+
+fn in_background() -> Value {
+    json!({"stdout": "", "stderr": "", "backgroundTaskId": "b1"})
+}
+
+fn in_foreground() -> Value {
+    json!({"stdout": "x", "stderr": "", "interrupted": false})
+}
+
+/// Starts a program on an event, with nobody to read what it says.
+fn start(sandbox: &Sandbox, words: &[&str], event: &Value, variables: &[(&str, &str)]) -> Child {
+    let mut command = sandbox.command(words[0]);
+    command
+        .args(&words[1..])
+        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
+        .env("CLAUDE_CODE_ENTRYPOINT", "cli")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(event.to_string().as_bytes()).unwrap();
+    child
+}
+
+/// Waits for its end, which has to come soon, and says when it came.
+fn ended(mut child: Child, what: &str) -> (ExitStatus, Duration) {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, start.elapsed());
+        }
+        if start.elapsed() > SOON {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            unreachable!("{what}: it still runs after {SOON:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_folder_may_hang_after_a_launch() {
+    a_state_folder_may_hang(&in_background());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_folder_may_hang_after_a_call() {
+    a_state_folder_may_hang(&in_foreground());
+}
+
+/// The system call that puts a file there takes a minute.
+#[cfg(target_os = "linux")]
+fn a_state_folder_may_hang(response: &Value) {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
+    let sandbox = Sandbox::new();
+    let event = after(&sandbox, response);
+    let trace = sandbox.path("trace");
+    let words = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=exit_group,/^renameat",
+        "-e",
+        "inject=/^renameat:delay_enter=60000000",
+        "-o",
+        trace.to_str().unwrap(),
+        BG_RUN,
+        "hook",
+    ];
+    let begin = Instant::now();
+    let mut child = start(&sandbox, &words, &event, &[]);
+    // strace itself waits for the end of the delay, so its own end says nothing.
+    let traced = wait_until("the hook ends itself", || {
+        let traced = read(&trace);
+        traced.contains("exit_group").then_some(traced)
+    });
+    let took = begin.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(took < SOON, "{took:?}");
+    assert!(
+        traced.contains("renameat") && traced.contains("exit_group(0)"),
+        "{traced}"
+    );
+    assert!(sandbox.log().contains("gave up"), "{}", sandbox.log());
+}
+
+#[test]
+fn a_client_may_stop_reading() {
+    let sandbox = Sandbox::new();
+    let event = after(&sandbox, &in_background());
+    let variables = [
+        ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "3000"),
+        ("BASH_MAX_OUTPUT_LENGTH", "150000"),
+    ];
+    let child = start(&sandbox, &[BG_RUN, "hook"], &event, &variables);
+    let (status, took) = ended(child, "nobody reads");
+    assert!(status.success(), "{status}");
+    assert!(took > Duration::from_secs(2), "it had room: {took:?}");
+}
+
+#[test]
+fn another_process_may_keep_the_lock() {
+    let sandbox = Sandbox::new();
+    let event = after(&sandbox, &in_foreground());
+    ended(start(&sandbox, &[BG_RUN, "hook"], &event, &[]), "no lock");
+    let lock = fs::File::open(sandbox.state().join("history/lock")).unwrap();
+    lock.lock().unwrap();
+    let event = after(&sandbox, &in_foreground());
+    let (status, _) = ended(start(&sandbox, &[BG_RUN, "hook"], &event, &[]), "a lock");
+    assert!(status.success(), "{status}");
+    assert!(sandbox.log().contains("a duration is lost"));
+}
+
+#[test]
+fn an_editor_may_hang() {
+    let sandbox = Sandbox::new();
+    let end = sandbox.path("end");
+    sandbox.program(
+        "code",
+        &format!("while ! [ -e {} ]; do sleep 0.1; done", end.display()),
+    );
+    let event = after(&sandbox, &in_background());
+    let child = start(&sandbox, &[BG_RUN, "hook"], &event, &[("EDITOR", "code")]);
+    let (status, _) = ended(child, "the editor");
+    fs::write(end, "").unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// A FIFO in the place of each file that is read or written, and no one at its other end.
+#[test]
+fn files_may_be_fifos() {
+    let sandbox = Sandbox::new();
+    let names = [
+        "state/.cleared-calls",
+        "state/.cleared-tasks",
+        "state/.cleared-running",
+        "state/bg-run.log",
+        "state/history/lock",
+        "state/program",
+        "project/.git",
+        "project/.claude/bg-run.toml",
+        "project/.claude/settings.json",
+        "home/.claude/settings.json",
+        "home/.config/bg-run/config.toml",
+        "home/.claude/projects/-p/5e551014.jsonl",
+    ];
+    for name in names {
+        let path = sandbox.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        let mut touch = Command::new("touch");
+        let aged = touch.args(["-t", "202001010000"]).arg(&path).status();
+        assert!(made.success() && aged.unwrap().success(), "{name}");
+    }
+    for response in [in_background(), in_foreground()] {
+        let event = after(&sandbox, &response);
+        let (status, took) = ended(start(&sandbox, &[BG_RUN, "hook"], &event, &[]), "FIFOs");
+        assert!(status.success(), "{status}");
+        assert!(took < Duration::from_secs(8), "it waited for one: {took:?}");
+    }
+}
