@@ -157,6 +157,53 @@ const SEQUENCES: &[Sequence] = &[
     ("the long run after the smoke test", &[
         ("python train.py --epochs 100", "3600"), ("python train.py --epochs 1", "5"),
     ], "python train.py --epochs 100", BOTH),
+    ("a training that crashed three times, then ran", &[
+        ("python train.py", "0.9 failed"), ("python train.py", "1.2 failed"), ("python train.py", "0.9 failed"), ("python train.py", "1800"),
+    ], "python train.py", BOTH),
+    ("one that ran, then crashed three times", &[
+        ("python train.py", "1800"), ("python train.py", "0.9 failed"), ("python train.py", "1.2 failed"), ("python train.py", "0.9 failed"),
+    ], "python train.py", BOTH),
+    ("a script of one's own that crashed three times", &[
+        ("./train.sh", "0.9 failed"), ("./train.sh", "1.2 failed"), ("./train.sh", "0.9 failed"),
+    ], "./train.sh", BOTH),
+    ("the same, then ran", &[
+        ("./train.sh", "0.9 failed"), ("./train.sh", "1.2 failed"), ("./train.sh", "0.9 failed"), ("./train.sh", "1800"),
+    ], "./train.sh", BOTH),
+    ("a test suite that got quick", &[
+        ("pytest", "120"), ("pytest", "125"), ("pytest", "118"), ("pytest", "3"), ("pytest", "3"), ("pytest", "3"),
+    ], "pytest", NEITHER),
+    ("one that was quick once", &[("pytest", "120"), ("pytest", "125"), ("pytest", "118"), ("pytest", "3")], "pytest", BOTH),
+    ("a renamed training", &[("python train.py", "600"), ("python train.py", "620")], "python train_v2.py", BOTH),
+    ("a renamed script that no rule knows", &[("./nightly", "300"), ("./nightly", "300")], "./weekly", NEITHER),
+    ("another value of an option", &[("./eval --set big", "300")], "./eval --set small", BOTH),
+    ("a question about a long one", &[("./eval --all", "300"), ("./eval --all", "310")], "cd sub && ./eval --help", NEITHER),
+    ("one test after the whole suite", &[("pytest", "200"), ("pytest", "210")], "pytest tests/test_one.py", BOTH),
+    ("one test that is quick after the whole suite", &[
+        ("pytest", "200"), ("pytest", "210"), ("pytest tests/test_one.py", "2"), ("pytest tests/test_one.py", "2"),
+    ], "pytest tests/test_one.py", NEITHER),
+    ("the whole suite after quick single tests", &[
+        ("pytest", "200"), ("pytest", "210"), ("pytest tests/test_one.py", "2"), ("pytest tests/test_two.py", "2"),
+    ], "pytest", BOTH),
+    ("a target that takes long", &[("make lint", "3"), ("make dist", "300"), ("make lint", "3"), ("make dist", "280")], "make dist", BOTH),
+    ("another target that doesn't", &[("make lint", "3"), ("make dist", "300"), ("make lint", "3"), ("make dist", "280")], "make lint", NEITHER),
+    ("the same script in another folder of a monorepo", &[
+        ("cd packages/a && npm test", "200"), ("cd packages/a && npm test", "190"),
+    ], "cd packages/b && npm test", BOTH),
+    ("two folders, one slow", &[
+        ("cd packages/a && npm test", "200"), ("cd packages/b && npm test", "2"), ("cd packages/a && npm test", "190"), ("cd packages/b && npm test", "2"),
+    ], "cd packages/a && npm test", BOTH),
+    ("by a package's name, one slow", &[
+        ("npm test -w a", "200"), ("npm test -w b", "2"), ("npm test -w a", "190"), ("npm test -w b", "2"),
+    ], "npm test -w b", NEITHER),
+    ("a short success between long ones", &[("./eval", "300"), ("./eval", "2"), ("./eval", "300")], "./eval", BOTH),
+    ("a short success after long ones", &[("./eval", "300"), ("./eval", "300"), ("./eval", "2")], "./eval", BOTH),
+    ("a cold build, then warm ones", &[("cargo build", "90"), ("cargo build", "1"), ("cargo build", "1")], "cargo build", NEITHER),
+    ("a release build after warm ones", &[
+        ("cargo build --release", "200"), ("cargo build", "1"), ("cargo build", "1"), ("cargo build", "1"),
+    ], "cargo build --release", BOTH),
+    ("a server that was stopped early", &[("npm run dev", "4 cut"), ("npm run dev", "7 cut")], "npm run dev", BOTH),
+    ("a server that failed to start", &[("npm run dev", "1 failed")], "npm run dev", BOTH),
+    ("an install with a full cache", &[("npm ci", "60"), ("npm ci", "4"), ("npm ci", "4"), ("npm ci", "4")], "npm ci", NEITHER),
     ("another name's quick runs", &[("python train.py", "600"), ("npm test", "2"), ("npm test", "2")], "python train.py", BOTH),
 ];
 

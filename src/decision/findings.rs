@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::history::long_or_all;
 use crate::limit::LIMIT;
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
@@ -94,6 +95,18 @@ impl Findings {
         }
         findings.views = all_views;
         findings
+    }
+
+    /// The rule by which commands that no rule calls long stay in the foreground, where one matches each of them: a path with
+    /// `--help`, say. Asked only where something else calls them long.
+    pub(super) fn stays(&self, rules: &Rules) -> Option<Match> {
+        let unknown = long_or_all(&self.views, &self.long);
+        let views = unknown.iter().filter_map(|index| self.views.get(*index));
+        let mut found = views.map(|views| rules.first(Action::Foreground, views));
+        let (rule, view) = found.next()??;
+        found
+            .all(|found| found.is_some())
+            .then(|| Match::by(rule, view))
     }
 
     /// The commands to edit: the long ones and those with a marker, else all that aren't quick.

@@ -32,7 +32,7 @@ pub(super) fn judge(
     call: Call<'_>,
     context: &Context<'_>,
     script: &Script,
-    findings: &Findings,
+    (findings, rules): (&Findings, &Rules),
 ) -> Verdict {
     let found = findings.background.as_ref();
     let background = |reason: String, expected| Verdict {
@@ -45,12 +45,7 @@ pub(super) fn judge(
         (Some(found), _) if found.is_own || call.run_in_background => {
             return background(found.reason.clone(), None);
         }
-        (None, Some(found)) => {
-            return Verdict {
-                rule: Some(found.rule.clone()),
-                ..verdict(Outcome::Foreground, found.reason.clone())
-            };
-        }
+        (None, Some(found)) => return foreground(found),
         (None, None) if call.run_in_background => {
             return background("the call asks for the background itself".to_owned(), None);
         }
@@ -58,6 +53,10 @@ pub(super) fn judge(
     }
     let history = context.history.filter(|_| findings.short.is_none());
     let asked = history.and_then(|history| Asked::new(&history, found, findings));
+    let stays = || asked.as_ref()?.moves().then(|| findings.stays(rules))?;
+    if let Some(found) = found.is_none().then(stays).flatten() {
+        return foreground(&found);
+    }
     match (asked, found) {
         (Some(asked), _) if asked.moves() => background(asked.why(), Some(asked.expectation())),
         (Some(asked), _) => Verdict {
@@ -66,6 +65,13 @@ pub(super) fn judge(
         },
         (None, Some(found)) => background(found.reason.clone(), None),
         (None, None) => verdict(Outcome::Pass, findings.short.unwrap_or("no rule matches")),
+    }
+}
+
+fn foreground(found: &Match) -> Verdict {
+    Verdict {
+        rule: Some(found.rule.clone()),
+        ..verdict(Outcome::Foreground, found.reason.clone())
     }
 }
 
@@ -224,21 +230,6 @@ pub fn can_run_long(script: &Script) -> bool {
         .iter()
         .filter_map(SimpleCommand::program_word);
     programs.any(|program| !is_quick(&program))
-}
-
-/// Whether one of the programs that can run long stands in a loop.
-pub fn loops(command: &str) -> bool {
-    let Ok(script) = shell::parse(command) else {
-        return false;
-    };
-    let mut looped = script
-        .simple_commands
-        .iter()
-        .filter(|command| command.place.in_loop);
-    looped.any(|command| {
-        let program = command.program_word();
-        program.is_some_and(|program| !is_quick(&program))
-    })
 }
 
 /// What kind of call a command is that is parsed.

@@ -20,7 +20,7 @@ use findings::Findings;
 use marker::{Markers, Wish};
 
 pub use findings::{main_command, own_log, status_of};
-pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script, loops};
+pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
 pub use marker::unknown_words;
 
 /// A Bash call, as far as the decision needs it.
@@ -296,7 +296,7 @@ fn judge(
         let reason = "a subagent is left alone: the client ends its tasks with its answer";
         return verdict(Outcome::Pass, reason);
     }
-    foresight::judge(call, context, script, &findings)
+    foresight::judge(call, context, script, (&findings, rules))
 }
 
 #[cfg(test)]

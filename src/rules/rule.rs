@@ -158,16 +158,17 @@ impl Rules {
     /// The rule that decides a command with these readings, and the reading that it matches. Foreground wins over background, a later layer over
     /// an earlier one.
     pub fn winner<'a>(&'a self, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
-        let first = |action: Action| {
-            let mut rules = self
-                .all
-                .iter()
-                .filter(|rule| rule.action == action && rule.fits(views));
-            let matching =
-                |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
-            rules.find_map(matching)
-        };
-        let background = first(Action::Background)?;
-        Some(first(Action::Foreground).unwrap_or(background))
+        let background = self.first(Action::Background, views)?;
+        Some(self.first(Action::Foreground, views).unwrap_or(background))
+    }
+
+    /// The first rule that asks for this of a command with these readings, and the reading that it matches.
+    pub fn first<'a>(&'a self, action: Action, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
+        let mut rules = self
+            .all
+            .iter()
+            .filter(|rule| rule.action == action && rule.fits(views));
+        let matching = |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
+        rules.find_map(matching)
     }
 }

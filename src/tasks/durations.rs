@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::record::{Cause, TaskRecord};
 use super::status::Status;
-use crate::decision;
 use crate::history::store::{Key, Store};
 use crate::history::{self, Forecast, Limit, Observation, RunEnd};
+use crate::programs::is_quick;
+use crate::shell::{self, SimpleCommand};
 use crate::text::span;
 
 /// Keeps how long a task took that has ended.
@@ -48,7 +49,7 @@ impl UsualTimes {
     /// The usual time of such a task in seconds: the median of the durations that would decide about the next one. That of
     /// a loop isn't known, because how often one goes round isn't kept.
     pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
-        if record.keys.is_empty() || decision::loops(&record.command) {
+        if record.keys.is_empty() || loops(&record.command) {
             return None;
         }
         if let Some(found) = self.found.get(&record.keys) {
@@ -60,6 +61,15 @@ impl UsualTimes {
         self.found.insert(record.keys.clone(), found);
         found
     }
+}
+
+/// Whether one of the programs that can run long stands in a loop.
+fn loops(command: &str) -> bool {
+    let script = shell::parse(command).unwrap_or_default();
+    let commands = script.simple_commands.iter();
+    let looped = commands.filter(|command| command.place.in_loop);
+    let mut programs = looped.filter_map(SimpleCommand::program_word);
+    programs.any(|program| !is_quick(&program))
 }
 
 /// A usual time of `seconds`, rounded: `2 min`.
@@ -86,6 +96,14 @@ pub fn outlasts(keys: &[Key], call: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loop_round_a_program_is_one() {
+        assert!(loops("for i in 1 2 3; do ./step $i; done"));
+        assert!(loops("until curl -f localhost; do sleep 5; done"));
+        assert!(!loops("./step 1; ./step 2"));
+        assert!(!loops("for i in 1 2 3; do echo $i; done; ./step"));
+    }
 
     #[test]
     fn a_running_time_stands_beside_the_usual_one() {
