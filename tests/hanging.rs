@@ -109,16 +109,13 @@ fn a_state_folder_may_hang(response: &Value) {
     // strace itself waits for the end of the delay, so its own end says nothing.
     let traced = wait_until("the hook ends itself", || {
         let traced = read(&trace);
-        traced.contains("exit_group").then_some(traced)
+        traced.contains("exit_group(0").then_some(traced)
     });
     let took = begin.elapsed();
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(took < SOON, "{took:?}");
-    assert!(
-        traced.contains("renameat") && traced.contains("exit_group(0)"),
-        "{traced}"
-    );
+    assert!(traced.contains("renameat"), "{traced}");
     assert!(sandbox.log().contains("gave up"), "{}", sandbox.log());
 }
 
