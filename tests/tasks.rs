@@ -600,6 +600,64 @@ fn a_task_that_the_real_client_hands_on_is_one_task() {
     assert_eq!(over["last_line"], "ended", "{over}");
 }
 
+/// A closed terminal ends the client, which kills its tasks, `nohup` or not.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_terminal_kills_its_tasks() {
+    use support::claude::{Client, NEWEST, is_there, skip};
+    use support::messages_api::{MessagesApi, Turn};
+    use support::terminal::Terminal;
+    use support::wait_until;
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(NEWEST) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+    assert!(sandbox.bg_run(&["install"]).status.success());
+    let pids = sandbox.path("tmp");
+    sandbox.program(
+        "pytest",
+        &format!(
+            "echo $$ > {}/$1.pid; while :; do sleep 1; done",
+            pids.display()
+        ),
+    );
+    let api = MessagesApi::start(vec![
+        Turn::Bash(json!({"command": "pytest plain", "description": "Plain"})),
+        Turn::Bash(json!({"command": "nohup pytest held", "description": "Held"})),
+        Turn::Say("Both run.".to_owned()),
+    ]);
+    let _left = Left(sandbox.home());
+    let terminal = Terminal::start(
+        "closed",
+        &client.interactive(&sandbox, &api),
+        &sandbox.project(),
+    );
+    terminal.wait_for("? for shortcuts");
+    terminal.submit("go", || !api.requests().is_empty());
+    terminal.wait_for("Both run.");
+    let pids = ["plain", "held"].map(|name| {
+        let file = pids.join(name).with_extension("pid");
+        wait_until("the job runs", || {
+            std::fs::read_to_string(&file).ok()?.trim().parse().ok()
+        })
+    });
+    let runs = |pid: &u32| Path::new("/proc").join(pid.to_string()).exists();
+    assert!(pids.iter().all(runs));
+    drop(terminal);
+    wait_until("both are killed", || (!pids.iter().any(runs)).then_some(()));
+    let listed = sandbox.bg_run(&["tasks", "--json"]);
+    let tasks: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(tasks.len(), 2, "{tasks:?}");
+    for task in &tasks {
+        let state = task["state"].as_str().unwrap();
+        assert!(["killed", "lost"].contains(&state), "{task}");
+    }
+}
+
 /// What the client leaves running at its end; known by the home that only the test has.
 struct Left(PathBuf);
 
