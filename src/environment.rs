@@ -73,6 +73,11 @@ pub fn claude_pid() -> Option<u32> {
     text("CLAUDE_PID")?.parse().ok()
 }
 
+/// `BG_RUN_TASK_PROJECT`: the project of the task at whose end this process runs a program.
+pub fn task_project() -> Option<PathBuf> {
+    path("BG_RUN_TASK_PROJECT")
+}
+
 /// `PYTHONUNBUFFERED` is in the environment, and so in that of every command. Any text switches it on.
 pub fn python_unbuffered() -> bool {
     is_set(PYTHON_UNBUFFERED)

@@ -118,6 +118,7 @@ fn the_schema_of_the_settings_is_that_of_the_table() {
             Kind::Number => json!({"type": "integer", "minimum": 0}),
             Kind::OneOf(words) => json!({"enum": words}),
             Kind::Span => json!({"type": "string", "examples": ["45s", "10m", "2h", "30d"]}),
+            Kind::Command => json!({"type": "array", "items": {"type": "string"}}),
             Kind::Commands => json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": 1}}),
             Kind::Editor => json!({"anyOf": [
                 {"enum": Editor::names().collect::<Vec<_>>()},

@@ -1,4 +1,5 @@
-//! What people and models are told of tasks beside their ends: the usual time.
+//! What people and models are told of tasks beside their ends: the usual time, an end that runs a program, a command that
+//! runs already, large outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -6,9 +7,13 @@ mod support;
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
-use support::sandbox::{BG_RUN, Sandbox};
+use support::sandbox::{BG_RUN, Sandbox, read};
+use support::wait_until;
 
 const CONFIG: &str = "home/.config/bg-run/config.toml";
 const JOB: &str = "./job --all";
@@ -56,11 +61,18 @@ impl World {
         event["tool_response"] = json!({"stdout": ""});
         assert_eq!(self.answer(&event, &[]), Value::Null);
     }
+
+    fn prompt(&self, text: &str) -> Value {
+        let mut event = self.sandbox.event("UserPromptSubmit", &json!({}));
+        event["prompt"] = text.into();
+        self.answer(&event, &[])
+    }
 }
 
 /// A task whose output this process writes: it runs while the file is open.
 struct Task {
     file: File,
+    path: PathBuf,
     told: Value,
 }
 
@@ -75,7 +87,7 @@ impl Task {
         event["tool_response"] = json!({"backgroundTaskId": id});
         event["duration_ms"] = 20.into();
         let told = world.answer(&event, more);
-        Self { file, told }
+        Self { file, path, told }
     }
 
     fn writes(&mut self, text: &str) {
@@ -90,6 +102,10 @@ impl Task {
 fn context(answer: &Value) -> &str {
     let context = &answer["hookSpecificOutput"]["additionalContext"];
     context.as_str().unwrap_or_default()
+}
+
+fn message(answer: &Value) -> &str {
+    answer["systemMessage"].as_str().unwrap_or_default()
 }
 
 #[test]
@@ -117,4 +133,187 @@ fn the_usual_time_stands_beside_the_one_so_far() {
     assert!(!context(&task.told).contains("usually"), "{}", task.told);
     assert_eq!(world.rows().remove(0)["usual_seconds"], Value::Null);
     assert!(!world.bg_run(&["tasks"]).contains(" of about "));
+}
+
+/// Leaves the arguments and the variables that it gets, the words of the first line parted by `|`.
+const PROBE: &str = "{ printf '%s|' \"$@\"; echo; env | grep '^BG_RUN_TASK_' | sort; } > \"$0.part\"; mv \"$0.part\" \"$0.$$\"\n";
+
+/// The config that runs the probe with all placeholders.
+fn probing(world: &World, more: &str) -> PathBuf {
+    let probe = world.sandbox.program("probe", PROBE);
+    let words =
+        "'{name}: {status}', '{seconds}', '{last-line}', '{project}', '{output}', 'x{name}{nam'";
+    let config = format!("open = 'never'\non-end = ['probe', {words}]\n{more}");
+    world.sandbox.write(CONFIG, &config);
+    probe
+}
+
+/// What the probe has left by now, a text per run.
+fn runs(probe: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(probe.parent().unwrap()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let left = paths.filter(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.strip_prefix("probe.")
+            .is_some_and(|rest| rest != "part")
+    });
+    left.map(|path| read(&path)).collect()
+}
+
+fn run_of(probe: &Path) -> String {
+    wait_until("the program is run", || runs(probe).pop())
+}
+
+const AT_ONCE: &str = "on-end-after = '0s'\n";
+
+#[test]
+fn a_program_is_run_at_the_end_of_a_task() {
+    let world = World::new("");
+    let probe = probing(&world, AT_ONCE);
+    let mut task = Task::launch(&world, "b1", &[]);
+    task.writes("3 failed $(touch pwned) {output}\n");
+    let path = task.path.display().to_string();
+    task.ends(3);
+    world.prompt("and now?");
+    let run = run_of(&probe);
+    let project = world.sandbox.project().display().to_string();
+    let last = "3 failed $(touch pwned) {output}";
+    let mut lines = run.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        format!("Run all: exit 3|0|{last}|{project}|{path}|xRun all{{nam|")
+    );
+    let variables: Vec<&str> = lines.collect();
+    assert_eq!(
+        variables,
+        [
+            format!("BG_RUN_TASK_LAST_LINE={last}"),
+            "BG_RUN_TASK_NAME=Run all".to_owned(),
+            format!("BG_RUN_TASK_OUTPUT={path}"),
+            format!("BG_RUN_TASK_PROJECT={project}"),
+            "BG_RUN_TASK_SECONDS=0".to_owned(),
+            "BG_RUN_TASK_STATUS=exit 3".to_owned(),
+        ]
+    );
+    assert_eq!(world.sandbox.log(), "");
+}
+
+#[test]
+fn it_is_run_where_no_hook_sees_the_end() {
+    let world = World::new("");
+    let probe = probing(&world, AT_ONCE);
+    Task::launch(&world, "b1", &[]).ends(0);
+    assert!(run_of(&probe).starts_with("Run all: done|0|"));
+    // The next prompt tells the end, as without it.
+    let told = world.prompt("and now?");
+    assert!(message(&told).contains("\"Run all\" done after"), "{told}");
+    // A second run for it would be there before the one for this task.
+    Task::launch(&world, "b2", &[]).ends(0);
+    world.prompt("and now?");
+    wait_until("two runs", || (runs(&probe).len() > 1).then_some(()));
+    assert_eq!(runs(&probe).len(), 2);
+}
+
+#[test]
+fn it_is_run_once_for_a_task_that_is_stopped() {
+    let world = World::new("");
+    let probe = probing(&world, AT_ONCE);
+    let task = Task::launch(&world, "b1", &[]);
+    let mut job = Command::new("sleep")
+        .arg("60")
+        .stdout(task.file.try_clone().unwrap())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    drop(task);
+    let reaped = std::thread::spawn(move || job.wait());
+    assert!(world.bg_run(&["stop", "b1"]).contains("Stopped"));
+    reaped.join().unwrap().unwrap();
+    assert!(run_of(&probe).starts_with("Run all: stopped|"));
+}
+
+#[test]
+fn it_is_for_long_tasks_that_somebody_waits_for() {
+    const HEADLESS: &[(&str, &str)] = &[
+        ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+        ("BG_RUN_HEADLESS", "background"),
+    ];
+    let none: &[(&str, &str)] = &[];
+    for (config, more) in [
+        ("", none),
+        ("notify-after = '0s'\non-end-after = '1m'\n", none),
+        (AT_ONCE, HEADLESS),
+    ] {
+        let world = World::new("");
+        let probe = probing(&world, config);
+        Task::launch(&world, "b1", more).ends(0);
+        world.prompt("and now?");
+        assert!(world.rows()[0]["ended"].is_string());
+        assert!(!world.sandbox.state().join("told").exists(), "{config}");
+        assert!(runs(&probe).is_empty());
+    }
+    let world = World::new("");
+    let probe = probing(&world, "notify-after = '0s'\n");
+    Task::launch(&world, "b1", &[]).ends(0);
+    world.prompt("and now?");
+    assert!(run_of(&probe).starts_with("Run all: done|0|"));
+}
+
+#[test]
+fn what_it_does_wrong_is_in_the_log() {
+    for (program, script, expected) in [
+        (
+            "fails",
+            "echo first >&2; echo 'no network' >&2; exit 4",
+            "on-end: `fails`: it ended with exit status: 4: no network",
+        ),
+        (
+            "missing",
+            "",
+            "on-end: `missing`: it isn't found on the PATH",
+        ),
+        ("./here", "", "on-end: `./here`: it can't be started"),
+    ] {
+        let world = World::new(&format!(
+            "open = 'never'\non-end = ['{program}']\n{AT_ONCE}"
+        ));
+        if !script.is_empty() {
+            world.sandbox.program(program, script);
+        }
+        Task::launch(&world, "b1", &[]).ends(0);
+        world.prompt("and now?");
+        wait_until(expected, || {
+            world.sandbox.log().contains(expected).then_some(())
+        });
+        let doctor = world.sandbox.bg_run(&["doctor"]);
+        let doctor = String::from_utf8(doctor.stdout).unwrap();
+        assert!(doctor.contains(expected), "{doctor}");
+    }
+}
+
+#[test]
+fn a_placeholder_in_a_shell_s_text_is_warned_of() {
+    let world = World::new("on-end = ['sh', '-c', 'notify {name}']\n");
+    let checked = world.sandbox.bg_run(&["config", "check"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(
+        said.contains("`notify {name}`, which is run as code"),
+        "{said}"
+    );
+    world.sandbox.write(
+        CONFIG,
+        "on-end = ['sh', '-c', 'notify \"$1\"', 'sh', '{name}']\n",
+    );
+    assert!(world.sandbox.bg_run(&["config", "check"]).status.success());
+}
+
+#[test]
+fn a_project_names_no_program() {
+    let world = World::new("open = 'never'\n");
+    world
+        .sandbox
+        .write("project/.claude/bg-run.toml", "on-end = ['touch', '/x']\n");
+    let checked = world.sandbox.bg_run(&["rules", "check"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(said.contains("on-end"), "{said}");
 }

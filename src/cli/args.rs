@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -112,6 +113,16 @@ pub(super) enum Command {
         /// The session that the tab counts for
         #[arg(long, hide = true)]
         session: Option<String>,
+    },
+    /// Started at the launch of a task, to wait for its end, and at its end, to run the user's program
+    #[command(hide = true)]
+    OnEnd {
+        /// The task that is waited for
+        #[arg(long, value_name = "TASK")]
+        wait: Option<String>,
+        /// The program with its arguments
+        #[arg(last = true)]
+        command: Vec<OsString>,
     },
     /// List the rules in force, or work on your own
     Rules {

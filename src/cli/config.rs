@@ -15,6 +15,7 @@ use crate::environment;
 use crate::folders;
 use crate::install;
 use crate::rules::{Origin, Problem};
+use crate::tasks::on_end;
 use crate::text::{columns, nearest};
 use crate::viewer::Editor;
 
@@ -284,6 +285,16 @@ fn check() -> Result<ExitCode> {
             path.display(),
             print::outside(name),
             takes(Kind::Editor)
+        );
+    }
+    let on_end = &configuration.settings.on_end;
+    if let Some(code) = on_end::code_with_placeholder(on_end) {
+        faults += 1;
+        eprintln!(
+            "{}: `on-end` puts a task's text into `{}`, which is run as code; read it there from a variable like \
+             $BG_RUN_TASK_NAME, or hand it over as an argument",
+            path.display(),
+            print::outside(code)
         );
     }
     if faults == 0 && path.exists() {

@@ -126,6 +126,13 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             [target] => open::run(Some(target)),
             [_, second, ..] => bail!("one file at a time: {second} is too much"),
         },
+        Command::OnEnd { wait, command } => {
+            match wait {
+                Some(task) => crate::tasks::wait::then_run_on_end(&task),
+                None => crate::tasks::on_end::run_detached(&command),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
         Command::Tasks(wanted) => tasks::run(&wanted),
         Command::Watch(wanted) => Ok(watch::run(wanted)),

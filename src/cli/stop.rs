@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::config::{Configuration, Mode};
 use crate::platform::processes::{self, Sought};
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
@@ -43,7 +44,8 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         std::thread::sleep(EVERY);
     }
     if let Some(record) = task.record {
-        ended_or_lost::mark_finished(vec![ended_or_lost::stopped(record)]);
+        let config = Configuration::without_rules(Mode::Real).settings;
+        ended_or_lost::mark_finished(vec![ended_or_lost::stopped(record)], &config);
     }
     println!("Stopped \"{name}\" ({id}).");
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,8 @@ pub enum Kind {
     Editor,
     /// A span of time.
     Span,
+    /// A command, as a list of its words.
+    Command,
     /// Commands, each as a list of its words.
     Commands,
 }
@@ -31,6 +33,9 @@ impl fmt::Display for Kind {
             Self::Number => f.write_str("a whole number"),
             Self::OneOf(words) => f.write_str(&words.join(", ")),
             Self::Span => f.write_str("a time: 45s, 10m, 2h, 30d"),
+            Self::Command => f.write_str(
+                "a list of words: [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]",
+            ),
             Self::Commands => {
                 f.write_str("commands, each a list of words: [[\"rtk\", \"hook\", \"claude\"]]")
             }
@@ -51,6 +56,10 @@ impl Setting for bool {
 
 impl Setting for usize {
     const KIND: Kind = Kind::Number;
+}
+
+impl Setting for Vec<String> {
+    const KIND: Kind = Kind::Command;
 }
 
 impl Setting for Vec<Vec<String>> {
@@ -138,6 +147,10 @@ keys! {
     notify: bool = true;
     /// Only for tasks that ran at least this long
     notify_after: Span = Span::minutes(1);
+    /// A program that is run when a task has ended, without a shell: {name}, {status}, {seconds}, {last-line}, {project} and {output} are filled in
+    on_end: Vec<String> = Vec::new();
+    /// Only for tasks that ran at least this long; without it, as `notify-after`
+    on_end_after: Option<Span> = None;
     /// A task that has written nothing for so long, though others like it ended, is mentioned once
     stuck_after: Span = Span::minutes(10);
     /// How long `bg-run tasks` knows a task

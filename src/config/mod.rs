@@ -187,6 +187,13 @@ impl Config {
                     .to_owned(),
             });
         }
+        if config.on_end.first().is_some_and(String::is_empty) {
+            return Err(Problem {
+                origin: Origin::BuiltIn,
+                position: None,
+                message: "`on-end` names no program; write it like [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]".to_owned(),
+            });
+        }
         if config.chain.iter().any(Vec::is_empty) {
             return Err(Problem {
                 origin: Origin::BuiltIn,
@@ -235,6 +242,8 @@ mod tests {
             ("\nheadless = 'maybe'", Some((2, 12))),
             ("editor = ['vi']", None),
             ("chain = [[]]", None),
+            ("on-end = ['']", None),
+            ("on-end = 'ntfy'", Some((1, 10))),
             ("keep = 'long'", Some((1, 8))),
             ("keep = '-3d'", Some((1, 8))),
         ] {

@@ -25,6 +25,7 @@ use crate::shell::{Script, Word};
 use crate::state::once::{self, Done};
 use crate::state::{self, log};
 use crate::tasks::durations::{self, UsualTimes};
+use crate::tasks::on_end;
 use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
@@ -51,14 +52,17 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let config = &configuration.settings;
     let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
     let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
-    let record = || noted(input, &site, &task, &configuration, (&done, session.limit));
+    let record = || TaskRecord {
+        unattended: session.headless,
+        ..noted(input, &site, &task, &configuration, (&done, session.limit))
+    };
     if config.dry_run || environment::switched_off() {
         // The limit is there all the same, and some clients would lose the task to it.
         if session.leave_headless(config) {
             let record = record();
             if waited_call::is_one(&record, session, config) {
                 drop(deadline);
-                return waited_call::answer(input, &record, Telling::No);
+                return waited_call::answer(input, &record, config, Telling::No);
             }
         }
         let by_client = cause(input, &Done::default(), session.limit) == Cause::Limit;
@@ -72,11 +76,17 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if let Err(error) = note.launch() {
         log::line(&format!("PostToolUse: {error:#}"));
     }
+    if !config.on_end.is_empty()
+        && !note.unattended
+        && let Err(error) = on_end::wait_detached(&note)
+    {
+        log::line(&format!("on-end: {error:#}"));
+    }
     record::clear_daily(config.keep.0);
     state::leave_program();
     if waited_call::is_one(&note, session, config) {
         drop(deadline);
-        return waited_call::answer(input, &note, Telling::Yes);
+        return waited_call::answer(input, &note, config, Telling::Yes);
     }
     let held = hold::is_held(&note)
         && match note.agent {

@@ -38,7 +38,11 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     }
     let project = CallSite::new(&input.cwd).project;
     tasks.retain(|task| task.project == project && is_left_over(task, input));
-    if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
+    if tasks.is_empty() {
+        return None;
+    }
+    let config = Configuration::without_rules(mode).settings;
+    if config.dry_run {
         return None;
     }
     // Another registration's hook looks at the same tasks.
@@ -49,7 +53,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     }
     let found = ended_or_lost::of(&tasks, &[]);
     tasks.retain(|task| found.iter().all(|(ended, _)| ended.id != task.id));
-    let ended = ended_or_lost::mark_finished(found);
+    let ended = ended_or_lost::mark_finished(found, &config);
     Some(Answer {
         system_message: Some(end_messages::left_over(&tasks, &ended)?),
         hook_specific_output: Some(ForModel {

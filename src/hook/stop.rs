@@ -21,13 +21,18 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     if session.headless {
         tasks.retain(hold::is_held);
-        wait::until_ended(tasks, &input.transcript_path, hold::longest(&config));
+        wait::until_ended(
+            tasks,
+            &input.transcript_path,
+            hold::longest(&config),
+            &config,
+        );
         return None;
     }
     // The client's notice follows, and has the status of those that wrote none.
     let mut ended = ended_or_lost::of(&tasks, &[]);
     ended.retain(|(_, end)| end.status != Status::Lost);
-    let ended = ended_or_lost::mark_finished(ended);
+    let ended = ended_or_lost::mark_finished(ended, &config);
     Some(Answer {
         system_message: messages::ended(&ended),
         ..Answer::default()
@@ -51,7 +56,8 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() {
         return None;
     }
-    let ended = wait::until_ended(tasks, &input.transcript_path, hold::longest(&config));
+    let longest = hold::longest(&config);
+    let ended = wait::until_ended(tasks, &input.transcript_path, longest, &config);
     messages::ended_for_model(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),

@@ -57,7 +57,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let told = found
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));
-    let ended = ended_or_lost::mark_finished(told.collect());
+    let ended = ended_or_lost::mark_finished(told.collect(), &config);
     let earlier = noticed(&notices, &ended);
     let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
     // Stopped by `bg-run stop`, it ended before the client knew.

@@ -34,7 +34,12 @@ pub(super) enum Telling {
 }
 
 /// Waits for the task of a call and answers with its result; `None` leaves the client's result as it is.
-pub(super) fn answer(input: &Input, record: &TaskRecord, telling: Telling) -> Option<Answer> {
+pub(super) fn answer(
+    input: &Input,
+    record: &TaskRecord,
+    config: &Config,
+    telling: Telling,
+) -> Option<Answer> {
     let mut found = None;
     let left = record.timeout.unwrap_or_default();
     let left = Duration::from_millis(left.saturating_sub(record.ran_before));
@@ -46,7 +51,7 @@ pub(super) fn answer(input: &Input, record: &TaskRecord, telling: Telling) -> Op
     match (found, waited) {
         (Some(end), _) => {
             if telling == Telling::Yes {
-                ended_or_lost::mark_finished(vec![(record.clone(), end)]);
+                ended_or_lost::mark_finished(vec![(record.clone(), end)], config);
                 // The client's notice tells the model nothing new.
                 once::claim("Noticed", &record.id);
             }

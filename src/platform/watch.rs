@@ -69,6 +69,16 @@ impl Watch {
         }
     }
 
+    /// The same, for a process that its parent's end doesn't concern.
+    #[must_use]
+    pub fn without_parent(self) -> Self {
+        let parent = Parent {
+            process: None,
+            end: None,
+        };
+        Self { parent, ..self }
+    }
+
     /// Waits for a change of the files, where that is of `interest`, or for the end of one of `processes`, at most so long.
     pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> Woken {
         let stdout = io::stdout();
@@ -120,7 +130,7 @@ impl Parent {
 
     /// An orphan has another parent.
     fn is_gone(&self) -> bool {
-        getppid() != self.process
+        self.process.is_some() && getppid() != self.process
     }
 }
 

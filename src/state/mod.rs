@@ -6,6 +6,7 @@ pub mod log;
 pub mod once;
 pub mod reported;
 pub mod sessions;
+pub mod told;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,11 +52,13 @@ pub enum Kind {
     Sessions,
     /// Leases of editor windows with our extension, and requests to open a file.
     Windows,
+    /// What was told once of a task or a session: [`told`].
+    Told,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Calls,
         Self::Programs,
         Self::Reported,
@@ -66,6 +69,7 @@ impl Kind {
         Self::Registrations,
         Self::Sessions,
         Self::Windows,
+        Self::Told,
     ];
 
     /// The folder's name.
@@ -81,6 +85,7 @@ impl Kind {
             Self::Registrations => "registrations",
             Self::Sessions => "sessions",
             Self::Windows => "windows",
+            Self::Told => "told",
         }
     }
 
@@ -91,7 +96,8 @@ impl Kind {
             // Between a call and its end, the user may be asked and be away.
             Self::Calls | Self::Windows => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
-            Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
+            // What is told once, longer than a task is looked after.
+            Self::Told | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
             // The records as long as the user likes: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -116,6 +122,9 @@ impl Kind {
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running | Self::Sessions => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
+            Self::Told => name.split_once('.').is_some_and(|(id, news)| {
+                is_id(id) && News::ALL.iter().any(|one| one.name() == news)
+            }),
             Self::Windows => name.split_once('.').is_some_and(|(window, rest)| {
                 let asked = rest.split_once('.').is_some_and(|(pid, state)| {
                     is_id(pid) && [ASKED, TAKEN, FAILED].contains(&&*format!(".{state}"))
@@ -123,6 +132,23 @@ impl Kind {
                 is_hash(window) && (asked || rest == &LEASE[1..])
             }),
             Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
+        }
+    }
+}
+
+/// What is told or done once: [`told`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// The user's program was run at the end of the task.
+    OnEnd,
+}
+
+impl News {
+    const ALL: [Self; 1] = [Self::OnEnd];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::OnEnd => "on-end",
         }
     }
 }

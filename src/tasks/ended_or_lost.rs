@@ -11,9 +11,11 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::durations;
+use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::task::{self, Footer};
+use crate::config::Config;
 use crate::folders;
 use crate::platform::processes::{self, Process, Sought};
 
@@ -334,12 +336,13 @@ pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTim
     End { at, status, ran }
 }
 
-/// Records those ends and keeps the durations. Returns those that nobody else recorded before.
-pub fn mark_finished(ended: Vec<(TaskRecord, End)>) -> Vec<TaskRecord> {
+/// Records those ends, keeps the durations and has the user's program run. Returns those that nobody else recorded before.
+pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<TaskRecord> {
     let mut finished = Vec::new();
     for (mut record, end) in ended {
         if record.end(end) {
             durations::keep(&record);
+            on_end::run(&record, config);
             finished.push(record);
         }
     }

@@ -4,6 +4,7 @@ pub mod durations;
 pub mod end_messages;
 pub mod ended_or_lost;
 pub mod list;
+pub mod on_end;
 pub mod output;
 pub mod record;
 pub mod status;

@@ -22,6 +22,7 @@ const MAX_UNENDED: usize = 200;
 /// A task, as it was launched and as it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct TaskRecord {
     /// As the client named it.
     pub id: String,
@@ -37,6 +38,8 @@ pub struct TaskRecord {
     pub session: String,
     /// The subagent, where one started it.
     pub agent: Option<String>,
+    /// Its session has no user.
+    pub unattended: bool,
     /// When it was found in the background.
     pub started: Timestamp,
     /// How long it had run by then, in milliseconds.

@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::ended_or_lost::{self, Awaited, Notice};
+use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::transcript;
+use crate::config::{Config, Configuration, Mode};
+use crate::platform::detach;
+use crate::platform::processes::Process;
 use crate::platform::watch::{Interest, Watch, Woken};
 
 /// What is looked at again after so long, whatever happens: a process may close its output and go on.
@@ -27,8 +31,15 @@ pub enum Waited {
 
 /// Waits until none of `tasks` is written to any more, at most so long.
 pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
+    until_unwritten_by(&watch_of(tasks), Interest::Processes, tasks, at_most);
+}
+
+fn watch_of(tasks: &[TaskRecord]) -> Watch {
     let outputs = tasks.iter().filter_map(|record| record.output.clone());
-    let watch = Watch::new(&outputs.collect::<Vec<PathBuf>>(), Path::new(""));
+    Watch::new(&outputs.collect::<Vec<PathBuf>>(), Path::new(""))
+}
+
+fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], at_most: Duration) {
     let start = Instant::now();
     let mut awaited: Vec<Awaited> = tasks.iter().map(Awaited::of).collect();
     loop {
@@ -38,9 +49,72 @@ pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
             return;
         }
         let writers: Vec<u32> = awaited.iter().filter_map(Awaited::writer).collect();
-        if watch.wait(left, Interest::Processes, &writers) == Woken::ParentGone {
+        if watch.wait(left, interest, &writers) == Woken::ParentGone {
             return;
         }
+    }
+}
+
+/// Who finds an end first may know less of it than who finds it a moment later: `bg-run stop` does, or the hook that gets
+/// the client's notice.
+const OTHERS_FIRST: Duration = Duration::from_secs(2);
+
+/// The client's notice tells the status of a task that wrote none, and may come this late.
+const NOTICE: Duration = Duration::from_secs(10);
+
+/// All processes are looked at again after this time.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// A process of its own that waits for the end of the task with this id, and has the user's program run where nobody else
+/// found the end: no session of its project may be open by then.
+pub fn then_run_on_end(id: &str) {
+    detach::leave_session();
+    let Some(record) = TaskRecord::of(id) else {
+        return;
+    };
+    let tasks = [record];
+    let watch = watch_of(&tasks).without_parent();
+    loop {
+        until_unwritten_by(&watch, Interest::Files, &tasks, LOOK);
+        let [record] = &tasks;
+        if is_recorded(id) {
+            return;
+        }
+        if let Some(end) = lasting_end(record) {
+            let config = Configuration::without_rules(Mode::Real).settings;
+            let record = TaskRecord {
+                ended: Some(end),
+                ..record.clone()
+            };
+            return on_end::run(&record, &config);
+        }
+    }
+}
+
+/// Whether somebody has recorded the end of the task, or has removed its record.
+fn is_recorded(id: &str) -> bool {
+    TaskRecord::of(id).is_none_or(|record| record.ended.is_some())
+}
+
+/// The end of a task that nobody records for a while; `None` where somebody does, or it runs.
+fn lasting_end(record: &TaskRecord) -> Option<End> {
+    const EVERY: Duration = Duration::from_millis(200);
+    let mut awaited = Awaited::of(record);
+    let start = Instant::now();
+    loop {
+        let found = awaited.look();
+        let patience = match found.status {
+            Status::Running => return None,
+            Status::Lost if record.client.is_some_and(Process::is_alive) => NOTICE,
+            _ => OTHERS_FIRST,
+        };
+        if is_recorded(&record.id) {
+            return None;
+        }
+        if start.elapsed() >= patience {
+            return Some(ended_or_lost::end(record, found.status, found.changed));
+        }
+        std::thread::sleep(EVERY);
     }
 }
 
@@ -56,10 +130,11 @@ pub fn until_ended(
     tasks: Vec<TaskRecord>,
     transcript: &Path,
     at_most: Duration,
+    config: &Config,
 ) -> Vec<TaskRecord> {
     let mut ended = Vec::new();
     let waited = each_end(tasks, transcript, at_most, |record, end| {
-        ended.extend(ended_or_lost::mark_finished(vec![(record, end)]));
+        ended.extend(ended_or_lost::mark_finished(vec![(record, end)], config));
     });
     match waited {
         Waited::Through => ended,

@@ -11,9 +11,9 @@ use rustix::fs::{Access, access};
 use super::{Check, State};
 use crate::claude::task;
 use crate::config::Config;
-use crate::environment;
 use crate::history::store::Store;
 use crate::state::{self, Folder, Kind, log};
+use crate::{environment, programs, text};
 
 /// So many lines of the log are shown, where they are from the last day.
 const SHOWN_LINES: usize = 3;
@@ -26,6 +26,7 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
     [outputs(), folder]
         .into_iter()
         .chain(history)
+        .chain(on_end(config))
         .chain([last_errors()])
         .collect()
 }
@@ -53,6 +54,27 @@ fn history(config: &Config) -> Check {
             ),
         ),
     }
+}
+
+/// Whether the user's program for the ends of tasks can be started; what it did wrong is in the log. `None`: there is none.
+fn on_end(config: &Config) -> Option<Check> {
+    let name = "on-end";
+    let program = config.on_end.first()?;
+    let after = text::span(config.on_end_after.unwrap_or(config.notify_after).0);
+    Some(if programs::is_there(program) {
+        Check::ok(
+            name,
+            format!("`{program}` is run at the end of a task that ran {after} or longer"),
+        )
+    } else {
+        Check::warning(
+            name,
+            format!(
+                "`{program}` of `on-end` isn't found, so the end of a task reaches nobody by it"
+            ),
+            "Install it, or name another program: `bg-run config set on-end '[\"PROGRAM\", \"{name}: {status}\"]'`.",
+        )
+    })
 }
 
 /// Whether outputs can be found where the client writes them.

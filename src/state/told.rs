@@ -1,0 +1,21 @@
+//! What was told or done once about a task or a session, whoever came first.
+
+use std::io::ErrorKind;
+
+use super::{Folder, Kind, News, is_id};
+
+/// Claims the news about the task or session with this id for this process; `false` where another one has it. Where that
+/// can't be found out, it is this one's.
+pub fn claim(news: News, id: &str) -> bool {
+    if !is_id(id) {
+        return true;
+    }
+    let Ok(folder) = Folder::make(Kind::Told) else {
+        return true;
+    };
+    folder.clear_daily();
+    match folder.create(&format!("{id}.{}", news.name()), b"") {
+        Err(error) => error.kind() != ErrorKind::AlreadyExists,
+        Ok(()) => true,
+    }
+}

@@ -1,0 +1,251 @@
+//! The program that the user has run at the end of a task: `on-end` of `config.toml`. No shell reads its words.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use duct::cmd;
+
+use super::output::summary_of;
+use super::record::{End, TaskRecord};
+use crate::config::Config;
+use crate::platform::detach;
+use crate::programs::bounded;
+use crate::state::{News, log, told};
+use crate::text::{MAX_MESSAGE, one_line};
+use crate::{environment, programs};
+
+/// The program may take this long.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// It may print this much on a stream, in bytes.
+const MAX_PRINTED: usize = 1024 * 1024;
+
+/// What stands for a task's values in the words, and the variables that hold the same.
+pub const PLACEHOLDERS: [(&str, &str); 6] = [
+    ("{name}", "BG_RUN_TASK_NAME"),
+    ("{status}", "BG_RUN_TASK_STATUS"),
+    ("{seconds}", "BG_RUN_TASK_SECONDS"),
+    ("{last-line}", "BG_RUN_TASK_LAST_LINE"),
+    ("{project}", "BG_RUN_TASK_PROJECT"),
+    ("{output}", "BG_RUN_TASK_OUTPUT"),
+];
+
+/// Has the user's program run for a task whose end is known, once, where it took long enough.
+pub fn run(record: &TaskRecord, config: &Config) {
+    let Some(end) = &record.ended else { return };
+    let after = config.on_end_after.unwrap_or(config.notify_after).0;
+    let is_long = end.ran().is_none_or(|ran| ran >= after);
+    let is_wanted = !config.on_end.is_empty() && !config.dry_run && !record.unattended;
+    if !is_wanted || !is_long || !told::claim(News::OnEnd, &record.id) {
+        return;
+    }
+    if let Err(error) = start(&config.on_end, &values(record, end)) {
+        log::line(&format!("on-end: {error:#}"));
+    }
+}
+
+/// The task's values, in the order of [`PLACEHOLDERS`].
+fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
+    let seconds = end.ran().map(|ran| ran.as_secs().to_string());
+    let last = summary_of(record).unwrap_or_default();
+    let output = record.output.as_deref().unwrap_or(Path::new(""));
+    [
+        record.name().into(),
+        end.status.words(record.status_of.as_deref()).into(),
+        // After a restart nobody knows.
+        seconds.unwrap_or_else(|| "?".to_owned()).into(),
+        one_line(&last, MAX_MESSAGE).into(),
+        record.project.clone().into(),
+        output.into(),
+    ]
+}
+
+/// A word with the values in the place of their placeholders. A placeholder in a value is text.
+fn filled(word: &str, values: &[OsString]) -> OsString {
+    let mut rest = word;
+    let mut filled = OsString::new();
+    loop {
+        let places = PLACEHOLDERS.iter().zip(values);
+        let next = places
+            .filter_map(|((name, _), value)| Some((rest.find(name)?, name.len(), value)))
+            .min_by_key(|(at, _, _)| *at);
+        let Some((at, length, value)) = next else {
+            filled.push(rest);
+            return filled;
+        };
+        filled.push(rest.get(..at).unwrap_or_default());
+        filled.push(value);
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+}
+
+/// Starts a process of its own that runs the program.
+fn start(words: &[String], values: &[OsString]) -> Result<()> {
+    let words: Vec<OsString> = words.iter().map(|word| filled(word, values)).collect();
+    let variables = PLACEHOLDERS.iter().map(|(_, variable)| *variable);
+    spawn(|command| {
+        command
+            .arg("--")
+            .args(words)
+            .envs(variables.zip(values.iter()));
+    })
+}
+
+/// Starts a process of its own that waits for the task's end.
+///
+/// # Errors
+///
+/// When it can't be started.
+pub fn wait_detached(record: &TaskRecord) -> Result<()> {
+    spawn(|command| {
+        command.args(["--wait", &record.id]);
+    })
+}
+
+fn spawn(with: impl FnOnce(&mut Command)) -> Result<()> {
+    let own = programs::own_path()?;
+    let mut command = Command::new(&own);
+    command
+        .arg("on-end")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    with(&mut command);
+    let started = command.spawn();
+    started.with_context(|| format!("{} can't be started", own.display()))?;
+    Ok(())
+}
+
+/// That process: runs the words that [`run`] has filled in.
+pub fn run_detached(words: &[OsString]) {
+    detach::leave_session();
+    if let Some((program, arguments)) = words.split_first()
+        && let Err(error) = run_bounded(program, arguments)
+    {
+        let program = one_line(&program.to_string_lossy(), MAX_MESSAGE);
+        log::line(&format!("on-end: `{program}`: {error:#}"));
+    }
+}
+
+fn run_bounded(program: &OsStr, arguments: &[OsString]) -> Result<()> {
+    // Its task may belong to a cloned repository that brings programs.
+    if let Some(project) = environment::task_project() {
+        programs::work_in(&project);
+    }
+    let found = match program.to_str() {
+        Some(name) if !name.contains('/') => programs::find(name),
+        _ => Some(program.into()),
+    };
+    let found = found.context("it isn't found on the PATH, outside the project")?;
+    let ended = bounded::run(&cmd(found, arguments), b"", LIMIT, MAX_PRINTED)?;
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(ended.stderr.trim_ascii()).into_owned();
+        let said = said.lines().next_back().unwrap_or_default();
+        bail!(
+            "it ended with {}: {}",
+            ended.status,
+            one_line(said, MAX_MESSAGE)
+        );
+    }
+    Ok(())
+}
+
+/// Programs that run a text as code: shells and other interpreters, each with the letters of the options before it.
+const INTERPRETERS: &[(&[&str], &str)] = &[
+    (
+        &[
+            "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "nu", "su",
+            "pwsh",
+        ],
+        "c",
+    ),
+    (&["python", "python3", "pypy3"], "c"),
+    (&["perl", "ruby", "osascript", "lua"], "e"),
+    (&["node", "bun"], "ep"),
+    (&["php"], "r"),
+];
+
+/// The word of a command that is run as code though it holds a placeholder, whose value comes from outside.
+pub fn code_with_placeholder(words: &[String]) -> Option<&str> {
+    let holds = |word: &&String| PLACEHOLDERS.iter().any(|(name, _)| word.contains(name));
+    words
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| {
+            let name = Path::new(word).file_name()?.as_bytes();
+            let rest = words.get(at + 1..)?;
+            if name == b"ssh" {
+                // The other side's shell reads all words.
+                return rest.iter().find(holds);
+            }
+            let (_, letters) = INTERPRETERS
+                .iter()
+                .find(|(names, _)| names.iter().any(|one| one.as_bytes() == name))?;
+            let is_option = |word: &String| {
+                let letter = |c| letters.contains(c);
+                word.strip_prefix('-')
+                    .is_some_and(|rest| !rest.starts_with('-') && rest.contains(letter))
+                    || ["--command", "--eval", "--print"].contains(&word.as_str())
+            };
+            let option = rest.iter().position(is_option)?;
+            let code = rest.get(option + 1..)?.iter();
+            code.clone()
+                .find(|word| !word.starts_with('-'))
+                .filter(holds)
+        })
+        .map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_in_a_value_is_text() {
+        let values = PLACEHOLDERS.map(|(name, _)| OsString::from(format!("<{name}>")));
+        for (word, expected) in [
+            ("{name}: {status}", "<{name}>: <{status}>"),
+            ("{name}{name}", "<{name}><{name}>"),
+            ("{nam}, {last-line", "{nam}, {last-line"),
+            ("", ""),
+            ("é{output}é", "é<{output}>é"),
+        ] {
+            assert_eq!(filled(word, &values), OsString::from(expected), "{word}");
+        }
+    }
+
+    #[test]
+    fn code_that_holds_a_placeholder_is_found() {
+        for (words, expected) in [
+            (&["ntfy", "publish", "t", "{name}"][..], None),
+            (&["sh", "-c", "echo {name}"], Some("echo {name}")),
+            (
+                &["env", "A=1", "/bin/bash", "-lc", "x {output}"],
+                Some("x {output}"),
+            ),
+            (&["bash", "-e", "-c", "x {status}"], Some("x {status}")),
+            (&["sh", "-c", "notify \"$1\"", "sh", "{name}"], None),
+            (&["bash", "notify.sh", "{name}"], None),
+            (
+                &["osascript", "-e", "display \"{name}\""],
+                Some("display \"{name}\""),
+            ),
+            (
+                &["python3", "-c", "print('{last-line}')"],
+                Some("print('{last-line}')"),
+            ),
+            (&["ssh", "host", "notify", "{name}"], Some("{name}")),
+            (&["ssh", "host", "notify"], None),
+            (&["sh", "-c"], None),
+            (&[], None),
+        ] {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            assert_eq!(code_with_placeholder(&words), expected, "{words:?}");
+        }
+    }
+}
