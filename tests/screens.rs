@@ -5,73 +5,98 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
-use support::claude::{Client, NEWEST, is_there, screens, skip};
+use support::claude::{Client, DRAWING, is_there, screens, skip};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::Sandbox;
 use support::terminal::Terminal;
 use support::wait_until;
 
-/// What a session calls: descriptions and commands, and what those end with.
-const CALLS: &[(&str, &str, &str, i32)] = &[
-    ("Run e2e tests", "make e2e", "3 failed, 214 passed", 1),
-    (
-        "Train the model for 10 epochs",
-        "python train.py --epochs 10 2>&1 | tail -5",
-        "epoch 10/10  loss 0.097  accuracy 0.976",
-        0,
-    ),
-    (
-        "Build the release",
-        "cargo build --release",
-        "Finished `release` profile in 0.4s",
-        0,
-    ),
-    (
-        "Run the unit tests",
-        "pytest -x tests/unit",
-        "2188 passed in 0.31s",
-        0,
-    ),
-    (
-        "Build the image",
-        "docker build -t app .",
-        "naming to docker.io/library/app done",
-        0,
-    ),
-    (
-        "Type-check the workspace",
-        "make types",
-        "Found 3 errors in 2 files.",
-        2,
-    ),
-    (
-        "Run the integration tests against the staging database",
-        "pytest tests/integration",
-        "FAILED test_login.py::test_two_factor",
-        1,
-    ),
-    ("Bundle everything", "make bundle", "built in 0.52s", 0),
+/// The newest client that was tried.
+const VERSION: &str = DRAWING[DRAWING.len() - 1];
+
+/// A call of a session, and the recorded output of a real tool that is replayed for it.
+struct Call {
+    description: &'static str,
+    command: &'static str,
+    /// Its name in `tests/outputs/`.
+    output: &'static str,
+    status: i32,
+    /// The model asks for the background: such calls are mostly short.
+    asks: bool,
+}
+
+const fn call(
+    description: &'static str,
+    command: &'static str,
+    output: &'static str,
+    status: i32,
+) -> Call {
+    Call {
+        description,
+        command,
+        output,
+        status,
+        asks: false,
+    }
+}
+
+const fn asked(mut call: Call) -> Call {
+    call.asks = true;
+    call
+}
+
+#[rustfmt::skip]
+const CALLS: &[Call] = &[
+    call("Run e2e tests", "pytest tests/e2e", "pytest-suite-fails", 1),
+    call("Run all tests of the workspace", "cargo test 2>&1 | tail -20", "cargo-test-passes", 0),
+    call("Build the app", "make -C app", "make-folder-fails", 2),
+    asked(call("Run the unit tests", "npx jest", "jest-fails", 1)),
+    call("Build the release", "cargo build --release", "cargo-build-release-passes", 0),
+    call("Type-check the workspace", "npx tsc -b", "tsc-fails", 2),
+    asked(call("Run the integration tests against the staging database", "go test ./...", "go-test-fails-first", 1)),
+    asked(call("Bundle everything", "npx vite build", "vite-build-passes", 0)),
 ];
 
-/// All programs that are called: they wait for a file, and end as they should.
+impl Call {
+    /// What the command is called with.
+    fn arguments(&self) -> &str {
+        let command = self.command.split(" 2>").next().unwrap();
+        command.split_once(' ').unwrap().1
+    }
+
+    /// The line that is told of its output.
+    fn line(&self) -> &str {
+        let mut rows = LINES.lines().filter_map(|row| row.split_once('\t'));
+        rows.find(|(name, _)| *name == self.output).unwrap().1
+    }
+}
+
+const LINES: &str = include_str!("outputs/lines.tsv");
+
+/// All programs that are called: they print the first line of their output, wait for a file, print the rest and end.
 fn programs(sandbox: &Sandbox) {
-    for (_, command, ..) in CALLS {
-        let program = command.split(' ').next().unwrap();
-        let mut script =
-            "echo started; until [ -e \"$HOME/end\" ]; do sleep 0.1; done\ncase $* in\n".to_owned();
-        for (_, command, last, status) in CALLS.iter().filter(|call| call.1.starts_with(program)) {
-            let arguments = command
-                .split_once(' ')
-                .unwrap()
-                .1
-                .split(" 2>")
-                .next()
-                .unwrap();
-            script += &format!("'{arguments}') echo '{last}'; exit {status};;\n");
+    let outputs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs");
+    for called in CALLS {
+        let program = called.command.split(' ').next().unwrap();
+        let mut script = "case $* in\n".to_owned();
+        for call in CALLS
+            .iter()
+            .filter(|call| call.command.starts_with(program))
+        {
+            let output = outputs.join(format!("{}.txt", call.output));
+            script += &format!(
+                "'{}') output='{}' status={};;\n",
+                call.arguments(),
+                output.display(),
+                call.status
+            );
         }
-        sandbox.program(program, &(script + "esac"));
+        script += "esac\nhead -n 1 \"$output\"\nuntil [ -e \"$HOME/end\" ]; do sleep 0.1; done\n\
+                   tail -n +2 \"$output\"\nexit \"$status\"";
+        sandbox.program(program, &script);
     }
 }
 
@@ -94,7 +119,9 @@ fn is_end(row: &str) -> bool {
     let last = rest
         .split_once(" s: ")
         .map(|(_, last)| last.trim_end_matches('…'));
-    last.is_some_and(|last| CALLS.iter().any(|call| call.2.starts_with(last)))
+    last.is_some_and(|last| {
+        !last.is_empty() && CALLS.iter().any(|call| call.line().starts_with(last))
+    })
 }
 
 #[test]
@@ -102,10 +129,10 @@ fn each_task_is_one_line_at_100_columns() {
     if !is_there("tmux") {
         return skip("tmux isn't installed");
     }
-    let Some(client) = Client::find(NEWEST) else {
+    let Some(client) = Client::find(VERSION) else {
         return;
     };
-    let mut page = PAGE.to_owned();
+    let mut page = page();
     for count in [1, 2, 8] {
         let (launched, ended) = screens_of(&client, count);
         assert_eq!(whole_lines(&launched, is_launch), count, "{launched}");
@@ -119,12 +146,17 @@ fn each_task_is_one_line_at_100_columns() {
     }
 }
 
-const PAGE: &str = "# What a session shows
+fn page() -> String {
+    format!(
+        "# What a session shows
 
-Claude Code 2.1.331 in a terminal of 100 columns, as it stands when all tasks have ended: with one, with two that end at once,
-and with eight, of which five are open at a time. The model is scripted, and the
-commands are stand-ins that end at a sign. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
-";
+Claude Code {VERSION} in a terminal of 100 columns, as it stands when all tasks have ended: with one, with two that end at once,
+and with eight, of which five are open at a time. The model is scripted. The outputs are real ones of pytest, cargo, make, jest,
+tsc, go and vite, recorded once (`tests/outputs/`) and replayed: the first line at the start, the rest at a sign. So the times are
+not the tools'. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
+"
+    )
+}
 
 /// What was said, without the client's name above it and the line to write in below.
 fn talk(screen: &str) -> String {
@@ -142,8 +174,9 @@ fn screens_of(client: &Client, count: usize) -> (String, String) {
     sandbox.fake_editor();
     assert!(sandbox.bg_run(&["install"]).status.success());
     let calls = CALLS.iter().take(count);
-    let calls = calls
-        .map(|(description, command, ..)| json!({"command": command, "description": description}));
+    let calls = calls.map(|call| {
+        json!({"command": call.command, "description": call.description, "run_in_background": call.asks})
+    });
     let mut turns: Vec<Turn> = calls.map(Turn::Bash).collect();
     turns.push(Turn::Say("All of it is running.".to_owned()));
     turns.push(Turn::Say("I look at what failed.".to_owned()));
