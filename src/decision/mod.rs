@@ -13,7 +13,7 @@ use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Unbuffered;
 use crate::history::Expectation;
 use crate::programs::{GnuTools, Tools};
-use crate::rewrite::{self, Rewrite, Subject, Surroundings, Wanted};
+use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
 use findings::Findings;
@@ -124,14 +124,14 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         Err(error) => return left_alone(call.command, error.to_string()),
     };
     let markers = Markers::of(&script, call.command);
-    let subject = Subject {
+    let input = RewriteInput {
         source: call.command,
         script: &script,
         markers: &markers.spans,
     };
     let mut verdict = judge(call, rules, context, &script, &markers);
     if verdict.outcome != Outcome::Background && markers.spans.is_empty() {
-        let rewrite = rewrite::without_markers(subject, &PermissionRules::default());
+        let rewrite = rewrite::without_markers(input, &PermissionRules::default());
         return decision(verdict, rewrite, script.changes_folder);
     }
     let permissions = (context.permissions)();
@@ -149,10 +149,10 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         }
     }
     let rewrite = if verdict.outcome == Outcome::Background {
-        let surroundings = surroundings(Wanted::All, &permissions, rules, context);
-        rewrite::rewrite(subject, &verdict.targets, surroundings)
+        let rewrite_context = rewrite_context(EditSet::All, &permissions, rules, context);
+        rewrite::rewrite(input, &verdict.targets, rewrite_context)
     } else {
-        rewrite::without_markers(subject, &permissions)
+        rewrite::without_markers(input, &permissions)
     };
     Decision {
         timeout,
@@ -186,15 +186,15 @@ pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> De
     if context.switched_off || markers.wish == Some(Wish::Off) {
         return left_alone(command, "BG_RUN=off switches bg-run off");
     }
-    let subject = Subject {
+    let input = RewriteInput {
         source: command,
         script: &script,
         markers: &[],
     };
     let permissions = (context.permissions)();
-    let surroundings = surroundings(Wanted::Unbuffered, &permissions, rules, context);
+    let rewrite_context = rewrite_context(EditSet::Unbuffered, &permissions, rules, context);
     let all: Vec<usize> = (0..script.simple_commands.len()).collect();
-    let rewrite = rewrite::rewrite(subject, &all, surroundings);
+    let rewrite = rewrite::rewrite(input, &all, rewrite_context);
     let verdict = verdict(Outcome::Pass, "each line of a Monitor is an event");
     decision(verdict, rewrite, script.changes_folder)
 }
@@ -207,13 +207,13 @@ fn left_alone(command: &str, reason: impl Into<String>) -> Decision {
     decision(verdict(Outcome::Pass, reason), rewrite, false)
 }
 
-fn surroundings<'a>(
-    wanted: Wanted,
+fn rewrite_context<'a>(
+    wanted: EditSet,
     permissions: &'a PermissionRules,
     rules: &'a Rules,
     context: &'a Context<'_>,
-) -> Surroundings<'a> {
-    Surroundings {
+) -> RewriteContext<'a> {
+    RewriteContext {
         wanted,
         permissions,
         python_unbuffered: (context.python_unbuffered)(),

@@ -1,20 +1,20 @@
 //! The edited text parsed again, held against what the edits were to do.
 
-use super::{EditKind, PlannedEdit, Subject};
+use super::{EditKind, PlannedEdit, RewriteInput};
 use crate::shell::{self, Script, SimpleCommand, Word};
 
 /// Whether `text` parses to the same commands as before, but for the planned edits.
-pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &str) -> bool {
+pub(super) fn is_as_planned(input: RewriteInput<'_>, edits: &[PlannedEdit], text: &str) -> bool {
     if edits.is_empty() {
-        return text == subject.source;
+        return text == input.source;
     }
     let Ok(after) = shell::parse(text) else {
         return false;
     };
-    if !edits.iter().all(|planned| has_a_place(subject, planned)) {
+    if !edits.iter().all(|planned| has_a_place(input, planned)) {
         return false;
     }
-    let kept = subject.script.simple_commands.iter().filter(|command| {
+    let kept = input.script.simple_commands.iter().filter(|command| {
         let start = command.start().unwrap_or_default();
         !edits.iter().any(|planned| {
             planned.kind == EditKind::DropTail
@@ -28,9 +28,9 @@ pub(super) fn is_as_planned(subject: Subject<'_>, edits: &[PlannedEdit], text: &
 }
 
 /// Whether the edit goes to a place of its kind: an edit of a comment changes no command, and would pass for planned.
-fn has_a_place(subject: Subject<'_>, planned: &PlannedEdit) -> bool {
+fn has_a_place(input: RewriteInput<'_>, planned: &PlannedEdit) -> bool {
     let span = planned.edit.span;
-    let script = subject.script;
+    let script = input.script;
     let commands = script.simple_commands.iter();
     let mut commands = commands.filter(|command| command.place.editable);
     match planned.kind {
@@ -134,14 +134,14 @@ mod tests {
 
     fn holds(source: &str, edits: &[PlannedEdit]) -> bool {
         let script = shell::parse(source).expect(source);
-        let subject = Subject {
+        let input = RewriteInput {
             source,
             script: &script,
             markers: &[],
         };
         let bare: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
         let text = apply(source, &bare).expect(source);
-        is_as_planned(subject, edits, &text)
+        is_as_planned(input, edits, &text)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether `BG_RUN=…` may be taken out: not where a permission rule is about it.
 
-use super::{EditKind, LeftOut, Subject, TOO_MUCH};
+use super::{EditKind, LeftOut, RewriteInput, TOO_MUCH};
 use crate::claude::permissions::{Comparison, PermissionRules};
 use crate::shell::{self, Edit, SimpleCommand};
 
@@ -9,20 +9,20 @@ const NAME: &str = "BG_RUN";
 
 /// The reason why the markers stay; `None`: they may go. An ask or deny rule that matches the call as it was written has to
 /// match what is handed back.
-pub(super) fn held(subject: Subject<'_>, permissions: &PermissionRules) -> Option<LeftOut> {
-    if subject.markers.is_empty() || permissions.count() == 0 {
+pub(super) fn held(input: RewriteInput<'_>, permissions: &PermissionRules) -> Option<LeftOut> {
+    if input.markers.is_empty() || permissions.count() == 0 {
         return None;
     }
     let comparison = permissions.comparison();
-    let commands = subject.script.simple_commands.iter();
-    let is_held = loses(&comparison, subject, 0, subject.source.len())
+    let commands = input.script.simple_commands.iter();
+    let is_held = loses(&comparison, input, 0, input.source.len())
         || commands
-            .filter(|command| carries_one(subject, command))
+            .filter(|command| carries_one(input, command))
             .any(|command| {
                 // The client compares a command without some of its assignments, too.
-                let end = command.words_end().unwrap_or(subject.source.len());
+                let end = command.words_end().unwrap_or(input.source.len());
                 let mut starts = command.assignments.iter().map(|word| word.span.start);
-                starts.any(|start| loses(&comparison, subject, start, end))
+                starts.any(|start| loses(&comparison, input, start, end))
             });
     let why = if comparison.is_exhausted() {
         TOO_MUCH
@@ -35,14 +35,14 @@ pub(super) fn held(subject: Subject<'_>, permissions: &PermissionRules) -> Optio
     })
 }
 
-fn carries_one(subject: Subject<'_>, command: &SimpleCommand) -> bool {
+fn carries_one(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
     let mut starts = command.assignments.iter().map(|word| word.span.start);
-    starts.any(|start| subject.markers.iter().any(|marker| marker.start == start))
+    starts.any(|start| input.markers.iter().any(|marker| marker.start == start))
 }
 
-fn loses(comparison: &Comparison<'_>, subject: Subject<'_>, start: usize, end: usize) -> bool {
-    let before = subject.source.get(start..end).unwrap_or_default();
-    let inside = subject.markers.iter();
+fn loses(comparison: &Comparison<'_>, input: RewriteInput<'_>, start: usize, end: usize) -> bool {
+    let before = input.source.get(start..end).unwrap_or_default();
+    let inside = input.markers.iter();
     let inside = inside.filter(|marker| marker.start >= start && marker.end <= end);
     let edits: Vec<Edit> = inside
         .map(|marker| Edit::deletion(*marker).moved_back(start))
@@ -78,12 +78,12 @@ mod tests {
             let script = shell::parse(command).unwrap();
             let start = command.find("BG_RUN").unwrap();
             let end = start + "BG_RUN=off ".len();
-            let subject = Subject {
+            let input = RewriteInput {
                 source: command,
                 script: &script,
                 markers: &[Span { start, end }],
             };
-            let held = held(subject, &permissions);
+            let held = held(input, &permissions);
             assert_eq!(held.is_some(), is_held, "{list:?} {rule} {command}");
         }
     }

@@ -10,7 +10,7 @@ mod plan;
 mod tail;
 mod zsh;
 
-pub use plan::{Surroundings, Wanted};
+pub use plan::{EditSet, RewriteContext};
 
 use serde::Serialize;
 
@@ -109,7 +109,7 @@ fn comment_follows(source: &str, end: usize) -> bool {
 
 /// What is to be rewritten.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct RewriteInput<'a> {
     /// The command as it came.
     pub source: &'a str,
     /// The parsed command.
@@ -119,23 +119,23 @@ pub struct Subject<'a> {
 }
 
 /// Takes the markers out, where no rule is about them, and changes nothing else.
-pub fn without_markers(subject: Subject<'_>, permissions: &PermissionRules) -> Rewrite {
-    match marker::held(subject, permissions) {
-        Some(left) => unchanged(subject, vec![left]),
-        None => finish(subject, marker_edits(subject), Vec::new()),
+pub fn without_markers(input: RewriteInput<'_>, permissions: &PermissionRules) -> Rewrite {
+    match marker::held(input, permissions) {
+        Some(left) => unchanged(input, vec![left]),
+        None => finish(input, marker_edits(input), Vec::new()),
     }
 }
 
-fn unchanged(subject: Subject<'_>, left_out: Vec<LeftOut>) -> Rewrite {
+fn unchanged(input: RewriteInput<'_>, left_out: Vec<LeftOut>) -> Rewrite {
     Rewrite {
-        command: subject.source.to_owned(),
+        command: input.source.to_owned(),
         left_out,
         ..Rewrite::default()
     }
 }
 
-fn marker_edits(subject: Subject<'_>) -> Vec<PlannedEdit> {
-    let edits = subject.markers.iter().map(|span| PlannedEdit {
+fn marker_edits(input: RewriteInput<'_>) -> Vec<PlannedEdit> {
+    let edits = input.markers.iter().map(|span| PlannedEdit {
         kind: EditKind::TakeOutMarker,
         edit: Edit::deletion(*span),
     });
@@ -143,31 +143,30 @@ fn marker_edits(subject: Subject<'_>) -> Vec<PlannedEdit> {
 }
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
-pub fn rewrite(subject: Subject<'_>, targets: &[usize], surroundings: Surroundings<'_>) -> Rewrite {
-    let rewrite = if let Some(left) = marker::held(subject, surroundings.permissions) {
-        unchanged(subject, vec![left])
+pub fn rewrite(input: RewriteInput<'_>, targets: &[usize], context: RewriteContext<'_>) -> Rewrite {
+    let rewrite = if let Some(left) = marker::held(input, context.permissions) {
+        unchanged(input, vec![left])
     } else {
-        let (mut edits, left_out) = plan::plan(subject, targets, surroundings);
-        edits.extend(marker_edits(subject));
-        finish(subject, edits, left_out)
+        let (mut edits, left_out) = plan::plan(input, targets, context);
+        edits.extend(marker_edits(input));
+        finish(input, edits, left_out)
     };
     Rewrite {
-        own_logs: own_logs(subject.script, targets),
+        own_logs: own_logs(input.script, targets),
         ..rewrite
     }
 }
 
 /// Applies the edits and holds the result against what was expected of it.
 fn finish(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     mut edits: Vec<PlannedEdit>,
     mut left_out: Vec<LeftOut>,
 ) -> Rewrite {
     edits.sort_by_key(|planned| planned.edit.span);
     let apply = |edits: &[PlannedEdit]| {
         let bare: Vec<Edit> = edits.iter().map(|planned| planned.edit.clone()).collect();
-        shell::apply(subject.source, &bare)
-            .filter(|text| check::is_as_planned(subject, edits, text))
+        shell::apply(input.source, &bare).filter(|text| check::is_as_planned(input, edits, text))
     };
     let mut command = apply(&edits);
     if command.is_none() {
@@ -182,13 +181,13 @@ fn finish(
         edits = markers;
     }
     let Some(command) = command else {
-        return unchanged(subject, left_out);
+        return unchanged(input, left_out);
     };
     let dropped_tails = edits
         .iter()
         .filter(|planned| planned.kind == EditKind::DropTail)
         .filter_map(|planned| {
-            subject
+            input
                 .source
                 .get(planned.edit.span.start..planned.edit.span.end)
         })
@@ -234,19 +233,19 @@ mod tests {
                 })
             })
             .collect();
-        let subject = Subject {
+        let input = RewriteInput {
             source,
             script: &script,
             markers: &[],
         };
-        let surroundings = Surroundings {
-            wanted: Wanted::All,
+        let context = RewriteContext {
+            wanted: EditSet::All,
             permissions,
             python_unbuffered: None,
             wrappers: &[],
             tools: &GnuTools,
         };
-        rewrite(subject, &targets, surroundings)
+        rewrite(input, &targets, context)
     }
 
     #[test]

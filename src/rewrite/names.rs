@@ -1,7 +1,7 @@
 //! Whether a program's name still means in a script what it means before: the script can define a function, set `PATH`,
 //! or read a file that does either.
 
-use super::Subject;
+use super::RewriteInput;
 use crate::shell::{SimpleCommand, Word};
 
 /// Builtins that may give a name any meaning.
@@ -32,14 +32,14 @@ pub(super) enum Kept {
 const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
 
 /// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
-pub(super) fn changed(subject: Subject<'_>, name: &str, kept: Kept) -> Option<&'static str> {
+pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Kept) -> Option<&'static str> {
     const READS: &str =
         "may be another program here: the script reads something first that can change it";
-    let script = subject.script;
+    let script = input.script;
     if script.functions.iter().any(|function| function == name) {
         return Some("is a function of the script");
     }
-    if sets_path(subject.source) {
+    if sets_path(input.source) {
         return Some("may be another program here: the script sets PATH");
     }
     let mut commands = script.simple_commands.iter();
@@ -149,17 +149,17 @@ mod tests {
             ("module load x; pytest | grep E", true),
         ] {
             let script = parse(source).expect(source);
-            let subject = Subject {
+            let input = RewriteInput {
                 source,
                 script: &script,
                 markers: &[],
             };
-            let program = changed(subject, "grep", Kept::Program);
+            let program = changed(input, "grep", Kept::Program);
             assert_eq!(program.is_some(), is_changed, "{source}");
             let is_environment = ["venv/", "conda activate", "nvm use", "module load"]
                 .iter()
                 .any(|text| source.contains(text));
-            let meaning = changed(subject, "grep", Kept::Meaning);
+            let meaning = changed(input, "grep", Kept::Meaning);
             assert_eq!(meaning.is_some(), is_changed && !is_environment, "{source}");
         }
     }

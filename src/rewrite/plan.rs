@@ -5,7 +5,7 @@ mod streams;
 
 use std::collections::BTreeSet;
 
-use super::{EditKind, LeftOut, PlannedEdit, Subject};
+use super::{EditKind, LeftOut, PlannedEdit, RewriteInput};
 use super::{interpreter, tail, zsh};
 use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
 use crate::claude::session::Unbuffered;
@@ -20,7 +20,7 @@ const WHOLE_CHANGES: &str = "a permission rule names the whole command";
 
 /// Which edits a command may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum EditSet {
     /// All that show the output as it comes.
     All,
     /// Only those against buffers: each stream goes where it went.
@@ -29,9 +29,9 @@ pub enum Wanted {
 
 /// What the plan has to know besides the command.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct RewriteContext<'a> {
     /// Which edits are wanted.
-    pub wanted: Wanted,
+    pub wanted: EditSet,
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
     /// What sets `PYTHONUNBUFFERED` already.
@@ -44,41 +44,41 @@ pub struct Surroundings<'a> {
 
 /// Plans the edits for the simple commands at the indices `targets`, which are in order.
 pub(super) fn plan(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     targets: &[usize],
-    surroundings: Surroundings<'_>,
+    context: RewriteContext<'_>,
 ) -> (Vec<PlannedEdit>, Vec<LeftOut>) {
     let mut plan = Plan {
-        subject,
-        surroundings,
-        comparison: surroundings.permissions.comparison(),
+        input,
+        context,
+        comparison: context.permissions.comparison(),
         whole: String::new(),
         edits: Vec::new(),
         left_out: Vec::new(),
         dropped: Vec::new(),
     };
-    if let Some(text) = zsh::read_otherwise(subject.source) {
+    if let Some(text) = zsh::read_otherwise(input.source) {
         let why = format!("zsh reads `{text}` otherwise than bash");
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
     }
     // Any edit could make a rule match that can't be seen, or keep one from matching.
-    if let Some(why) = surroundings.permissions.unknown() {
+    if let Some(why) = context.permissions.unknown() {
         plan.leave_all(&format!("permission rules may be hidden: {why}"));
         return (plan.edits, plan.left_out);
     }
     plan.whole = plan.applied(None).unwrap_or_default();
-    if surroundings.wanted == Wanted::All {
+    if context.wanted == EditSet::All {
         plan.drop_tail(targets);
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
-        if let Some(command) = subject.script.simple_commands.get(index) {
+        if let Some(command) = input.script.simple_commands.get(index) {
             if !zsh::names_a_program(command) {
                 let why = "its first word may name no program, or another in zsh";
                 plan.leave(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            let views = Views::of(command, surroundings.wrappers);
+            let views = Views::of(command, context.wrappers);
             if let Some(word) = &views.reserved {
                 let why = format!("zsh takes `{word}` for a reserved word");
                 plan.leave(EditKind::UnbufferedVariable, why);
@@ -87,7 +87,7 @@ pub(super) fn plan(
             plan.unbuffer_by_option(command, &views);
             plan.stream(index);
             plan.unbuffer(command, &views);
-            if surroundings.wanted == Wanted::All {
+            if context.wanted == EditSet::All {
                 plan.join_stderr(command);
             }
         }
@@ -99,8 +99,8 @@ pub(super) fn plan(
 }
 
 struct Plan<'a> {
-    subject: Subject<'a>,
-    surroundings: Surroundings<'a>,
+    input: RewriteInput<'a>,
+    context: RewriteContext<'a>,
     comparison: Comparison<'a>,
     /// The source without its markers: what the client would compare rules with.
     whole: String,
@@ -138,7 +138,7 @@ impl<'a> Plan<'a> {
         self.edits.clear();
         self.left_out.clear();
         self.leave(EditKind::UnbufferedVariable, why);
-        if self.surroundings.wanted == Wanted::All {
+        if self.context.wanted == EditSet::All {
             self.leave(EditKind::JoinStderr, why);
         }
     }
@@ -152,7 +152,7 @@ impl<'a> Plan<'a> {
 
     fn drop_tail(&mut self, targets: &[usize]) {
         let kind = EditKind::DropTail;
-        for found in tail::find(self.subject, targets, self.surroundings) {
+        for found in tail::find(self.input, targets, self.context) {
             let found = match found {
                 Ok(found) => found,
                 Err(why) => {
@@ -181,7 +181,7 @@ impl<'a> Plan<'a> {
     }
 
     fn pipeline_commands(&self, pipeline: usize) -> Vec<&'a SimpleCommand> {
-        let script = self.subject.script;
+        let script = self.input.script;
         let stages = script
             .pipelines
             .get(pipeline)
@@ -197,10 +197,10 @@ impl<'a> Plan<'a> {
 
     fn unbuffer(&mut self, command: &SimpleCommand, views: &Views) {
         let kind = EditKind::UnbufferedVariable;
-        if let Some(by) = self.surroundings.python_unbuffered {
+        if let Some(by) = self.context.python_unbuffered {
             return self.leave(kind, by.reason());
         }
-        if self.subject.source.contains(VARIABLE) {
+        if self.input.source.contains(VARIABLE) {
             return self.leave(kind, "the command speaks of PYTHONUNBUFFERED itself");
         }
         if !command.place.editable {
@@ -227,7 +227,7 @@ impl<'a> Plan<'a> {
 
     /// Where the command starts once its markers are out.
     fn start_without_markers(&self, command: &SimpleCommand) -> Option<usize> {
-        let markers = self.subject.markers;
+        let markers = self.input.markers;
         let mut spans = command
             .assignments
             .iter()
@@ -249,7 +249,7 @@ impl<'a> Plan<'a> {
                 );
             }
             interpreter::Place::At { index, needed } => {
-                if self.surroundings.python_unbuffered.is_some() && !needed {
+                if self.context.python_unbuffered.is_some() && !needed {
                     return;
                 }
                 index
@@ -270,7 +270,7 @@ impl<'a> Plan<'a> {
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {
-        self.subject.source.get(start..end).unwrap_or_default()
+        self.input.source.get(start..end).unwrap_or_default()
     }
 
     fn join_stderr(&mut self, command: &SimpleCommand) {
@@ -311,7 +311,7 @@ impl<'a> Plan<'a> {
             (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
             _ => return self.leave(kind, "the output goes elsewhere"),
         }
-        if super::comment_follows(self.subject.source, self.behind(end)) {
+        if super::comment_follows(self.input.source, self.behind(end)) {
             return self.leave(kind, "the client asks about `2>&1` before a comment");
         }
         if command
@@ -356,7 +356,7 @@ impl<'a> Plan<'a> {
     }
 
     fn outer_stdout(&self, pipeline: usize) -> Sink {
-        let outer = self.subject.script.pipelines.get(pipeline);
+        let outer = self.input.script.pipelines.get(pipeline);
         outer.map_or(Sink::Elsewhere, |pipeline| pipeline.place.stdout)
     }
 }

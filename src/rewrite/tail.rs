@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{self, Kept};
-use super::{Subject, Surroundings};
+use super::{RewriteContext, RewriteInput};
 use crate::programs::{Views, is_builtin};
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
@@ -21,33 +21,33 @@ pub(super) struct FinalTail {
 
 /// Looks for pipelines of `targets` that end in `tail`. `Err` says why one has to stay.
 pub(super) fn find(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     targets: &[usize],
-    surroundings: Surroundings<'_>,
+    context: RewriteContext<'_>,
 ) -> Vec<Result<FinalTail, String>> {
     let commands = targets
         .iter()
-        .filter_map(|&at| subject.script.simple_commands.get(at));
+        .filter_map(|&at| input.script.simple_commands.get(at));
     let written: BTreeSet<usize> = commands
         .filter_map(|command| match command.place.stdout {
             Sink::Pipe { pipeline, .. } => Some(pipeline),
             _ => None,
         })
         .collect();
-    let pipelines = subject.script.pipelines.iter().enumerate();
+    let pipelines = input.script.pipelines.iter().enumerate();
     let held = pipelines.filter(|(index, _)| written.contains(index));
-    held.filter_map(|(index, pipeline)| final_tail(subject, index, pipeline, surroundings))
+    held.filter_map(|(index, pipeline)| final_tail(input, index, pipeline, context))
         .collect()
 }
 
 fn final_tail(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     index: usize,
     pipeline: &Pipeline,
-    surroundings: Surroundings<'_>,
+    context: RewriteContext<'_>,
 ) -> Option<Result<FinalTail, String>> {
     let tails = pipeline.stages.iter().rev().map_while(|stage| {
-        let command = subject.script.simple_commands.get(stage.simple_command?)?;
+        let command = input.script.simple_commands.get(stage.simple_command?)?;
         (command.program().as_deref() == Some("tail")).then_some((stage, command))
     });
     let tails: Vec<_> = tails
@@ -67,18 +67,18 @@ fn final_tail(
         start: kept.last()?.span.end,
         end: last.span.end,
     };
-    let may_go = may_go(subject, pipeline, kept)
-        .and_then(|()| may_end(subject, kept, span))
+    let may_go = may_go(input, pipeline, kept)
+        .and_then(|()| may_end(input, kept, span))
         .map_err(str::to_owned)
-        .and_then(|()| prints_for_people(subject, kept, surroundings))
+        .and_then(|()| prints_for_people(input, kept, context))
         .and_then(|()| {
             let mut tails = gone.iter().map(|(_, command)| *command);
-            tails.try_for_each(|tail| is_the_system_s(subject, tail, surroundings))
+            tails.try_for_each(|tail| is_the_system_s(input, tail, context))
         });
     if let Err(why) = may_go {
         return Some(Err(why));
     }
-    let text = |span: Span| subject.source.get(span.start..span.end).map(str::to_owned);
+    let text = |span: Span| input.source.get(span.start..span.end).map(str::to_owned);
     Some(Ok(FinalTail {
         pipeline: index,
         stage_before,
@@ -92,15 +92,15 @@ fn final_tail(
 
 /// Whether it is the system's own `tail` that cuts the output, and not a script, a function or an alias called so.
 fn is_the_system_s(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     tail: &SimpleCommand,
-    surroundings: Surroundings<'_>,
+    context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let word = tail.program_word().unwrap_or_default();
-    if let Some(why) = names::changed(subject, &word, Kept::Meaning) {
+    if let Some(why) = names::changed(input, &word, Kept::Meaning) {
         return Err(format!("`tail` {why}"));
     }
-    if !surroundings.tools.is_the_system_s(&word) {
+    if !context.tools.is_the_system_s(&word) {
         return Err(format!("`{word}` isn't known to be the system's `tail`"));
     }
     Ok(())
@@ -109,18 +109,18 @@ fn is_the_system_s(
 /// Whether none of the commands that are `kept` prints data, all of which would go to the task's output: a database, an
 /// archive, a stream.
 fn prints_for_people(
-    subject: Subject<'_>,
+    input: RewriteInput<'_>,
     kept: &[Stage],
-    surroundings: Surroundings<'_>,
+    context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let spans = || kept.iter().map(|stage| stage.span);
-    let commands = subject.script.simple_commands.iter();
+    let commands = input.script.simple_commands.iter();
     let mut inside = commands.filter(|command| {
         let start = command.start().unwrap_or_default();
         spans().any(|span| (span.start..span.end).contains(&start))
     });
     inside.try_for_each(
-        |command| match Views::of(command, surroundings.wrappers).prints_data() {
+        |command| match Views::of(command, context.wrappers).prints_data() {
             Some(program) => Err(format!(
                 "`{program}` prints data, all of which it would show"
             )),
@@ -131,26 +131,30 @@ fn prints_for_people(
 
 /// Without the pipe, what stands before it runs in the shell itself, its status is seen, and zsh treats its
 /// redirections otherwise. So only what none of this can touch may lose its `tail`.
-fn may_go(subject: Subject<'_>, pipeline: &Pipeline, kept: &[Stage]) -> Result<(), &'static str> {
+fn may_go(
+    input: RewriteInput<'_>,
+    pipeline: &Pipeline,
+    kept: &[Stage],
+) -> Result<(), &'static str> {
     let place = pipeline.place;
     if !place.editable || place.function.is_some() || place.stdout != Sink::Stdout {
         return Err("the pipeline's output is used by the command");
     }
-    if place.status_used || reads_status(subject) {
+    if place.status_used || reads_status(input) {
         return Err("the command uses the pipeline's exit status");
     }
     if pipeline.stages.iter().any(|stage| stage.joins_stderr) {
         return Err("`|&` joins errors to it");
     }
-    let command = |stage: &Stage| subject.script.simple_commands.get(stage.simple_command?);
+    let command = |stage: &Stage| input.script.simple_commands.get(stage.simple_command?);
     match kept {
         // A shell of its own already, with the pipe and without; in no loop and no branch.
-        [only] if only.is_subshell && pipeline.is_on_top && !subject.source.contains("status") => {
+        [only] if only.is_subshell && pipeline.is_on_top && !input.source.contains("status") => {
             return Ok(());
         }
-        [only] if command(only).is_some_and(|command| is_external(subject, command)) => {}
+        [only] if command(only).is_some_and(|command| is_external(input, command)) => {}
         [first, tee]
-            if command(first).is_some_and(|command| is_external(subject, command))
+            if command(first).is_some_and(|command| is_external(input, command))
                 && command(tee).is_some_and(is_tee) => {}
         _ => return Err("more than one program is left without it"),
     }
@@ -162,13 +166,13 @@ fn may_go(subject: Subject<'_>, pipeline: &Pipeline, kept: &[Stage]) -> Result<(
 }
 
 /// A program of its own that redirects nothing but its errors into its output.
-fn is_external(subject: Subject<'_>, command: &SimpleCommand) -> bool {
+fn is_external(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
     let program = command.program_word().unwrap_or_default();
     let only_joins =
         |redirection: &Redirection| redirection.feeds_stdin || redirection.joins_stderr();
     !command.words.is_empty()
         && !is_builtin(&program)
-        && !subject.script.functions.contains(&program)
+        && !input.script.functions.contains(&program)
         && command.redirections.iter().all(only_joins)
 }
 
@@ -177,13 +181,13 @@ fn is_tee(command: &SimpleCommand) -> bool {
 }
 
 /// What is left must not end in a redirection right before a comment: the client asks about that.
-fn may_end(subject: Subject<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
+fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
     let command = kept.last().and_then(|stage| stage.simple_command);
-    let command = command.and_then(|at| subject.script.simple_commands.get(at));
+    let command = command.and_then(|at| input.script.simple_commands.get(at));
     let redirects = command
         .and_then(SimpleCommand::words_end)
         .is_none_or(|end| end < span.start);
-    if redirects && super::comment_follows(subject.source, span.end) {
+    if redirects && super::comment_follows(input.source, span.end) {
         return Err("the client asks about a redirection before a comment");
     }
     Ok(())
@@ -211,7 +215,7 @@ fn only_counts_lines(tail: &SimpleCommand) -> bool {
     only_a_count && tail.redirections.is_empty() && tail.assignments.is_empty()
 }
 
-fn reads_status(subject: Subject<'_>) -> bool {
+fn reads_status(input: RewriteInput<'_>) -> bool {
     [
         "$?",
         "${?",
@@ -221,8 +225,8 @@ fn reads_status(subject: Subject<'_>) -> bool {
         "errexit",
     ]
     .iter()
-    .any(|text| subject.source.contains(text))
-        || subject.script.simple_commands.iter().any(|command| {
+    .any(|text| input.source.contains(text))
+        || input.script.simple_commands.iter().any(|command| {
             matches!(
                 command.program().as_deref(),
                 Some("set" | "trap" | "shopt" | "setopt" | "wait")

@@ -9,10 +9,10 @@ use crate::shell::{self, Edit, SimpleCommand, base_name};
 impl Plan<'_> {
     /// The source without markers, after the edits so far and `more`.
     pub(super) fn applied(&self, more: Option<&Edit>) -> Option<String> {
-        let markers = self.subject.markers.iter().copied().map(Edit::deletion);
+        let markers = self.input.markers.iter().copied().map(Edit::deletion);
         let planned = self.edits.iter().map(|planned| planned.edit.clone());
         let edits: Vec<Edit> = markers.chain(planned).chain(more.cloned()).collect();
-        Some(shell::apply(self.subject.source, &edits)?.trim().to_owned())
+        Some(shell::apply(self.input.source, &edits)?.trim().to_owned())
     }
 
     /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
@@ -20,15 +20,15 @@ impl Plan<'_> {
     pub(super) fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
         let is_unseen = more.kind == EditKind::JoinStderr
             && !self.has_several_parts()
-            && !self.subject.script.simple_commands.iter().any(expands);
-        if self.surroundings.permissions.count() == 0 || is_unseen {
+            && !self.input.script.simple_commands.iter().any(expands);
+        if self.context.permissions.count() == 0 || is_unseen {
             return false;
         }
-        self.comparison.count(self.subject.source.len());
+        self.comparison.count(self.input.source.len());
         let Some(after) = self.applied(Some(&more.edit)) else {
             return true;
         };
-        let first = self.subject.script.simple_commands.first();
+        let first = self.input.script.simple_commands.first();
         let seen = match after.strip_prefix(UNBUFFERED) {
             Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
             _ => &after,
@@ -39,8 +39,8 @@ impl Plan<'_> {
 
     /// Whether the source is more than one simple command and its redirections.
     pub(super) fn has_several_parts(&self) -> bool {
-        match self.subject.script.simple_commands.as_slice() {
-            [command] => !self.subject.source.trim().starts_with(self.text(command)),
+        match self.input.script.simple_commands.as_slice() {
+            [command] => !self.input.source.trim().starts_with(self.text(command)),
             _ => true,
         }
     }

@@ -13,19 +13,19 @@ impl Plan<'_> {
         let kind = EditKind::LineBuffered;
         let mut wanted = Vec::new();
         for index in self.chain(target) {
-            let Some(command) = self.subject.script.simple_commands.get(index) else {
+            let Some(command) = self.input.script.simple_commands.get(index) else {
                 continue;
             };
             let program = command.program().unwrap_or_default();
-            if self.subject.script.functions.contains(&program) {
+            if self.input.script.functions.contains(&program) {
                 return;
             }
-            let views = Views::of(command, self.surroundings.wrappers);
+            let views = Views::of(command, self.context.wrappers);
             let around = Around {
                 word_at: &|at| command.words.get(at).map(Word::text),
-                changed: &|word| names::changed(self.subject, word, Kept::Program),
+                changed: &|word| names::changed(self.input, word, Kept::Program),
             };
-            match streaming(&views, around, self.surroundings.tools) {
+            match streaming(&views, around, self.context.tools) {
                 None => {}
                 Some(Ok(streaming)) => wanted.push((command, streaming)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),
@@ -74,7 +74,7 @@ impl Plan<'_> {
 
     /// The simple commands that the output of `target` goes through, itself first, as far as they are known.
     fn chain(&self, target: usize) -> Vec<usize> {
-        let script = self.subject.script;
+        let script = self.input.script;
         let mut chain = Vec::new();
         let Some(command) = script
             .simple_commands
