@@ -56,7 +56,7 @@ const GENERATIONS: usize = 3;
 
 impl CommandLine {
     /// Of the client that this process is a hook of.
-    pub fn around() -> Self {
+    pub fn from_env() -> Self {
         let around = match environment::claude_pid() {
             Some(pid) => Process::read(pid).map_or_else(
                 || Self::Hidden(UNREADABLE.to_owned()),

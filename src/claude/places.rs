@@ -50,12 +50,12 @@ pub struct Place {
     pub reading: Reading,
     /// See [`Owner`].
     pub owner: Owner,
-    paths: fn(&Surroundings) -> Vec<PathBuf>,
+    paths: fn(&Roots) -> Vec<PathBuf>,
 }
 
 /// The folders that the places are looked for in.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Roots {
     /// The folder that the session was started in.
     pub project: PathBuf,
     /// See [`folders::claude_dir`].
@@ -66,7 +66,7 @@ pub struct Surroundings {
     pub user: Option<String>,
 }
 
-impl Surroundings {
+impl Roots {
     /// The folders of this machine around a project.
     pub fn of(project: &Path) -> Self {
         Self {
@@ -94,21 +94,21 @@ pub const PLACES: &[Place] = &[
         since: Some("2.1.332"),
         reading: Reading::Possible,
         owner: Owner::User,
-        paths: |around| around.in_claude_dir("cowork_settings.json"),
+        paths: |roots| roots.in_claude_dir("cowork_settings.json"),
     },
     Place {
         name: "~/.claude/settings.json",
         since: None,
         reading: Reading::Certain,
         owner: Owner::User,
-        paths: |around| around.in_claude_dir("settings.json"),
+        paths: |roots| roots.in_claude_dir("settings.json"),
     },
     Place {
         name: ".claude/settings.json",
         since: None,
         reading: Reading::Certain,
         owner: Owner::Project,
-        paths: |around| vec![around.project.join(PROJECT)],
+        paths: |roots| vec![roots.project.join(PROJECT)],
     },
     Place {
         name: ".claude/settings.local.json of the Git top folder and of the main checkout",
@@ -122,14 +122,14 @@ pub const PLACES: &[Place] = &[
         since: None,
         reading: Reading::Certain,
         owner: Owner::Local,
-        paths: |around| vec![around.project.join(LOCAL)],
+        paths: |roots| vec![roots.project.join(LOCAL)],
     },
     Place {
         name: "managed-settings.json",
         since: None,
         reading: Reading::Certain,
         owner: Owner::Managed,
-        paths: |around| vec![around.managed("managed-settings.json")],
+        paths: |roots| vec![roots.managed("managed-settings.json")],
     },
     Place {
         name: "managed-settings.d/*.json",
@@ -143,7 +143,7 @@ pub const PLACES: &[Place] = &[
         since: None,
         reading: Reading::Unread,
         owner: Owner::Managed,
-        paths: |around| around.in_claude_dir("remote-settings.json"),
+        paths: |roots| roots.in_claude_dir("remote-settings.json"),
     },
     Place {
         name: "/Library/Managed Preferences/…/com.anthropic.claudecode.plist",
@@ -157,7 +157,7 @@ pub const PLACES: &[Place] = &[
         since: None,
         reading: Reading::Unread,
         owner: Owner::Managed,
-        paths: |around| vec![around.root.join("mnt/c/Program Files/ClaudeCode")],
+        paths: |roots| vec![roots.root.join("mnt/c/Program Files/ClaudeCode")],
     },
 ];
 
@@ -168,18 +168,18 @@ pub(super) const LOCAL: &str = ".claude/settings.local.json";
 
 impl Place {
     /// The files of the place, whether they exist or not.
-    pub fn paths(&self, around: &Surroundings) -> Vec<PathBuf> {
-        (self.paths)(around)
+    pub fn paths(&self, roots: &Roots) -> Vec<PathBuf> {
+        (self.paths)(roots)
     }
 }
 
 /// The files of all places that are read, those that win last.
-pub fn read_files(around: &Surroundings) -> Vec<(&'static Place, PathBuf)> {
+pub fn read_files(roots: &Roots) -> Vec<(&'static Place, PathBuf)> {
     let read = PLACES
         .iter()
         .filter(|place| place.reading != Reading::Unread);
     read.flat_map(|place| {
-        let paths = place.paths(around).into_iter();
+        let paths = place.paths(roots).into_iter();
         paths.map(move |path| (place, path))
     })
     .collect()
@@ -204,8 +204,8 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
 }
 
 /// The folder itself where its names can't be listed: reading it as a file fails, and so what is in it counts as unknown.
-fn drop_ins(around: &Surroundings) -> Vec<PathBuf> {
-    let folder = around.managed("managed-settings.d");
+fn drop_ins(roots: &Roots) -> Vec<PathBuf> {
+    let folder = roots.managed("managed-settings.d");
     match fs::read_dir(&folder) {
         Ok(entries) => {
             let paths = entries.flatten().map(|entry| entry.path());
@@ -221,8 +221,8 @@ fn drop_ins(around: &Surroundings) -> Vec<PathBuf> {
 }
 
 /// Without the project's own folder, whose file every client reads.
-fn git_folders(around: &Surroundings) -> Vec<PathBuf> {
-    let project = &around.project;
+fn git_folders(roots: &Roots) -> Vec<PathBuf> {
+    let project = &roots.project;
     if project.as_os_str().len() > folders::MAX_PATH {
         return Vec::new();
     }
@@ -239,14 +239,14 @@ fn git_folders(around: &Surroundings) -> Vec<PathBuf> {
     found
 }
 
-fn property_lists(around: &Surroundings) -> Vec<PathBuf> {
+fn property_lists(roots: &Roots) -> Vec<PathBuf> {
     const NAME: &str = "com.anthropic.claudecode.plist";
-    let folder = around.root.join("Library/Managed Preferences");
+    let folder = roots.root.join("Library/Managed Preferences");
     let home = BaseDirs::new();
     let home = home
         .as_ref()
         .and_then(|dirs| dirs.home_dir().file_name()?.to_str());
-    let users = around.user.as_deref().into_iter().chain(home);
+    let users = roots.user.as_deref().into_iter().chain(home);
     let of_users = users.map(|user| folder.join(user).join(NAME));
     [folder.join(NAME)].into_iter().chain(of_users).collect()
 }
@@ -255,8 +255,8 @@ fn property_lists(around: &Surroundings) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn around(root: &Path, project: &str) -> Surroundings {
-        Surroundings {
+    fn roots(root: &Path, project: &str) -> Roots {
+        Roots {
             project: root.join(project),
             claude_dir: Some(root.join("home/.claude")),
             root: root.to_owned(),
@@ -286,7 +286,7 @@ mod tests {
             ("fix/sub", &["main", "fix"]),
             ("alone/sub", &[]),
         ] {
-            let found = git_folders(&around(&root, project));
+            let found = git_folders(&roots(&root, project));
             let wanted: Vec<PathBuf> = wanted
                 .iter()
                 .map(|name| root.join(name).join(LOCAL))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::arguments::CommandLine;
 use super::permissions::PermissionRules;
-use super::places::{Owner, Surroundings};
+use super::places::{Owner, Roots};
 use super::settings;
 use crate::state::sessions;
 use crate::{environment, folders};
@@ -66,7 +66,7 @@ fn is_in_session_file(session: &str) -> bool {
 
 impl Session {
     /// The session that this process was started in. `permission_mode` is the hook input's.
-    pub fn around(subagent: bool, permission_mode: &str) -> Self {
+    pub fn from_env(subagent: bool, permission_mode: &str) -> Self {
         let is_sdk = environment::claude_entrypoint().is_some_and(|name| name.starts_with("sdk"));
         let headless = match environment::session_attended() {
             // A session of `claude --bg` says so even while a user is attached. What it starts itself, `claude -p` say,
@@ -86,7 +86,7 @@ impl Session {
     /// The session that would be started in `project`: with what the settings' `env` says, which hooks find in their
     /// environment (measured, 2.1.200 and 2.1.331).
     pub fn started_in(project: &Path) -> Self {
-        let around = Self::around(false, "");
+        let around = Self::from_env(false, "");
         let limit = settings::variable(environment::AUTO_BACKGROUND, project);
         let limit = limit.map(|variable| variable.value.trim().parse().ok().filter(|ms| *ms > 0));
         let unbuffered = settings::variable(environment::PYTHON_UNBUFFERED, project);
@@ -112,8 +112,8 @@ impl Session {
 
     /// The permission rules of the project in `project` and of the client's command line.
     pub fn permissions(self, project: &Path, command_line: &CommandLine) -> PermissionRules {
-        let around = Surroundings::of(project);
-        let mut rules = settings::permission_rules(&around, &|owner| {
+        let roots = Roots::of(project);
+        let mut rules = settings::permission_rules(&roots, &|owner| {
             // What a cloned repository allows counts only where the folder is trusted, and nobody was asked there
             // (measured, 2.1.200 to 2.1.332).
             command_line.loads(owner) && !(self.headless && owner == Owner::Project)

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::permissions::{Origin, PermissionRules};
-use super::places::{self, Owner, PLACES, Place, Reading, Surroundings};
+use super::places::{self, Owner, PLACES, Place, Reading, Roots};
 use super::settings_file::{self, Verdict};
 use crate::{environment, folders};
 
@@ -103,12 +103,12 @@ pub fn read(path: &Path) -> io::Result<Value> {
 pub type IsLoaded<'a> = &'a dyn Fn(Owner) -> bool;
 
 /// The permission rules of all places around a project.
-pub fn permission_rules(around: &Surroundings, is_loaded: IsLoaded<'_>) -> PermissionRules {
+pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRules {
     let mut rules = PermissionRules::default();
     let mut managed_only = false;
     // An administrator's files come first: they can leave all others out.
     for place in PLACES.iter().rev() {
-        for path in place.paths(around) {
+        for path in place.paths(roots) {
             if place.reading == Reading::Unread {
                 if let Some(why) = places::presence(&path) {
                     rules.may_be_more(why);
@@ -178,7 +178,7 @@ pub struct Variable {
 /// What the settings' `env` says of `name` for the project in `project`: the last file that names it wins, from the user's
 /// over the project's to the administrator's (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
-    let files = places::read_files(&Surroundings::of(project)).into_iter();
+    let files = places::read_files(&Roots::of(project)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
         // Of a file with one wrong value, the client takes no other either.
         let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
@@ -213,7 +213,7 @@ pub fn background_disabled_by(project: &Path) -> Option<String> {
 
 /// The files that clients run hooks of, those that win last.
 pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
-    places::read_files(&Surroundings::of(project))
+    places::read_files(&Roots::of(project))
 }
 
 /// The sentence that says why the client runs no hook of a file with these settings: they are switched off, or an entry is
@@ -292,13 +292,13 @@ mod tests {
 
         fn rules(&self, is_loaded: IsLoaded<'_>) -> PermissionRules {
             let root = self.folder.path();
-            let around = Surroundings {
+            let roots = Roots {
                 project: root.join("project/sub"),
                 claude_dir: Some(root.join("home/.claude")),
                 root: root.to_owned(),
                 user: Some("ann".to_owned()),
             };
-            permission_rules(&around, is_loaded)
+            permission_rules(&roots, is_loaded)
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
         ..Call::default()
     };
     let session = Session::started_in(&site.project);
-    let command_line = CommandLine::around();
+    let command_line = CommandLine::from_env();
     // What is said of them is what was decided by.
     let rules = session.permissions(&site.project, &command_line);
     let decision = session.decide_with(call, &site, &configuration, &|| rules.clone());

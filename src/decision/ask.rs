@@ -45,7 +45,7 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
-        let permissions = || self.permissions(&site.project, &CommandLine::around());
+        let permissions = || self.permissions(&site.project, &CommandLine::from_env());
         self.decide_with(call, site, configuration, &permissions)
     }
 
@@ -80,7 +80,7 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
-        let permissions = || self.permissions(&site.project, &CommandLine::around());
+        let permissions = || self.permissions(&site.project, &CommandLine::from_env());
         let tools = ToolsOnPath::new(site);
         let unbuffered = || self.unbuffered_by(&site.session);
         let context = self.context(&configuration.settings, &permissions, &unbuffered, &tools);

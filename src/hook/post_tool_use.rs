@@ -50,7 +50,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
     let config = &configuration.settings;
-    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
     let record = || TaskRecord {
         unattended: session.headless,
@@ -132,8 +132,8 @@ fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> S
 /// The command's own log, where no rule for Read keeps it from the model.
 fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     let log = folders::resolve(&site.cwd, log);
-    let around = Session::around(false, "");
-    let rules = around.permissions(&site.project, &CommandLine::around());
+    let around = Session::from_env(false, "");
+    let rules = around.permissions(&site.project, &CommandLine::from_env());
     match rules.withholds(&log, &site.project) {
         None => Some(log),
         Some(why) => {

@@ -50,7 +50,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         run_in_background: input.run_in_background(),
         timeout: input.timeout(),
     };
-    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, site, configuration);
     let problem = configuration
         .problems
@@ -96,7 +96,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
 fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer> {
     let site = CallSite::new(&input.cwd).in_session(&input.session_id);
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
-    let session = Session::around(input.agent_id.is_some(), &input.permission_mode);
+    let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide_monitor(command, &site, &configuration);
     if decision.rewrite.command == command {
         return None;

@@ -33,7 +33,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let mut tasks = TaskRecord::unended();
-    if tasks.is_empty() || Session::around(false, &input.permission_mode).headless {
+    if tasks.is_empty() || Session::from_env(false, &input.permission_mode).headless {
         return None;
     }
     let project = CallSite::new(&input.cwd).project;

@@ -13,7 +13,7 @@ use crate::tasks::{ended_or_lost, wait};
 /// The answer of a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
-    let session = Session::around(false, &input.permission_mode);
+    let session = Session::from_env(false, &input.permission_mode);
     let mut tasks = TaskRecord::unended();
     tasks.retain(|note| note.session == input.session_id);
     if tasks.is_empty() {

@@ -72,7 +72,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if lines.is_empty() && context.is_none() {
         return None;
     }
-    let is_watched = !Session::around(false, &input.permission_mode).headless;
+    let is_watched = !Session::from_env(false, &input.permission_mode).headless;
     let terminal_sequence = is_watched
         .then(|| notify::sequence(&ended, &config))
         .flatten();

@@ -87,7 +87,7 @@ impl Editor {
     pub fn with_extensions() -> Vec<Self> {
         let rows = EDITORS.iter().filter(|row| row.family == Family::Code);
         let found = rows.filter(|row| is_on_path(row)).map(of_row);
-        let around = Self::around().filter(|editor| editor.has_windows);
+        let around = Self::from_env().filter(|editor| editor.has_windows);
         let mut editors: Vec<Self> = around.into_iter().collect();
         for editor in found {
             if editors.iter().all(|other| other.program != editor.program) {
@@ -116,7 +116,7 @@ impl Editor {
             let rows = EDITORS.iter().rev();
             rows.filter(|row| row.family == Family::Code)
         };
-        Self::around()
+        Self::from_env()
             .or_else(|| rows().find(|row| is_on_path(row)).map(of_row))
             .or_else(|| {
                 let editors = rows().map(of_row);
@@ -137,7 +137,7 @@ impl Editor {
     }
 
     /// The editor whose terminal this process runs in.
-    fn around() -> Option<Self> {
+    fn from_env() -> Option<Self> {
         let terminal = environment::editor_terminal();
         if terminal.is_zed {
             return Self::named("zed");

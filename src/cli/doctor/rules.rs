@@ -93,8 +93,8 @@ fn lint_findings() -> Vec<Check> {
 }
 
 fn permissions(site: &CallSite) -> Check {
-    let command_line = CommandLine::around();
-    let rules = Session::around(false, "").permissions(&site.project, &command_line);
+    let command_line = CommandLine::from_env();
+    let rules = Session::from_env(false, "").permissions(&site.project, &command_line);
     let says = format!(
         "Permission rules: {} in the settings files; {command_line}",
         rules.count()
