@@ -57,10 +57,10 @@ pub(super) fn install(
         editors::all(mode);
     }
     if mode == Mode::Real {
-        say_values(&values, &path);
-        say_status_line(change.status_line.as_deref(), options.status_line);
+        print_values(&values, &path);
+        print_status_line(change.status_line.as_deref(), options.status_line);
         if options.no_limit {
-            say_other_limits(&path)?;
+            print_other_limits(&path)?;
         }
         if by_name && scope == Scope::Project {
             println!(
@@ -102,7 +102,7 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
 }
 
 /// What of `env` is in force now, and what another put there.
-fn say_values(wanted: &Values, path: &Path) {
+fn print_values(wanted: &Values, path: &Path) {
     let settings = settings::read(path).unwrap_or_default();
     let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();
     for (name, value) in wanted {
@@ -131,7 +131,7 @@ fn say_values(wanted: &Values, path: &Path) {
 }
 
 /// Whether the status line is bg-run's now, and what to do about one that isn't.
-fn say_status_line(ours: Option<&str>, is_wanted: bool) {
+fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     match ours {
         Some(_) => println!("The status line of Claude Code shows what runs"),
         None if is_wanted => println!(
@@ -142,7 +142,7 @@ fn say_status_line(ours: Option<&str>, is_wanted: bool) {
 }
 
 /// Other files of the client that still set the limit, where `path` doesn't.
-fn say_other_limits(path: &Path) -> Result<()> {
+fn print_other_limits(path: &Path) -> Result<()> {
     let sets_limit = |path: &Path| {
         let settings = settings::read(path).unwrap_or_default();
         let env = settings.get("env");

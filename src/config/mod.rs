@@ -34,7 +34,7 @@ pub struct Configuration {
     /// Of the files that have one.
     pub problems: Vec<Problem>,
     /// One of them wasn't reported before.
-    pub news: bool,
+    pub has_unreported: bool,
     mode: Option<Mode>,
 }
 
@@ -53,7 +53,7 @@ impl Configuration {
             Some("background") => configuration.settings.headless = Treatment::Background,
             Some("leave") => configuration.settings.headless = Treatment::Leave,
             Some(other) => {
-                configuration.news = true;
+                configuration.has_unreported = true;
                 configuration.problems.push(Problem {
                     origin: Origin::Environment,
                     position: None,
@@ -127,7 +127,7 @@ impl Configuration {
 
     fn report(&mut self, path: &Path, state: Option<&FileState>, problems: Vec<Problem>) {
         let is_new = self.stores_nothing() || state.is_none_or(reported::claim);
-        self.news |= is_new;
+        self.has_unreported |= is_new;
         self.problems
             .extend(problems.into_iter().map(|problem| Problem {
                 origin: Origin::File(path.to_owned()),

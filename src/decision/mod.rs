@@ -3,7 +3,7 @@
 mod ask;
 mod findings;
 mod foresight;
-mod marker;
+mod inline_override;
 
 use serde::Serialize;
 
@@ -17,11 +17,11 @@ use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
 use findings::Findings;
-use marker::{Markers, Wish};
+use inline_override::{InlineOverride, InlineOverrides};
 
 pub use findings::{main_command, own_log, status_of};
 pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
-pub use marker::unknown_words;
+pub use inline_override::unknown_words;
 
 /// A Bash call, as far as the decision needs it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -123,7 +123,7 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         Ok(script) => script,
         Err(error) => return left_alone(call.command, error.to_string()),
     };
-    let markers = Markers::of(&script, call.command);
+    let markers = InlineOverrides::of(&script, call.command);
     let input = RewriteInput {
         source: call.command,
         script: &script,
@@ -182,8 +182,8 @@ pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> De
         Ok(script) => script,
         Err(error) => return left_alone(command, error.to_string()),
     };
-    let markers = Markers::of(&script, command);
-    if context.switched_off || markers.wish == Some(Wish::Off) {
+    let markers = InlineOverrides::of(&script, command);
+    if context.switched_off || markers.choice == Some(InlineOverride::Off) {
         return left_alone(command, "BG_RUN=off switches bg-run off");
     }
     let input = RewriteInput {
@@ -260,9 +260,9 @@ fn judge(
     rules: &Rules,
     context: &Context<'_>,
     script: &Script,
-    markers: &Markers,
+    markers: &InlineOverrides,
 ) -> Verdict {
-    if markers.wish == Some(Wish::Off) {
+    if markers.choice == Some(InlineOverride::Off) {
         return verdict(Outcome::Foreground, "BG_RUN=off asks for the foreground");
     }
     if context.no_background_tasks {
@@ -274,7 +274,7 @@ fn judge(
         return verdict(Outcome::Pass, reason);
     }
     let findings = Findings::of(script, rules);
-    if markers.wish == Some(Wish::On) {
+    if markers.choice == Some(InlineOverride::On) {
         let targets = findings.targets(script, &markers.commands);
         return Verdict {
             targets,

@@ -22,7 +22,7 @@ use crate::folders::{self, CallSite};
 use crate::history::repository_of;
 use crate::platform::processes::{FileId, Process};
 use crate::shell::{Script, Word};
-use crate::state::once::{self, Done};
+use crate::state::once::{self, CallOutcome};
 use crate::state::{self, log};
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::on_end;
@@ -65,7 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
                 return waited_call::answer(input, &record, config, Telling::No);
             }
         }
-        let by_client = cause(input, &Done::default(), session.limit) == Cause::Limit;
+        let by_client = cause(input, &CallOutcome::default(), session.limit) == Cause::Limit;
         let is_told = by_client && !environment::switched_off();
         return is_told.then(|| messages::limit_in_a_dry_run(input, session.limit));
     }
@@ -152,7 +152,7 @@ fn noted(
     site: &CallSite,
     task: &TaskId,
     configuration: &Configuration,
-    (done, limit): (&Done, Option<u64>),
+    (done, limit): (&CallOutcome, Option<u64>),
 ) -> TaskRecord {
     let command = input.bash_command().unwrap_or_default();
     let script = shell::parse(command).ok();
@@ -261,7 +261,7 @@ fn client() -> Option<Process> {
 }
 
 /// Who put a call in the background.
-fn cause(input: &Input, done: &Done, limit: Option<u64>) -> Cause {
+fn cause(input: &Input, done: &CallOutcome, limit: Option<u64>) -> Cause {
     let response = &input.tool_response;
     if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {
         return Cause::User;

@@ -12,7 +12,7 @@ use crate::config::{Configuration, Mode};
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::CallSite;
-use crate::state::once::Done;
+use crate::state::once::CallOutcome;
 use crate::state::{log, once};
 
 /// The answer to a call, whose event has this text; `None` leaves it as it is.
@@ -55,7 +55,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let problem = configuration
         .problems
         .first()
-        .filter(|_| configuration.news);
+        .filter(|_| configuration.has_unreported);
     if problem.is_some() {
         for problem in &configuration.problems {
             log::line(&format!("settings: {problem}"));
@@ -79,7 +79,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         });
     }
     // The rewrite itself is the same whoever gives it; what is said is said once.
-    let done = Done {
+    let done = CallOutcome {
         moved: decision.outcome == Outcome::Background && !call.run_in_background,
         timeout: input.timeout(),
         tails: decision.rewrite.dropped_tails.clone(),

@@ -14,7 +14,7 @@ pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "Se
 
 /// What was done to a call, for the event after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub struct CallOutcome {
     /// It was put in the background.
     pub moved: bool,
     /// The call's own time-out, in milliseconds.
@@ -26,11 +26,11 @@ pub struct Done {
 /// Claims this event of this call for this process; `false` where another one has it. Where that can't be found out, it
 /// is ours.
 pub fn claim(event: &str, tool_use_id: &str) -> bool {
-    claim_with(event, tool_use_id, &Done::default())
+    claim_with(event, tool_use_id, &CallOutcome::default())
 }
 
 /// The same, and notes what was done.
-pub fn claim_with(event: &str, tool_use_id: &str, done: &Done) -> bool {
+pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     if !is_id(tool_use_id) {
         return true;
     }
@@ -46,7 +46,7 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &Done) -> bool {
 }
 
 /// What was noted of this event of this call.
-pub fn noted(event: &str, tool_use_id: &str) -> Option<Done> {
+pub fn noted(event: &str, tool_use_id: &str) -> Option<CallOutcome> {
     let folder = Folder::open(Kind::Calls)
         .ok()
         .filter(|_| is_id(tool_use_id))?;

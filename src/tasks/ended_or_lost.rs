@@ -72,14 +72,14 @@ pub enum Writing {
 
 /// A task, as far as its end is looked for.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct EndQuery {
     /// Its output, where that was found.
     pub output: Option<Sought>,
     /// The client that started it, where that was recorded.
     pub client: Option<Process>,
 }
 
-impl Subject {
+impl EndQuery {
     /// The task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl Subject {
 /// A task whose end is waited for.
 #[derive(Debug)]
 pub struct Awaited {
-    subject: Subject,
+    query: EndQuery,
     /// Those that wrote when all processes were looked at last.
     known: Vec<u32>,
 }
@@ -128,7 +128,7 @@ impl Awaited {
     /// The task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
-            subject: Subject::of(record),
+            query: EndQuery::of(record),
             known: Vec::new(),
         }
     }
@@ -136,7 +136,7 @@ impl Awaited {
     /// The task that `path` is the output or the own log of; else the writing of that file.
     pub fn of_file(path: &Path) -> Self {
         Self {
-            subject: Subject::of_file(path),
+            query: EndQuery::of_file(path),
             known: Vec::new(),
         }
     }
@@ -148,23 +148,23 @@ impl Awaited {
 
     /// How it is now. As long as one of the processes writes that did, no others are looked at.
     pub fn look(&mut self) -> Found {
-        let subject = &self.subject;
-        let output = subject.output.as_ref();
+        let query = &self.query;
+        let output = query.output.as_ref();
         let writes = |&process: &u32| {
             output.is_some_and(|output| processes::still_writes(process, output))
-                && subject.is_its(process)
+                && query.is_its(process)
         };
         self.known.retain(writes);
         let writing = if self.known.is_empty() {
-            let subjects = std::slice::from_ref(subject);
-            let found = writers(subjects).map(|mut found| found.pop().unwrap_or_default());
-            let writing = writing_of(subject, found.as_deref());
+            let queries = std::slice::from_ref(query);
+            let found = writers(queries).map(|mut found| found.pop().unwrap_or_default());
+            let writing = writing_of(query, found.as_deref());
             self.known = found.unwrap_or_default();
             writing
         } else {
             Writing::Yes
         };
-        let output = self.subject.output.as_ref();
+        let output = self.query.output.as_ref();
         find(
             None,
             output.map(|output| output.path.as_path()),
@@ -175,39 +175,39 @@ impl Awaited {
 }
 
 /// The processes of each task that write to its output, by one look at all processes; `None` where the system doesn't tell.
-fn writers(subjects: &[Subject]) -> Option<Vec<Vec<u32>>> {
-    let sought: Vec<Sought> = subjects
+fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
+    let sought: Vec<Sought> = queries
         .iter()
-        .filter_map(|subject| subject.output.clone())
+        .filter_map(|query| query.output.clone())
         .collect();
     if sought.is_empty() {
-        return Some(vec![Vec::new(); subjects.len()]);
+        return Some(vec![Vec::new(); queries.len()]);
     }
     let found = processes::writers(&sought)?;
-    let of = |subject: &Subject| {
-        let output = subject.output.as_ref().map(|output| &output.path);
+    let of = |query: &EndQuery| {
+        let output = query.output.as_ref().map(|output| &output.path);
         let writers = found
             .iter()
-            .filter(|writer| Some(&writer.file) == output && subject.is_its(writer.process));
+            .filter(|writer| Some(&writer.file) == output && query.is_its(writer.process));
         writers.map(|writer| writer.process).collect()
     };
-    Some(subjects.iter().map(of).collect())
+    Some(queries.iter().map(of).collect())
 }
 
 /// Whether a process of each task writes to its output.
-pub fn writing(subjects: &[Subject]) -> Vec<Writing> {
-    let found = writers(subjects);
-    let of = |(at, subject): (usize, &Subject)| {
+pub fn writing(queries: &[EndQuery]) -> Vec<Writing> {
+    let found = writers(queries);
+    let of = |(at, query): (usize, &EndQuery)| {
         let found = found.as_ref().and_then(|found| found.get(at));
-        writing_of(subject, found.map(Vec::as_slice))
+        writing_of(query, found.map(Vec::as_slice))
     };
-    subjects.iter().enumerate().map(of).collect()
+    queries.iter().enumerate().map(of).collect()
 }
 
-fn writing_of(subject: &Subject, found: Option<&[u32]>) -> Writing {
+fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> Writing {
     match found {
         // Without an output, nobody can be seen writing.
-        _ if subject.output.is_none() => match subject.client {
+        _ if query.output.is_none() => match query.client {
             Some(client) if client.is_alive() => Writing::Unknown,
             _ => Writing::No,
         },
@@ -289,8 +289,8 @@ impl Last {
 
 /// The end of each of `records` that has one.
 pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> {
-    let subjects: Vec<Subject> = records.iter().map(Subject::of).collect();
-    let writing = writing(&subjects);
+    let queries: Vec<EndQuery> = records.iter().map(EndQuery::of).collect();
+    let writing = writing(&queries);
     let mut ended = Vec::new();
     for (record, writing) in records.iter().zip(writing) {
         let notice = notices.iter().find(|notice| notice.id == record.id);
@@ -311,8 +311,8 @@ pub fn running_among(files: &[PathBuf]) -> usize {
         recorded.map_or_else(|| !file.exists(), |record| record.ended.is_some())
     };
     let open: Vec<&PathBuf> = files.iter().filter(|file| !has_ended(file)).collect();
-    let subjects: Vec<Subject> = open.iter().map(|file| Subject::of_file(file)).collect();
-    let running = writing(&subjects).into_iter().zip(open);
+    let queries: Vec<EndQuery> = open.iter().map(|file| EndQuery::of_file(file)).collect();
+    let running = writing(&queries).into_iter().zip(open);
     let runs = |(writing, file): &(Writing, &PathBuf)| {
         find(None, Some(file), *writing, None).status == Status::Running
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::ended_or_lost::{self, Subject, Writing};
+use super::ended_or_lost::{self, EndQuery, Writing};
 use super::output;
 use super::record::{End, TaskRecord};
 use super::status::Status;
@@ -86,7 +86,7 @@ impl Task {
 
     /// Its output, as a file whose writers can be looked for, though it may have been removed.
     pub fn sought(&self) -> Option<Sought> {
-        subject(self.output.as_deref(), self.record.as_ref()).output
+        query(self.output.as_deref(), self.record.as_ref()).output
     }
 
     /// How it is, in a word or two.
@@ -175,16 +175,16 @@ pub fn all() -> Vec<Task> {
     }
     records.retain(|id, _| !with_output.contains(id));
     parts.extend(records.into_values().map(|record| (None, Some(record))));
-    let subjects: Vec<Subject> = parts
+    let queries: Vec<EndQuery> = parts
         .iter()
         .map(|(output, record)| {
-            subject(
+            query(
                 output.as_ref().map(|output| output.path.as_path()),
                 record.as_ref(),
             )
         })
         .collect();
-    let writing = ended_or_lost::writing(&subjects);
+    let writing = ended_or_lost::writing(&queries);
     let mut tasks: Vec<Task> = parts
         .into_iter()
         .zip(writing)
@@ -195,22 +195,22 @@ pub fn all() -> Vec<Task> {
 }
 
 /// The output where it lies now, which a session can have handed on.
-fn subject(output: Option<&Path>, record: Option<&TaskRecord>) -> Subject {
-    let mut subject = record.map_or(
-        Subject {
+fn query(output: Option<&Path>, record: Option<&TaskRecord>) -> EndQuery {
+    let mut query = record.map_or(
+        EndQuery {
             output: None,
             client: None,
         },
-        Subject::of,
+        EndQuery::of,
     );
     if let Some(output) = output {
-        let file = subject.output.and_then(|sought| sought.file);
-        subject.output = Some(Sought {
+        let file = query.output.and_then(|sought| sought.file);
+        query.output = Some(Sought {
             path: output.to_owned(),
             file,
         });
     }
-    subject
+    query
 }
 
 /// The project around this process.

@@ -8,7 +8,7 @@ pub(super) const MARKER: &str = "BG_RUN";
 
 /// What the call says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum InlineOverride {
     /// Run in the background.
     On,
     /// Run in the foreground.
@@ -17,16 +17,16 @@ pub(super) enum Wish {
 
 /// The `BG_RUN=…` assignments in front of commands.
 #[derive(Debug, Default)]
-pub(super) struct Markers {
+pub(super) struct InlineOverrides {
     /// `Off` wins where both are said.
-    pub wish: Option<Wish>,
+    pub choice: Option<InlineOverride>,
     /// Each marker with the blank after it.
     pub spans: Vec<Span>,
     /// Indices of the simple commands that carry one.
     pub commands: Vec<usize>,
 }
 
-impl Markers {
+impl InlineOverrides {
     /// Finds them in front of commands that have a word and can be edited.
     pub(super) fn of(script: &Script, source: &str) -> Self {
         let mut markers = Self::default();
@@ -35,14 +35,16 @@ impl Markers {
                 continue;
             }
             for word in &command.assignments {
-                let Some(wish) = wish_of(word) else { continue };
+                let Some(choice) = override_of(word) else {
+                    continue;
+                };
                 let Some(span) = with_blank_after(word.span, source) else {
                     continue;
                 };
                 markers.spans.push(span);
                 markers.commands.push(index);
-                if markers.wish != Some(Wish::Off) {
-                    markers.wish = Some(wish);
+                if markers.choice != Some(InlineOverride::Off) {
+                    markers.choice = Some(choice);
                 }
             }
         }
@@ -61,7 +63,7 @@ pub fn unknown_words(command: &str) -> Vec<String> {
         .flat_map(|command| &command.assignments);
     let of_word = |word: &Word| {
         let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
-        if wish_of(word).is_some() {
+        if override_of(word).is_some() {
             return None;
         }
         let text = word.text();
@@ -75,7 +77,7 @@ pub fn unknown_words(command: &str) -> Vec<String> {
     assignments.filter_map(of_word).collect()
 }
 
-fn wish_of(word: &Word) -> Option<Wish> {
+fn override_of(word: &Word) -> Option<InlineOverride> {
     let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
     match word
         .text()
@@ -83,8 +85,8 @@ fn wish_of(word: &Word) -> Option<Wish> {
         .to_ascii_lowercase()
         .as_str()
     {
-        "on" | "1" | "yes" | "true" => Some(Wish::On),
-        "off" | "0" | "no" | "false" => Some(Wish::Off),
+        "on" | "1" | "yes" | "true" => Some(InlineOverride::On),
+        "off" | "0" | "no" | "false" => Some(InlineOverride::Off),
         _ => None,
     }
 }
