@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use bg_run::install::{Act, Wanted};
+use bg_run::install::{SettingsChange, Registration};
 use libfuzzer_sys::fuzz_target;
 
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
@@ -17,19 +17,19 @@ fuzz_target!(|text: &str| {
     std::fs::write(&path, text).expect("it can be written");
     let program = Path::new("/opt/bg-run");
     let values = bg_run::install::Values::new();
-    let wanted = Wanted {
+    let wanted = Registration {
         program: Some(program),
         env: &values,
         status_line: Some("/opt/bg-run statusline"),
         adds_status_line: true,
     };
-    let Ok(change) = Act::Install(wanted).plan(&path) else { return };
+    let Ok(change) = SettingsChange::Install(wanted).plan(&path) else { return };
     let after = change.after.expect("an install leaves a file");
     std::fs::write(&path, &after).expect("it can be written");
     // A second one changes nothing.
-    let again = Act::Install(wanted).plan(&path).expect("it is a settings file");
+    let again = SettingsChange::Install(wanted).plan(&path).expect("it is a settings file");
     assert_eq!(again.after.as_deref(), Some(after.as_str()), "{text:?}");
-    let back = Act::Uninstall(program).plan(&path).expect("it is a settings file");
+    let back = SettingsChange::Uninstall(program).plan(&path).expect("it is a settings file");
     let back = back.after.expect("nobody noted that there was none");
     let value = |text: &str| -> Option<serde_json::Value> {
         let options = Default::default();

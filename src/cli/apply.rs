@@ -7,46 +7,48 @@ use anyhow::Result;
 use super::{diff, print};
 use crate::claude::settings;
 use crate::config::Mode;
-use crate::install::{Act, Change};
+use crate::install::{FileChange, SettingsChange};
 
 /// Does it, or shows it, and says so.
-pub(super) fn apply(act: Act<'_>, path: &Path, mode: Mode) -> Result<Change> {
+pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Result<FileChange> {
     if mode == Mode::Dry {
-        let change = act.plan(path)?;
-        show(&change);
-        return Ok(change);
+        let file_change = change.plan(path)?;
+        show(&file_change);
+        return Ok(file_change);
     }
-    let change = act.carry_out(path)?;
-    let line = match (act, change.before == change.after) {
-        (Act::Install(wanted), false) if wanted.program.is_some() => "The hooks are registered in",
-        (Act::Install(wanted), true) if wanted.program.is_some() => {
+    let file_change = change.carry_out(path)?;
+    let line = match (change, file_change.before == file_change.after) {
+        (SettingsChange::Install(wanted), false) if wanted.program.is_some() => {
+            "The hooks are registered in"
+        }
+        (SettingsChange::Install(wanted), true) if wanted.program.is_some() => {
             "The hooks are registered already in"
         }
-        (Act::Install(_), false) => "The limit is set in",
-        (Act::Install(_), true) => "The limit is set already in",
-        (Act::Uninstall(_), false) => "The hooks are taken out of",
-        (Act::Uninstall(_), true) => "No hooks of bg-run are in",
-        (Act::AddToEditor, false) => "Task outputs are read-only and coloured by",
-        (Act::AddToEditor, true) => "Task outputs are read-only and coloured already by",
-        (Act::TakeFromEditor, _) => "The settings for task outputs are taken out of",
+        (SettingsChange::Install(_), false) => "The limit is set in",
+        (SettingsChange::Install(_), true) => "The limit is set already in",
+        (SettingsChange::Uninstall(_), false) => "The hooks are taken out of",
+        (SettingsChange::Uninstall(_), true) => "No hooks of bg-run are in",
+        (SettingsChange::AddToEditor, false) => "Task outputs are read-only and coloured by",
+        (SettingsChange::AddToEditor, true) => "Task outputs are read-only and coloured already by",
+        (SettingsChange::TakeFromEditor, _) => "The settings for task outputs are taken out of",
     };
-    println!("{line} {}", change.path.display());
-    let settings = settings::read(&change.path).unwrap_or_default();
-    if matches!(act, Act::Install(..))
+    println!("{line} {}", file_change.path.display());
+    let settings = settings::read(&file_change.path).unwrap_or_default();
+    if matches!(change, SettingsChange::Install(..))
         && let Some(why) = settings::no_hooks_because(&settings)
     {
         eprintln!(
             "bg-run: warning: {}: {} until that is mended",
-            change.path.display(),
+            file_change.path.display(),
             print::outside(why)
         );
     }
-    Ok(change)
+    Ok(file_change)
 }
 
-pub(super) fn show(change: &Change) {
+pub(super) fn show(file_change: &FileChange) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (before, after) = (text(&change.before), text(&change.after));
-    let name = change.path.display().to_string();
+    let (before, after) = (text(&file_change.before), text(&file_change.after));
+    let name = file_change.path.display().to_string();
     print!("{}", diff::unified(&name, &before, &after));
 }

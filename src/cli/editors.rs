@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::apply::apply;
 use super::print;
 use crate::config::Mode;
-use crate::install::{self, Act, editor};
+use crate::install::{self, SettingsChange, editor};
 use crate::programs::bounded;
 use crate::viewer::Editor;
 
@@ -28,7 +28,7 @@ const MAX_OUTPUT: usize = 1024 * 1024;
 /// every command of one. A failure is told, and fails nothing.
 pub(super) fn all(mode: Mode) {
     for file in editor::all_files() {
-        if let Err(error) = apply(Act::AddToEditor, &file, mode) {
+        if let Err(error) = apply(SettingsChange::AddToEditor, &file, mode) {
             warn("outputs aren't read-only in an editor", &error);
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
             "which editor's settings isn't known; name the file: --editor-settings=FILE",
         )?,
     };
-    apply(Act::AddToEditor, &file, mode)?;
+    apply(SettingsChange::AddToEditor, &file, mode)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,7 +13,7 @@ use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::{Act, Values, Wanted, env, status_line};
+use crate::install::{Registration, SettingsChange, Values, env, status_line};
 use crate::programs;
 use crate::text;
 
@@ -43,13 +43,13 @@ pub(super) fn install(
     refuse_dead(&path)?;
     warn_of_dead_files(scope)?;
     let status_line = status_line::command(&program);
-    let wanted = Wanted {
+    let wanted = Registration {
         program: hooks,
         env: &values,
         status_line: status_line.as_deref(),
         adds_status_line: options.status_line,
     };
-    let change = apply(Act::Install(wanted), &path, mode)?;
+    let change = apply(SettingsChange::Install(wanted), &path, mode)?;
     if view && hooks.is_some() && scope == Scope::User {
         skill::put(&program, mode);
     }

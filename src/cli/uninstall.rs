@@ -17,7 +17,7 @@ use crate::config::Mode;
 use crate::folders;
 use crate::install::editor::EXTENSION;
 use crate::install::extracted_hooks::{self, ExtractedHook};
-use crate::install::{self, Act, editor_files, editors_with_extension, settings_files};
+use crate::install::{self, SettingsChange, editor_files, editors_with_extension, settings_files};
 use crate::programs;
 use crate::state::{self, Folder, Kind};
 
@@ -89,7 +89,11 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
 
 /// Whether nothing of bg-run is left in the file.
 fn out_of(file: &Path, mode: Mode) -> Result<bool> {
-    let change = apply(Act::Uninstall(&programs::own_path()?), file, mode)?;
+    let change = apply(
+        SettingsChange::Uninstall(&programs::own_path()?),
+        file,
+        mode,
+    )?;
     if mode == Mode::Real {
         give_back(&change.extracted)?;
     }
@@ -106,7 +110,7 @@ fn out_of(file: &Path, mode: Mode) -> Result<bool> {
 
 fn out_of_editors(mode: Mode) -> Result<()> {
     for file in editor_files() {
-        apply(Act::TakeFromEditor, &file, mode)?;
+        apply(SettingsChange::TakeFromEditor, &file, mode)?;
     }
     for command in editors_with_extension() {
         if mode == Mode::Dry {

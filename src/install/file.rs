@@ -11,7 +11,7 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::cst::CstRootNode;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::Change;
+use super::FileChange;
 use crate::folders;
 
 /// Larger settings files aren't edited.
@@ -136,7 +136,7 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
 pub fn edit_text(
     path: &Path,
     edit: impl FnOnce(&Path, &str) -> Result<Option<String>>,
-) -> Result<Change> {
+) -> Result<FileChange> {
     let path = behind_links(path)?;
     let _lock = lock(folder_of(&path)?)?;
     let file = SettingsFile::read(&path)?;
@@ -144,7 +144,7 @@ pub fn edit_text(
     if file.text != after {
         file.replace(after.as_deref())?;
     }
-    Ok(Change {
+    Ok(FileChange {
         path,
         before: file.text,
         after,

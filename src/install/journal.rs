@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::extracted_hooks::ExtractedHook;
-use super::{Change, Values};
+use super::{FileChange, Values};
 use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
 
@@ -139,7 +139,7 @@ impl Journal {
 
     /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.
     pub(super) fn note(
-        change: &Change,
+        change: &FileChange,
         earlier: Option<&Self>,
         made_folder: bool,
         editor: bool,

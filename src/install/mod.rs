@@ -30,7 +30,7 @@ pub type Values = BTreeMap<String, String>;
 
 /// A settings file before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     /// The file, links resolved.
     pub path: PathBuf,
     /// `None`: there is no file.
@@ -49,7 +49,7 @@ pub struct Change {
 
 /// What an installation puts into a settings file.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Registration<'a> {
     /// The program that is registered; `None`: no hooks.
     pub program: Option<&'a Path>,
     /// Values of `env`.
@@ -62,9 +62,9 @@ pub struct Wanted<'a> {
 
 /// What is to be done to a settings file.
 #[derive(Debug, Clone, Copy)]
-pub enum Act<'a> {
+pub enum SettingsChange<'a> {
     /// Register the program, and set the values.
-    Install(Wanted<'a>),
+    Install(Registration<'a>),
     /// Take the registration out, this program's too where it is called otherwise.
     Uninstall(&'a Path),
     /// Add the settings for task outputs to an editor's file.
@@ -73,13 +73,13 @@ pub enum Act<'a> {
     TakeFromEditor,
 }
 
-impl Act<'_> {
+impl SettingsChange<'_> {
     /// What it would change. Nothing is written.
     ///
     /// # Errors
     ///
     /// When the file can't be read or is not a settings file.
-    pub fn plan(self, path: &Path) -> Result<Change> {
+    pub fn plan(self, path: &Path) -> Result<FileChange> {
         let file = SettingsFile::read(path)?;
         let journal = Journal::load(&file.path);
         self.change(&file, journal.as_ref())
@@ -95,7 +95,7 @@ impl Act<'_> {
     /// # Errors
     ///
     /// When the change can't be worked out or written, or the file changed meanwhile.
-    pub fn carry_out(self, path: &Path) -> Result<Change> {
+    pub fn carry_out(self, path: &Path) -> Result<FileChange> {
         let path = file::behind_links(path)?;
         let folder = file::folder_of(&path)?;
         let made_folder = !folder.exists();
@@ -111,7 +111,7 @@ impl Act<'_> {
         done
     }
 
-    fn carry_out_locked(self, path: &Path, made_folder: bool) -> Result<Change> {
+    fn carry_out_locked(self, path: &Path, made_folder: bool) -> Result<FileChange> {
         let file = SettingsFile::read(path)?;
         let journal = Journal::load(&file.path);
         let change = self.change(&file, journal.as_ref())?;
@@ -128,7 +128,7 @@ impl Act<'_> {
         Ok(change)
     }
 
-    fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Change> {
+    fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<FileChange> {
         let origin = self.origin(file, journal)?;
         let mut env = journal.map_or_else(Values::new, |journal| journal.env.clone());
         let extracted = journal.map_or_else(Vec::new, |journal| journal.extracted.clone());
@@ -161,7 +161,7 @@ impl Act<'_> {
             (_, None) => None,
             (_, Some(_)) => origin.clone(),
         };
-        Ok(Change {
+        Ok(FileChange {
             path: file.path.clone(),
             before: file.text.clone(),
             after,
