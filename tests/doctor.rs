@@ -249,21 +249,10 @@ fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_named() {
     let sandbox = healthy();
-    let state = sandbox.state();
-    let script = "mount -t tmpfs -o size=64k,mode=700 tmpfs \"$0\" || exit 99
-        cat /dev/zero > \"$0\"/filler 2> \"$0\".full
-        exec \"$@\"";
-    let run = |arguments: &[&str]| {
-        let mut command = sandbox.command("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
-        command.arg(&state).arg(BG_RUN).args(arguments);
-        command.output().unwrap()
-    };
-    let doctor = run(&["doctor", "--json"]);
-    if !doctor.stdout.starts_with(b"{") {
-        eprintln!("skipped: no file system can be mounted here: {doctor:?}");
+    let run = |arguments: &[&str]| sandbox.on_full_disk(&sandbox.state(), "", arguments, b"");
+    let Some(doctor) = run(&["doctor", "--json"]) else {
         return;
-    }
+    };
     let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let checks = report["checks"].as_array().unwrap();
     let state_check = checks
@@ -275,7 +264,7 @@ fn a_full_disk_is_named() {
     assert!(says.contains("full disk"), "{says}");
     let fix = state_check["fix"].as_str().unwrap();
     assert!(fix.contains("BG_RUN_STATE_DIR"), "{fix}");
-    let install = run(&["install", "--scope", "project"]);
+    let install = run(&["install", "--scope", "project"]).unwrap();
     let told = String::from_utf8(install.stderr).unwrap();
     assert!(
         told.contains("BG_RUN_STATE_DIR") && told.contains("No space left"),

@@ -263,6 +263,41 @@ fn ends_cost_one_look_at_the_settings() {
     assert!(!trace.contains("rules.toml"), "{trace}");
 }
 
+/// A failed task is told with the full disk that it wrote to; one that is done isn't.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told_with_the_end() {
+    for (status, is_told) in [(1, true), (0, false)] {
+        let sandbox = Sandbox::new();
+        let uid = rustix::process::geteuid().as_raw();
+        let folder = sandbox.path(&format!("tmp/claude-{uid}/-p/5e551014/tasks"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("b1.output"), "").unwrap();
+        let mut event = sandbox.event("PostToolUse", &json!({"command": "./job"}));
+        event["tool_response"] = json!({"backgroundTaskId": "b1"});
+        let tmp = sandbox.path("tmp").display().to_string();
+        sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+        let mut event = sandbox.event("UserPromptSubmit", &json!({}));
+        event["prompt"] = "and now?".into();
+        let wrote = format!("printf 'step 1\\n[exited with code {status}]\\n' > \"$0\"/b1.output");
+        let input = event.to_string();
+        let Some(answer) = sandbox.on_full_disk(&folder, &wrote, &["hook"], input.as_bytes())
+        else {
+            return;
+        };
+        let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let line = answer["systemMessage"].as_str().unwrap();
+        assert_eq!(line.contains("exit 1 (disk full)"), is_told, "{line}");
+        let context = answer["hookSpecificOutput"]["additionalContext"].as_str();
+        let context = context.unwrap_or_default();
+        assert_eq!(
+            context.contains("is full, which may be why"),
+            is_told,
+            "{context}"
+        );
+    }
+}
+
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn the_next_session_hears_of_what_an_earlier_one_left() {

@@ -12,7 +12,7 @@ use crate::folders::MAX_PATH;
 use crate::rules::Problem;
 use crate::tasks::durations;
 use crate::tasks::end_messages;
-use crate::tasks::output::last_of;
+use crate::tasks::output::{full_disk, last_of};
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::status::Status;
 use crate::text::{MAX_MESSAGE, SHOWN, clipped, fenced, for_model, one_line, span};
@@ -231,8 +231,12 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
             "The last lines of its output follow its name."
         };
         lines.extend(last);
+        let full = full_disk(note).map_or_else(String::new, |folder| {
+            let folder = for_model(&folder.display().to_string(), MAX_PATH);
+            format!(" The disk of {folder} is full, which may be why.")
+        });
         format!(
-            "bg-run: task {} {sentence}. {wrote} {}",
+            "bg-run: task {} {sentence}.{full} {wrote} {}",
             note.id,
             fenced(&lines, LINE)
         )

@@ -4,6 +4,7 @@
 //! system that a build is for: `system = "linux"`, `"macos"`, or `"portable"`, which uses neither system's own ways.
 
 pub mod detach;
+pub mod disk;
 pub mod peer;
 pub mod processes;
 pub mod watch;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::output::summary_of;
+use super::output::{full_disk, summary_of};
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::text::{MAX_MESSAGE, clipped, one_line, span};
@@ -30,6 +30,10 @@ pub fn ended(record: &TaskRecord) -> String {
     let after = end
         .and_then(End::ran)
         .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
+    let how = match full_disk(record) {
+        Some(_) => format!("{how} (disk full)"),
+        None => how,
+    };
     let Some(last) = summary_of(record) else {
         return named(record, &format!(" {how}{after}"));
     };

@@ -4,8 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::record::TaskRecord;
+use super::status::Status;
 use crate::claude::last_lines;
 use crate::folders;
+use crate::platform::disk;
 use crate::programs::summary;
 
 /// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
@@ -21,6 +23,21 @@ pub fn last_of(record: &TaskRecord, count: usize) -> Vec<String> {
 /// The line of it that says most.
 pub fn summary_of(record: &TaskRecord) -> Option<String> {
     summary::of(&last_of(record, usize::MAX))
+}
+
+/// The folder whose full disk may be why a task failed: its output's, its log's or its project's.
+pub fn full_disk(record: &TaskRecord) -> Option<&Path> {
+    let failed = record
+        .ended
+        .is_some_and(|end| matches!(end.status, Status::Exit(_)));
+    if !failed {
+        return None;
+    }
+    let files = [&record.output, &record.log].into_iter().flatten();
+    let mut folders = files
+        .filter_map(|file| file.parent())
+        .chain([record.project.as_path()]);
+    folders.find(|folder| disk::is_full(folder))
 }
 
 /// The line of a file that says most.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -136,6 +137,41 @@ esac"#
             .current_dir(self.project())
             .stdin(Stdio::null());
         command
+    }
+
+    /// Runs bg-run where `folder` is a small file system that is full, after the shell commands in `first`. Only these
+    /// processes see it. `None`: no file system can be mounted here.
+    pub fn on_full_disk(
+        &self,
+        folder: &Path,
+        first: &str,
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Option<Output> {
+        const NOT_MOUNTED: i32 = 99;
+        let script = format!(
+            "mount -t tmpfs -o size=64k,mode=700 tmpfs \"$0\" || exit {NOT_MOUNTED}
+             {first}
+             cat /dev/zero > \"$0\"/filler 2> /dev/null
+             exec \"$@\""
+        );
+        let mut command = self.command("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+        command.arg(folder).arg(BG_RUN).args(arguments);
+        command.env("CLAUDE_CODE_TMPDIR", self.path("tmp"));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        child.stdin.take().unwrap().write_all(input).ok();
+        let output = child.wait_with_output().unwrap();
+        let is_mounted =
+            !output.stderr.starts_with(b"unshare") && output.status.code() != Some(NOT_MOUNTED);
+        if !is_mounted {
+            eprintln!("skipped: no file system can be mounted here: {output:?}");
+        }
+        is_mounted.then_some(output)
     }
 
     /// Runs bg-run and hands back what it said.

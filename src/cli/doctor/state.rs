@@ -12,6 +12,7 @@ use super::{Check, State};
 use crate::claude::task;
 use crate::config::Config;
 use crate::history::store::Store;
+use crate::platform::disk;
 use crate::state::{self, Folder, Kind, log};
 use crate::{environment, programs, text};
 
@@ -106,10 +107,13 @@ fn outputs() -> Check {
             "Remove it, or set CLAUDE_CODE_TMPDIR to a folder of your own.",
         );
     }
-    if let Some(full) = full(&likeliest) {
+    if disk::is_full(&likeliest) {
         return Check::warning(
             name,
-            format!("{full}: tasks that write their output there fail"),
+            format!(
+                "The disk of {} is full: tasks that write their output there fail",
+                likeliest.display()
+            ),
             "Make room, or set CLAUDE_CODE_TMPDIR to a folder on another disk.",
         );
     }
@@ -123,13 +127,6 @@ fn outputs() -> Check {
             ),
         ),
     }
-}
-
-/// Says so where the disk of that folder has no room left.
-fn full(folder: &Path) -> Option<String> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    let is_full = disk.f_blocks > 0 && disk.f_bavail == 0;
-    is_full.then(|| format!("The disk of {} is full", folder.display()))
 }
 
 fn user() -> u32 {
@@ -171,7 +168,7 @@ fn own_folder() -> Check {
         Ok(_) if access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
             return fault("can't be written");
         }
-        Ok(_) if full(&dir).is_some() => return fault("lies on a full disk"),
+        Ok(_) if disk::is_full(&dir) => return fault("lies on a full disk"),
         Ok(_) => {}
     }
     for kind in Kind::ALL {
