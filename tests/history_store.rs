@@ -205,7 +205,7 @@ fn a_full_disk_loses_what_has_no_room_only() {
         let text = String::from_utf8(output.stdout).unwrap();
         let done = numbers(&text, "done");
         assert!(text.contains("error "), "{blocks}: {text}");
-        assert!(done.len() > 10, "{blocks}: {}", done.len());
+        assert!(done.len() > 4, "{blocks}: {}", done.len());
         let store = Store::in_folder(&folder).unwrap();
         assert!(done.iter().all(|number| known(&store, *number).runs == 1));
         // Nothing half written lies around, and with room again it goes on.
@@ -226,11 +226,9 @@ fn damage_costs_one_repository_and_is_said() {
     let mut version = real.clone();
     version[17] = b'9';
     let half = real[..real.len() / 2].to_vec();
-    let longer = [&real[..], b"x"].concat();
     for (name, bytes) in [
         ("another version", version),
         ("half a file", half),
-        ("more than a file", longer),
         ("garbage", vec![0xa5; 20_000]),
         ("a text", b"{}\n".to_vec()),
         ("zeros", vec![0; 8192]),
@@ -261,24 +259,66 @@ fn damage_costs_one_repository_and_is_said() {
     }
 }
 
+/// Found, or taken for what is left of a record.
 #[test]
-fn every_spoilt_byte_is_found() {
+fn no_spoilt_byte_is_believed() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     let keys = [key(1), key(2)];
     store.record(&run_of(1, &keys)).unwrap();
+    let first = fs::read(&file).unwrap().len();
+    store.record(&run_of(2, &keys)).unwrap();
     let real = fs::read(&file).unwrap();
     for at in 0..real.len() {
         for bits in [1, 0x80, 0xff] {
             let mut spoilt = real.clone();
             spoilt[at] ^= bits;
             fs::write(&file, &spoilt).unwrap();
-            store.known(&keys).unwrap_err();
-            store.check().unwrap_err();
+            let known = store.known(&keys);
+            let is_first = |known: &Vec<Known>| known.iter().all(|known| known.runs == 1);
+            let is_left_out = at >= first && known.as_ref().is_ok_and(is_first);
+            assert!(known.is_err() || is_left_out, "{at}: {known:?}");
+            assert_eq!(store.check().is_err(), known.is_err(), "{at}");
         }
     }
-    store.record(&run_of(2, &keys)).unwrap();
+    store.record(&run_of(3, &keys)).unwrap();
     assert_eq!(store.check().unwrap(), Some(2));
+}
+
+/// What a writer leaves that is killed in the middle, or has no room.
+#[test]
+fn half_a_record_counts_for_nothing_and_the_next_takes_its_place() {
+    let (_state, folder, file) = state();
+    let store = Store::in_folder(&folder).unwrap();
+    let record = |call| {
+        store.record(&run_of(call, &[key(1), key(2)])).unwrap();
+        fs::metadata(&file).unwrap().len()
+    };
+    let (_, before, after) = (record(1), record(2), record(3));
+    let whole = fs::read(&file).unwrap();
+    for left in before..after {
+        fs::write(&file, &whole[..usize::try_from(left).unwrap()]).unwrap();
+        assert_eq!(known(&store, 1).runs, 2, "{left}");
+        assert_eq!(record(4), after);
+        assert_eq!((known(&store, 1).runs, known(&store, 2).runs), (3, 3));
+        assert_eq!(store.check().unwrap(), Some(2));
+    }
+}
+
+#[test]
+fn a_file_stays_small_however_much_is_recorded() {
+    let (_state, folder, file) = state();
+    let store = Store::in_folder(&folder).unwrap();
+    let mut longest = 0;
+    for call in 0..3000 {
+        let keys = [key(1), key(2), key(3 + u64::from(call % 100)), key(200)];
+        store.record(&run_of(call, &keys)).unwrap();
+        longest = longest.max(fs::metadata(&file).unwrap().len());
+    }
+    assert!(longest < 60_000, "{longest}");
+    assert_eq!((known(&store, 1).runs, known(&store, 3).runs), (3000, 30));
+    assert_eq!(known(&store, 200).observations.len(), 8);
+    assert_eq!(store.check().unwrap(), Some(103));
 }
 
 /// What a power cut may leave of a file that was never synced.

@@ -1,5 +1,5 @@
-//! What a repository's file holds: an entry per key. What finds an entry stands in front of it at a fixed width, the rest is
-//! as `postcard` writes it. A call reads the rest of its own keys only, and writes that of all others back as it stands.
+//! What is kept of one key. What finds an entry stands in front at a fixed width, the rest is as `postcard` writes it: a call
+//! decodes the rest of its own keys only, and leaves that of all others as it stands.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,9 +8,6 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{Known, Observation, RunEnd};
-
-/// Stands in front of the entries and names their version. A checksum of them stands behind.
-const HEAD: &[u8] = b"bg-run durations 2\n";
 
 /// Number of runs that are kept of each key.
 const KEPT: usize = 8;
@@ -62,7 +59,7 @@ pub struct Row {
 }
 
 /// What is kept of one key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry<'a> {
     hash: u64,
     level: u8,
@@ -95,6 +92,45 @@ impl Seen {
     fn observation(self) -> Observation {
         let Self { seconds, end, .. } = self;
         Observation { seconds, end }.clamped()
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Takes an entry from the front of `left`.
+    pub(super) fn take(left: &mut &'a [u8]) -> Option<Self> {
+        let mut rest = *left;
+        let hash = u64::from_le_bytes(take(&mut rest)?);
+        let last = u32::from_le_bytes(take(&mut rest)?);
+        let [level] = take(&mut rest)?;
+        let length = u16::from_le_bytes(take(&mut rest)?);
+        let (rest, behind) = rest.split_at_checked(length.into())?;
+        *left = behind;
+        Some(Self {
+            hash,
+            level,
+            last,
+            rest: Cow::Borrowed(rest),
+        })
+    }
+
+    /// Adds its bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than any can be.
+    pub(super) fn put(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let length = u16::try_from(self.rest.len()).map_err(io::Error::other)?;
+        bytes.extend(self.hash.to_le_bytes());
+        bytes.extend(self.last.to_le_bytes());
+        bytes.push(self.level);
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(&*self.rest);
+        Ok(())
+    }
+
+    /// What no other entry of the repository has.
+    pub(super) fn id(&self) -> (u64, u8) {
+        (self.hash, self.level)
     }
 }
 
@@ -174,6 +210,18 @@ impl Entry<'_> {
             _ => Err(damaged()),
         }
     }
+}
+
+/// The error of a file that isn't as it was written.
+pub(super) fn damaged() -> io::Error {
+    io::Error::other("is damaged or another version's")
+}
+
+/// Takes bytes from the front of `left`.
+pub(super) fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = left.split_first_chunk()?;
+    *left = rest;
+    Some(*taken)
 }
 
 impl Rest<'_> {
@@ -259,109 +307,4 @@ pub(super) fn forget(
         entries.push(entry);
     }
     Ok(named)
-}
-
-/// The entries of a file, one after the other.
-#[derive(Debug)]
-pub(super) struct Entries<'a> {
-    /// The bytes behind the last one.
-    left: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    /// The entries in these bytes; an empty file has none.
-    ///
-    /// # Errors
-    ///
-    /// When they aren't a whole file of this version, as it was written.
-    pub(super) fn of(bytes: &'a [u8]) -> io::Result<Self> {
-        if bytes.is_empty() {
-            return Ok(Self { left: bytes });
-        }
-        let (left, sum) = bytes
-            .strip_prefix(HEAD)
-            .and_then(<[u8]>::split_last_chunk)
-            .ok_or_else(damaged)?;
-        if checksum(left) != u64::from_le_bytes(*sum) {
-            return Err(damaged());
-        }
-        Ok(Self { left })
-    }
-
-    fn take(&mut self) -> Option<Entry<'a>> {
-        let mut left = self.left;
-        let hash = u64::from_le_bytes(take(&mut left)?);
-        let last = u32::from_le_bytes(take(&mut left)?);
-        let [level] = take(&mut left)?;
-        let length = u16::from_le_bytes(take(&mut left)?);
-        let (rest, left) = left.split_at_checked(length.into())?;
-        self.left = left;
-        Some(Entry {
-            hash,
-            level,
-            last,
-            rest: Cow::Borrowed(rest),
-        })
-    }
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = io::Result<Entry<'a>>;
-
-    /// The next one; an error, which is the last, where the bytes end in the middle of it.
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left.is_empty() {
-            return None;
-        }
-        let entry = self.take().ok_or_else(damaged);
-        if entry.is_err() {
-            self.left = &[];
-        }
-        Some(entry)
-    }
-}
-
-/// Takes bytes from the front of `left`.
-fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = left.split_first_chunk()?;
-    *left = rest;
-    Some(*taken)
-}
-
-fn damaged() -> io::Error {
-    io::Error::other("is damaged or another version's")
-}
-
-/// The bytes of a file with these entries.
-///
-/// # Errors
-///
-/// When an entry is longer than any can be.
-pub(super) fn encode(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
-    /// What stands in front of the rest of an entry, and the checksum.
-    const FRONT: usize = 15;
-    const SUM: usize = 8;
-    let length: usize = entries.iter().map(|entry| FRONT + entry.rest.len()).sum();
-    let mut bytes = Vec::with_capacity(HEAD.len() + length + SUM);
-    bytes.extend(HEAD);
-    for entry in entries {
-        let length = u16::try_from(entry.rest.len()).map_err(io::Error::other)?;
-        bytes.extend(entry.hash.to_le_bytes());
-        bytes.extend(entry.last.to_le_bytes());
-        bytes.push(entry.level);
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(&*entry.rest);
-    }
-    let sum = checksum(bytes.get(HEAD.len()..).unwrap_or_default());
-    bytes.extend(sum.to_le_bytes());
-    Ok(bytes)
-}
-
-/// FNV-1a of words in the place of bytes, for speed: one changed word always changes it.
-fn checksum(bytes: &[u8]) -> u64 {
-    let add = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-    let (words, left) = bytes.as_chunks();
-    let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    let left = left.iter().map(|byte| u64::from(*byte));
-    words.chain(left).fold(0xcbf2_9ce4_8422_2325, add)
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod expect;
+mod file;
 mod keep;
 mod key;
 pub mod learn;

@@ -1,20 +1,20 @@
-//! The store of how long commands took: one file per repository, read and written whole.
+//! The store of how long commands took: one file per repository.
 //!
-//! Readers take no lock, because a changed file replaces the old one by rename. Writers take turns by a lock beside the
-//! files. Nothing is synced: a power cut may cost the file of one repository, which then counts as empty.
+//! Readers take no lock: a writer adds a block behind the others, or puts another file in the place of the old one by rename.
+//! Writers take turns by a lock beside the files. Nothing is synced: a power cut may cost the file of one repository, which
+//! then counts as empty.
 
 use std::fs::TryLockError;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::entry::{self, Entries, Entry};
+use super::entry::{self, Entry};
 pub use super::entry::{Key, Row, Run};
+use super::file::{self, Added, Entries, MOST_KEYS};
 use super::observation::Known;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
-
-/// Number of keys that are kept of a repository; the least recently recorded ones go.
-const MOST_KEYS: usize = 2000;
 
 /// Time for which a writer waits for the lock: others hold it for a millisecond, unless one was stopped in the middle.
 const WAIT: Duration = Duration::from_secs(1);
@@ -66,12 +66,18 @@ impl Store {
             return Ok(known);
         };
         let bytes = read(&folder, first.repository)?;
+        let mut found = vec![None; keys.len()];
         for entry in Entries::of(&bytes)? {
             let entry = entry?;
-            for (key, known) in keys.iter().zip(&mut known) {
+            for (key, found) in keys.iter().zip(&mut found) {
                 if entry.is_of(key) {
-                    *known = entry.known()?;
+                    *found = Some(entry.clone());
                 }
+            }
+        }
+        for (known, found) in known.iter_mut().zip(found) {
+            if let Some(entry) = found {
+                *known = entry.known()?;
             }
         }
         Ok(known)
@@ -83,7 +89,19 @@ impl Store {
     ///
     /// When it can't be written, or others hold the lock for too long. What is there stays.
     pub fn record(&self, run: &Run) -> io::Result<()> {
-        self.add(std::slice::from_ref(run), false)
+        let Some(first) = run.keys.first() else {
+            return Ok(());
+        };
+        let folder = self.folder_to_change()?;
+        let _lock = lock(&folder)?;
+        let bytes = read(&folder, first.repository)?;
+        match file::added(&bytes, run) {
+            Ok(Some(added)) => append(&folder, first.repository, &added),
+            // What is damaged is found once more there.
+            Ok(None) | Err(_) => {
+                put_all(&folder, first.repository, std::slice::from_ref(run), false)
+            }
+        }
     }
 
     /// Adds old runs of one repository. A key with something newer stays as it is.
@@ -92,29 +110,12 @@ impl Store {
     ///
     /// As [`record`](Self::record).
     pub fn learn(&self, runs: &[Run]) -> io::Result<()> {
-        self.add(runs, true)
-    }
-
-    fn add(&self, runs: &[Run], only_newer: bool) -> io::Result<()> {
         let Some(first) = runs.iter().find_map(|run| run.keys.first()) else {
             return Ok(());
         };
         let folder = self.folder_to_change()?;
         let _lock = lock(&folder)?;
-        change(&folder, first.repository, |entries| {
-            for run in runs {
-                for key in &run.keys {
-                    let known = entries.iter_mut().find(|entry| entry.is_of(key));
-                    match known {
-                        Some(entry) if only_newer && entry.last > run.at => {}
-                        Some(entry) => entry.add(run)?,
-                        None => entries.push(Entry::new(key, run)?),
-                    }
-                }
-            }
-            entry::shrink(entries, MOST_KEYS);
-            Ok(())
-        })
+        put_all(&folder, first.repository, runs, true)
     }
 
     /// Returns all keys, or those of one repository.
@@ -129,8 +130,8 @@ impl Store {
         };
         for one in repositories(&folder, repository) {
             let bytes = read(&folder, one)?;
-            for entry in Entries::of(&bytes)? {
-                rows.push(entry?.row(one)?);
+            for entry in file::newest(&bytes)? {
+                rows.push(entry.row(one)?);
             }
         }
         Ok(rows)
@@ -199,14 +200,14 @@ impl Store {
         for one in repositories(&folder, None) {
             let bytes = read(&folder, one)?;
             let count = || {
-                Entries::of(&bytes)?.try_fold(0, |count, entry| {
-                    entry?.known()?;
-                    Ok(count + 1)
-                })
+                let entries = file::newest(&bytes)?;
+                entries
+                    .iter()
+                    .try_for_each(|entry| entry.known().map(drop))?;
+                Ok(entries.len())
             };
-            let counted: io::Result<usize> = count();
-            *keys.get_or_insert(0) +=
-                counted.map_err(|error| io::Error::other(format!("{} {error}", name(one))))?;
+            *keys.get_or_insert(0) += count()
+                .map_err(|error: io::Error| io::Error::other(format!("{} {error}", name(one))))?;
         }
         Ok(keys)
     }
@@ -249,7 +250,40 @@ fn read(folder: &Folder, repository: u64) -> io::Result<Vec<u8>> {
     Ok(absent(folder.read(&name(repository)))?.unwrap_or_default())
 }
 
-/// Changes a repository's file, under the lock. A damaged one is begun anew, and the log says so.
+/// Adds a block to a repository's file, under the lock.
+fn append(folder: &Folder, repository: u64, added: &Added) -> io::Result<()> {
+    let file = folder.file_to_change(&name(repository))?;
+    if file.metadata()?.len() > added.at {
+        // What was left of another one goes.
+        file.set_len(added.at)?;
+    }
+    let written = file.write_all_at(&added.block, added.at);
+    if written.is_err() {
+        file.set_len(added.at)?;
+    }
+    written
+}
+
+/// Adds runs to a repository's file and writes it anew, under the lock. With `only_newer`, a key with something newer stays
+/// as it is.
+fn put_all(folder: &Folder, repository: u64, runs: &[Run], only_newer: bool) -> io::Result<()> {
+    change(folder, repository, |entries| {
+        for run in runs {
+            for key in &run.keys {
+                let known = entries.iter_mut().find(|entry| entry.is_of(key));
+                match known {
+                    Some(entry) if only_newer && entry.last > run.at => {}
+                    Some(entry) => entry.add(run)?,
+                    None => entries.push(Entry::new(key, run)?),
+                }
+            }
+        }
+        entry::shrink(entries, MOST_KEYS);
+        Ok(())
+    })
+}
+
+/// Changes a repository's file and writes it anew, under the lock. A damaged one is begun anew, and the log says so.
 fn change(
     folder: &Folder,
     repository: u64,
@@ -258,9 +292,9 @@ fn change(
     let bytes = read(folder, repository)?;
     let name = name(repository);
     let mut changed = |bytes| {
-        let mut entries = Entries::of(bytes)?.collect::<io::Result<Vec<_>>>()?;
+        let mut entries = file::newest(bytes)?;
         act(&mut entries)?;
-        entry::encode(&entries)
+        file::encode(&entries)
     };
     let changed = changed(&bytes).or_else(|error| {
         log::line(&format!(
