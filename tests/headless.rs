@@ -73,11 +73,13 @@ fn sandbox(job: &str, is_installed: bool) -> Sandbox {
         &format!("trap 'date +%s.%N >\"$HOME/ended\"' EXIT\n{job}"),
     );
     sandbox.program("vite", "exec sleep 15");
+    sandbox.program("odd-serve", "exec sleep 15");
     sandbox.write("project/sub/file", "");
     let allow = json!([
         "Bash(odd-eval:*)",
         "Bash(cd sub && odd-eval:*)",
-        "Bash(vite:*)"
+        "Bash(vite:*)",
+        "Bash(odd-serve:*)"
     ]);
     sandbox.write_settings(&json!({"permissions": {"allow": allow}}));
     if is_installed {
@@ -358,20 +360,35 @@ fn what_differs_from_the_foreground_is_said() {
     side_by_side(jobs);
 }
 
+/// Twice it was ended after more time than a call has.
+fn is_known_for_a_server(sandbox: &Sandbox, command: &str) {
+    for _ in 0..2 {
+        let mut event = sandbox.event("PostToolUseFailure", &json!({"command": command}));
+        event["duration_ms"] = 300_000.into();
+        event["error"] = "Exit code 143".into();
+        assert_eq!(sandbox.answer(&event, &[]), Value::Null);
+    }
+}
+
 #[test]
-fn nobody_waits_for_a_server() {
+fn nobody_waits_for_a_server_by_its_name_or_by_what_was_measured() {
     let clients = clients();
     let mut jobs: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::new();
     for (version, client) in &clients {
-        jobs.push(Box::new(move || {
-            let sandbox = sandbox("", true);
-            let turns = vec![Turn::bash("vite"), Turn::Say("done".to_owned())];
-            let api = MessagesApi::start(turns);
-            let output = client.run_headless_with(&sandbox, &api, STREAM.0, None);
-            let result = &api.tool_results()[0].text;
-            let shown = format!("{version} {result} {output:?} {}", sandbox.log());
-            assert!(result.contains("background"), "{shown}");
-        }));
+        for server in ["vite", "odd-serve"] {
+            jobs.push(Box::new(move || {
+                let sandbox = sandbox("", true);
+                if server == "odd-serve" {
+                    is_known_for_a_server(&sandbox, server);
+                }
+                let turns = vec![Turn::bash(server), Turn::Say("done".to_owned())];
+                let api = MessagesApi::start(turns);
+                let output = client.run_headless_with(&sandbox, &api, STREAM.0, None);
+                let result = &api.tool_results()[0].text;
+                let shown = format!("{version} {result} {output:?} {}", sandbox.log());
+                assert!(result.contains("background"), "{shown}");
+            }));
+        }
     }
     side_by_side(jobs);
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::sandbox::Sandbox;
+use support::sandbox::{Sandbox, read};
 
 const LIMIT: (&str, &str) = ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000");
 
@@ -642,4 +642,26 @@ fn learning_names_projects_and_takes_no_approval_for_run_time() {
     assert!(row("one").contains("at most 16 s"), "{text}");
     assert!(row("two").contains("at most 3.0 s"), "{text}");
     assert!(!text.contains("denied"), "{text}");
+}
+
+/// What is only ever ended from outside, after more time than a call has.
+#[test]
+fn a_server_is_known_by_what_was_measured() {
+    let sandbox = Sandbox::new();
+    let is_endless = |id: &str| {
+        let mut event = sandbox.event("PostToolUse", &json!({"command": "./odd-serve"}));
+        event["duration_ms"] = 30_000.into();
+        event["tool_response"] = json!({"stdout": "", "stderr": "", "backgroundTaskId": id});
+        sandbox.answer(&event, &[LIMIT]);
+        let record = sandbox.state().join(format!("tasks/{id}.json"));
+        let record: Value = serde_json::from_str(&read(&record)).unwrap();
+        record["endless"] == true
+    };
+    assert!(!is_endless("b1"));
+    failed(&sandbox, "./odd-serve", 300.0, "Exit code 143");
+    assert!(!is_endless("b2"), "once");
+    failed(&sandbox, "./odd-serve", 400.0, "Exit code 143");
+    assert!(is_endless("b3"));
+    took(&sandbox, "./odd-serve", 200.0, "toolu_ended");
+    assert!(!is_endless("b4"), "it ended by itself");
 }

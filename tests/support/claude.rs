@@ -228,6 +228,16 @@ impl Client {
 
     /// The interactive client's command, as words with its environment, for a terminal.
     pub fn interactive(&self, sandbox: &Sandbox, api: &MessagesApi) -> Vec<String> {
+        self.in_terminal(sandbox, api, &["--permission-mode", "default"])
+    }
+
+    /// The same with these arguments.
+    pub fn in_terminal(
+        &self,
+        sandbox: &Sandbox,
+        api: &MessagesApi,
+        arguments: &[&str],
+    ) -> Vec<String> {
         accept_dialogs(&sandbox.home(), &sandbox.project());
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
         let environment = Self::environment(sandbox, api);
@@ -237,7 +247,7 @@ impl Client {
                 .map(|(name, value)| format!("{name}={value}")),
         );
         words.extend(self.words.iter().cloned());
-        words.extend(["--permission-mode".to_owned(), "default".to_owned()]);
+        words.extend(arguments.iter().map(|&word| word.to_owned()));
         words
     }
 }
