@@ -62,6 +62,12 @@ impl World {
         assert_eq!(self.answer(&event, &[]), Value::Null);
     }
 
+    /// What the model is told before a call.
+    fn told_before(&self, input: &Value, more: &[(&str, &str)]) -> String {
+        let answer = self.answer(&self.sandbox.event("PreToolUse", input), more);
+        context(&answer).to_owned()
+    }
+
     fn prompt(&self, text: &str) -> Value {
         let mut event = self.sandbox.event("UserPromptSubmit", &json!({}));
         event["prompt"] = text.into();
@@ -316,4 +322,90 @@ fn a_project_names_no_program() {
     let checked = world.sandbox.bg_run(&["rules", "check"]);
     let said = String::from_utf8(checked.stderr).unwrap();
     assert!(said.contains("on-end"), "{said}");
+}
+
+const LIMIT: (&str, &str) = ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000");
+
+#[test]
+fn a_call_that_runs_already_is_named_and_not_blocked() {
+    const SAID: &str =
+        "bg-run: that still runs as b1, for 0 s now: the same command in the same folder.";
+    let world = World::new("open = 'never'\n");
+    let same = json!({"command": JOB});
+    assert_eq!(world.told_before(&same, &[LIMIT]), "");
+    let task = Task::launch(&world, "b1", &[LIMIT]);
+    let spaced = json!({"command": "./job   --all"});
+    let moved = json!({"command": "BG_RUN=on ./job --all"});
+    let asked = json!({"command": JOB, "run_in_background": true});
+    for call in [&same, &spaced, &moved, &asked] {
+        let told = world.told_before(call, &[LIMIT]);
+        assert!(told.contains(SAID), "{call}: {told}");
+    }
+    // It isn't blocked, and nothing else about it changes.
+    let answer = world.answer(&world.sandbox.event("PreToolUse", &same), &[LIMIT]);
+    let said = answer["hookSpecificOutput"].as_object().unwrap();
+    let keys: Vec<&String> = said.keys().collect();
+    assert_eq!(keys, ["hookEventName", "additionalContext"], "{answer}");
+
+    let other = json!({"command": "./job --some"});
+    let quick = json!({"command": "ls -la"});
+    let headless = ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli");
+    for (call, more) in [
+        (&other, &[LIMIT][..]),
+        (&quick, &[LIMIT]),
+        (&same, &[LIMIT, headless]),
+        (
+            &asked,
+            &[LIMIT, headless, ("BG_RUN_HEADLESS", "background")],
+        ),
+        (&same, &[LIMIT, ("BG_RUN", "off")]),
+        (&same, &[LIMIT, ("BG_RUN_DRY_RUN", "1")]),
+        // Nothing moves it.
+        (&same, &[]),
+    ] {
+        let told = world.told_before(call, more);
+        assert!(!told.contains("still runs"), "{call} {more:?}: {told}");
+    }
+    let mut event = world.sandbox.event("PreToolUse", &same);
+    event["cwd"] = world.sandbox.home().display().to_string().into();
+    assert_eq!(context(&world.answer(&event, &[LIMIT])), "");
+    let mut event = world.sandbox.event("PreToolUse", &same);
+    event["session_id"] = "another".into();
+    assert_eq!(context(&world.answer(&event, &[LIMIT])), "");
+    task.ends(0);
+    assert_eq!(world.told_before(&same, &[LIMIT]), "");
+}
+
+#[test]
+fn a_call_that_runs_already_is_named_without_a_history_too() {
+    let world = World::new("open = 'never'\nhistory = false\n");
+    let _task = Task::launch(&world, "b1", &[LIMIT]);
+    let told = world.told_before(&json!({"command": JOB}), &[LIMIT]);
+    assert!(told.contains("still runs as b1"), "{told}");
+    assert_eq!(
+        world.told_before(&json!({"command": "ls -la"}), &[LIMIT]),
+        ""
+    );
+}
+
+/// A call that ends at once looks at no task.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
+fn a_quick_call_looks_at_no_task() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("skipped: strace isn't installed");
+    }
+    let world = World::new("open = 'never'\n");
+    let _task = Task::launch(&world, "b1", &[LIMIT]);
+    for (command, expected) in [("ls -la", 0), (JOB, 1)] {
+        let event = world
+            .sandbox
+            .event("PreToolUse", &json!({"command": command}));
+        let event = event.to_string();
+        let (openings, _) =
+            world
+                .sandbox
+                .openings(&["hook"], event.as_bytes(), &[LIMIT], "running");
+        assert_eq!(openings, expected, "{command}");
+    }
 }

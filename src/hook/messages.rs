@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::decision::{Call, Decision, Outcome};
@@ -86,6 +88,17 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
         ));
     }
     (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// The model's call, where the same command still runs as this task.
+pub(super) fn still_runs(note: &TaskRecord) -> String {
+    let ran = Timestamp::now().duration_since(note.began());
+    let ran = span(Duration::try_from(ran).unwrap_or_default());
+    let id = &note.id;
+    format!(
+        "bg-run: that still runs as {id}, for {ran} now: the same command in the same folder. Two at once can get in each \
+         other's way: wait for its end, or end it with `bg-run stop {id}`."
+    )
 }
 
 /// A call that went to the background.

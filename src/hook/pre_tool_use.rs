@@ -9,11 +9,13 @@ use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
-use crate::decision::{Call, Decision, Outcome};
-use crate::environment;
+use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::CallSite;
 use crate::state::once::CallOutcome;
 use crate::state::{log, once};
+use crate::tasks::ended_or_lost;
+use crate::tasks::record::TaskRecord;
+use crate::{environment, shell};
 
 /// The answer to a call, whose event has this text; `None` leaves it as it is.
 pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
@@ -62,12 +64,17 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         }
     }
     if !decision.changes(call) {
-        return problem
-            .filter(|_| once::claim("PreToolUse", &input.tool_use_id))
-            .map(|problem| Answer {
-                system_message: Some(messages::faulty_file(problem)),
-                ..Answer::default()
-            });
+        let still_runs = still_runs(input, site, session, &decision, configuration);
+        let is_news = problem.is_some() || still_runs.is_some();
+        return (is_news && once::claim("PreToolUse", &input.tool_use_id)).then(|| Answer {
+            system_message: problem.map(messages::faulty_file),
+            hook_specific_output: still_runs.map(|still_runs| ForModel {
+                hook_event_name: "PreToolUse",
+                additional_context: Some(still_runs),
+                ..ForModel::default()
+            }),
+            ..Answer::default()
+        });
     }
     if configuration.settings.dry_run {
         return Some(Answer {
@@ -85,11 +92,50 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         tails: decision.rewrite.dropped_tails.clone(),
     };
     let first = once::claim_with("PreToolUse", &input.tool_use_id, &done);
-    let for_model = first.then(|| messages::moved(&decision, call)).flatten();
+    let for_model = first.then(|| {
+        let still_runs = still_runs(input, site, session, &decision, configuration);
+        let told = messages::moved(&decision, call)
+            .into_iter()
+            .chain(still_runs);
+        told.collect::<Vec<_>>().join("\n")
+    });
+    let for_model = for_model.filter(|told| !told.is_empty());
     Some(Answer {
         system_message: problem.filter(|_| first).map(messages::faulty_file),
         ..rewritten(input, &decision, for_model)
     })
+}
+
+/// What the model is told where the same command still runs in the same folder. Calls that end at once cost nothing.
+fn still_runs(
+    input: &Input,
+    site: &CallSite,
+    session: Session,
+    decision: &Decision,
+    configuration: &Configuration,
+) -> Option<String> {
+    let settings = &configuration.settings;
+    let command = input.bash_command()?;
+    let can_run_long = || match decision.expected {
+        Some(_) => true,
+        // The history would have been asked about it.
+        None if settings.history => false,
+        None => shell::parse(command).is_ok_and(|script| decision::can_run_long(&script)),
+    };
+    let goes = decision.outcome == Outcome::Background;
+    let is_moved = goes || session.limit.is_some() && can_run_long();
+    if session.headless || settings.dry_run || !is_moved {
+        return None;
+    }
+    let mut same = TaskRecord::unended();
+    same.retain(|task| {
+        task.session == input.session_id
+            && task.cwd == site.cwd
+            && task.has_words_of([command, &decision.rewrite.command])
+    });
+    let ended = ended_or_lost::of(&same, &[]);
+    same.retain(|task| ended.iter().all(|(over, _)| over.id != task.id));
+    same.last().map(messages::still_runs)
 }
 
 /// Nothing is said of it: only buffers change.

@@ -227,6 +227,13 @@ impl TaskRecord {
         }
     }
 
+    /// Whether its command has the words of one of these, but for the edits that stand around every command.
+    pub fn has_words_of(&self, commands: [&str; 2]) -> bool {
+        let own = || without_edits(&self.command).split_whitespace();
+        let mut others = commands.into_iter().map(without_edits);
+        others.any(|other| own().eq(other.split_whitespace()))
+    }
+
     /// Its output, as a file whose writers can be looked for.
     pub fn sought(&self) -> Option<Sought> {
         Some(Sought {
