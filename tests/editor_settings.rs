@@ -177,6 +177,12 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
         serde_json::json!([newer, older, ours])
     );
 
+    // Read-only by the extension alone, where settings can't be written.
+    let defaults = &package["contributes"]["configurationDefaults"]["files.readonlyInclude"];
+    for pattern in [newer, older, ours] {
+        assert_eq!(defaults[pattern], true, "{pattern}");
+    }
+
     let script = include_str!("../editors/vscode/follow.js");
     let (_, rest) = script.split_once("const OUTPUT = /").unwrap();
     let (source, _) = rest.split_once("/;").unwrap();

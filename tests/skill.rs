@@ -170,14 +170,10 @@ fn the_clients_find_it_valid_and_its_tests_pass() {
             vec!["plugin", "validate", "--strict", &installed],
             vec!["plugin", "test", source],
         ];
+        let directory = ["plugin", "validate", "--profile", "directory"];
         if Some(version) == DRAWING.last() {
-            calls.push(vec![
-                "plugin",
-                "validate",
-                "--profile",
-                "directory",
-                &installed,
-            ]);
+            calls.push([&directory[..], &[&installed]].concat());
+            calls.push([&directory[..], &[source]].concat());
         }
         for arguments in calls {
             let output = client.run(&sandbox, &api, &arguments);
@@ -185,6 +181,10 @@ fn the_clients_find_it_valid_and_its_tests_pass() {
                 output.status.success(),
                 "{version}: {arguments:?}: {output:?}"
             );
+            // What is given to a directory has nothing that one warns of.
+            let said = String::from_utf8_lossy(&output.stdout);
+            let is_given = arguments.ends_with(&[source]);
+            assert!(!is_given || !said.contains("warning"), "{version}: {said}");
         }
         assert!(
             says(&sandbox, &["uninstall"]).contains("is removed"),

@@ -674,6 +674,58 @@ fn a_command_s_own_log_opens_by_a_link_that_is_read_only() {
 }
 
 #[test]
+fn an_editor_in_which_keys_change_an_output_is_told_once() {
+    let call = serde_json::json!({"command": "make"});
+    let says = |sandbox: &Sandbox, id: &str| {
+        let (socket, _asked) = window(sandbox, id);
+        launch(sandbox, id, &call, &socket).1
+    };
+    let install = "keys typed in it change it; `bg-run install` makes outputs read-only";
+    for (settings, is_told) in [
+        (Some("{}"), true),
+        (
+            Some("{\"files.readonlyInclude\": {\"**/claude-*/*/*/tasks/*.output\": false}}"),
+            false,
+        ),
+        (None, false),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.fake_editor();
+        if let Some(settings) = settings {
+            sandbox.write("home/.config/Code/User/settings.json", settings);
+        }
+        let said = says(&sandbox, "b46");
+        assert_eq!(
+            said.lines()
+                .nth(1)
+                .is_some_and(|line| line.contains(install)),
+            is_told,
+            "{said}"
+        );
+        assert_eq!(says(&sandbox, "b47").lines().count(), 1);
+    }
+    // Settings that make them read-only, as `install` writes them.
+    let sandbox = Sandbox::new();
+    sandbox.fake_editor();
+    sandbox.write("home/.config/Code/User/settings.json", "{}");
+    assert!(sandbox.bg_run(&["install", "--no-view"]).status.success());
+    assert_eq!(says(&sandbox, "b46").lines().count(), 1);
+    // An editor of another kind.
+    let sandbox = Sandbox::new();
+    sandbox.program("vi", "exit 0");
+    sandbox.write(
+        "home/.config/bg-run/config.toml",
+        "editor = [\"vi\", \"{file}\"]",
+    );
+    let said = says(&sandbox, "b46");
+    assert!(
+        said.ends_with("\nbg-run: vi doesn't open it read-only: keys typed there change it"),
+        "{said}"
+    );
+    assert_eq!(says(&sandbox, "b47").lines().count(), 1);
+}
+
+#[test]
 fn tasks_that_have_ended_make_room_for_tabs() {
     let sandbox = Sandbox::new();
     let (socket, asked) = window(&sandbox, "own");

@@ -111,6 +111,8 @@ pub(super) struct Launch<'a> {
     /// What was left out of it.
     pub(super) tails: &'a [String],
     pub(super) shown: &'a Shown,
+    /// What the user has to know of typing there.
+    pub(super) caution: Option<&'a str>,
     /// The session or the subagent doesn't end before it.
     pub(super) held: bool,
 }
@@ -130,6 +132,9 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
             line,
             "\nbg-run: `{tail}` holds its output back until the end"
         );
+    }
+    if let Some(caution) = launch.caution {
+        let _ = write!(line, "\n{caution}");
     }
     let for_model = launched_for_model(note, usual.as_deref(), launch.held);
     answer_of(Some(line), for_model)
@@ -376,6 +381,7 @@ mod tests {
             limit: Some(30_000),
             tails,
             shown,
+            caution: None,
             held: false,
         };
         launched(&launch).system_message.unwrap()

@@ -15,6 +15,7 @@ mod read_input;
 mod result;
 mod session_start;
 mod stop;
+mod typing;
 mod user_prompt_submit;
 mod waited_call;
 

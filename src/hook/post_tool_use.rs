@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::deadline::Deadline;
 use super::messages::{self, Launch};
 use super::waited_call::{self, Telling};
-use super::{foreground, hold};
+use super::{foreground, hold, typing};
 use crate::claude::answer::Answer;
 use crate::claude::arguments::CommandLine;
 use crate::claude::input::Input;
@@ -98,9 +98,9 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return held.then(|| messages::held(&note));
     }
     let files: Vec<PathBuf> = note.log.iter().chain(&note.output).cloned().collect();
-    let shown = match files.first() {
+    let (shown, caution) = match files.first() {
         Some(_) => show(input, &site, config, &files),
-        None => Shown::Not("its output file wasn't found".to_owned()),
+        None => (Shown::Not("its output file wasn't found".to_owned()), None),
     };
     Some(messages::launched(&Launch {
         note: &note,
@@ -108,25 +108,36 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         limit: session.limit,
         tails: &done.tails,
         shown: &shown,
+        caution: caution.as_deref(),
         held,
     }))
 }
 
-/// Starts the opener for the first of `files` that is there, where the session may have one more.
-fn show(input: &Input, site: &CallSite, config: &Config, files: &[PathBuf]) -> Shown {
+/// Starts the opener for the first of `files` that is there, where the session may have one more. Returns also what the user
+/// has to know of typing there.
+fn show(
+    input: &Input,
+    site: &CallSite,
+    config: &Config,
+    files: &[PathBuf],
+) -> (Shown, Option<String>) {
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
-        Err(why) => return Shown::Not(why.to_string()),
+        Err(why) => return (Shown::Not(why.to_string()), None),
     };
     let request = Request {
         files: files.to_vec(),
         session: input.session_id.clone(),
         project: site.project.clone(),
     };
-    viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
+    let shown = viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
         log::line(&format!("PostToolUse: {error:#}"));
         Shown::Not(error.to_string())
-    })
+    });
+    // A pane of the terminal only shows.
+    let in_editor = matches!(&shown, Shown::In(place) if *place == viewer.name);
+    let caution = in_editor.then(|| typing::caution(&viewer)).flatten();
+    (shown, caution)
 }
 
 /// The command's own log, where no rule for Read keeps it from the model.

@@ -1,5 +1,5 @@
-//! What is known of the user's files in their present state: a fault that was told, and that the expressions of a rules file
-//! are in order.
+//! What was told before, and isn't told again: a fault of the user's files in their present state, what is said once. Also that
+//! the expressions of a rules file are in order.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -52,6 +52,20 @@ pub fn mark_valid(file: &FileState) {
         folder.clear_daily();
         let _ = folder.create(&file.mark("valid"), b"");
     }
+}
+
+/// Whether [`say`] claimed this.
+pub fn was_said(what: &str) -> bool {
+    Folder::open(Kind::Reported).is_ok_and(|folder| folder.file(&name_of(Path::new(what))).is_ok())
+}
+
+/// Claims what is said once; `false` where it was claimed before, or nothing can be noted.
+pub fn say(what: &str) -> bool {
+    let Ok(folder) = Folder::make(Kind::Reported) else {
+        return false;
+    };
+    folder.clear_daily();
+    folder.create(&name_of(Path::new(what)), b"").is_ok()
 }
 
 /// Claims the report of a fault in the file in this state; `false` where it was claimed before. A state folder that

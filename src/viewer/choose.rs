@@ -11,6 +11,8 @@ pub struct Viewer {
     pub name: String,
     /// In the order in which they are tried.
     pub(super) ways: Vec<Way>,
+    /// It is one of the VS Code family.
+    pub is_code: bool,
     /// Its tabs are called by what runs.
     pub(super) names_tabs: bool,
 }
@@ -53,6 +55,11 @@ pub enum NoViewer {
 }
 
 impl Viewer {
+    /// Whether a window runs our extension, which makes what it shows read-only.
+    pub fn has_extension(&self) -> bool {
+        self.ways.contains(&Way::Extension)
+    }
+
     /// The viewer that the settings, the terminal around and the machine give.
     ///
     /// # Errors
@@ -68,6 +75,7 @@ impl Viewer {
             return Ok(Self {
                 name,
                 ways: [Way::Command(command)].into_iter().chain(pane).collect(),
+                is_code,
                 names_tabs: is_code && config.tab_names == TabNames::Name,
             });
         }
@@ -112,6 +120,7 @@ impl Viewer {
         Ok(Self {
             name,
             ways,
+            is_code,
             names_tabs: is_code && config.tab_names == TabNames::Name,
         })
     }

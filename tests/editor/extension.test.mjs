@@ -1,18 +1,23 @@
 // The extension in the real VS Code. Run by tests/editor.rs, which packs it.
+//
+// The server of VS Code here is what a remote host is over SSH, in WSL and in containers: the extension runs beside bg-run
+// in the server's extension host, and the window is elsewhere, in a browser. A desktop's window has its extension host on the
+// same machine.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, watch, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BG_RUN, Server, ask, pause, until } from './server.mjs';
 
-let server, window;
+let server, window, other;
 const children = [];
 
 before(async () => {
   server = await Server.start();
   window = await server.window(server.dirs.project);
+  other = await server.window(server.dirs.other);
   const ran = spawnSync(BG_RUN, ['install'], { env: environment() });
   assert.equal(ran.status, 0, ran.stderr.toString());
   assert.match(ran.stdout.toString(), /The extension is installed in VS Code/);
@@ -66,6 +71,8 @@ function writer(file) {
   return child;
 }
 
+const named = async (window, name) => (await window.tabs()).filter((tab) => tab.name === name);
+
 /** The tree's rows, read aloud. */
 const tree = () => window.page.evaluate(() => [...document.querySelectorAll('.pane-body .monaco-list-row')].map((row) => row.getAttribute('aria-label')));
 
@@ -118,6 +125,8 @@ test('keys do not change it, and the status bar tells how the task is', { timeou
   await until('it ended', async () => (await status()).includes('b2: exit 3'));
 });
 
+const TRAINING = '\u001b[1mTraining on 60000 samples\u001b[0m\nepoch 1/10  \u001b[33mloss 0.693\u001b[0m  \u001b[32maccuracy 0.51\u001b[0m\n';
+
 test('a task opens while somebody types, and the keys go on to where they went', { timeout: 90_000 }, async () => {
   const notes = join(server.dirs.project, 'notes.txt');
   writeFileSync(notes, '');
@@ -125,26 +134,59 @@ test('a task opens while somebody types, and the keys go on to where they went',
   assert.equal(shown.status, 200);
   await window.tab('notes.txt');
   await window.click();
-  const file = output('b9.output', 'epoch 1/10\n');
+  const file = output('b9.output', TRAINING);
+  note('b9', { description: 'Train the model', command: 'python train.py --epochs 10', started: new Date() });
+  const child = writer(file);
+  const name = 'Train the model · b9.output';
   let typed = '';
   const type = async (text) => {
     typed += text;
     await window.page.keyboard.type(text, { delay: 20 });
   };
-  await type('before ');
+  await type('What I go on typing ');
   const opening = new Promise((done) => spawn(BG_RUN, ['open', file], { env: environment(), cwd: server.dirs.project }).on('close', done));
-  while (!(await window.tabs()).some((tab) => tab.name === 'b9.output')) await type('x');
-  await type(' after');
+  while (!(await window.tabs()).some((tab) => tab.name === name)) await type('while it opens ');
+  await type('stays here.');
   assert.equal(await opening, 0);
-  await until('the notes have all keys', async () => (await window.lines()).includes(typed));
-  assert.equal(readFileSync(file, 'utf8'), 'epoch 1/10\n');
-  assert.ok(!(await window.tabs()).some((tab) => tab.name === 'b9.output' && tab.dirty));
+  await until('the notes have all keys', async () => (await window.lines()).join('') === typed);
+  assert.equal(readFileSync(file, 'utf8'), TRAINING);
+  assert.ok(!(await window.tabs()).some((tab) => tab.name === name && tab.dirty));
+  // No settings file says so here, and it never had the keyboard.
+  await until('it is read-only', () => window.page.evaluate((name) => document.querySelector(`.tabs-container .tab[data-resource-name="${name}"] .monaco-icon-label`).getAttribute('aria-label').includes('Read-only'), name));
   // It is in view, beside the notes.
   assert.ok((await window.tabs()).filter((tab) => tab.active).length === 2);
-  if (process.env.BG_RUN_SCREENS) await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode-typing.png') });
+  if (process.env.BG_RUN_SCREENS) {
+    appendFileSync(file, [2, 3, 4].map((epoch) => `epoch ${epoch}/10  \u001b[33mloss ${(0.8 / epoch).toFixed(3)}\u001b[0m  \u001b[32maccuracy ${(1 - 0.4 / epoch).toFixed(2)}\u001b[0m\n`).join(''));
+    await until('it grows', () => window.page.evaluate(() => document.querySelector('.part.editor').innerText.includes('4/10')));
+    await window.page.screenshot({ path: join(process.env.BG_RUN_SCREENS, 'vscode-typing.png'), clip: { x: 0, y: 0, width: 1280, height: 300 } });
+  }
   await window.page.keyboard.press('Control+S');
-  await until('the notes are saved', async () => readFileSync(notes, 'utf8').trim() === typed);
+  await until('the notes are saved', async () => readFileSync(notes, 'utf8').trim() === typed.trim());
+  child.kill();
   await window.close('notes.txt');
+});
+
+test('of two windows, the one that has the project opens it, whoever asks', { timeout: 60_000 }, async () => {
+  const inside = join(server.dirs.other, 'packages/one');
+  mkdirSync(inside, { recursive: true });
+  const file = output('b13.output', 'x\n');
+  // The variable is the other window's, as tmux remembers it.
+  const ran = spawnSync(BG_RUN, ['open', file], { env: environment(), cwd: inside });
+  assert.equal(ran.status, 0, ran.stderr.toString());
+  await other.tab('b13.output');
+  assert.deepEqual(await named(window, 'b13.output'), []);
+});
+
+test('a lease of another machine is not asked', { timeout: 60_000 }, async () => {
+  const lease = join(server.dirs.state, 'windows/fedcba9876543210.lease');
+  writeFileSync(lease, JSON.stringify({ host: 'elsewhere.example', folders: [server.dirs.project], focused: Date.now() * 2 }));
+  const asked = [];
+  const watcher = watch(join(server.dirs.state, 'windows'), (_, name) => asked.push(name));
+  await open(output('b14.output', 'x\n'));
+  watcher.close();
+  rmSync(lease);
+  assert.ok(asked.some((name) => name?.endsWith('.asked')), asked.join());
+  assert.ok(!asked.some((name) => name?.startsWith('fedcba9876543210.')), asked.join());
 });
 
 test('a window that is gone is not waited for', { timeout: 60_000 }, async () => {
@@ -236,4 +278,50 @@ test('a name is no link and no icon', { timeout: 60_000 }, async () => {
   assert.equal((await message.$$('a')).length, 0, await message.innerHTML());
   const icons = await window.page.$$('.statusbar-item[id$="bg-run"] .codicon-pass');
   assert.equal(icons.length, 0);
+});
+
+test('the doctor asks the real editor for the extension', { timeout: 60_000 }, async () => {
+  const ran = spawnSync(BG_RUN, ['doctor', '--editor'], { env: environment(), cwd: server.dirs.project });
+  const said = ran.stdout.toString();
+  assert.match(said, /✓ Editor: VS Code, by the extension of a window/);
+  assert.match(said, /✓ VS Code has the extension/);
+});
+
+test('a window that crashed is passed over, and asked again once it is back', { timeout: 120_000 }, async () => {
+  const host = join(server.dirs.tmp, 'host-project.pid');
+  const crashed = Number(readFileSync(host, 'utf8'));
+  const leases = () => readdirSync(join(server.dirs.state, 'windows')).filter((name) => name.endsWith('.lease'));
+  const before = leases();
+  const old = server.sockets();
+  // Its lease stays behind, and counts for half a minute.
+  process.kill(crashed, 'SIGKILL');
+  let count = 0;
+  // Until the window has a host again, nothing can open a file there: each try has to end soon, and say why.
+  const name = await until('it opens', async () => {
+    const name = `b2${count++}.output`;
+    const start = Date.now();
+    const ran = spawnSync(BG_RUN, ['open', output(name, 'x\n')], { env: environment(), cwd: server.dirs.project });
+    assert.ok(Date.now() - start < 10_000, `${Date.now() - start} ms`);
+    if (ran.status !== 0) assert.match(ran.stderr.toString(), /bg-run: /);
+    return ran.status === 0 && name;
+  }, 60_000);
+  // In its window, or in the only one that is left.
+  await until('it shows', async () => (await named(window, name)).length + (await named(other, name)).length === 1);
+  // The window starts another host, whose extension has a lease of its own.
+  await until('another lease', () => leases().some((name) => !before.includes(name)), 60_000);
+  window.socket = await until('another socket', async () => {
+    for (const socket of server.sockets()) if (!old.includes(socket) && (await ask(socket, { type: 'status' })).status === 200) return socket;
+    return null;
+  }, 60_000);
+  await open(output('b30.output', 'x\n'));
+  assert.deepEqual(await named(other, 'b30.output'), []);
+});
+
+test('uninstall takes the extension out of the real editor', { timeout: 60_000 }, () => {
+  const listed = () => spawnSync('code', ['--list-extensions'], { env: environment() }).stdout.toString();
+  assert.match(listed(), /bg-run\.bg-run/);
+  const ran = spawnSync(BG_RUN, ['uninstall'], { env: environment() });
+  assert.equal(ran.status, 0, ran.stderr.toString());
+  assert.match(ran.stdout.toString(), /The extension is taken out by/);
+  assert.doesNotMatch(listed(), /bg-run\.bg-run/);
 });

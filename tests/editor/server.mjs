@@ -44,6 +44,7 @@ exports.activate = () => {
   const file = path.join(process.env.TMPDIR, 'host-' + folder + '.json');
   fs.writeFileSync(file + '.part', JSON.stringify(process.env));
   fs.renameSync(file + '.part', file);
+  fs.writeFileSync(path.join(process.env.TMPDIR, 'host-' + folder + '.pid'), String(process.pid));
 };`,
 };
 
