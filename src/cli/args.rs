@@ -25,46 +25,46 @@ pub(super) struct Cli {
     reason = "an option with an optional value, as clap has it"
 )]
 pub(super) enum Command {
-    /// Set bg-run up: hooks, the limit, the view inside Claude Code, editors
+    /// Set up bg-run: hooks, the limit, the view inside Claude Code, editors
     Install {
         #[command(flatten)]
         target: Target,
         #[command(flatten)]
         limit: LimitOptions,
-        /// Register `bg-run` by its name, to be found on the PATH of whoever works in the project
+        /// Register `bg-run` by name instead of by path, so that each user's PATH finds it
         #[arg(long)]
         by_name: bool,
-        /// Write no folder with the skill and the view into Claude Code's configuration
+        /// Don't add the folder with the skill and the view to Claude Code's configuration
         #[arg(long)]
         no_view: bool,
-        /// Leave editors as they are: no read-only outputs, no extension
+        /// Don't change editors: no read-only outputs, no extension
         #[arg(long)]
         no_editor: bool,
-        /// Do nothing but make task outputs read-only and coloured in an editor's settings.json
+        /// Only make task outputs read-only and coloured in an editor's settings.json
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
         editor_settings: Option<Option<PathBuf>>,
-        /// Do nothing but install the extension that follows task outputs in the editor
+        /// Only install the editor extension that follows task outputs
         #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "editor_settings")]
         editor_extension: Option<Option<PathBuf>>,
     },
-    /// Say what works here and what doesn't, each with a fix
+    /// Check the installation, and show a fix for each problem
     Doctor {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        /// Only what has to do with the editor
+        /// Check only the editor
         #[arg(long)]
         editor: bool,
     },
-    /// Show what would become of a command, and why
+    /// Show how bg-run would handle a command, and why
     Explain {
         /// Print JSON: decision, rule, reason, command, edits
         #[arg(long)]
         json: bool,
-        /// Decide as in this folder
+        /// Decide as if the command ran in this folder
         #[arg(long, value_name = "DIR")]
         cwd: Option<PathBuf>,
-        /// The command, best in single quotes
+        /// The command, preferably in single quotes
         #[arg(
             required = true,
             trailing_var_arg = true,
@@ -73,33 +73,33 @@ pub(super) enum Command {
         )]
         command: Vec<String>,
     },
-    /// List this project's background tasks, the newest last
+    /// List this project's background tasks, newest last
     Tasks(TasksArgs),
-    /// Follow the output of a background task here, and end with its exit status
+    /// Follow a background task's output in the terminal, and exit with its exit status
     Tail {
-        /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
+        /// A task's id or the start of it, a part of its name, or a file (default: this project's newest task)
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
         /// In a pane of its own: wait for a key at the end
         #[arg(long, hide = true)]
         pane: bool,
     },
-    /// Print what a background task has written by now
+    /// Print a background task's output so far
     Logs {
-        /// A task's id or the start of it, a part of its name, or a file; without it, this project's newest
+        /// A task's id or the start of it, a part of its name, or a file (default: this project's newest task)
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
-        /// Only the last N lines
+        /// Print only the last N lines
         #[arg(short = 'n', value_name = "N")]
         number: Option<usize>,
     },
-    /// Ask a background task to end
+    /// Stop a background task with SIGTERM
     Stop {
         /// A task's id or the start of it, or a part of its name
         #[arg(value_name = "TASK", add = ArgValueCandidates::new(completion_candidates::running))]
         target: String,
     },
-    /// Open the output of a background task; without an argument, of this project's newest
+    /// Open a background task's output (default: this project's newest task)
     Open {
         /// A task's id or the start of it, a part of its name, or a file
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
@@ -124,39 +124,39 @@ pub(super) enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
-    /// List the rules in force, or work on your own
+    /// List the rules in force, or create, check and test your own
     Rules {
         #[command(subcommand)]
         command: Option<RulesCommand>,
     },
-    /// Show the settings in force, and change yours
+    /// Show the settings in force, or change yours
     Config {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },
-    /// Show how long this project's commands took, or forget it
+    /// Show how long this project's commands took, or delete these records
     History(HistoryArgs),
-    /// Learn how long commands took from the transcripts of earlier sessions; nothing leaves this machine
+    /// Learn how long commands take from the transcripts of earlier sessions, on this machine only
     Learn {
-        /// Only say what would be learnt
+        /// Only show what bg-run would learn
         #[arg(long)]
         dry_run: bool,
     },
-    /// Follow changes of background tasks: one JSON object a line (the view inside Claude Code reads it)
+    /// Print changes of background tasks, one JSON object per line (for the view inside Claude Code)
     Watch(WatchArgs),
-    /// Print the running task in one line, for the status line of Claude Code, which gives its session on stdin
+    /// Print the running task in one line, for Claude Code's status line (session JSON on stdin)
     Statusline {
         /// Whatever follows: a status line never fails
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<String>,
     },
-    /// See it work: a long command goes to the background and its output opens, without Claude Code
+    /// Move a sample command to the background and open its output, without Claude Code
     Demo,
-    /// Take the hooks out of a settings.json again
+    /// Remove the hooks and everything else that install added
     Uninstall {
         #[command(flatten)]
         target: Target,
-        /// Leave nothing: out of every settings file and editor, with your rules, your settings and all that was noted
+        /// Remove everything: from every settings file and editor, with your rules, settings and records
         #[arg(long, conflicts_with = "scope")]
         purge: bool,
     },
@@ -165,9 +165,9 @@ pub(super) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Answer one hook event: JSON on stdin, JSON or nothing on stdout (Claude Code calls this)
+    /// Answer one hook event (called by Claude Code): JSON on stdin, JSON or nothing on stdout
     Hook {
-        /// Say what would be done, and change nothing
+        /// Only report what bg-run would do
         #[arg(long)]
         dry_run: bool,
         /// Whatever follows: the hook never fails
@@ -204,60 +204,60 @@ pub(super) fn take_json(
 /// By what the rows are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Sort {
-    /// The last run first.
+    /// Latest run first.
     Last,
-    /// The longest median first.
+    /// Longest median first.
     Median,
-    /// The most often run first.
+    /// Most runs first.
     Runs,
-    /// By the command's text.
+    /// By command.
     Command,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct HistoryArgs {
-    /// Of all projects
+    /// Show all projects
     #[arg(long)]
     pub(super) all: bool,
-    /// By what to sort
+    /// Sort order
     #[arg(long, value_enum, default_value = "last")]
     pub(super) sort: Sort,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Forget the commands that match this regular expression
+    /// Delete the records of commands that match this regular expression
     #[arg(long, value_name = "PATTERN", conflicts_with = "clear")]
     pub(super) forget: Option<String>,
-    /// Forget everything about this project, with --all about all of them
+    /// Delete all records of this project, or of all projects with --all
     #[arg(long)]
     pub(super) clear: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArgs {
-    /// Print JSON, which is the only form
+    /// Print JSON, the only format
     #[arg(long, required = true)]
     json: bool,
-    /// Of this session, instead of this project's; may be given more than once
+    /// Follow the tasks of this session instead of this project's; may be repeated
     #[arg(long, value_name = "ID")]
     pub(super) session: Vec<String>,
-    /// End when no task runs any more
+    /// Exit when no task is running
     #[arg(long)]
     pub(super) until_idle: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TasksArgs {
-    /// Only the newest N
+    /// List only the newest N
     #[arg(short = 'n', value_name = "N")]
     pub(super) number: Option<usize>,
-    /// Only running ones
+    /// List only running tasks
     #[arg(long)]
     pub(super) running: bool,
-    /// Those of all projects; `-` stands for what isn't known
+    /// List the tasks of all projects; `-` means unknown
     #[arg(long)]
     pub(super) all: bool,
-    /// Print JSON, the newest first
+    /// Print JSON, newest first
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -265,29 +265,29 @@ pub(super) struct TasksArgs {
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct LimitOptions {
-    /// Let Claude Code (2.1.200 and newer) move to the background what takes longer than this, in seconds
+    /// Seconds after which Claude Code (2.1.200 and newer) moves a call to the background
     #[arg(long, value_name = "SECONDS", default_value_t = LIMIT.as_secs(), value_parser = clap::value_parser!(u64).range(2..=7200))]
     pub(super) limit: u64,
-    /// Don't set a limit; take out one that bg-run set
+    /// Don't set a limit, and remove one that bg-run set
     #[arg(long, conflicts_with = "limit")]
     pub(super) no_limit: bool,
-    /// Register no hooks: for the plugin, which has them but can't set the limit
+    /// Register no hooks (for the plugin, which has hooks but can't set the limit)
     #[arg(long)]
     pub(super) limit_only: bool,
     /// Let Claude Code stop background tasks when memory is short
     #[arg(long)]
     pub(super) no_reaper: bool,
-    /// Show the running task in Claude Code's status line, where that file sets no other
+    /// Show the running task in Claude Code's status line, unless the file already sets one
     #[arg(long)]
     pub(super) status_line: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// Which settings.json
+    /// The settings.json to change
     #[arg(long, value_enum, default_value = "user")]
     pub(super) scope: Scope,
-    /// Print the change, and write nothing
+    /// Print the change without writing it
     #[arg(long)]
     dry_run: bool,
 }
@@ -300,7 +300,7 @@ impl Target {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Each key, its value, and where that comes from; or only the value of KEY (the default)
+    /// Show each key with its value and source, or only the value of KEY (the default)
     #[command(visible_alias = "list")]
     Get {
         /// The key
@@ -317,27 +317,27 @@ pub(super) enum ConfigCommand {
         #[arg(allow_hyphen_values = true)]
         value: String,
     },
-    /// Where your config.toml is
+    /// Print the path of your config.toml
     Path,
-    /// Look for faults in it
+    /// Check your config.toml for errors
     Check,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum RulesCommand {
-    /// Each rule, where it comes from, and what it does (the default)
+    /// List each rule with its source and action (the default)
     List,
-    /// Where your rules file is
+    /// Print the path of your rules file
     Path,
     /// Write a commented rules file to start from
     Init,
-    /// Say which rule decides each command of COMMAND
+    /// Show which rule decides each simple command of COMMAND
     Test {
-        /// The command, best in single quotes
+        /// The command, preferably in single quotes
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Look for faults in a rules file; without FILE, in yours and the project's
+    /// Check a rules file for errors (default: yours and the project's)
     Check {
         /// The file
         file: Option<PathBuf>,

@@ -32,7 +32,7 @@ impl fmt::Display for Kind {
             Self::Switch => f.write_str("true, false"),
             Self::Number => f.write_str("a whole number"),
             Self::OneOf(words) => f.write_str(&words.join(", ")),
-            Self::Span => f.write_str("a time: 45s, 10m, 2h, 30d"),
+            Self::Span => f.write_str("a duration: 45s, 10m, 2h, 30d"),
             Self::Command => f.write_str(
                 "a list of words: [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]",
             ),
@@ -125,41 +125,41 @@ macro_rules! keys {
 }
 
 keys! {
-    /// Say what would be done, and do nothing
+    /// Only report what bg-run would do
     dry_run: bool = false;
-    /// When a task's output is opened: always, for the first of a session, or never; then only its path is told
+    /// The outputs to open in the editor: all, only the first of a session, or none (you get the path instead)
     open: Open = Open::Always;
-    /// At most so many outputs of a session are open while their tasks run; of the others you are told how to follow them
+    /// The maximum number of open outputs of running tasks per session; for others you get the command that follows them
     max_tabs: usize = 5;
-    /// Live output inside Claude Code (2.1.286 and newer): under the call and above the prompt, only the line above the prompt, or nothing
+    /// Live output inside Claude Code (2.1.286 and newer): under the call and above the prompt, only above the prompt, or nowhere
     view: View = View::Auto;
-    /// The editor, instead of the one around or on the PATH: a known one, or a command with {file} and {line} in it
+    /// The editor to use instead of the one that bg-run finds: a known name, or a command with {file} and {line}
     editor: Option<EditorChoice> = None;
-    /// Where no editor opens the file: follow it in a pane of tmux, zellij, kitty or WezTerm
+    /// If no editor opens the file, follow it in a pane of tmux, zellij, kitty or WezTerm
     pane: bool = false;
-    /// `claude -p` and SDK sessions: answer as without bg-run, or be treated like others
+    /// `claude -p` and SDK sessions: answer as without bg-run, or move calls as in other sessions
     headless: Treatment = Treatment::Leave;
-    /// The calls of subagents: left alone, or treated like others
+    /// Calls of subagents: leave them in the foreground, or treat them like other calls
     subagents: Treatment = Treatment::Leave;
-    /// The most that a session without a user waits at its end for a task that went to the background
+    /// The longest time that a session without a user waits at its end for a background task
     hold: Span = Span::minutes(10);
-    /// Notify the desktop through the terminal when a task has ended
+    /// Send a desktop notification through the terminal when a task ends
     notify: bool = true;
     /// Only for tasks that ran at least this long
     notify_after: Span = Span::minutes(1);
-    /// A program that is run when a task has ended, without a shell: {name}, {status}, {seconds}, {last-line}, {project} and {output} are filled in
+    /// A program to run when a task ends, without a shell; bg-run fills in {name}, {status}, {seconds}, {last-line}, {project} and {output}
     on_end: Vec<String> = Vec::new();
-    /// Only for tasks that ran at least this long; without it, as `notify-after`
+    /// Only for tasks that ran at least this long (default: `notify-after`)
     on_end_after: Option<Span> = None;
-    /// A task that has written nothing for so long, though others like it ended, is mentioned once
+    /// Mention a task once if it has printed nothing for this long, although similar tasks have ended
     stuck_after: Span = Span::minutes(10);
-    /// How long `bg-run tasks` knows a task
+    /// How long `bg-run tasks` lists a task
     keep: Span = Span::days(30);
-    /// What tabs of VS Code and its forks are called by: what runs and the id, or the id alone
+    /// Tab names in VS Code and its forks: the task's name and id, or only the id
     tab_names: TabNames = TabNames::Name;
-    /// Other hooks that rewrite Bash calls: they are run before bg-run, on the same event, one after the other
+    /// Other hooks that rewrite Bash calls: bg-run runs them first, on the same event, one after the other
     chain: Vec<Vec<String>> = Vec::new();
-    /// Keep how long commands take, and decide by it where names only guess
+    /// Record how long commands take, and use it for decisions
     history: bool = true;
 }
 
