@@ -32,16 +32,16 @@ pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Resu
         (SettingsChange::AddToEditor, true) => "Task outputs are read-only and coloured already by",
         (SettingsChange::TakeFromEditor, _) => "The settings for task outputs are taken out of",
     };
-    println!("{line} {}", file_change.path.display());
+    print::line(format_args!("{line} {}", file_change.path.display()));
     let settings = settings::read(&file_change.path).unwrap_or_default();
     if matches!(change, SettingsChange::Install(..))
         && let Some(why) = settings::no_hooks_because(&settings)
     {
-        eprintln!(
-            "bg-run: warning: {}: {} until that is mended",
+        print::warning(format_args!(
+            "{}: {} until that is mended",
             file_change.path.display(),
             print::outside(why)
-        );
+        ));
     }
     Ok(file_change)
 }

@@ -27,12 +27,19 @@ const MAX_OUTPUT: usize = 1024 * 1024;
 /// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension by
 /// every command of one. A failure is told, and fails nothing.
 pub(super) fn all(mode: Mode) {
-    for file in editor::all_files() {
+    let files = editor::all_files();
+    let editors = Editor::with_extensions();
+    if files.is_empty() && editors.is_empty() {
+        print::line(
+            "No editor of the VS Code family is here; `bg-run install` adds outputs to one once its command is on the PATH",
+        );
+    }
+    for file in files {
         if let Err(error) = apply(SettingsChange::AddToEditor, &file, mode) {
             warn("outputs aren't read-only in an editor", &error);
         }
     }
-    for editor in Editor::with_extensions() {
+    for editor in editors {
         if let Err(error) = install_extension(&editor, None, mode) {
             warn("an editor doesn't have the extension", &error);
         }
@@ -41,7 +48,7 @@ pub(super) fn all(mode: Mode) {
 
 fn warn(what: &str, error: &anyhow::Error) {
     let error = print::outside(format!("{error:#}"));
-    eprintln!("bg-run: warning: {what}: {error}");
+    print::warning(format_args!("{what}: {error}"));
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
@@ -94,7 +101,10 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
             printed.trim()
         );
     }
-    println!("The extension is installed in {}", editor.name);
+    print::line(format_args!(
+        "The extension is installed in {}",
+        editor.name
+    ));
     install::note_extension(&command)
 }
 

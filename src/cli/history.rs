@@ -9,6 +9,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::args::{HistoryArgs, Sort};
+use super::print;
 use crate::folders::CallSite;
 use crate::history::store::{Row, Store};
 use crate::history::{Level, Observation, repository_of};
@@ -84,8 +85,8 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     if wanted.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else if rows.is_empty() {
-        println!(
-            "Nothing was measured here yet; `bg-run learn` reads how long earlier sessions' commands took."
+        print::line(
+            "Nothing was measured here yet; `bg-run learn` reads how long earlier sessions' commands took.",
         );
     } else {
         print!("{}", table(&rows));

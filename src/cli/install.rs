@@ -63,14 +63,14 @@ pub(super) fn install(
             print_other_limits(&path)?;
         }
         if by_name && scope == Scope::Project {
-            println!(
+            print::line(format_args!(
                 "Others share this file: whoever has no `{NAME}` on the PATH sees a failed hook at every call, which runs all the same"
-            );
+            ));
         }
-        println!(
+        print::line(format_args!(
             "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` says whether all \
              is well; `bg-run demo` shows it without Claude Code."
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +95,7 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
         {
             let path = path.display().to_string();
             let warning = format!("{path}: {fault}. {}", fault.mend);
-            eprintln!("bg-run: warning: {}", print::outside(warning));
+            print::warning(format_args!("{}", print::outside(warning)));
         }
     }
     Ok(())
@@ -108,35 +108,41 @@ fn print_values(wanted: &Values, path: &Path) {
     for (name, value) in wanted {
         let Some(now) = now(name) else { continue };
         if now != *value {
-            println!("`{name}` is already set to {now}; left unchanged");
+            print::line(format_args!(
+                "`{name}` is already set to {now}; left unchanged"
+            ));
         }
     }
     if let Some(by) = background_disabled_by() {
-        println!(
+        print::line(format_args!(
             "`{DISABLES_BACKGROUND}` is set by {by}: Claude Code moves nothing to the background until it is taken out"
-        );
+        ));
         return;
     }
     let limit = now(crate::environment::AUTO_BACKGROUND);
     let limit = limit.and_then(|limit| limit.as_str()?.parse::<u64>().ok());
     if let Some(milliseconds) = limit {
-        println!(
+        print::line(format_args!(
             "Claude Code 2.1.200 and newer moves to the background what takes longer than {}",
             text::span(Duration::from_millis(milliseconds))
-        );
+        ));
     }
     if now(crate::environment::NO_PRESSURE_REAP).is_some_and(|value| value == "1") {
-        println!("Claude Code stops no background task when memory is short");
+        print::line(format_args!(
+            "Claude Code stops no background task when memory is short"
+        ));
     }
 }
 
 /// Whether the status line is bg-run's now, and what to do about one that isn't.
 fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     match ours {
-        Some(_) => println!("The status line of Claude Code shows what runs"),
-        None if is_wanted => println!(
+        Some(_) => print::line(format_args!(
+            "The status line of Claude Code shows what runs"
+        )),
+        None if is_wanted => print::line(format_args!(
             "`statusLine` is already set; left unchanged. In a script of yours, `bg-run statusline <<<\"$input\"` prints what runs"
-        ),
+        )),
         None => {}
     }
 }
@@ -151,11 +157,11 @@ fn print_other_limits(path: &Path) -> Result<()> {
     for scope in [Scope::User, Scope::Project, Scope::Local] {
         let other = settings_path(scope)?;
         if other != path && sets_limit(&other) {
-            println!(
+            print::line(format_args!(
                 "{} still sets the limit: `bg-run install --scope {} --no-limit` takes out one that bg-run put there",
                 other.display(),
                 scope.name()
-            );
+            ));
         }
     }
     Ok(())
@@ -175,9 +181,9 @@ pub(super) fn settings_path(scope: Scope) -> Result<PathBuf> {
 fn warn_about(program: &Path, scope: Scope) {
     if program == Path::new(NAME) {
         if programs::find(NAME).is_none() {
-            eprintln!(
-                "bg-run: warning: there is no `{NAME}` on your PATH, so the hook won't run here"
-            );
+            print::warning(format_args!(
+                "there is no `{NAME}` on your PATH, so the hook won't run here"
+            ));
         }
         return;
     }
@@ -185,16 +191,16 @@ fn warn_about(program: &Path, scope: Scope) {
         .components()
         .any(|part| part.as_os_str() == "target");
     if in_target || program.starts_with(std::env::temp_dir()) {
-        eprintln!(
-            "bg-run: warning: {} may vanish; `cargo install --path . --locked` puts bg-run where it stays",
+        print::warning(format_args!(
+            "{} may vanish; `cargo install --path . --locked` puts bg-run where it stays",
             program.display()
-        );
+        ));
     }
     if scope == Scope::Project {
-        eprintln!(
-            "bg-run: warning: others share this file, and {} is a path of this machine; `bg-run install --scope project \
+        print::warning(format_args!(
+            "others share this file, and {} is a path of this machine; `bg-run install --scope project \
              --by-name` registers `{NAME}` from the PATH",
             program.display()
-        );
+        ));
     }
 }

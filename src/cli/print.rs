@@ -8,6 +8,16 @@ use crate::environment;
 use crate::rules::Problem;
 use crate::text::{MAX_MESSAGE, one_line};
 
+/// One paragraph on standard output, wrapped for the terminal.
+pub(super) fn line(text: impl Display) {
+    println!("{}", paragraph(&text.to_string(), 0));
+}
+
+/// A fault that ends nothing, on standard error.
+pub(super) fn warning(text: impl Display) {
+    eprintln!("{}", paragraph(&format!("bg-run: warning: {text}"), 0));
+}
+
 /// A failure, with its causes.
 pub(super) fn error(error: &anyhow::Error) {
     eprintln!("bg-run: {}", outside(format!("{error:#}")));

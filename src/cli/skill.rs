@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::print;
 use crate::config::Mode;
 use crate::install::skill::{SkillFolder, SkillState};
 
@@ -16,25 +17,33 @@ pub(super) fn put(program: &Path, mode: Mode) {
         Mode::Real => match folder.write() {
             Ok(state) => state,
             Err(error) => {
-                eprintln!("bg-run: warning: the skill and the view aren't installed: {error:#}");
+                print::warning(format_args!(
+                    "the skill and the view aren't installed: {error:#}"
+                ));
                 return;
             }
         },
     };
     match (state, mode) {
         (SkillState::Missing | SkillState::Outdated, Mode::Dry) => {
-            println!("The skill and the view would be written to {path}");
+            print::line(format_args!(
+                "The skill and the view would be written to {path}"
+            ));
         }
         (SkillState::Missing | SkillState::Outdated, Mode::Real) => {
-            println!("The skill and the view (Claude Code 2.1.286 and newer) are in {path}");
+            print::line(format_args!(
+                "The skill and the view (Claude Code 2.1.286 and newer) are in {path}"
+            ));
         }
-        (SkillState::Current, _) => println!("The skill and the view are already in {path}"),
-        (SkillState::Changed(_), _) => println!(
+        (SkillState::Current, _) => {
+            print::line(format_args!("The skill and the view are already in {path}"));
+        }
+        (SkillState::Changed(_), _) => print::line(format_args!(
             "{path} was changed since bg-run wrote it; left unchanged. Move it away and run `bg-run install` again for this version's"
-        ),
-        (SkillState::Foreign, _) => println!(
+        )),
+        (SkillState::Foreign, _) => print::line(format_args!(
             "{path} isn't bg-run's; left unchanged, so the skill and the view aren't installed"
-        ),
+        )),
     }
 }
 
@@ -49,30 +58,34 @@ pub(super) fn take_out(program: &Path, mode: Mode) {
         Mode::Real => match folder.remove() {
             Ok(state) => state,
             Err(error) => {
-                eprintln!("bg-run: warning: {error:#}");
+                print::warning(format_args!("{error:#}"));
                 return;
             }
         },
     };
     match (state, mode) {
         (SkillState::Current | SkillState::Outdated, Mode::Dry) => {
-            println!("{path} would be removed");
+            print::line(format_args!("{path} would be removed"));
         }
         (SkillState::Current | SkillState::Outdated, Mode::Real) if folder.path().exists() => {
-            println!("{path} holds files that aren't bg-run's, and stays with them");
+            print::line(format_args!(
+                "{path} holds files that aren't bg-run's, and stays with them"
+            ));
         }
-        (SkillState::Current | SkillState::Outdated, Mode::Real) => println!("{path} is removed"),
+        (SkillState::Current | SkillState::Outdated, Mode::Real) => {
+            print::line(format_args!("{path} is removed"));
+        }
         (SkillState::Changed(files), _) => {
             let files: Vec<String> = files
                 .iter()
                 .map(|file| file.display().to_string())
                 .collect();
-            println!(
+            print::line(format_args!(
                 "{path} stays: changed since bg-run wrote it: {}",
                 files.join(", ")
-            );
+            ));
         }
-        (SkillState::Foreign, _) => println!("{path} isn't bg-run's, and stays"),
+        (SkillState::Foreign, _) => print::line(format_args!("{path} isn't bg-run's, and stays")),
         (SkillState::Missing, _) => {}
     }
 }

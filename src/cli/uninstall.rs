@@ -68,18 +68,18 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     }
     for left in [folders::config_dir(), state::dir()].into_iter().flatten() {
         if mode == Mode::Real && is_whole && left.exists() {
-            println!(
+            print::line(format_args!(
                 "{} holds files that aren't bg-run's, and stays",
                 left.display()
-            );
+            ));
         }
     }
     plugin();
     let program = programs::own_path()?;
-    println!(
+    print::line(format_args!(
         "The program stays: {}; `cargo uninstall bg-run` removes it",
         program.display()
-    );
+    ));
     Ok(if is_whole {
         ExitCode::SUCCESS
     } else {
@@ -118,11 +118,14 @@ fn out_of_editors(mode: Mode) -> Result<()> {
             continue;
         }
         match take_extension(&command) {
-            Ok(()) => println!("The extension is taken out by {}", command.display()),
-            Err(error) => eprintln!(
-                "bg-run: warning: the extension may be left: {error:#}; `{} --uninstall-extension {EXTENSION}` takes it out",
+            Ok(()) => print::line(format_args!(
+                "The extension is taken out by {}",
                 command.display()
-            ),
+            )),
+            Err(error) => print::warning(format_args!(
+                "the extension may be left: {error:#}; `{} --uninstall-extension {EXTENSION}` takes it out",
+                command.display()
+            )),
         }
         install::forget_extension(&command);
     }
@@ -155,7 +158,7 @@ fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
         }
     }
     let commands = print::commands(extracted.iter().map(|hook| &hook.words));
-    println!("{commands} is run by Claude Code again");
+    print::line(format_args!("{commands} is run by Claude Code again"));
     Ok(())
 }
 
@@ -173,14 +176,14 @@ fn remove(file: &Path, mode: Mode) -> Result<()> {
         return Ok(());
     }
     if mode == Mode::Dry {
-        println!("{} would be removed", file.display());
+        print::line(format_args!("{} would be removed", file.display()));
         return Ok(());
     }
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("{} can't be removed", file.display()));
         }
-        _ => println!("{} is removed", file.display()),
+        _ => print::line(format_args!("{} is removed", file.display())),
     }
     Ok(())
 }
@@ -196,12 +199,14 @@ fn plugin() {
     let names = installed.into_iter().flatten().map(|(name, _)| name);
     for name in names.filter(|name| name.split('@').next() == Some("bg-run")) {
         let name = print::outside(name);
-        println!("The plugin is still there: `claude plugin uninstall {name}`");
+        print::line(format_args!(
+            "The plugin is still there: `claude plugin uninstall {name}`"
+        ));
     }
     if read("known_marketplaces.json").get("bg-run").is_some() {
-        println!(
+        print::line(format_args!(
             "The plugin's marketplace is still there: `claude plugin marketplace remove bg-run`"
-        );
+        ));
     }
 }
 
