@@ -1,4 +1,4 @@
-//! Where everything lives: no file uses one from a floor above it, and no two use each other.
+//! The layers of `src/`, as docs/design.md has them: no file uses one of a higher layer, and no two use each other.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// From the ground up. What stands in one line may use what stands before it, and itself.
-const FLOORS: &[&str] = &[
+/// From the lowest layer up. A module may use itself and those before it.
+const LAYERS: &[&str] = &[
     "environment",
     "platform",
     "folders",
@@ -56,12 +56,12 @@ fn files() -> BTreeMap<String, String> {
     files
 }
 
-fn room(file: &str) -> &str {
+fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap()
 }
 
-/// The rooms that a file names: `crate::room::…`, and those in `use crate::{…}`.
-fn rooms_used(code: &str) -> BTreeSet<String> {
+/// The modules that a file names: `crate::module::…`, and those in `use crate::{…}`.
+fn modules_used(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for part in code.split("crate::").skip(1) {
         let group = part
@@ -75,30 +75,30 @@ fn rooms_used(code: &str) -> BTreeSet<String> {
             used.insert(name.to_owned());
         }
     }
-    used.retain(|name| FLOORS.contains(&name.as_str()));
+    used.retain(|name| LAYERS.contains(&name.as_str()));
     used
 }
 
 #[test]
-fn nothing_is_used_from_a_floor_above() {
-    let floor = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+fn nothing_is_used_from_a_higher_layer() {
+    let layer = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     let mut arrows = 0;
     for (file, code) in files() {
-        let own = floor(room(&file)).unwrap_or_else(|| panic!("{file} stands on no floor"));
-        for used in rooms_used(&code) {
+        let own = layer(module(&file)).unwrap_or_else(|| panic!("{file} is in no layer"));
+        for used in modules_used(&code) {
             arrows += 1;
             assert!(
-                floor(&used) <= Some(own),
-                "{file} uses {used}, which stands above it"
+                layer(&used) <= Some(own),
+                "{file} uses {used}, which is above it"
             );
         }
     }
     assert!(arrows > 80, "{arrows}");
 }
 
-/// The siblings that a file of a room uses: `super::name`, and what its `mod.rs` declares.
+/// Compares siblings: `super::name`, and the modules that `mod.rs` declares.
 #[test]
-fn no_two_files_of_a_room_use_each_other() {
+fn no_two_files_of_a_folder_use_each_other() {
     let files = files();
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (file, code) in &files {
@@ -194,4 +194,67 @@ fn few_parents_and_children_use_each_other() {
         "{} pairs: {pairs:#?}",
         pairs.len()
     );
+}
+
+/// The rows of the table in docs/design.md: a module, and the text of its row.
+fn described() -> Vec<(String, String)> {
+    let page = include_str!("../docs/design.md");
+    let (modules, _) = page.split_once("\nReasons:\n").unwrap();
+    let rows = modules.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| {
+        let (name, owns) = row.split_once("` |")?;
+        Some((name.to_owned(), owns.to_owned()))
+    })
+    .collect()
+}
+
+#[test]
+fn the_design_page_shows_the_modules_and_their_files() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let described = described();
+    let names: Vec<&str> = described
+        .iter()
+        .map(|(name, _)| name.trim_end_matches('/').trim_end_matches(".rs"))
+        .collect();
+    let modules: Vec<&str> = LAYERS
+        .iter()
+        .copied()
+        .filter(|name| !["lib", "main"].contains(name))
+        .collect();
+    assert_eq!(names, modules);
+    for (name, owns) in described {
+        let module = src.join(&name);
+        assert!(module.exists(), "docs/design.md names src/{name}");
+        assert_eq!(module.is_dir(), name.ends_with('/'), "{name}");
+        let quoted = owns.split('`').skip(1).step_by(2);
+        for file in quoted.filter(|word| word.ends_with(".rs") || word.ends_with('/')) {
+            assert!(module.join(file).exists(), "{name} has no {file}");
+        }
+    }
+}
+
+/// Files that answer a stranger's questions by their names.
+#[test]
+fn the_design_page_leads_to_each_subject() {
+    let rows: BTreeMap<String, String> = described().into_iter().collect();
+    for (subject, file) in [
+        ("`\\| tail`", "rewrite/tail.rs"),
+        ("words at its end", "tasks/end_messages.rs"),
+        ("socket of a window", "viewer/socket.rs"),
+        ("buffer behind a pipe", "programs/filters.rs"),
+        ("damaged", "history/store.rs"),
+        ("is lost", "tasks/ended_or_lost.rs"),
+        ("tabs", "viewer/tab_names.rs"),
+        ("time-out of a hook", "hook/deadline.rs"),
+        ("input within a time", "hook/read_input.rs"),
+        ("quick call", "decision/foresight.rs"),
+    ] {
+        let (folder, name) = file.split_once('/').unwrap();
+        let row = &rows[&format!("{folder}/")];
+        assert!(
+            row.contains(subject) && row.contains(name),
+            "{subject}: {row}"
+        );
+    }
+    assert!(rows["limit.rs"].contains("30 s"));
 }
