@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::row::Row;
 use crate::config::View;
 use crate::limit::LIMIT;
-use crate::platform::watch::Activity;
+use crate::platform::watch::{Activity, Waited};
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::ended_or_lost::Awaited;
@@ -64,6 +64,8 @@ struct Followed {
     usual: Option<f32>,
     /// When nothing wrote to its output any more, and nothing told how it ended.
     silent_since: Option<Instant>,
+    /// When it is looked at again, though nothing happens.
+    due: Instant,
     told: Option<Row>,
 }
 
@@ -74,6 +76,7 @@ impl Followed {
             began: record.began(),
             usual: usual_times.of(record),
             silent_since: None,
+            due: Instant::now(),
             told: None,
         }
     }
@@ -108,6 +111,17 @@ impl Followed {
             || self
                 .silent_since
                 .is_some_and(|since| since.elapsed() < END_WITHIN)
+    }
+
+    /// How long its words stay the same by time alone.
+    fn rests(&self) -> Duration {
+        let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
+        let rests = match self.silent_since {
+            _ if is_over => LONGEST,
+            Some(_) => APART,
+            None => until_change(self.seconds()),
+        };
+        rests.min(LONGEST)
     }
 
     /// The seconds that it has run.
@@ -158,8 +172,9 @@ impl Stream {
         until_idle: bool,
     ) -> Result<()> {
         let parent = rustix::process::getppid();
+        let mut waited = Waited::Changed;
         loop {
-            let rows = self.look();
+            let rows = self.look(waited);
             let mut text = Vec::new();
             for row in &rows {
                 serde_json::to_writer(&mut text, row)?;
@@ -170,16 +185,28 @@ impl Stream {
             if until_idle && !self.followed.values().any(Followed::is_awaited) {
                 return Ok(());
             }
-            let is_open = (rows.is_empty() || self.activity.rest(APART, others))
-                && self.activity.wait(self.next(), others);
-            if !is_open || rustix::process::getppid() != parent {
+            waited = if rows.is_empty() || self.activity.rest(APART, others) {
+                self.activity.wait(self.next(), others)
+            } else {
+                Waited::Closed
+            };
+            if waited == Waited::Closed || rustix::process::getppid() != parent {
                 return Ok(());
             }
         }
     }
 
-    /// The tasks that changed.
-    fn look(&mut self) -> Vec<Row> {
+    /// The tasks that changed. Where only time went by, those are looked at whose words change by it.
+    fn look(&mut self, waited: Waited) -> Vec<Row> {
+        if waited == Waited::TimeOver {
+            let now = Instant::now();
+            let due = self
+                .followed
+                .iter()
+                .filter(|(_, followed)| followed.due <= now);
+            let due: Vec<String> = due.map(|(id, _)| id.clone()).collect();
+            return due.iter().filter_map(|id| self.look_at(id)).collect();
+        }
         let mut rows = Vec::new();
         if std::mem::take(&mut self.is_first) {
             rows.extend(self.ended_before());
@@ -221,6 +248,7 @@ impl Stream {
             .as_ref()
             .is_none_or(|told| !is_told(&row, told));
         followed.told = Some(row.clone());
+        followed.due = Instant::now() + followed.rests();
         if record.ended.is_some() {
             self.followed.remove(id);
         }
@@ -249,18 +277,8 @@ impl Stream {
 
     /// How long nothing changes by time alone.
     fn next(&self) -> Duration {
-        let waits = self.followed.values().map(|followed| {
-            let is_over = followed
-                .told
-                .as_ref()
-                .is_some_and(|told| !told.is_running());
-            match followed.silent_since {
-                _ if is_over => LONGEST,
-                Some(_) => APART,
-                None => until_change(followed.seconds()),
-            }
-        });
-        waits.min().unwrap_or(LONGEST).min(LONGEST)
+        let due = self.followed.values().map(|followed| followed.due).min();
+        due.map_or(LONGEST, |due| due.saturating_duration_since(Instant::now()))
     }
 }
 

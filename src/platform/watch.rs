@@ -137,6 +137,17 @@ impl Parent {
 /// So often one looks for changes where the system doesn't tell of them.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The reason that a wait for activity is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// Something changed, or may have where the system doesn't tell.
+    Changed,
+    /// The time is over, and nothing changed.
+    TimeOver,
+    /// One of the other descriptors is closed.
+    Closed,
+}
+
 /// Watches folders and files for every change, and other descriptors for their end.
 #[derive(Debug)]
 pub struct Activity {
@@ -179,8 +190,8 @@ impl Activity {
     #[cfg(not(system = "linux"))]
     pub fn add(&self, _path: &Path) {}
 
-    /// Waits for the next change, at most so long. Returns whether all of `others` are still open.
-    pub fn wait(&self, at_most: Duration, others: &[BorrowedFd<'_>]) -> bool {
+    /// Waits for the next change, at most so long, or until one of `others` is closed.
+    pub fn wait(&self, at_most: Duration, others: &[BorrowedFd<'_>]) -> Waited {
         let at_most = if self.events.is_some() {
             at_most
         } else {
@@ -191,10 +202,10 @@ impl Activity {
 
     /// Waits so long, whatever changes. Returns as soon as one of `others` is closed, and whether none is.
     pub fn rest(&self, time: Duration, others: &[BorrowedFd<'_>]) -> bool {
-        self.poll(time, others, false)
+        self.poll(time, others, false) != Waited::Closed
     }
 
-    fn poll(&self, at_most: Duration, others: &[BorrowedFd<'_>], for_changes: bool) -> bool {
+    fn poll(&self, at_most: Duration, others: &[BorrowedFd<'_>], for_changes: bool) -> Waited {
         let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let timeout = Timespec::try_from(at_most).ok();
         let events = self.events.as_ref().filter(|_| for_changes);
@@ -204,14 +215,23 @@ impl Activity {
             .collect();
         ready.extend(events.map(|events| PollFd::new(events, PollFlags::IN)));
         if poll(&mut ready, timeout.as_ref()).is_err() {
-            return true;
+            return Waited::Changed;
         }
+        let mut has_changed = self.events.is_none();
         if let Some(events) = events {
             let mut drained = [0_u8; 16 * 1024];
-            while rustix::io::read(events, &mut drained).is_ok_and(|read| read > 0) {}
+            while rustix::io::read(events, &mut drained).is_ok_and(|read| read > 0) {
+                has_changed = true;
+            }
         }
         let mut others = ready.iter().take(others.len());
-        others.all(|other| !other.revents().intersects(closed))
+        if others.any(|other| other.revents().intersects(closed)) {
+            Waited::Closed
+        } else if has_changed {
+            Waited::Changed
+        } else {
+            Waited::TimeOver
+        }
     }
 }
 

@@ -143,10 +143,10 @@ test('a task opens while somebody types, and the keys go on to where they went',
     typed += text;
     await window.page.keyboard.type(text, { delay: 20 });
   };
-  await type('What I go on typing ');
+  await type('I type ');
   const opening = new Promise((done) => spawn(BG_RUN, ['open', file], { env: environment(), cwd: server.dirs.project }).on('close', done));
-  while (!(await window.tabs()).some((tab) => tab.name === name)) await type('while it opens ');
-  await type('stays here.');
+  while (!(await window.tabs()).some((tab) => tab.name === name)) await type('and type ');
+  await type('on.');
   assert.equal(await opening, 0);
   await until('the notes have all keys', async () => (await window.lines()).join('') === typed);
   assert.equal(readFileSync(file, 'utf8'), TRAINING);
