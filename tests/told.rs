@@ -409,3 +409,73 @@ fn a_quick_call_looks_at_no_task() {
         assert_eq!(openings, expected, "{command}");
     }
 }
+
+/// A size without the room for it.
+fn grow(task: &Task, size: u64) {
+    task.file.set_len(size).unwrap();
+}
+
+#[test]
+fn a_size_is_listed_from_100_mb_on() {
+    let world = World::new("open = 'never'\n");
+    let (small, large) = (
+        Task::launch(&world, "b1", &[]),
+        Task::launch(&world, "b2", &[]),
+    );
+    grow(&small, 99_999_999);
+    assert!(!world.bg_run(&["tasks"]).contains("SIZE"));
+    grow(&large, 640_000_000);
+    let listed = world.bg_run(&["tasks"]);
+    assert!(
+        listed.contains("SIZE") && listed.contains("640 MB"),
+        "{listed}"
+    );
+    assert!(listed.contains("<100 MB"), "{listed}");
+}
+
+#[test]
+fn an_output_beyond_1_gb_is_told_once_to_both() {
+    const LINE: &str = "bg-run: \"Run all\" has written 1.5 GB, stop it? `bg-run stop b1`";
+    const TOLD: &str = "bg-run: the output of task b1 has 1.5 GB by now and goes on growing.";
+    let told = |answer: &Value| message(answer).contains(LINE) && context(answer).contains(TOLD);
+    let ran = |world: &World, command: &str| {
+        let mut event = world
+            .sandbox
+            .event("PostToolUse", &json!({"command": command}));
+        event["tool_response"] = json!({"stdout": ""});
+        world.answer(&event, &[])
+    };
+    for by_prompt in [true, false] {
+        let world = World::new("open = 'never'\n");
+        let task = Task::launch(&world, "b1", &[]);
+        grow(&task, 999_999_999);
+        assert_eq!(world.prompt("and now?"), Value::Null);
+        assert_eq!(ran(&world, "./other"), Value::Null);
+        grow(&task, 1_500_000_000);
+        assert_eq!(ran(&world, "ls -la"), Value::Null);
+        let answer = if by_prompt {
+            world.prompt("and now?")
+        } else {
+            ran(&world, "./other")
+        };
+        assert!(told(&answer), "{answer}");
+        assert_eq!(world.prompt("and now?"), Value::Null);
+        assert_eq!(ran(&world, "./other"), Value::Null);
+        task.ends(0);
+        assert!(!told(&world.prompt("and now?")));
+    }
+    // Neither of one that has ended, nor where nobody watches.
+    let headless: &[(&str, &str)] = &[
+        ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+        ("BG_RUN_HEADLESS", "background"),
+    ];
+    let world = World::new("open = 'never'\n");
+    let ended = Task::launch(&world, "b1", &[]);
+    grow(&ended, 1_500_000_000);
+    ended.ends(0);
+    assert!(!told(&world.prompt("and now?")));
+    let world = World::new("open = 'never'\n");
+    let task = Task::launch(&world, "b1", headless);
+    grow(&task, 1_500_000_000);
+    assert_eq!(world.prompt("and now?"), Value::Null);
+}

@@ -15,6 +15,7 @@ use super::args::TasksArgs;
 use crate::environment;
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::list::{self, Task};
+use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::text::{self, clipped, one_line};
 
@@ -86,19 +87,21 @@ const NAME: &str = "NAME";
 const STATE: &str = "STATE";
 const TOOK: &str = "TOOK";
 const AGE: &str = "AGE";
+const SIZE: &str = "SIZE";
 const LAST: &str = "LAST LINE";
 
 /// Where the time that a task has run stands beside the usual one, it may be so wide: `100 min of about 2 h`.
 const SO_FAR: usize = 20;
 
 /// The last one gets what is left of the width.
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     column("TASK", 12),
     column("PROJECT", 14),
     column(NAME, 26),
     column(STATE, 12),
     column(TOOK, SO_FAR),
     column(AGE, SO_FAR),
+    column(SIZE, 8),
     column(LAST, usize::MAX),
 ];
 
@@ -112,6 +115,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     let columns: Vec<&Column> = COLUMNS
         .iter()
         .filter(|column| with_project || column.title != "PROJECT")
+        .filter(|column| column.title != SIZE || tasks.iter().any(|task| size(task).is_some()))
         .filter(|column| !is_narrow || column.title != TOOK)
         .collect();
     let mut usual_times = UsualTimes::own();
@@ -186,12 +190,18 @@ fn cell(task: &Task, column: &Column) -> String {
         STATE => task.words(),
         TOOK => task.ran.map(text::span).unwrap_or_default(),
         AGE => age(task).map(text::span).unwrap_or_default(),
+        SIZE => size(task).map_or_else(|| "<100 MB".to_owned(), size::shown),
         _ => last_line(task),
     };
     match one_line(&text, usize::MAX) {
         text if text.is_empty() => "-".to_owned(),
         text => text,
     }
+}
+
+/// The size of its output, where that is large.
+fn size(task: &Task) -> Option<u64> {
+    size::if_large(task.file()?)
 }
 
 fn last_line(task: &Task) -> String {

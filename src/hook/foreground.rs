@@ -10,24 +10,23 @@ use crate::decision;
 use crate::folders::CallSite;
 use crate::history::{self, Observation, RunEnd, repository_of};
 use crate::limit::is_long;
+use crate::shell::Script;
 use crate::tasks::status::Status;
 use crate::{environment, shell};
 
-/// Records a call that ran in the foreground to its end, well or not.
-pub(super) fn record(input: &Input, mode: Mode) {
-    let Some(command) = input.bash_command() else {
-        return;
-    };
+/// The script of a call that can run long; `None` where nothing is to be done about it. Most calls end at once: they cost
+/// no more than this.
+pub(super) fn can_run_long(input: &Input, mode: Mode) -> Option<Script> {
+    let command = input.bash_command()?;
     if mode == Mode::Dry || environment::switched_off() {
-        return;
+        return None;
     }
-    let Ok(script) = shell::parse(command) else {
-        return;
-    };
-    // Most calls end at once: they cost no more than this.
-    if !decision::can_run_long(&script) {
-        return;
-    }
+    let script = shell::parse(command).ok()?;
+    decision::can_run_long(&script).then_some(script)
+}
+
+/// Records a call that ran in the foreground to its end, well or not.
+pub(super) fn record(input: &Input, script: &Script, mode: Mode) {
     let _deadline = Deadline::start();
     let site = CallSite::new(&input.cwd);
     let configuration = Configuration::load(&site, mode);
@@ -35,7 +34,7 @@ pub(super) fn record(input: &Input, mode: Mode) {
         return;
     }
     let repository = repository_of(&site.project);
-    let kind = decision::kind_of_script(&script, &configuration.rules, repository);
+    let kind = decision::kind_of_script(script, &configuration.rules, repository);
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)
     {

@@ -104,7 +104,9 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         "PostToolUseFailure" => {
-            foreground::record(input, mode);
+            if let Some(script) = foreground::can_run_long(input, mode) {
+                foreground::record(input, &script, mode);
+            }
             Ok(None)
         }
         "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use super::messages::{self, Launch};
 use super::waited_call::{self, Telling};
 use super::{foreground, hold, typing};
-use crate::claude::answer::Answer;
+use crate::claude::answer::{Answer, ForModel};
 use crate::claude::arguments::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -27,6 +27,7 @@ use crate::state::{self, log};
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::on_end;
 use crate::tasks::record::{self, Cause, TaskRecord};
+use crate::tasks::size;
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, Request, Shown, Viewer};
 use crate::{environment, shell};
@@ -39,8 +40,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .get("backgroundTaskId")
         .filter(|id| !id.is_null());
     let Some(id) = id else {
-        foreground::record(input, mode);
-        return None;
+        return foreground::can_run_long(input, mode).and_then(|script| {
+            foreground::record(input, &script, mode);
+            sizes(input, mode)
+        });
     };
     let Some(task) = id.as_str().and_then(TaskId::new) else {
         log::line(&format!("PostToolUse: {id} is not a task id"));
@@ -111,6 +114,26 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         caution: caution.as_deref(),
         held,
     }))
+}
+
+/// What is told of large outputs after a call that takes a while.
+fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
+    let mut tasks = TaskRecord::unended();
+    tasks.retain(|task| task.session == input.session_id);
+    if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
+        return None;
+    }
+    let told = size::news(&tasks, &input.session_id);
+    let join = |texts: Vec<String>| texts.join("\n");
+    (!told.is_empty()).then(|| Answer {
+        system_message: Some(join(told.iter().map(|told| told.line.clone()).collect())),
+        hook_specific_output: Some(ForModel {
+            hook_event_name: "PostToolUse",
+            additional_context: Some(join(told.into_iter().map(|told| told.for_model).collect())),
+            ..ForModel::default()
+        }),
+        ..Answer::default()
+    })
 }
 
 /// Starts the opener for the first of `files` that is there, where the session may have one more. Returns also what the user

@@ -17,6 +17,7 @@ use crate::state::once;
 use crate::tasks::end_messages;
 use crate::tasks::ended_or_lost::{self, Notice};
 use crate::tasks::record::{End, TaskRecord};
+use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::tasks::wait;
 
@@ -67,8 +68,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     });
     lines.extend(stopped.map(end_messages::ended));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
+    let sizes = size::news(&tasks, &input.session_id);
+    lines.extend(sizes.iter().map(|told| told.line.clone()));
     lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
-    let context = messages::ended_for_model(&for_model);
+    let context = messages::ended_for_model(&for_model).into_iter();
+    let context = context.chain(sizes.into_iter().map(|told| told.for_model));
+    let context = Some(context.collect::<Vec<_>>().join("\n\n"));
+    let context = context.filter(|context| !context.is_empty());
     if lines.is_empty() && context.is_none() {
         return None;
     }

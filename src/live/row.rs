@@ -9,6 +9,7 @@ use crate::claude::last_lines;
 use crate::config::View;
 use crate::tasks::durations;
 use crate::tasks::record::TaskRecord;
+use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::text::{one_line, span};
 
@@ -17,9 +18,6 @@ const LINES: usize = 5;
 
 /// At most so many characters of a line are shown.
 const WIDTH: usize = 200;
-
-/// A size is shown from this many bytes on.
-const LARGE: u64 = 100_000_000;
 
 /// A task takes far longer than usual from this many times its usual time on.
 const FAR_OVER: f32 = 2.0;
@@ -73,8 +71,8 @@ impl Row {
         let ran = ran.or_else(now).unwrap_or_default();
         let file = record.log.as_ref().filter(|log| log.is_file());
         let file = file.or(record.output.as_ref());
-        let size = file.and_then(|file| Some(file.metadata().ok()?.len()));
-        let size = size.filter(|size| *size >= LARGE);
+        let size = file.and_then(|file| size::if_large(file));
+        let shown = size.map_or_else(String::new, |size| format!(", {}", size::shown(size)));
         let lines = file.and_then(|file| last_lines(file, LINES).ok());
         let lines = lines.unwrap_or_default();
         let status_of = record.status_of.as_deref();
@@ -87,7 +85,7 @@ impl Row {
             started,
             seconds: ran.as_secs(),
             usual_seconds: usual,
-            summary: summary(status, status_of, ran, usual) + &shown(size),
+            summary: summary(status, status_of, ran, usual) + &shown,
             over: status == Status::Running && is_far_over(ran, usual),
             lines: lines.iter().map(|line| clean(line)).collect(),
             size,
@@ -137,26 +135,5 @@ fn summary(status: Status, status_of: Option<&str>, ran: Duration, usual: Option
         Status::Lost | Status::Detached => format!("ended, {ran}{usual}"),
         Status::Done => format!("{words}, {ran}{usual}"),
         _ => format!("✗ {words}, {ran}{usual}"),
-    }
-}
-
-fn shown(size: Option<u64>) -> String {
-    const UNITS: [(u64, &str); 3] = [
-        (1_000_000_000_000, "TB"),
-        (1_000_000_000, "GB"),
-        (1_000_000, "MB"),
-    ];
-    let Some(size) = size else {
-        return String::new();
-    };
-    let unit = UNITS.iter().find(|(unit, _)| size >= *unit);
-    let Some((unit, name)) = unit else {
-        return String::new();
-    };
-    let (whole, tenth) = (size / unit, size % unit * 10 / unit);
-    if whole < 10 {
-        format!(", {whole}.{tenth} {name}")
-    } else {
-        format!(", {whole} {name}")
     }
 }

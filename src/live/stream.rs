@@ -17,6 +17,7 @@ use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::ended_or_lost::Awaited;
 use crate::tasks::record::TaskRecord;
+use crate::tasks::size::HUGE;
 use crate::tasks::status::Status;
 
 /// No task is told more often than this.
@@ -300,7 +301,14 @@ fn is_told(row: &Row, told: &Row) -> bool {
     }
     let shows = |row: &Row| {
         let summary = (row.seconds >= LIMIT.as_secs()).then(|| row.summary.clone());
-        (row.status.clone(), summary, row.over, row.lines.clone())
+        let is_huge = row.size.is_some_and(|size| size >= HUGE);
+        (
+            row.status.clone(),
+            summary,
+            row.over,
+            is_huge,
+            row.lines.clone(),
+        )
     };
     shows(row) == shows(told)
 }

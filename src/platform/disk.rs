@@ -5,10 +5,63 @@ use std::path::Path;
 /// A disk with less room than this counts as full, in bytes: programs fail before the last block is taken.
 const LEAST: u64 = 1024 * 1024;
 
+/// A disk with less room than this is nearly full, in bytes,
+const SCARCE: u64 = 1_000_000_000;
+
+/// but a small one only when less than this part of it is left.
+const SCARCE_PART: u64 = 10;
+
+/// The room on a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What this user can still take.
+    pub free: u64,
+    /// All of it.
+    pub whole: u64,
+}
+
+impl Room {
+    /// Whether little is left: less than 1 GB, and on a disk below 10 GB less than a tenth.
+    pub fn is_scarce(&self) -> bool {
+        self.free < SCARCE.min(self.whole / SCARCE_PART)
+    }
+}
+
+/// The room on the disk that holds `path`; `None` where it can't be asked.
+pub fn room(path: &Path) -> Option<Room> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(Room {
+        free: disk.f_bavail.saturating_mul(disk.f_frsize),
+        whole: disk.f_blocks.saturating_mul(disk.f_frsize),
+    })
+}
+
 /// Whether the disk that holds `path` is full for this user. One that can't be asked isn't.
 pub fn is_full(path: &Path) -> bool {
-    rustix::fs::statvfs(path).is_ok_and(|disk| {
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        disk.f_blocks > 0 && free < LEAST
-    })
+    room(path).is_some_and(|room| room.whole > 0 && room.free < LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_less_than_a_gigabyte_or_a_tenth() {
+        const GB: u64 = 1_000_000_000;
+        for (free, whole, expected) in [
+            (GB - 1, 4000 * GB, true),
+            (GB, 4000 * GB, false),
+            (GB / 2, 10 * GB, true),
+            (GB / 2, GB, false),
+            (GB / 20, GB, true),
+            // A file system that counts nothing.
+            (0, 0, false),
+        ] {
+            assert_eq!(
+                Room { free, whole }.is_scarce(),
+                expected,
+                "{free} of {whole}"
+            );
+        }
+    }
 }

@@ -141,14 +141,20 @@ impl Kind {
 pub enum News {
     /// The user's program was run at the end of the task.
     OnEnd,
+    /// The output of the task has passed 1 GB.
+    Size,
+    /// The disk of the session's outputs is nearly full.
+    Disk,
 }
 
 impl News {
-    const ALL: [Self; 1] = [Self::OnEnd];
+    const ALL: [Self; 3] = [Self::OnEnd, Self::Size, Self::Disk];
 
     fn name(self) -> &'static str {
         match self {
             Self::OnEnd => "on-end",
+            Self::Size => "size",
+            Self::Disk => "disk",
         }
     }
 }

@@ -14,8 +14,18 @@ pub fn claim(news: News, id: &str) -> bool {
         return true;
     };
     folder.clear_daily();
-    match folder.create(&format!("{id}.{}", news.name()), b"") {
+    match folder.create(&name_of(news, id), b"") {
         Err(error) => error.kind() != ErrorKind::AlreadyExists,
         Ok(()) => true,
     }
+}
+
+/// Whether a process has claimed it.
+pub fn is_claimed(news: News, id: &str) -> bool {
+    is_id(id)
+        && Folder::open(Kind::Told).is_ok_and(|folder| folder.file(&name_of(news, id)).is_ok())
+}
+
+fn name_of(news: News, id: &str) -> String {
+    format!("{id}.{}", news.name())
 }

@@ -7,5 +7,6 @@ pub mod list;
 pub mod on_end;
 pub mod output;
 pub mod record;
+pub mod size;
 pub mod status;
 pub mod wait;

@@ -12,6 +12,8 @@ export type BgRunTask = {
   over: boolean
   /** The last lines of its output, at most five. */
   lines: readonly string[]
+  /** Bytes of its output, from 100 MB on. */
+  size?: number | null
   /** `auto` or `line`: where to show it. */
   view: string
 }

@@ -7,6 +7,7 @@ import { PROGRAM } from './program'
 
 const COMMAND = 'bg-run-view'
 const [LONG, TOAST] = [30, 60]
+const HUGE = 1e9
 const [ROWS, LINES, LINES_OF_SEVERAL] = [3, 5, 3]
 
 const RUNNING = atom({ plugin: 'bg-run', key: 'running' } as const, [] as readonly BgRunTask[])
@@ -33,6 +34,10 @@ async function take($: EngineInterface, line: string) {
   await $.state.set({ plugin: 'bg-run', key: 'task', id: task.id } as const, task)
   if (before?.state === 'running' && task.state !== 'running' && task.seconds >= TOAST) {
     $.ui.toast(`${task.name}: ${task.summary}`)
+  }
+  const [size, sizeBefore] = [task.size ?? 0, before?.size ?? 0]
+  if (task.state === 'running' && size >= HUGE && sizeBefore < HUGE) {
+    $.ui.toast(`${task.name}: ${task.summary}. Stop it? bg-run stop ${clean(task.id)}`)
   }
 }
 

@@ -167,6 +167,13 @@ describe('the stream', () => {
     expect(seen.toasts).toEqual(['Train: ✓ 1 min'])
   })
 
+  test('an output that passes 1 GB pops up once', async ($: any, on: any) => {
+    const sizes = [null, 999_999_999, 1_000_000_000, 2_000_000_000]
+    const seen = engine(on, [sizes.map(size => line({ size, summary: '40 s, 1.0 GB' })).join('')])
+    await moved($, seen)
+    expect(seen.toasts).toEqual(['Train: 40 s, 1.0 GB. Stop it? bg-run stop b1'])
+  })
+
   test('nothing is started where nothing is drawn', async ($: any, on: any) => {
     const seen = engine(on, [line()], [])
     await moved($, { ended: Promise.resolve() })

@@ -1,0 +1,165 @@
+//! Sizes of outputs: what is worth showing, and what is told once of an output that fills its disk.
+//!
+//! A size is the file's length, as every reader sees it. Outputs are appended to, so that it is also the room that they take.
+
+use std::path::Path;
+
+use super::end_messages::{named, start_of};
+use super::ended_or_lost;
+use super::record::TaskRecord;
+use crate::platform::disk;
+use crate::state::{News, told};
+
+/// A size is shown from here on, in bytes.
+pub const LARGE: u64 = 100_000_000;
+
+/// An output is told of when it has passed this size, in bytes.
+pub const HUGE: u64 = 1_000_000_000;
+
+/// The size of a file in bytes, where it is large enough to be shown.
+pub fn if_large(file: &Path) -> Option<u64> {
+    let size = file.metadata().ok()?.len();
+    (size >= LARGE).then_some(size)
+}
+
+/// A size in words: `640 MB`, `1.2 GB`.
+pub fn shown(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+    ];
+    let unit = UNITS.iter().find(|(unit, _)| bytes >= *unit);
+    let (unit, name) = *unit.unwrap_or(&(1_000_000, "MB"));
+    let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
+    if whole < 10 {
+        format!("{whole}.{tenth} {name}")
+    } else {
+        format!("{whole} {name}")
+    }
+}
+
+/// What is told of the room that a task takes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The line for the user.
+    pub line: String,
+    /// The text for the model.
+    pub for_model: String,
+}
+
+/// What is to be told of those of a session's tasks that run: that an output has passed 1 GB, once a task, and that its disk
+/// is nearly full, once a session.
+pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
+    let sized = tasks.iter().filter(|task| !task.unattended);
+    let sized = sized.filter_map(|task| Some((task, file_of(task)?.metadata().ok()?.len())));
+    let sized: Vec<(&TaskRecord, u64)> = sized.collect();
+    let is_news = |(task, size): &&(&TaskRecord, u64)| {
+        *size >= HUGE && !told::is_claimed(News::Size, &task.id)
+    };
+    let huge = sized.iter().filter(is_news);
+    let huge = huge.map(|(task, size)| (*task, News::Size, *size));
+    let largest = sized.iter().max_by_key(|(_, size)| *size);
+    let full = largest.filter(|_| !told::is_claimed(News::Disk, session));
+    let full = full.and_then(|(task, _)| {
+        let left = disk::room(file_of(task)?).filter(disk::Room::is_scarce)?;
+        Some((*task, News::Disk, left.free))
+    });
+    let found: Vec<(&TaskRecord, News, u64)> = huge.chain(full).collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let tasks: Vec<TaskRecord> = found.iter().map(|(task, _, _)| (*task).clone()).collect();
+    let ended = ended_or_lost::of(&tasks, &[]);
+    let runs = |task: &TaskRecord| ended.iter().all(|(over, _)| over.id != task.id);
+    let found = found.into_iter().filter(|(task, news, _)| {
+        let id = if *news == News::Disk {
+            session
+        } else {
+            &task.id
+        };
+        runs(task) && told::claim(*news, id)
+    });
+    found
+        .map(|(task, news, bytes)| told_of(task, news, bytes))
+        .collect()
+}
+
+/// The file that a task fills: its own log, where it writes one.
+fn file_of(task: &TaskRecord) -> Option<&Path> {
+    let log = task.log.as_deref().filter(|log| log.is_file());
+    log.or(task.output.as_deref())
+}
+
+fn told_of(task: &TaskRecord, news: News, bytes: u64) -> Told {
+    let (id, start, size) = (&task.id, start_of(&task.id), shown(bytes));
+    let (line, for_model) = if news == News::Disk {
+        (
+            format!(" fills its disk, {size} left, stop it? `bg-run stop {start}`"),
+            format!("the disk that task {id} writes its output to has only {size} left"),
+        )
+    } else {
+        (
+            format!(" has written {size}, stop it? `bg-run stop {start}`"),
+            format!("the output of task {id} has {size} by now and goes on growing"),
+        )
+    };
+    Told {
+        line: named(task, &line),
+        for_model: format!(
+            "bg-run: {for_model}. If it isn't meant to write that much, end it with `bg-run stop {id}` or ask the user; \
+             don't read the whole file."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::super::end_messages::WIDTH;
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_decimal_units() {
+        for (bytes, expected) in [
+            (0, "0.0 MB"),
+            (100_000_000, "100 MB"),
+            (999_999_999, "999 MB"),
+            (1_000_000_000, "1.0 GB"),
+            (12_340_000_000, "12 GB"),
+            (1_400_000_000_000, "1.4 TB"),
+        ] {
+            assert_eq!(shown(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_told_fits_its_line() {
+        let task = TaskRecord {
+            id: "b33k0q1x9".to_owned(),
+            description: Some("Train the model for 10 epochs on all of the data".to_owned()),
+            ..TaskRecord::default()
+        };
+        for (news, bytes, expected) in [
+            (
+                News::Size,
+                1_400_000_000_000,
+                " has written 1.4 TB, stop it? `bg-run stop b33k`",
+            ),
+            (
+                News::Disk,
+                640_000_000,
+                " fills its disk, 640 MB left, stop it? `bg-run stop b33k`",
+            ),
+        ] {
+            let told = told_of(&task, news, bytes);
+            assert!(told.line.width() <= WIDTH, "{told:?}");
+            assert!(told.line.ends_with(expected), "{told:?}");
+            assert!(
+                told.for_model.contains("`bg-run stop b33k0q1x9`"),
+                "{told:?}"
+            );
+        }
+    }
+}
