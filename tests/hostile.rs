@@ -13,20 +13,38 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::claude::{is_there, skip};
 use support::sandbox::{BG_RUN, Sandbox, read};
 use support::wait_until;
 
-/// Far above what a call takes in a build without optimisation, far below what a person would notice as hanging.
-const SOON: Duration = Duration::from_secs(8);
+/// Far above what anything here takes under load, and below the minutes that a fault would take.
+const SOON: Duration = Duration::from_mins(1);
 
-/// A call for `command` that has to be answered soon.
+/// A call for `command`, answered before the hook gives up by itself.
 fn call(sandbox: &Sandbox, command: &str) -> Value {
     let event = sandbox.event("PreToolUse", &json!({"command": command}));
-    let start = Instant::now();
     let answer = sandbox.answer(&event, &[]);
-    let took = start.elapsed();
-    assert!(took < SOON, "{command}: {took:?}");
+    let log = sandbox.log();
+    assert!(!log.contains("gave up"), "{command}: {log}");
     answer
+}
+
+/// A call for `command` under a limit on its processor time, which load doesn't change, in seconds.
+fn call_within(sandbox: &Sandbox, seconds: u32, command: &str) -> Value {
+    let event = sandbox.event("PreToolUse", &json!({"command": command}));
+    let mut child = sandbox
+        .command("sh")
+        .args(["-c", &format!("ulimit -t {seconds}; exec {BG_RUN} hook")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(event.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command}: {:?}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
 fn message(answer: &Value) -> &str {
@@ -114,13 +132,7 @@ fn a_rules_file_costs_a_bounded_time_whatever_stands_in_it() {
         let sandbox = Sandbox::new();
         sandbox.write("project/.claude/bg-run.toml", &text);
         for command in ["ls", "ls", "pytest", "p x"] {
-            let start = Instant::now();
-            let answer = call(&sandbox, command);
-            let elapsed = start.elapsed();
-            assert!(
-                elapsed < Duration::from_secs(1),
-                "{begins}: {command}: {elapsed:?}"
-            );
+            let answer = call_within(&sandbox, 2, command);
             let moves = !answer["hookSpecificOutput"].is_null();
             assert!(moves || command != "pytest", "{begins}: {answer}");
         }
@@ -228,7 +240,7 @@ fn nobody_else_reads_what_we_keep() {
         "[[rule]]\nname = 'a'\nmatch = 'x'\n",
     );
     call(&sandbox, "SECRET=x pytest");
-    let (event, _) = launched(&sandbox, "b1", "SECRET=x pytest");
+    let (event, _) = sandbox.launched("b1", &json!({"command": "SECRET=x pytest"}));
     let tmp = sandbox.path("tmp").display().to_string();
     sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
     sandbox.answer(&json!({"hook_event_name": "Odd"}), &[]);
@@ -254,18 +266,6 @@ fn nobody_else_reads_what_we_keep() {
         }
     }
     assert!(files >= 5, "{files}");
-}
-
-/// A launch in the background, its output where the client would put it.
-fn launched(sandbox: &Sandbox, id: &str, command: &str) -> (Value, std::path::PathBuf) {
-    let uid = rustix::process::geteuid().as_raw();
-    let output = sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
-        "x\n",
-    );
-    let mut event = sandbox.event("PostToolUse", &json!({"command": command}));
-    event["tool_response"] = json!({"backgroundTaskId": id});
-    (event, output)
 }
 
 /// What stands behind a socket.
@@ -376,7 +376,7 @@ fn an_output_that_became_something_else_is_not_opened() {
         }
         let sandbox = Sandbox::new();
         let said = sandbox.fake_editor();
-        let (event, output) = launched(&sandbox, "b1", "pytest");
+        let (event, output) = sandbox.launched("b1", &json!({"command": "pytest"}));
         let secret = sandbox.write("secret", "x");
         match kind {
             "link" => {
@@ -716,6 +716,9 @@ fn a_faulty_config_counts_as_a_dry_run_and_says_so() {
 
 #[test]
 fn costs_do_not_grow_with_what_is_kept() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
     let sandbox = Sandbox::new();
     let note = "{\"id\":\"x\",\"command\":\"x\",\"cwd\":\"/\",\"started\":\"\",\"log\":null}";
     for n in 0..20_000 {
@@ -727,26 +730,35 @@ fn costs_do_not_grow_with_what_is_kept() {
     }
     // The first clears; those after it have nothing to do.
     call(&sandbox, "pytest");
-    let (event, _) = launched(&sandbox, "b1", "pytest");
+    // Of another command: where a task of the same may still run, all processes are looked at.
+    let (event, _) = sandbox.launched("b1", &json!({"command": "make"}));
     let tmp = sandbox.path("tmp").display().to_string();
     sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
     let empty = Sandbox::new();
-    let time = |sandbox: &Sandbox| {
-        let mut times: Vec<Duration> = (0..15)
-            .map(|_| {
-                let start = Instant::now();
-                call(sandbox, "pytest");
-                start.elapsed()
-            })
-            .collect();
-        times.sort();
-        times[7]
-    };
-    let (full, empty) = (time(&sandbox), time(&empty));
-    assert!(
-        full < empty * 2 + Duration::from_millis(5),
-        "{full:?} against {empty:?}"
+    let (full, empty) = (system_calls(&sandbox), system_calls(&empty));
+    assert!(empty > 0 && full < empty + 50, "{full} against {empty}");
+}
+
+/// The number of system calls of a hook: load doesn't change it.
+fn system_calls(sandbox: &Sandbox) -> usize {
+    let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    // What is written once is there by the second.
+    sandbox.answer(&event, &[]);
+    let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
+    let (input, trace) = (
+        sandbox.write("event", &event.to_string()),
+        sandbox.path("trace"),
     );
+    let hook = sandbox
+        .command("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&trace)
+        .args([BG_RUN, "hook"])
+        .stdin(fs::File::open(input).unwrap())
+        .output()
+        .unwrap();
+    assert!(hook.status.success(), "{hook:?}");
+    read(&trace).lines().count()
 }
 
 #[test]
@@ -770,11 +782,7 @@ fn tail_ends_for_a_task_that_is_lost_or_removed() {
     let start = Instant::now();
     let output = sandbox.bg_run(&["tail", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(
-        start.elapsed() < Duration::from_secs(8),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("no process writes there any more"), "{said}");
 

@@ -72,7 +72,7 @@ fn a_live_window_is_asked_directly() {
         ],
     );
     assert!(output.status.success(), "{}", said(&output));
-    let body = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    let body = asked.recv_timeout(Duration::from_mins(1)).unwrap();
     let folder = sandbox.project().display().to_string();
     assert_eq!(
         body["fileURIs"][0],
@@ -93,12 +93,12 @@ fn where_the_own_window_is_gone_the_only_other_one_is_asked() {
     for own in [stale.to_str().unwrap(), "/nowhere/vscode-ipc-x.sock"] {
         let output = opens(&sandbox, &file, &[("VSCODE_IPC_HOOK_CLI", own)]);
         assert!(output.status.success(), "{}", said(&output));
-        asked.recv_timeout(Duration::from_secs(5)).unwrap();
+        asked.recv_timeout(Duration::from_mins(1)).unwrap();
     }
     // Without the variable, and without any command, as in a tmux that was started outside.
     let output = opens(&sandbox, &file, &[]);
     assert!(output.status.success(), "{}", said(&output));
-    asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    asked.recv_timeout(Duration::from_mins(1)).unwrap();
 }
 
 #[test]
@@ -573,13 +573,7 @@ fn the_opener_has_the_file_read_again_and_leaves_its_content() {
 
 /// What the hook says of a task that has just started in a session, from a terminal of the window with this socket.
 fn launch(sandbox: &Sandbox, id: &str, input: &Value, socket: &Path) -> (PathBuf, String) {
-    let uid = rustix::process::geteuid().as_raw();
-    let output = sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
-        "",
-    );
-    let mut event = sandbox.event("PostToolUse", input);
-    event["tool_response"] = serde_json::json!({"backgroundTaskId": id});
+    let (event, output) = sandbox.launched(id, input);
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(
         &event,
@@ -595,7 +589,7 @@ fn launch(sandbox: &Sandbox, id: &str, input: &Value, socket: &Path) -> (PathBuf
 }
 
 fn asked_for(asked: &Receiver<Value>) -> String {
-    let body = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+    let body = asked.recv_timeout(Duration::from_mins(1)).unwrap();
     body["fileURIs"][0].as_str().unwrap().to_owned()
 }
 

@@ -259,6 +259,16 @@ esac"#
         })
     }
 
+    /// A launch in the background: the event after it, and the output where the client puts it.
+    pub fn launched(&self, id: &str, input: &Value) -> (Value, PathBuf) {
+        let uid = rustix::process::geteuid().as_raw();
+        let output = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
+        let output = self.write(&output, "x\n");
+        let mut event = self.event("PostToolUse", input);
+        event["tool_response"] = serde_json::json!({"stdout": "", "backgroundTaskId": id});
+        (event, output)
+    }
+
     pub fn log(&self) -> String {
         read(&self.state().join("bg-run.log"))
     }
