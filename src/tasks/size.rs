@@ -95,7 +95,7 @@ fn told_of(task: &TaskRecord, news: News, bytes: u64) -> Told {
     let (id, start, size) = (&task.id, start_of(&task.id), shown(bytes));
     let (line, for_model) = if news == News::Disk {
         (
-            format!(" fills its disk, {size} left, stop it? `bg-run stop {start}`"),
+            format!(" fills its disk, {size} left: `bg-run stop {start}`"),
             format!("the disk that task {id} writes its output to has only {size} left"),
         )
     } else {
@@ -150,7 +150,7 @@ mod tests {
             (
                 News::Disk,
                 640_000_000,
-                " fills its disk, 640 MB left, stop it? `bg-run stop b33k`",
+                " fills its disk, 640 MB left: `bg-run stop b33k`",
             ),
         ] {
             let told = told_of(&task, news, bytes);
