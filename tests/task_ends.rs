@@ -231,7 +231,8 @@ fn waiting_costs_nothing() {
     assert!(used < 0.15, "{used} s of a processor in 3 s");
 }
 
-/// With four tasks that ended, the settings are read once and no rules, and the program's path is left for editors.
+/// With four tasks that ended, the settings, each output, each task's own log and the history are opened once and no rules,
+/// and the program's path is left for editors.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
 fn ends_cost_one_look_at_the_settings() {
@@ -244,23 +245,50 @@ fn ends_cost_one_look_at_the_settings() {
     let tmp = sandbox.path("tmp").display().to_string();
     let variables = [("CLAUDE_CODE_TMPDIR", tmp.as_str())];
     let uid = rustix::process::geteuid().as_raw();
-    for id in ["b1", "b2", "b3", "b4"] {
+    let start = |id: &str, command: &str| {
         let file = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
         sandbox.write(&file, "x\n[exited with code 0]\n");
-        let mut event = sandbox.event("PostToolUse", &json!({"command": "./job"}));
+        let mut event = sandbox.event("PostToolUse", &json!({"command": command}));
         event["tool_response"] = json!({"backgroundTaskId": id});
         sandbox.answer(&event, &variables);
+    };
+    let prompt = || {
+        let mut event = sandbox.event("UserPromptSubmit", &json!({}));
+        event["prompt"] = "and now?".into();
+        event
+    };
+    start("b0", "./job");
+    assert_ne!(sandbox.answer(&prompt(), &variables), Value::Null);
+    sandbox.write("project/job.log", "all is well\n");
+    for id in ["b1", "b2", "b3"] {
+        start(id, "./job");
     }
+    start("b4", "./job >job.log 2>&1");
     let program = fs::read_to_string(sandbox.state().join("program")).unwrap();
     assert!(Path::new(&program).is_absolute() && Path::new(&program).is_file());
-    let mut event = sandbox.event("UserPromptSubmit", &json!({}));
-    event["prompt"] = "and now?".into();
-    let event = event.to_string();
+    let event = prompt().to_string();
     let (config, said) = sandbox.openings(&["hook"], event.as_bytes(), &variables, "config.toml");
+    assert!(said.contains("all is well"), "{said}");
     assert_eq!(said.matches("\\\" done after").count(), 4, "{said}");
     assert_eq!(config, 1);
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(!trace.contains("rules.toml"), "{trace}");
+    let opened = |name: &str| {
+        let name = format!("{name}\", ");
+        trace.lines().filter(|line| line.contains(&name)).count()
+    };
+    for id in ["b1", "b2", "b3", "b4"] {
+        assert_eq!(opened(&format!("{id}.output")), 1, "{trace}");
+        assert_eq!(opened(&format!("\"{id}.json")), 1, "{trace}");
+    }
+    assert_eq!(opened("job.log"), 1, "{trace}");
+    // The durations of an earlier task are there.
+    let repository = fs::read_dir(sandbox.state().join("history")).unwrap();
+    let mut names = repository.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let repository = names.find(|name| name != "lock").unwrap();
+    for name in ["\"history", "\"lock", &format!("\"{repository}")] {
+        assert_eq!(opened(name), 1, "{name}: {trace}");
+    }
 }
 
 /// A failed task is told with the full disk that it wrote to; one that is done isn't.

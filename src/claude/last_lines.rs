@@ -1,6 +1,8 @@
-//! The last lines of an output that say something.
+//! The end of an output, read once: the client's last line, the lines before it, and whether it is text.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::footer::Footer;
@@ -9,28 +11,105 @@ use crate::folders;
 /// So much of a file's end is looked at, in bytes.
 const END: u64 = 16 * 1024;
 
-/// The last lines of the file, at most `count`, without colours, the client's own last line and empty ones; of a progress
-/// bar, which begins its line again and again, how it stands.
+/// The block in which a NUL shows that a file is no text, in bytes.
+const BLOCK: usize = 4096;
+
+/// The end of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    text: String,
+    /// The first line isn't whole.
+    is_cut: bool,
+    is_text: bool,
+}
+
+impl Ending {
+    /// The end of an open file of `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read.
+    pub fn read(file: &File, length: u64) -> io::Result<Self> {
+        let from = length.saturating_sub(END);
+        let end = read_at(
+            file,
+            from,
+            usize::try_from(length - from).unwrap_or_default(),
+        )?;
+        let is_text = if from == 0 {
+            !end.iter().take(BLOCK).any(|byte| *byte == 0)
+        } else {
+            !read_at(file, 0, BLOCK)?.contains(&0)
+        };
+        Ok(Self {
+            text: String::from_utf8_lossy(&end).into_owned(),
+            is_cut: from > 0,
+            is_text,
+        })
+    }
+
+    /// The end of the regular file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let (file, metadata) = folders::open_regular(path)?;
+        Self::read(&file, metadata.len())
+    }
+
+    /// Whether the file holds text.
+    pub fn is_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// The client's last line, where it has ended the output.
+    pub fn footer(&self) -> Option<Footer> {
+        Footer::of(&self.text)
+    }
+
+    /// Whether that is the client's to the byte.
+    pub fn has_exact_footer(&self) -> bool {
+        Footer::is_exact(&self.text)
+    }
+
+    /// The last lines, without colours, the client's own last line and empty ones; of a progress bar, which begins its line
+    /// again and again, how it stands.
+    pub fn lines(&self) -> Vec<String> {
+        let text = anstream::adapter::strip_str(&self.text).to_string();
+        let lines = text.split('\n').skip(usize::from(self.is_cut));
+        let lines = lines.filter_map(|line| {
+            let mut parts = line.split('\r').rev().map(str::trim_end);
+            parts.find(|part| !part.trim().is_empty())
+        });
+        let lines = lines.filter(|line| Footer::of(line.trim()).is_none());
+        lines.map(ToOwned::to_owned).collect()
+    }
+}
+
+/// At most `length` bytes from there: a file can have been cut off meanwhile.
+fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, from + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// The last lines of the file, at most `count`: [`Ending::lines`].
 ///
 /// # Errors
 ///
 /// When there is no such file.
 pub fn last_lines(file: &Path, count: usize) -> io::Result<Vec<String>> {
-    let (mut file, metadata) = folders::open_regular(file)?;
-    let from = metadata.len().saturating_sub(END);
-    file.seek(SeekFrom::Start(from))?;
-    let mut end = Vec::new();
-    file.take(END).read_to_end(&mut end)?;
-    let text = String::from_utf8_lossy(&end);
-    let text = anstream::adapter::strip_str(&text).to_string();
-    // The first line may be cut off in front.
-    let cut = usize::from(from > 0);
-    let lines = text.split('\n').skip(cut).filter_map(|line| {
-        let mut parts = line.split('\r').rev().map(str::trim_end);
-        parts.find(|part| !part.trim().is_empty())
-    });
-    let lines = lines.filter(|line| Footer::of(line.trim()).is_none());
-    let mut lines: Vec<String> = lines.map(ToOwned::to_owned).collect();
+    let mut lines = Ending::of(file)?.lines();
     lines.drain(..lines.len().saturating_sub(count));
     Ok(lines)
 }
@@ -55,5 +134,17 @@ mod tests {
         assert_eq!(of(""), [""; 0]);
         let long = "x".repeat(20_000) + "\nlast\n";
         assert_eq!(of(&long), ["last"]);
+    }
+
+    #[test]
+    fn a_nul_in_the_first_block_shows_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b1.output");
+        for (start, is_text) in [("a", true), ("a\0", false)] {
+            for rest in [0, 100_000] {
+                std::fs::write(&path, start.to_owned() + &"x".repeat(rest)).unwrap();
+                assert_eq!(Ending::of(&path).unwrap().is_text(), is_text, "{rest}");
+            }
+        }
     }
 }

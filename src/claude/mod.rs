@@ -22,4 +22,4 @@ pub mod task;
 pub mod timeout;
 pub mod transcript;
 
-pub use last_lines::last_lines;
+pub use last_lines::{Ending, last_lines};

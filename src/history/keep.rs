@@ -1,5 +1,6 @@
 //! Durations on their way into the store.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::observation::Observation;
@@ -9,23 +10,31 @@ use crate::state::log;
 
 /// Adds an observation of the call with this id; what can't be kept is logged.
 pub fn keep(call: &str, keys: &[Key], observation: Observation) {
-    if keys.is_empty() {
-        return;
-    }
+    keep_all([(call, keys, observation)]);
+}
+
+/// Adds observations of several calls: their id, keys and observation. The store is opened once for each repository.
+pub fn keep_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observation)>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
-    let run = Run {
-        keys: keys.to_vec(),
-        observation,
-        at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
-        // A call without an id is one of its own.
-        call: match call {
-            "" => call_number(&now.as_nanos().to_string()),
-            id => call_number(id),
-        },
-    };
-    let kept = Store::own().and_then(|store| store.record(&run));
-    if let Err(error) = kept {
-        log::line(&format!("history: a duration is lost: {error}"));
+    let mut runs: BTreeMap<u64, Vec<Run>> = BTreeMap::new();
+    for (call, keys, observation) in calls {
+        let Some(first) = keys.first() else { continue };
+        runs.entry(first.repository).or_default().push(Run {
+            keys: keys.to_vec(),
+            observation,
+            at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+            // A call without an id is one of its own.
+            call: match call {
+                "" => call_number(&now.as_nanos().to_string()),
+                id => call_number(id),
+            },
+        });
+    }
+    for runs in runs.values() {
+        let kept = Store::own().and_then(|store| store.record_all(runs));
+        if let Err(error) = kept {
+            log::line(&format!("history: a duration is lost: {error}"));
+        }
     }
 }

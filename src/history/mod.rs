@@ -13,7 +13,7 @@ pub mod store;
 mod words;
 
 pub use expect::{Expectation, Forecast, Limit};
-pub use keep::keep;
+pub use keep::{keep, keep_all};
 pub use key::{CallKeys, Level, long_or_all};
 pub use observation::{Known, Observation, RunEnd};
 pub use place::{call_number, repository_named, repository_of};

@@ -104,6 +104,15 @@ impl Store {
         }
     }
 
+    /// Adds runs of one repository.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub fn record_all(&self, runs: &[Run]) -> io::Result<()> {
+        self.add(runs, false)
+    }
+
     /// Adds old runs of one repository. A key with something newer stays as it is.
     ///
     /// # Errors

@@ -228,7 +228,7 @@ const LINE: usize = 200;
 
 /// The ends, a line each; `None` where there are none.
 pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
-    let lines: Vec<String> = notes.iter().map(end_messages::ended).collect();
+    let lines = end_messages::ended(notes);
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -248,7 +248,7 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
         } else {
             "The last lines of its output follow its name."
         };
-        lines.extend(last);
+        lines.extend_from_slice(last);
         let full = full_disk(note).map_or_else(String::new, |folder| {
             let folder = for_model(&folder.display().to_string(), MAX_PATH);
             format!(" The disk of {folder} is full, which may be why.")

@@ -60,13 +60,12 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .filter(|(note, end)| is_due(note, end, &notices));
     let ended = ended_or_lost::mark_finished(told.collect(), &config);
     let earlier = noticed(&notices, &ended);
-    let mut lines: Vec<String> = messages::ended(&ended).into_iter().collect();
     // Stopped by `bg-run stop`, it ended before the client knew.
     let stopped = earlier.iter().filter(|note| {
         note.ended
             .is_some_and(|ended| ended.status == Status::Stopped)
     });
-    lines.extend(stopped.map(end_messages::ended));
+    let mut lines = end_messages::ended(ended.iter().chain(stopped));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
     let sizes = size::news(&tasks, &input.session_id);
     lines.extend(sizes.iter().map(|told| told.line.clone()));

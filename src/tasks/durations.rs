@@ -11,23 +11,29 @@ use crate::programs::is_quick;
 use crate::shell::{self, SimpleCommand};
 use crate::text::span;
 
-/// Keeps how long a task took that has ended.
-pub(super) fn keep(record: &TaskRecord) {
-    let Some(ended) = &record.ended else { return };
-    let Some(ran) = ended.ran() else { return };
+/// Keeps how long tasks took that have ended.
+pub(super) fn keep(records: &[TaskRecord]) {
+    history::keep_all(records.iter().filter_map(|record| {
+        let observation = observation(record)?;
+        Some((record.id.as_str(), record.keys.as_slice(), observation))
+    }));
+}
+
+fn observation(record: &TaskRecord) -> Option<Observation> {
+    let ended = record.ended.as_ref()?;
+    let ran = ended.ran()?;
     // A pause in the terminal stands still; nobody waits for what the caller itself put there.
     let is_unknown = matches!(ended.status, Status::Lost | Status::Detached);
     let was_cut =
         ended.status.is_cut() || is_unknown && record.cause == Cause::Caller && record.endless;
-    let observation = Observation {
+    Some(Observation {
         seconds: ran.as_secs_f32(),
         end: match ended.status {
             _ if was_cut => RunEnd::CutOff,
             Status::Exit(_) => RunEnd::Failure,
             _ => RunEnd::Success,
         },
-    };
-    history::keep(&record.id, &record.keys, observation);
+    })
 }
 
 /// The usual times of tasks. Tasks of one kind are looked up once.

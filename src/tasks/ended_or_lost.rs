@@ -4,6 +4,7 @@
 //! What it left behind, a daemon say, doesn't count. Only when no such process is left counts what else tells of the end, in
 //! this order: the record, the last line of the output, the client's notice.
 
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,7 +15,9 @@ use super::durations;
 use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
-use crate::claude::task::{self, Footer};
+use super::written::Written;
+use crate::claude::Ending;
+use crate::claude::task;
 use crate::config::Config;
 use crate::folders;
 use crate::platform::processes::{self, Process, Sought};
@@ -218,13 +221,18 @@ fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> Writing {
 }
 
 /// How a task is, and when its output last changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// How it is.
     pub status: Status,
     /// When its output was last written to, where that is still there.
     pub changed: Option<SystemTime>,
+    /// The end of its output, where that was read.
+    pub ending: Option<Ending>,
 }
+
+/// A program that prints a line like the client's goes on after it, where it isn't over.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Finds out how a task is: what `recorded` says of its end, whether it is `writing` to `output`, and the client's `notice`.
 pub fn find(
@@ -233,58 +241,49 @@ pub fn find(
     writing: Writing,
     notice: Option<Status>,
 ) -> Found {
-    let last = output.and_then(|output| Last::of(output).ok());
-    let changed = last.as_ref().and_then(|last| last.changed);
-    let recorded = recorded.filter(|status| *status != Status::Lost);
-    let status = match (recorded, writing) {
-        (Some(status), _) => status,
-        (None, Writing::Yes) => Status::Running,
-        (None, Writing::No) => last
-            .and_then(|last| last.footer)
-            .map(Status::of_footer)
-            .or(notice)
-            .unwrap_or(Status::Lost),
-        (None, Writing::Unknown) => last
-            .and_then(|last| last.settled_footer())
-            .map_or(Status::Running, Status::of_footer),
+    let open = output.and_then(|output| open(output).ok());
+    let changed = open
+        .as_ref()
+        .and_then(|(_, metadata)| metadata.modified().ok());
+    let known = match (recorded, writing) {
+        (Some(status), _) if status != Status::Lost => Some(status),
+        (_, Writing::Yes) => Some(Status::Running),
+        _ => None,
     };
-    Found { status, changed }
-}
-
-/// The end of an output.
-struct Last {
-    changed: Option<SystemTime>,
-    footer: Option<Footer>,
-    /// The footer is the client's to the byte.
-    is_exact: bool,
-}
-
-/// A program that prints a line like the client's goes on after it, where it isn't over.
-const SETTLED: Duration = Duration::from_secs(1);
-
-impl Last {
-    fn of(output: &Path) -> io::Result<Self> {
-        let file = if task::is_output(output) {
-            task::open(output)?
-        } else {
-            folders::open_regular(output)?.0
+    if let Some(status) = known {
+        return Found {
+            status,
+            changed,
+            ending: None,
         };
-        let end = task::end_of(&file)?;
-        Ok(Self {
-            changed: file.metadata()?.modified().ok(),
-            footer: Footer::of(&end),
-            is_exact: Footer::is_exact(&end),
-        })
     }
+    let ending = open.and_then(|(file, metadata)| Ending::read(&file, metadata.len()).ok());
+    let footer = || ending.as_ref()?.footer().map(Status::of_footer);
+    let status = if writing == Writing::No {
+        footer().or(notice).unwrap_or(Status::Lost)
+    } else {
+        let is_settled = changed.is_some_and(|changed| {
+            let since = SystemTime::now().duration_since(changed);
+            since.is_ok_and(|since| since >= SETTLED)
+        });
+        let counts = is_settled && ending.as_ref().is_some_and(Ending::has_exact_footer);
+        let footer = if counts { footer() } else { None };
+        footer.unwrap_or(Status::Running)
+    };
+    Found {
+        status,
+        changed,
+        ending,
+    }
+}
 
-    /// The footer, where it counts though nobody knows who writes.
-    fn settled_footer(&self) -> Option<Footer> {
-        let changed = self.changed?;
-        let is_settled = SystemTime::now()
-            .duration_since(changed)
-            .is_ok_and(|since| since >= SETTLED);
-        self.footer.filter(|_| self.is_exact && is_settled)
+fn open(output: &Path) -> io::Result<(File, Metadata)> {
+    if !task::is_output(output) {
+        return folders::open_regular(output);
     }
+    let file = task::open(output)?;
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
 }
 
 /// The end of each of `records` that has one.
@@ -297,7 +296,12 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
         let notice = notice.map(|notice| notice.status);
         let found = find(None, record.output.as_deref(), writing, notice);
         if found.status != Status::Running {
-            ended.push((record.clone(), end(record, found.status, found.changed)));
+            let end = end(record, found.status, found.changed);
+            let record = TaskRecord {
+                written: Written::of(found.ending),
+                ..record.clone()
+            };
+            ended.push((record, end));
         }
     }
     ended
@@ -338,14 +342,11 @@ pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTim
 
 /// Records those ends, keeps the durations and has the user's program run. Returns those that nobody else recorded before.
 pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<TaskRecord> {
-    let mut finished = Vec::new();
-    for (mut record, end) in ended {
-        if record.end(end) {
-            durations::keep(&record);
-            on_end::run(&record, config);
-            finished.push(record);
-        }
+    let finished = TaskRecord::end(ended);
+    for record in &finished {
+        on_end::run(record, config);
     }
+    durations::keep(&finished);
     finished
 }
 

@@ -10,3 +10,4 @@ pub mod record;
 pub mod size;
 pub mod status;
 pub mod wait;
+pub mod written;

@@ -1,28 +1,37 @@
 //! What a task wrote, as far as it is worth telling.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use super::record::TaskRecord;
 use super::status::Status;
-use crate::claude::last_lines;
-use crate::folders;
+use crate::claude::{Ending, last_lines};
 use crate::platform::disk;
 use crate::programs::summary;
 
 /// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
 /// what isn't its own.
-pub fn last_of(record: &TaskRecord, count: usize) -> Vec<String> {
-    let file = record.log.as_ref();
-    let file = file.filter(|log| is_own(log, &record.project) && is_text(log));
-    let file = file.or(record.output.as_ref());
-    file.and_then(|file| last_lines(file, count).ok())
-        .unwrap_or_default()
+fn lines_of(record: &TaskRecord) -> &[String] {
+    record.written.lines(|output| {
+        let log = record.log.as_ref();
+        let log = log.filter(|log| is_own(log, &record.project));
+        let log = log.and_then(|log| Ending::of(log).ok());
+        let read = || Ending::of(record.output.as_ref()?).ok();
+        let ending = log.filter(Ending::is_text);
+        let ending = ending.or_else(|| output.cloned()).or_else(read);
+        ending.map(|ending| ending.lines()).unwrap_or_default()
+    })
+}
+
+/// The last of them, at most `count`.
+pub fn last_of(record: &TaskRecord, count: usize) -> &[String] {
+    let lines = lines_of(record);
+    let from = lines.len().saturating_sub(count);
+    lines.get(from..).unwrap_or_default()
 }
 
 /// The line of it that says most.
 pub fn summary_of(record: &TaskRecord) -> Option<String> {
-    summary::of(&last_of(record, usize::MAX))
+    summary::of(lines_of(record))
 }
 
 /// The folder whose full disk may be why a task failed: its output's, its log's or its project's.
@@ -51,16 +60,7 @@ fn is_own(log: &Path, project: &Path) -> bool {
     inside.is_some_and(|(log, project)| log.is_file() && log.starts_with(project))
 }
 
-/// The block in which a NUL shows that a file is no text, in bytes.
-const BLOCK: u64 = 4096;
-
 /// Whether a file that is there holds text.
 pub fn is_text(file: &Path) -> bool {
-    let read = || {
-        let (file, _) = folders::open_regular(file)?;
-        let mut start = Vec::new();
-        file.take(BLOCK).read_to_end(&mut start)?;
-        Ok::<_, std::io::Error>(start)
-    };
-    read().is_ok_and(|start| !start.contains(&0))
+    Ending::of(file).is_ok_and(|ending| ending.is_text())
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
+use super::written::Written;
 use crate::history::store::Key;
 use crate::platform::processes::{FileId, Process, Sought};
 use crate::state::{Folder, Kind, is_id, log};
@@ -76,6 +77,9 @@ pub struct TaskRecord {
     pub unended_since: Option<Timestamp>,
     /// Its end, where that was seen.
     pub ended: Option<End>,
+    /// What it wrote last; not kept.
+    #[serde(skip)]
+    pub written: Written,
 }
 
 /// Who put a task in the background.
@@ -121,12 +125,15 @@ impl TaskRecord {
     /// When the state folder can't be written.
     pub fn write(&self) -> Result<()> {
         ensure!(is_id(&self.id), "{:?} is not a task id", self.id);
-        let write = || {
-            let folder = Folder::make(Kind::Tasks)?;
-            let text = serde_json::to_vec(self)?;
-            folder.replace(&file_of(&self.id), &[&text])
-        };
-        write().context("the record of a task can't be written to the state folder")
+        let folder = Folder::make(Kind::Tasks).context(UNWRITTEN)?;
+        self.write_in(&folder)
+    }
+
+    fn write_in(&self, folder: &Folder) -> Result<()> {
+        let text = serde_json::to_vec(self)?;
+        folder
+            .replace(&file_of(&self.id), &[&text])
+            .context(UNWRITTEN)
     }
 
     /// Writes it as that of a task that hasn't ended.
@@ -143,15 +150,24 @@ impl TaskRecord {
         Ok(())
     }
 
-    /// Records its end; whether this process is the first that does.
-    pub fn end(&mut self, ended: End) -> bool {
-        let is_first = is_id(&self.id)
-            && Folder::open(Kind::Running).is_ok_and(|folder| folder.take(&self.id));
-        if is_first {
-            self.ended = Some(ended);
-            self.try_write();
+    /// Records ends. Returns the tasks of which this process is the first that does.
+    pub fn end(ended: Vec<(Self, End)>) -> Vec<Self> {
+        if ended.is_empty() {
+            return Vec::new();
         }
-        is_first
+        let (Ok(running), Ok(records)) = (Folder::open(Kind::Running), Folder::make(Kind::Tasks))
+        else {
+            return Vec::new();
+        };
+        let mut first = Vec::new();
+        for (mut record, end) in ended {
+            if is_id(&record.id) && running.take(&record.id) {
+                record.ended = Some(end);
+                log_failure(record.write_in(&records));
+                first.push(record);
+            }
+        }
+        first
     }
 
     /// Records the status of an end that was recorded without one.
@@ -161,13 +177,7 @@ impl TaskRecord {
             && status != Status::Lost
         {
             ended.status = status;
-            self.try_write();
-        }
-    }
-
-    fn try_write(&self) {
-        if let Err(error) = self.write() {
-            log::line(&format!("{error:#}"));
+            log_failure(self.write());
         }
     }
 
@@ -246,6 +256,14 @@ impl TaskRecord {
     pub fn began(&self) -> Timestamp {
         let before = Duration::from_millis(self.ran_before);
         self.started.checked_sub(before).unwrap_or(self.started)
+    }
+}
+
+const UNWRITTEN: &str = "the record of a task can't be written to the state folder";
+
+fn log_failure(written: Result<()>) {
+    if let Err(error) = written {
+        log::line(&format!("{error:#}"));
     }
 }
 

@@ -7,6 +7,7 @@ use super::ended_or_lost::{self, Awaited, Notice};
 use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
+use super::written::Written;
 use crate::claude::transcript;
 use crate::config::{Config, Configuration, Mode};
 use crate::platform::detach;
@@ -208,6 +209,7 @@ impl Open {
             }
             status => status,
         };
+        self.record.written = Written::of(found.ending);
         Some(ended_or_lost::end(&self.record, status, found.changed))
     }
 
