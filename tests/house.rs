@@ -133,6 +133,14 @@ fn no_two_files_of_a_folder_use_each_other() {
     assert!(uses.len() > 15, "{uses:?}");
 }
 
+/// `option.filter(|_| condition)` does the work first and asks then.
+#[test]
+fn a_condition_is_asked_before_the_work() {
+    for (file, code) in files() {
+        assert!(!code.contains("filter(|_|"), "{file}");
+    }
+}
+
 #[test]
 fn few_files_lie_loose_and_none_is_long() {
     let files = files();

@@ -169,9 +169,8 @@ fn values_of(arguments: &[String], options: &[&str]) -> Vec<String> {
     let mut values = Vec::new();
     let mut wanted = false;
     for argument in arguments {
-        if let Some((name, value)) = argument
-            .split_once('=')
-            .filter(|_| argument.starts_with("--"))
+        if argument.starts_with("--")
+            && let Some((name, value)) = argument.split_once('=')
         {
             wanted = options.contains(&name);
             values.extend(wanted.then(|| value.to_owned()));

@@ -78,7 +78,11 @@ impl Session {
             headless,
             subagent,
             bypasses_permissions: permission_mode == "bypassPermissions",
-            limit: environment::auto_background_ms().filter(|_| !subagent),
+            limit: if subagent {
+                None
+            } else {
+                environment::auto_background_ms()
+            },
             python_unbuffered: environment::python_unbuffered().then_some(Unbuffered::Environment),
         }
     }

@@ -116,12 +116,11 @@ const TAIL: u64 = 256 * 1024;
 pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
     let text = tail(path).ok()?;
     let mut lines = text.rsplit(|byte| *byte == b'\n');
+    let finder = memchr::memmem::Finder::new(tool_use_id);
     lines.find_map(|line| {
         // Most lines are others; a search is cheaper than reading them.
-        let is_here = line
-            .windows(tool_use_id.len())
-            .any(|part| part == tool_use_id.as_bytes());
-        let entry: Entry<'_> = serde_json::from_slice(line).ok().filter(|_| is_here)?;
+        finder.find(line)?;
+        let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
         let Content::Blocks(blocks) = entry.message?.content else {
             return None;
         };

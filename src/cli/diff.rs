@@ -64,8 +64,9 @@ fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
     let is_long = rows.max(columns) > MAX_COMPARED;
     let width = columns + 1;
     // The longest common part of the rest from each pair of lines on.
+    let compared = if is_long { 0 } else { rows };
     let mut common = vec![0_u16; if is_long { 0 } else { (rows + 1) * width }];
-    for row in (0..rows).rev().filter(|_| !is_long) {
+    for row in (0..compared).rev() {
         for column in (0..columns).rev() {
             let at = row * width + column;
             common[at] = if before[row] == after[column] {

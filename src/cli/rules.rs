@@ -61,8 +61,11 @@ fn list() -> Result<ExitCode> {
     let site = here()?;
     let configuration = Configuration::load(&site, Mode::Real);
     print::problems(&configuration.problems);
-    let limit = Session::started_in(&site.project).limit;
-    let limit = limit.filter(|_| configuration.settings.history);
+    let limit = if configuration.settings.history {
+        Session::started_in(&site.project).limit
+    } else {
+        None
+    };
     let rows: Vec<Vec<String>> = configuration
         .rules
         .iter()

@@ -51,7 +51,10 @@ pub(super) fn judge(
         }
         _ => {}
     }
-    let history = context.history.filter(|_| findings.short.is_none());
+    let history = match findings.short {
+        None => context.history,
+        Some(_) => None,
+    };
     let asked = history.and_then(|history| Asked::new(&history, found, findings));
     let stays = || asked.as_ref()?.moves().then(|| findings.stays(rules))?;
     if let Some(found) = found.is_none().then(stays).flatten() {

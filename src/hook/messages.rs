@@ -120,7 +120,8 @@ pub(super) struct Launch<'a> {
 /// What is said of a launch, to the user and to the model.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
-    let usual = durations::usual(launch.usual.filter(|_| !note.endless));
+    let usual = if note.endless { None } else { launch.usual };
+    let usual = durations::usual(usual);
     let with_usual = usual.as_deref().and_then(|usual| {
         let line = launched_line(launch, Some(usual));
         end_messages::is_whole(note, &line).then_some(line)

@@ -54,10 +54,11 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     };
     let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, site, configuration);
-    let problem = configuration
-        .problems
-        .first()
-        .filter(|_| configuration.has_unreported);
+    let problem = if configuration.has_unreported {
+        configuration.problems.first()
+    } else {
+        None
+    };
     if problem.is_some() {
         for problem in &configuration.problems {
             log::line(&format!("settings: {problem}"));
@@ -101,7 +102,11 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     });
     let for_model = for_model.filter(|told| !told.is_empty());
     Some(Answer {
-        system_message: problem.filter(|_| first).map(messages::faulty_file),
+        system_message: if first {
+            problem.map(messages::faulty_file)
+        } else {
+            None
+        },
         ..rewritten(input, &decision, for_model)
     })
 }

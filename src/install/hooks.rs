@@ -217,7 +217,9 @@ fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) 
         "matcher": matcher,
         "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout(event) }]
     });
-    if let Some(wanted) = wanted.as_object_mut().filter(|_| matcher.is_empty()) {
+    if matcher.is_empty()
+        && let Some(wanted) = wanted.as_object_mut()
+    {
         wanted.remove("matcher");
     }
     let elements = entries.elements();

@@ -239,7 +239,10 @@ impl Stream {
             (ended.status, ended.ran())
         } else {
             let (status, changed) = followed.look();
-            let until = changed.filter(|_| status != Status::Running);
+            let until = match status {
+                Status::Running => None,
+                _ => changed,
+            };
             let ran = until.map(|until| until.duration_since(record.began()));
             (status, ran.and_then(|ran| ran.try_into().ok()))
         };

@@ -86,7 +86,10 @@ impl Watch {
         let mut ready = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
         let ends = processes.iter().filter_map(|id| processes::end_of(*id));
         let ends: Vec<OwnedFd> = ends.collect();
-        let events = self.events.as_ref().filter(|_| interest == Interest::Files);
+        let events = match interest {
+            Interest::Files => self.events.as_ref(),
+            Interest::Processes => None,
+        };
         let descriptors = ends.iter().chain(&self.parent.end).chain(events);
         ready.extend(descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::IN)));
         // Where nothing tells, one has to look.
@@ -208,7 +211,11 @@ impl Activity {
     fn poll(&self, at_most: Duration, others: &[BorrowedFd<'_>], for_changes: bool) -> Waited {
         let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let timeout = Timespec::try_from(at_most).ok();
-        let events = self.events.as_ref().filter(|_| for_changes);
+        let events = if for_changes {
+            self.events.as_ref()
+        } else {
+            None
+        };
         let mut ready: Vec<PollFd<'_>> = others
             .iter()
             .map(|other| PollFd::from_borrowed_fd(*other, PollFlags::empty()))

@@ -148,7 +148,7 @@ fn passes(program: &Path, trial: Trial) -> bool {
 impl Tools for ToolsOnPath<'_> {
     fn passes(&self, word: &str, trial: Trial) -> bool {
         let is_program = word.contains('/') || StartFiles::own().leave_the_program(word);
-        let found = self.found(word).filter(|_| is_program);
+        let found = if is_program { self.found(word) } else { None };
         found.is_some_and(|program| match self.folders {
             Some(_) => passes(&program, trial),
             None => Self::try_once(&program, trial) == Some(true),
@@ -173,7 +173,8 @@ impl Tools for ToolsOnPath<'_> {
 
     fn is_the_system_s(&self, word: &str) -> bool {
         let is_free = word.contains('/') || StartFiles::own().say_nothing_of(word);
-        let Some(program) = self.found(word).filter(|_| is_free) else {
+        let found = if is_free { self.found(word) } else { None };
+        let Some(program) = found else {
             return false;
         };
         let folder = program.parent().unwrap_or(Path::new(""));

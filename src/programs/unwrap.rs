@@ -92,8 +92,10 @@ pub(crate) fn inner_of(words: &[String]) -> Option<String> {
     }
     let mut views = Views::default();
     views.add(&[], words, Some(0), true);
-    let inner = views.all.last().filter(|_| views.all.len() > 1)?;
-    Some(inner.full.text.clone())
+    match views.all.as_slice() {
+        [_, .., inner] => Some(inner.full.text.clone()),
+        _ => None,
+    }
 }
 
 impl View {
@@ -201,7 +203,11 @@ impl Views {
             let rest = Rest {
                 words: arguments,
                 own,
-                at: at.filter(|_| is_sure).map(|at| at + named),
+                at: if is_sure {
+                    at.map(|at| at + named)
+                } else {
+                    None
+                },
                 same_path: same_path
                     && wrapper.has(Trait::SamePath)
                     && !wrapper.ends_environment(arguments),
@@ -263,7 +269,10 @@ impl Views {
         let mut at = skip_options(wrapper, rest.words);
         let options = rest.words.iter().take(at);
         let rest = Rest {
-            at: rest.at.filter(|_| knows_all(wrapper, options)),
+            at: match rest.at {
+                Some(at) if knows_all(wrapper, options) => Some(at),
+                _ => None,
+            },
             ..rest
         };
         if wrapper.has(Trait::TimeLimit)

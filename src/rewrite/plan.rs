@@ -255,11 +255,10 @@ impl<'a> Plan<'a> {
                 index
             }
         };
-        let Some(word) = command
-            .words
-            .get(interpreter)
-            .filter(|_| command.place.editable)
-        else {
+        if !command.place.editable {
+            return;
+        }
+        let Some(word) = command.words.get(interpreter) else {
             return;
         };
         let edit = Edit::insertion(word.span.end, " -u");

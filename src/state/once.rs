@@ -47,8 +47,9 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
 
 /// What was noted of this event of this call.
 pub fn noted(event: &str, tool_use_id: &str) -> Option<CallOutcome> {
-    let folder = Folder::open(Kind::Calls)
-        .ok()
-        .filter(|_| is_id(tool_use_id))?;
+    if !is_id(tool_use_id) {
+        return None;
+    }
+    let folder = Folder::open(Kind::Calls).ok()?;
     serde_json::from_slice(&folder.read(&format!("{tool_use_id}.{event}")).ok()?).ok()
 }

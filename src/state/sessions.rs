@@ -22,8 +22,10 @@ pub fn record(session: &str, file: &Path) -> io::Result<()> {
 
 /// The environment file of a session, where one was recorded.
 pub fn environment_file(session: &str) -> Option<PathBuf> {
-    let folder = Folder::open(Kind::Sessions).ok();
-    let folder = folder.filter(|_| is_id(session))?;
+    if !is_id(session) {
+        return None;
+    }
+    let folder = Folder::open(Kind::Sessions).ok()?;
     let path = folder.read(session).ok()?;
     Some(std::ffi::OsString::from_vec(path).into())
 }

@@ -75,7 +75,10 @@ impl Task {
         };
         let recorded = by_record.as_ref().and_then(End::ran);
         self.ran = recorded.or_else(|| Duration::try_from(end?.duration_since(started?)).ok());
-        self.ended = end.filter(|_| self.status != Status::Running);
+        self.ended = match self.status {
+            Status::Running => None,
+            _ => end,
+        };
         self.started = started.or(written);
     }
 
@@ -339,10 +342,10 @@ pub fn gone(task: &Task) -> String {
         || "its output".to_owned(),
         |path| path.display().to_string(),
     );
-    let after = task
-        .ran
-        .filter(|_| !matches!(task.status, Status::Lost | Status::Running))
-        .map_or_else(String::new, |ran| format!(" after {}", text::span(ran)));
+    let after = match (task.status, task.ran) {
+        (Status::Lost | Status::Running, _) | (_, None) => String::new(),
+        (_, Some(ran)) => format!(" after {}", text::span(ran)),
+    };
     let how = match task.status {
         Status::Running => "it runs".to_owned(),
         Status::Lost => "how it ended isn't known".to_owned(),

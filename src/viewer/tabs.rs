@@ -22,7 +22,10 @@ pub(super) enum Claim {
 }
 
 fn folder_of(session: &str) -> Option<Folder> {
-    let all = Folder::make(Kind::Opened).ok().filter(|_| is_id(session))?;
+    if !is_id(session) {
+        return None;
+    }
+    let all = Folder::make(Kind::Opened).ok()?;
     all.clear_daily();
     all.make_inner(session).ok()
 }

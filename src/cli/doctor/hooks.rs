@@ -63,8 +63,7 @@ fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
     let is_off = off_in(sources).is_some();
     sources
         .iter()
-        .filter(|_| !is_off)
-        .filter(|source| source.fault.is_none() && (source.is_managed || !only_managed))
+        .filter(|source| !is_off && source.fault.is_none() && (source.is_managed || !only_managed))
         .flat_map(|source| {
             let ours = ours_in(source).into_iter();
             ours.map(|hook| (source.path.clone(), hook))

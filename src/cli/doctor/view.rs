@@ -125,9 +125,9 @@ fn has_plugin(sources: &[Source]) -> bool {
 
 /// Looks at the one that Claude Code shows. One of the user's own is fine, and named only where bg-run is in it.
 pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
-    let last = sources.iter().rev().find_map(|source| {
-        let command = command_in(&source.settings).filter(|_| source.fault.is_none())?;
-        Some((&source.path, command))
+    let last = sources.iter().rev().find_map(|source| match source.fault {
+        None => Some((&source.path, command_in(&source.settings)?)),
+        Some(_) => None,
     });
     let (path, command) = last?;
     let words = command.strip_suffix(" statusline")?;

@@ -129,9 +129,10 @@ mod machine {
                     let info = fs::read_to_string(info).ok()?;
                     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
                     let flags = u32::from_str_radix(flags.trim(), 8).ok()?;
-                    let file = fs::metadata(entry.path())
-                        .ok()
-                        .filter(|_| flags & 0b11 != 0)?;
+                    if flags & 0b11 == 0 {
+                        return None;
+                    }
+                    let file = fs::metadata(entry.path()).ok()?;
                     let (device, inode) = (file.dev(), file.ino());
                     Some((number, FileId { device, inode }))
                 })
