@@ -110,7 +110,10 @@ impl Store {
     ///
     /// As [`record`](Self::record).
     pub fn record_all(&self, runs: &[Run]) -> io::Result<()> {
-        self.add(runs, false)
+        if let [run] = runs {
+            return self.record(run);
+        }
+        self.put(runs, false)
     }
 
     /// Adds old runs of one repository. A key with something newer stays as it is.
@@ -119,12 +122,16 @@ impl Store {
     ///
     /// As [`record`](Self::record).
     pub fn learn(&self, runs: &[Run]) -> io::Result<()> {
+        self.put(runs, true)
+    }
+
+    fn put(&self, runs: &[Run], only_newer: bool) -> io::Result<()> {
         let Some(first) = runs.iter().find_map(|run| run.keys.first()) else {
             return Ok(());
         };
         let folder = self.folder_to_change()?;
         let _lock = lock(&folder)?;
-        put_all(&folder, first.repository, runs, true)
+        put_all(&folder, first.repository, runs, only_newer)
     }
 
     /// Returns all keys, or those of one repository.
