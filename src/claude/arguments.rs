@@ -105,11 +105,16 @@ impl CommandLine {
                     rules.add(list, &rule);
                 }
                 for value in values_of(arguments, SETTINGS) {
-                    match settings_of(&value, folder) {
-                        Some(settings) => rules.add_settings_of_command_line(&settings),
-                        None => rules.may_be_more(format!(
+                    let (settings, is_whole) = match settings_of(&value, folder) {
+                        Content::Known(settings) => (settings, true),
+                        Content::Unknown { partial, .. } => (partial, false),
+                        Content::Missing | Content::Ignored(_) => (Value::Null, false),
+                    };
+                    rules.add_settings_of_command_line(&settings);
+                    if !is_whole || settings.is_null() {
+                        rules.may_be_more(format!(
                             "the settings on the client's command line can't be read: {value}"
-                        )),
+                        ));
                     }
                 }
             }
@@ -215,15 +220,11 @@ fn split_tools(text: &str) -> Vec<String> {
     tools
 }
 
-fn settings_of(value: &str, folder: &Path) -> Option<Value> {
-    let content = if value.trim_start().starts_with('{') {
+fn settings_of(value: &str, folder: &Path) -> Content {
+    if value.trim_start().starts_with('{') {
         Content::parse(value)
     } else {
         Content::of(&folder.join(value))
-    };
-    match content {
-        Content::Known(settings) if !settings.is_null() => Some(settings),
-        _ => None,
     }
 }
 

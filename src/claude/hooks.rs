@@ -100,7 +100,7 @@ fn read(path: &Path) -> Result<Value, String> {
     match Content::of(path) {
         Content::Known(settings) => Ok(settings),
         Content::Missing => Ok(Value::Null),
-        Content::Ignored(why) | Content::Unknown(why) => Err(why),
+        Content::Ignored(why) | Content::Unknown { why, .. } => Err(why),
     }
 }
 

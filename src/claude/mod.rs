@@ -10,6 +10,7 @@ pub mod input;
 mod last_lines;
 pub(crate) mod outputs;
 pub mod parameters;
+mod partial;
 pub mod permissions;
 pub mod places;
 mod read_rules;

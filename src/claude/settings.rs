@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::partial;
 use super::permissions::{Origin, PermissionRules};
 use super::places::{self, Owner, PLACES, Place, Reading, Roots};
 use super::settings_file::{self, Verdict};
@@ -52,8 +53,13 @@ pub enum Content {
     Missing,
     /// The client takes nothing from the file, for this reason: it is no JSON (measured, 2.1.20 to 2.1.332).
     Ignored(String),
-    /// The client may take something from the file that can't be known here, for this reason.
-    Unknown(String),
+    /// The client may take something from the file that can't be known here.
+    Unknown {
+        /// The reason.
+        why: String,
+        /// The settings that can be known nevertheless.
+        partial: Value,
+    },
     /// The settings.
     Known(Value),
 }
@@ -64,7 +70,10 @@ impl Content {
         match folders::read_regular(path, MAX_SIZE) {
             Ok(text) => Self::parse(&text),
             Err(error) if places::is_missing(&error) => Self::Missing,
-            Err(error) => Self::Unknown(format!("it can't be read: {error}")),
+            Err(error) => Self::Unknown {
+                why: format!("it can't be read: {error}"),
+                partial: Value::Null,
+            },
         }
     }
 
@@ -78,9 +87,10 @@ impl Content {
         match serde_json::from_str(text) {
             Ok(settings) => Self::Known(settings),
             // Skipping a value checks the grammar alone, without limits.
-            Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
-                Self::Unknown(format!("it can't be parsed: {error}"))
-            }
+            Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Self::Unknown {
+                why: format!("it can't be parsed: {error}"),
+                partial: partial::settings(text),
+            },
             Err(error) => Self::Ignored(format!("it is no JSON: {error}")),
         }
     }
@@ -95,7 +105,7 @@ pub fn read(path: &Path) -> io::Result<Value> {
     match Content::of(path) {
         Content::Known(settings) => Ok(settings),
         Content::Missing | Content::Ignored(_) => Ok(Value::Null),
-        Content::Unknown(why) => Err(io::Error::other(why)),
+        Content::Unknown { why, .. } => Err(io::Error::other(why)),
     }
 }
 
@@ -115,31 +125,32 @@ pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRul
                 }
                 continue;
             }
-            match Content::of(&path) {
-                Content::Missing | Content::Ignored(_) => {}
-                Content::Unknown(why) => rules.may_be_more(format!("{}: {why}", path.display())),
-                Content::Known(settings) => {
-                    let is_managed = place.owner == Owner::Managed;
-                    if is_managed && sets(&settings, "allowManagedPermissionRulesOnly") {
-                        managed_only = true;
-                        rules.distrust_the_command_line();
-                    }
-                    if is_managed && HELPERS.iter().any(|name| settings.get(name).is_some()) {
-                        rules.may_be_more(format!(
-                            "{} names a program that gives settings",
-                            path.display()
-                        ));
-                    }
-                    let origin = Origin {
-                        is_certain: place.reading == Reading::Certain
-                            && is_loaded(place.owner)
-                            && (is_managed || !managed_only)
-                            && has_well_formed_rules(&settings),
-                        folder: path.parent().map(Path::to_owned),
-                    };
-                    rules.add_settings_of(&settings, &origin);
+            let (settings, is_whole) = match Content::of(&path) {
+                Content::Missing | Content::Ignored(_) => continue,
+                Content::Known(settings) => (settings, true),
+                Content::Unknown { why, partial } => {
+                    rules.may_be_more(format!("{}: {why}", path.display()));
+                    (partial, false)
                 }
+            };
+            let is_managed = place.owner == Owner::Managed;
+            if is_managed && sets(&settings, "allowManagedPermissionRulesOnly") {
+                managed_only = true;
+                rules.distrust_the_command_line();
             }
+            if is_managed && HELPERS.iter().any(|name| settings.get(name).is_some()) {
+                let path = path.display();
+                rules.may_be_more(format!("{path} names a program that gives settings"));
+            }
+            let origin = Origin {
+                is_certain: is_whole
+                    && place.reading == Reading::Certain
+                    && is_loaded(place.owner)
+                    && (is_managed || !managed_only)
+                    && has_well_formed_rules(&settings),
+                folder: path.parent().map(Path::to_owned),
+            };
+            rules.add_settings_of(&settings, &origin);
         }
     }
     rules
@@ -413,11 +424,36 @@ mod tests {
             let found = match Content::parse(text) {
                 Content::Missing => "missing",
                 Content::Ignored(_) => "ignored",
-                Content::Unknown(_) => "unknown",
+                Content::Unknown { .. } => "unknown",
                 Content::Known(_) => "known",
             };
             let start: String = text.chars().take(40).collect();
             assert_eq!(found, kind, "{start}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_an_odd_file_counts() {
+        let nested = format!("{}{}", "[".repeat(600), "]".repeat(600));
+        for odd in [r#""\ud83d""#, "1e999", &nested] {
+            let text = format!(
+                r#"{{"note": {odd}, "permissions": {{"allow": ["Bash(a)"], "ask": ["Bash(b)"],
+                    "deny": ["Bash(timeout:600000)", "Read(./c)"]}}}}"#
+            );
+            for file in [
+                "home/.claude/settings.json",
+                "project/sub/.claude/settings.local.json",
+            ] {
+                let rules = Machine::with(&[(file, &text)]).rules(ALL);
+                assert!(rules.unknown().is_some(), "{file} {odd}");
+                assert!(
+                    rules.may_allow("a") && !rules.surely_allow("a"),
+                    "{file} {odd}"
+                );
+                assert!(rules.may_restrict("b"), "{file} {odd}");
+                let rule = rules.telling_apart("timeout", Some("600000"), "7200000");
+                assert!(rule.is_some(), "{file} {odd}");
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod generated;
+mod generated_places;
 mod places;
 mod prompt;
 mod real_rules;
