@@ -123,8 +123,10 @@ impl Client {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        super::wait_until("the model has all results", || {
-            (api.results_so_far() >= results || client.try_wait().unwrap().is_some()).then_some(())
+        super::wait_with_progress("the model has all results", || {
+            let so_far = api.results_so_far();
+            let is_done = so_far >= results || client.try_wait().unwrap().is_some();
+            (so_far, is_done.then_some(()))
         });
         client.kill().unwrap();
         client.wait().unwrap();

@@ -25,15 +25,29 @@ pub mod terminal;
 ///
 /// After a minute, with what `probe` was to show.
 pub fn wait_until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    wait_with_progress(what, || ((), probe()))
+}
+
+/// The same as long as there is progress: `probe` gives how far it is, too.
+///
+/// # Panics
+///
+/// After a minute in which that stayed the same.
+pub fn wait_with_progress<P: PartialEq, T>(
+    what: &str,
+    mut probe: impl FnMut() -> (P, Option<T>),
+) -> T {
+    let minute = std::time::Duration::from_mins(1);
+    let (mut last, mut since) = (None, std::time::Instant::now());
     loop {
-        if let Some(found) = probe() {
+        let (progress, found) = probe();
+        if let Some(found) = found {
             return found;
         }
-        assert!(
-            std::time::Instant::now() < end,
-            "not within a minute: {what}"
-        );
+        if last.as_ref() != Some(&progress) {
+            (last, since) = (Some(progress), std::time::Instant::now());
+        }
+        assert!(since.elapsed() < minute, "not within a minute: {what}");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
