@@ -42,32 +42,81 @@ impl ReadRule {
 
     fn covers_name(&self, path: &Path, project: &Path) -> bool {
         let pattern = self.pattern.as_str();
-        let is_below = |folder: &Path, pattern: &str| {
-            let rest = path.strip_prefix(folder);
-            rest.is_ok_and(|rest| matches(&segments(pattern), &names(rest)))
+        if is_everything(pattern) {
+            return true;
+        }
+        let pattern = without_everything_below(pattern);
+        let path = names(path);
+        let is_below = |folder: &Path, pattern: &Pattern| {
+            let covers = |folder: &Path| {
+                let rest = path.strip_prefix(names(folder).as_slice());
+                rest.is_some_and(|rest| pattern.matches(rest))
+            };
+            covers(folder) || fs::canonicalize(folder).is_ok_and(|folder| covers(&folder))
         };
         if let Some(rest) = pattern.strip_prefix("//") {
-            return is_below(Path::new("/"), rest);
+            return is_below(Path::new("/"), &Pattern::anchored(rest));
         }
         if let Some(rest) = pattern.strip_prefix("~/") {
-            return BaseDirs::new().is_some_and(|dirs| is_below(dirs.home_dir(), rest));
+            let pattern = Pattern::anchored(rest);
+            return BaseDirs::new().is_some_and(|dirs| is_below(dirs.home_dir(), &pattern));
         }
-        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-        let inner = pattern.trim_end_matches('/');
-        if !inner.contains('/') {
-            // A name alone is meant in any folder.
-            return names(path).iter().any(|name| is_name(inner, name));
-        }
-        let pattern = pattern.trim_start_matches('/');
+        let Some(rest) = pattern.strip_prefix('/') else {
+            return is_below(project, &Pattern::of(pattern));
+        };
+        let pattern = Pattern::anchored(rest);
         let folder = self.folder.as_deref();
         let around = folder.and_then(Path::parent);
         let folders = [Some(project), folder, around, Some(Path::new("/"))];
-        folders.into_iter().flatten().any(|folder| {
-            is_below(folder, pattern)
-                || fs::canonicalize(folder).is_ok_and(|folder| is_below(&folder, pattern))
-        })
+        let mut folders = folders.into_iter().flatten();
+        folders.any(|folder| is_below(folder, &pattern))
     }
 }
+
+/// Whether the pattern keeps the model from the tool as a whole.
+fn is_everything(pattern: &str) -> bool {
+    matches!(pattern, "" | "*")
+}
+
+/// The pattern without `/**` at its end, as the client compares it: what lies below a matched folder is covered anyway.
+fn without_everything_below(pattern: &str) -> &str {
+    let mut pattern = pattern;
+    while let Some(rest) = pattern.strip_suffix("/**").filter(|rest| !rest.is_empty()) {
+        pattern = rest;
+    }
+    pattern
+}
+
+/// What a rule compares with the names of a path below its folder.
+struct Pattern<'a>(Vec<&'a str>);
+
+impl<'a> Pattern<'a> {
+    /// From its folder on.
+    fn anchored(pattern: &'a str) -> Self {
+        let parts = pattern.split('/');
+        Self(
+            parts
+                .filter(|part| !part.is_empty() && *part != ".")
+                .collect(),
+        )
+    }
+
+    /// The same, but that a name alone is meant in any folder below.
+    fn of(pattern: &'a str) -> Self {
+        let mut pattern = Self::anchored(pattern);
+        if pattern.0.len() == 1 {
+            pattern.0.insert(0, ANY);
+        }
+        pattern
+    }
+
+    fn matches(&self, names: &[String]) -> bool {
+        matches(&self.0, names)
+    }
+}
+
+/// So many folders, or none.
+const ANY: &str = "**";
 
 /// The path without `.` and `..`, as its text says.
 fn normal(path: &Path) -> PathBuf {
@@ -107,13 +156,6 @@ fn names(path: &Path) -> Vec<String> {
         .collect()
 }
 
-fn segments(pattern: &str) -> Vec<&str> {
-    let parts = pattern.split('/');
-    parts
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect()
-}
-
 /// Whether the segments match the first names; what lies below a matched folder is covered with it.
 fn matches(pattern: &[&str], names: &[String]) -> bool {
     // Reachable lengths of `names` after each segment.
@@ -121,7 +163,7 @@ fn matches(pattern: &[&str], names: &[String]) -> bool {
     reached[0] = true;
     for segment in pattern {
         let mut next = vec![false; names.len() + 1];
-        let is_any = *segment == "**";
+        let is_any = *segment == ANY;
         for at in 0..=names.len() {
             let before = at.checked_sub(1);
             let is_matched =
@@ -137,16 +179,15 @@ fn matches(pattern: &[&str], names: &[String]) -> bool {
     reached.contains(&true) && !names.is_empty()
 }
 
-/// Whether a segment of a pattern matches a name, whatever the case. What it can't be sure of (`[a-z]`, `{a,b}`) matches
+/// Whether a segment of a pattern matches a name, whatever the case. A class (`[a-z]`) and `?` match
 /// anything.
 fn is_name(segment: &str, name: &str) -> bool {
     let mut pattern = String::new();
     let mut chars = segment.chars();
     while let Some(c) = chars.next() {
         match c {
-            '[' | '{' => {
-                let end = if c == '[' { ']' } else { '}' };
-                chars.by_ref().find(|c| *c == end);
+            '[' => {
+                chars.by_ref().find(|c| *c == ']');
                 pattern.push('*');
             }
             '?' => pattern.push('*'),
@@ -173,6 +214,17 @@ mod tests {
             ("Read(*.LOG)", "/p/a/train.log", true),
             ("Read(*.txt)", "/p/a/train.log", false),
             ("Read(./secret.log)", "/p/secret.log", true),
+            ("Read(./secret.log)", "/P/Secret.log", true),
+            ("Read(./secret.log)", "/p/a/secret.log", true),
+            ("Read(*.log)", "/tmp/train.log", false),
+            ("Read(**)", "/tmp/train.log", false),
+            ("Read(*)", "/tmp/train.log", true),
+            ("Read()", "/tmp/train.log", true),
+            ("Read(secrets/**)", "/p/a/secrets/b/k.log", true),
+            ("Read(./secrets/**)", "/p/a/secrets/k.log", true),
+            ("Read(**/secrets/**)", "/p/a/secrets/k.log", true),
+            ("Read(a/secrets/**)", "/p/b/a/secrets/k.log", false),
+            ("Read(~/secrets/**)", "/p/secrets/k.log", false),
             ("Read(./logs/**)", "/p/logs/a/b.log", true),
             ("Read(logs/*.log)", "/p/logs/b.log", true),
             ("Read(logs/*.log)", "/p/a/logs/b.log", false),
@@ -191,7 +243,8 @@ mod tests {
             ("Read(~/keys/**)", "/p/keys/x.log", false),
             ("Read(secret[0-9].log)", "/p/secret7.log", true),
             ("Read(secret?.log)", "/p/secret7.log", true),
-            ("Read(s{a,b}.log)", "/p/sa.log", true),
+            ("Read(s{a,b}.log)", "/p/sa.log", false),
+            ("Read(s{a,b}.log)", "/p/s{a,b}.log", true),
             ("Read(./x.log)", "/p/a/../x.log", true),
         ] {
             let folder = Path::new("/q/.claude");
