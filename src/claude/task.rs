@@ -9,10 +9,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::readlinkat;
 
 pub use super::footer::{FOOTER_WITHIN, Footer, end_of};
 use crate::environment;
+use crate::platform::files;
 use crate::state::is_id;
 
 /// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path.
@@ -287,30 +288,23 @@ fn open_or_link(roots: &[Root], path: &Path) -> io::Result<Opened> {
     let (root, names) = found
         .next()
         .ok_or_else(|| io::Error::other("not the path of a task's output"))?;
-    let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut fd = File::from(rustix::fs::open(&root.folder, folder, Mode::empty())?);
+    let mut fd = File::from(files::folder(&root.folder)?);
     check_owner(&fd)?;
     let (last, folders) = names.split_last().ok_or(io::ErrorKind::NotFound)?;
     for name in folders {
-        fd = File::from(openat(&fd, *name, folder, Mode::empty())?);
+        fd = File::from(files::folder_in(&fd, *name)?);
         check_owner(&fd)?;
     }
     if let Ok(target) = readlinkat(&fd, *last, Vec::new()) {
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
         return Ok(Opened::Link(path.with_file_name(target)));
     }
-    // A FIFO that is nobody's to write would block here, and one that somebody reads would lose its reader.
-    let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(&fd, *last, file, Mode::empty())?);
+    let file = files::to_read(&fd, *last)?;
     check_owner(&file)?;
-    if file.metadata()?.is_file() {
-        let path = names
-            .iter()
-            .fold(root.folder.clone(), |path, name| path.join(name));
-        Ok(Opened::File(file, path))
-    } else {
-        Err(io::Error::other("not a regular file"))
-    }
+    let path = names
+        .iter()
+        .fold(root.folder.clone(), |path, name| path.join(name));
+    Ok(Opened::File(file, path))
 }
 
 fn check_owner(file: &File) -> io::Result<()> {

@@ -4,16 +4,16 @@
 //! Writers take turns by a lock beside the files. Nothing is synced: a power cut may cost the file of one repository, which
 //! then counts as empty.
 
-use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::entry::{self, Entry};
 pub use super::entry::{Key, Row, Run};
 use super::file::{self, Added, Entries, MOST_KEYS};
 use super::observation::Known;
+use crate::platform::lock;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
 
 /// Time for which a writer waits for the lock: others hold it for a millisecond, unless one was stopped in the middle.
@@ -324,23 +324,8 @@ fn change(
 /// Takes the writers' lock, which lasts until the file is dropped or the process ends.
 fn lock(folder: &Folder) -> io::Result<std::fs::File> {
     let file = folder.file_to_change(HISTORY_LOCK)?;
-    let start = Instant::now();
-    // The system's own queue knows no end of waiting. An uneven pause keeps many writers from asking in step.
-    let mut pause = Duration::from_micros(500 + u64::from(std::process::id() % 16) * 100);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < WAIT => std::thread::sleep(pause),
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("another process has held its lock for {WAIT:?}"),
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        pause = pause.mul_f32(1.1).min(Duration::from_millis(5));
-    }
+    lock::take_within(&file, WAIT)?;
+    Ok(file)
 }
 
 /// Maps "not found" to `None`.

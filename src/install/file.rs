@@ -13,6 +13,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::FileChange;
 use crate::folders;
+use crate::platform;
 
 /// Larger settings files aren't edited.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -123,8 +124,7 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
     let why = || format!("{} can't be written", folder.display());
     fs::create_dir_all(folder).with_context(why)?;
     let lock = File::open(folder).with_context(why)?;
-    lock.lock()
-        .with_context(|| format!("{} can't be locked", folder.display()))?;
+    platform::lock::take(&lock).with_context(|| format!("{} can't be locked", folder.display()))?;
     Ok(lock)
 }
 

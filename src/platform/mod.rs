@@ -5,6 +5,8 @@
 
 pub mod detach;
 pub mod disk;
+pub mod files;
+pub mod lock;
 pub mod peer;
 pub mod processes;
 pub mod watch;

@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use duct::{Expression, Handle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::platform::processes;
 
 /// Result of a program that ended within its bounds.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) fn run(
     let (stdout, to_stdout) = pipe()?;
     let (stderr, to_stderr) = pipe()?;
     let mut streams = [Stream::new(stdout)?, Stream::new(stderr)?];
-    adopt_orphans();
+    processes::adopt_orphans();
     let started = command
         .stdin_file(stdin)
         .stdout_file(to_stdout)
@@ -61,7 +62,7 @@ pub(crate) fn run(
         Followed::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
         Followed::TooMuch => bail!("its answer holds more than {limit} bytes"),
     });
-    let status = status.inspect_err(|_| handle.pids().into_iter().for_each(kill))?;
+    let status = status.inspect_err(|_| handle.pids().into_iter().for_each(processes::end_all))?;
     let left_some = streams.iter().any(|stream| stream.is_open);
     let [stdout, stderr] = streams.map(|stream| stream.printed);
     Ok(Ended {
@@ -152,49 +153,4 @@ fn wait_for_any(end: &PipeReader, streams: &[Stream; 2], left: Duration) -> Resu
         Err(error) => return Err(error.into()),
     }
     Ok(events.first().is_some_and(|end| !end.revents().is_empty()))
-}
-
-/// Kills the group of `leader`, and the processes that left it, as far as the system tells of them.
-fn kill(leader: u32) {
-    let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw);
-    let left = descendants();
-    if let Some(group) = pid(leader) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    for process in left.into_iter().filter_map(pid) {
-        let _ = kill_process(process, Signal::KILL);
-    }
-}
-
-/// Makes what loses its parent a child of this process, so that it is still found.
-fn adopt_orphans() {
-    #[cfg(target_os = "linux")]
-    {
-        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-    }
-}
-
-/// This process's children and theirs. Linux tells them; elsewhere there are none to be seen.
-fn descendants() -> Vec<u32> {
-    const MOST: usize = 1000;
-    let mut found = Vec::new();
-    let mut parents = vec!["self".to_owned()];
-    while let Some(parent) = parents.pop() {
-        let threads = std::fs::read_dir(format!("/proc/{parent}/task"));
-        let lists = threads.into_iter().flatten().flatten();
-        let lists =
-            lists.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-        let children: Vec<u32> = lists
-            .flat_map(|list| {
-                let numbers = list.split_whitespace().map(str::parse);
-                numbers.flatten().collect::<Vec<u32>>()
-            })
-            .collect();
-        if found.len() + children.len() > MOST {
-            break;
-        }
-        parents.extend(children.iter().map(u32::to_string));
-        found.extend(children);
-    }
-    found
 }

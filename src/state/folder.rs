@@ -8,12 +8,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, readlinkat, renameat,
-    statat, symlinkat, unlinkat,
+    AtFlags, Dir, FileType, Mode, Stat, fstat, mkdirat, readlinkat, renameat, statat, symlinkat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
 use super::Kind;
+use crate::platform::files;
 
 /// Larger files of ours aren't read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -43,18 +44,6 @@ pub struct Folder {
     kind: Kind,
 }
 
-/// For a file of ours, made where it isn't there. A FIFO in its place has no reader, and nobody waits for one.
-const WRITE: OFlags = OFlags::WRONLY
-    .union(OFlags::CREATE)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
-
-pub(super) const FOLDER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
-
 impl Folder {
     /// The folder of this kind, if it is there.
     ///
@@ -63,8 +52,7 @@ impl Folder {
     /// When it isn't, when it is a link or somebody else's.
     pub fn open(kind: Kind) -> io::Result<Self> {
         let base = open_base(false)?;
-        let fd = openat(&base, kind.name(), FOLDER, Mode::empty())?;
-        own(fd, kind)
+        own(files::folder_in(&base, kind.name())?, kind)
     }
 
     /// The same, made where it isn't there yet.
@@ -78,7 +66,7 @@ impl Folder {
         for _ in 0..10 {
             result = open_base(true).and_then(|base| {
                 make_in(&base, kind.name())?;
-                own(openat(&base, kind.name(), FOLDER, Mode::empty())?, kind)
+                own(files::folder_in(&base, kind.name())?, kind)
             });
             match &result {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -95,7 +83,7 @@ impl Folder {
     /// As [`make`](Self::make).
     pub fn make_inner(&self, name: &str) -> io::Result<Self> {
         make_in(&self.fd, name)?;
-        own(openat(&self.fd, name, FOLDER, Mode::empty())?, self.kind)
+        own(files::folder_in(&self.fd, name)?, self.kind)
     }
 
     /// The file `name`, to read; only a regular one.
@@ -104,12 +92,7 @@ impl Folder {
     ///
     /// When it isn't there, or is no such file.
     pub fn file(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.fd, name, flags, Mode::empty())?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        Ok(file)
+        files::to_read(&self.fd, name)
     }
 
     /// What stands in the file `name`.
@@ -131,9 +114,7 @@ impl Folder {
     ///
     /// When it is there, or can't be made.
     pub fn create(&self, name: &str, text: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let fd = openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?;
-        File::from(fd).write_all(text)
+        files::new(&self.fd, name)?.write_all(text)
     }
 
     /// Puts the file `name` there, whole or not at all.
@@ -143,9 +124,7 @@ impl Folder {
     /// When it can't be written.
     pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let part = format!("{name}.{}", std::process::id());
-        let mode = Mode::RUSR | Mode::WUSR;
-        let fd = openat(&self.fd, &part, WRITE | OFlags::TRUNC, mode)?;
-        let mut file = File::from(fd);
+        let mut file = files::to_write(&self.fd, &part)?;
         let written = parts.iter().try_for_each(|text| file.write_all(text));
         let moved = written.and_then(|()| Ok(renameat(&self.fd, &part, &self.fd, name)?));
         if moved.is_err() {
@@ -216,8 +195,7 @@ impl Folder {
         let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
         if due {
             self.clear(self.kind, kept);
-            let file = openat(&base, &note, WRITE, Mode::RUSR | Mode::WUSR).map(File::from);
-            let _ = file.map(|file| file.set_modified(now));
+            let _ = files::to_mark(&base, &note).map(|file| file.set_modified(now));
         }
     }
 
@@ -228,7 +206,7 @@ impl Folder {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
             if is_folder && kind == Kind::Opened && super::is_id(&name) {
-                if let Ok(fd) = openat(&self.fd, &name, FOLDER, Mode::empty())
+                if let Ok(fd) = files::folder_in(&self.fd, &name)
                     && let Ok(inner) = own(fd, kind)
                 {
                     inner.clear_files(age);
@@ -281,25 +259,18 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// bg-run's own folder; it may be reached by a link, which the user chose.
 /// Puts a file of this text beside the folders, whole or not at all, where it isn't there yet.
 pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     let base = open_base(true)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    if let Ok(there) = openat(&base, name, flags, Mode::empty()) {
+    if let Ok(there) = files::to_read(&base, name) {
         let mut known = Vec::new();
-        let there = File::from(there);
-        if there.metadata()?.is_file() {
-            there.take(MAX_SIZE).read_to_end(&mut known)?;
-        }
+        there.take(MAX_SIZE).read_to_end(&mut known)?;
         if known == text {
             return Ok(());
         }
     }
     let part = format!("{name}.{}", std::process::id());
-    let mode = Mode::RUSR | Mode::WUSR;
-    let fd = openat(&base, &part, WRITE | OFlags::TRUNC, mode)?;
-    let written = File::from(fd).write_all(text);
+    let written = files::to_write(&base, &part)?.write_all(text);
     let moved = written.and_then(|()| Ok(renameat(&base, &part, &base, name)?));
     if moved.is_err() {
         let _ = unlinkat(&base, &part, AtFlags::empty());
@@ -307,13 +278,13 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     moved
 }
 
+/// bg-run's own folder; it may be reached by a link, which the user chose.
 pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
     if make {
         crate::folders::make_own(&dir, 0o700)?;
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(&dir, flags, Mode::empty())?;
+    let fd = files::folder_behind_links(&dir)?;
     let stat = check_owner(&fd, &dir)?;
     if make {
         make_private(&fd, &stat)?;

@@ -4,9 +4,10 @@ use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, renameat, unlinkat};
 
 use super::folder::open_base;
+use crate::platform::files;
 
 const NAME: &str = "bg-run.log";
 const OLD: &str = "bg-run.log.old";
@@ -53,15 +54,9 @@ pub fn line(message: &str) {
 
 fn try_line(message: &str) -> Option<()> {
     let base = open_base(true).ok()?;
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW;
-    let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let open = || openat(&base, NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+    let open = || files::to_append(&base, NAME);
     let mut log = open().ok()?;
-    let metadata = log.metadata().ok()?;
-    if !metadata.is_file() {
-        return None;
-    }
-    if metadata.len() > MAX_SIZE {
+    if log.metadata().ok()?.len() > MAX_SIZE {
         renameat(&base, NAME, &base, OLD).ok()?;
         log = open().ok()?;
     }

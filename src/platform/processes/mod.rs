@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use rustix::process::{Pid, Signal, getpgid, kill_process_group};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 #[cfg(system = "linux")]
 mod linux;
@@ -31,6 +31,9 @@ use table::ThisMachine as System;
 
 /// The longest chain of parents that is followed.
 const MAX_ANCESTORS: usize = 64;
+
+/// The most processes below one that are looked at.
+const MAX_DESCENDANTS: usize = 10_000;
 
 /// A process that has a file open for writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,6 +260,25 @@ pub fn ask_to_end(group: i32) -> io::Result<()> {
     Ok(kill_process_group(group, Signal::TERM)?)
 }
 
+/// Makes what loses its parent a child of this process, where the system can, so that [`end_all`] still finds it.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+}
+
+/// Ends the group of `leader` at once (SIGKILL), and all that this process started, as far as the system tells of it.
+pub fn end_all(leader: u32) {
+    let started = descendants(&System, std::process::id());
+    if let Some(group) = pid(leader) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    for process in started.into_iter().flatten().filter_map(pid) {
+        let _ = kill_process(process, Signal::KILL);
+    }
+}
+
 fn pid(process: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(process).ok()?)
 }
@@ -297,12 +319,15 @@ fn writers_among(facts: &impl Facts, processes: Vec<u32>, files: &[Sought]) -> O
     Some(found)
 }
 
+/// At most [`MAX_DESCENDANTS`], so that what starts processes without end is bounded here.
 fn descendants(facts: &impl Facts, ancestor: u32) -> Option<Vec<u32>> {
     let mut found: BTreeSet<u32> = BTreeSet::new();
     let mut waiting = vec![ancestor];
     while let Some(process) = waiting.pop() {
         let children = facts.children(process)?;
-        waiting.extend(children.into_iter().filter(|&child| found.insert(child)));
+        let room = MAX_DESCENDANTS.saturating_sub(found.len());
+        let children = children.into_iter().take(room);
+        waiting.extend(children.filter(|&child| found.insert(child)));
     }
     Some(found.into_iter().collect())
 }

@@ -1,0 +1,54 @@
+//! Locks that hold between processes, and end with the process that holds them.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Takes the lock of an open file or folder, however long that takes. It lasts until the file is dropped.
+///
+/// # Errors
+///
+/// When the file system has no locks.
+pub fn take(file: &File) -> io::Result<()> {
+    file.lock()
+}
+
+/// The same, but waits for `wait` at most.
+///
+/// # Errors
+///
+/// When another process holds the lock all that time, or the file system has none.
+pub fn take_within(file: &File, wait: Duration) -> io::Result<()> {
+    let start = Instant::now();
+    // The system's own queue knows no end of waiting. An uneven pause keeps many processes from asking in step.
+    let mut pause = Duration::from_micros(500 + u64::from(std::process::id() % 16) * 100);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if start.elapsed() < wait => std::thread::sleep(pause),
+            Err(TryLockError::WouldBlock) => {
+                let why = format!("another process has held its lock for {wait:?}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        pause = pause.mul_f32(1.1).min(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let holder = File::open(file.path()).unwrap();
+        take(&holder).unwrap();
+        let other = File::open(file.path()).unwrap();
+        let refused = take_within(&other, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        drop(holder);
+        take_within(&other, Duration::from_secs(60)).unwrap();
+    }
+}
