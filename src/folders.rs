@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use directories::{BaseDirs, ProjectDirs};
-use rustix::fs::{Mode, OFlags};
 
 use crate::environment;
+use crate::platform::files;
 
 pub(crate) fn project_dirs() -> Option<&'static ProjectDirs> {
     // Asked for several times per call.
@@ -130,7 +130,8 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
     // The home folder's `.claude` is the user's.
     let has_settings = |dir: &Path| {
         let settings = dir.join(".claude");
-        settings.is_dir() && Some(&settings) != claude_dir().as_ref()
+        let is_users = || claude_dir().is_some_and(|users| files::is_same(&settings, &users));
+        settings.is_dir() && !is_users()
     };
     environment::claude_project_dir()
         .or_else(|| nearest(&has_settings))
@@ -150,11 +151,16 @@ pub fn repository(project: &Path) -> PathBuf {
     let mut git = project.ancestors().map(|dir| dir.join(".git"));
     let found = git.find_map(|git| Some((fs::metadata(&git).ok()?, git)));
     match found {
-        None => project.to_owned(),
-        Some((metadata, git)) if metadata.is_dir() => git,
+        None => one_spelling(project.to_owned()),
+        Some((metadata, git)) if metadata.is_dir() => one_spelling(git),
         // A worktree's, or a submodule's, which is a repository of its own.
         Some((_, file)) => common_folder(&file).unwrap_or(file),
     }
+}
+
+/// The path as the system spells it: without links, in the case that it was made in.
+fn one_spelling(path: PathBuf) -> PathBuf {
+    fs::canonicalize(&path).unwrap_or(path)
 }
 
 /// Of a worktree, whose `.git` is a file (gitrepository-layout(5)).
@@ -163,7 +169,7 @@ fn common_folder(file: &Path) -> Option<PathBuf> {
     let folder = file.parent()?.join(text.strip_prefix("gitdir:")?.trim());
     match read_regular(&folder.join("commondir"), MAX_GIT_FILE) {
         Ok(common) => fs::canonicalize(folder.join(common.trim())).ok(),
-        Err(_) => Some(folder),
+        Err(_) => Some(one_spelling(folder)),
     }
 }
 
@@ -217,8 +223,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     };
     // First by its name: opening a FIFO or a terminal already does something.
     refuse(&fs::metadata(path)?)?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let file = files::to_read_behind_links(path)?;
     let metadata = file.metadata()?;
     refuse(&metadata)?;
     Ok((file, metadata))
@@ -256,5 +261,15 @@ mod tests {
         }
         let alone = root.join("alone");
         assert_eq!(repository(&alone), alone);
+        fs::create_dir(&alone).unwrap();
+        // By links in another case, as on a file system that makes no difference.
+        for (folder, spelled, expected) in [
+            (&main, "Main", &common),
+            (&worktree, "Fix", &common),
+            (&alone, "Alone", &alone),
+        ] {
+            std::os::unix::fs::symlink(folder, root.join(spelled)).unwrap();
+            assert_eq!(&repository(&root.join(spelled)), expected, "{spelled}");
+        }
     }
 }

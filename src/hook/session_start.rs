@@ -12,6 +12,7 @@ use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
 use crate::environment;
 use crate::folders::{self, CallSite};
+use crate::platform::files;
 use crate::state::{log, once, sessions};
 use crate::tasks::record::TaskRecord;
 use crate::tasks::{end_messages, ended_or_lost};
@@ -37,7 +38,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let project = CallSite::new(&input.cwd).project;
-    tasks.retain(|task| task.project == project && is_left_over(task, input));
+    tasks.retain(|task| files::is_same(&task.project, &project) && is_left_over(task, input));
     if tasks.is_empty() {
         return None;
     }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::row::Row;
 use crate::config::View;
 use crate::limit::LIMIT;
+use crate::platform::files;
 use crate::platform::watch::{Activity, Waited};
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
@@ -52,7 +53,7 @@ impl Scope {
     pub fn has(&self, record: &TaskRecord) -> bool {
         match self {
             Self::Sessions(sessions) => sessions.contains(&record.session),
-            Self::Project(project) => record.project == *project,
+            Self::Project(project) => files::is_same(&record.project, project),
         }
     }
 }

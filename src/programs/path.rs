@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::bounded;
+use crate::platform::files;
 use crate::{environment, folders};
 
 /// The path of bg-run itself.
@@ -102,14 +103,11 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// repository. A home folder, and what is above it, is no project in this sense.
 pub(crate) fn comes_with(program: &Path, project: &Path) -> bool {
     let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-    if home.is_some_and(|home| home.starts_with(project)) || project.parent().is_none() {
+    if home.is_some_and(|home| files::is_below(&home, project)) || project.parent().is_none() {
         return false;
     }
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (real_program, real_project) = (real(program), real(project));
     // The folder that names it counts as well: a link there was put there by the project.
-    let folder = program.parent().map(real).unwrap_or_default();
-    program.starts_with(project)
-        || real_program.starts_with(&real_project)
-        || folder.starts_with(&real_project)
+    let folder = program.parent();
+    files::is_below(program, project)
+        || folder.is_some_and(|folder| files::is_below(folder, project))
 }

@@ -14,6 +14,7 @@ use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::task;
 use crate::folders::CallSite;
+use crate::platform::files;
 use crate::platform::processes::Sought;
 use crate::text::{self, SHOWN, one_line};
 
@@ -126,7 +127,7 @@ impl Task {
     /// Whether it belongs to the project in this folder.
     pub fn is_of(&self, project: &Path) -> bool {
         match self.record.as_ref().map(|record| record.project.as_path()) {
-            Some(of) if !of.as_os_str().is_empty() => of == project,
+            Some(of) if !of.as_os_str().is_empty() => files::is_same(of, project),
             // As the client has it, which shortens long ones by a hash: those are only in the list of all.
             _ => project
                 .to_string_lossy()

@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket};
 use serde_json::{Value, json};
 
 use crate::environment;
-use crate::platform::{peer, processes};
+use crate::platform::{files, peer, processes};
 use crate::text::{SHOWN, one_line};
 
 /// How long a window may take for everything: a live one answers in a millisecond (measured).
@@ -262,7 +262,7 @@ fn holding(live: &[Live], project: &Path) -> Vec<u64> {
             continue;
         };
         if let Some(live) = live.iter().find(|live| live.path == Path::new(socket))
-            && project.starts_with(folder)
+            && files::is_below(project, Path::new(folder))
         {
             found.push((folder.len(), live.process));
         }

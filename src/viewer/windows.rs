@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::platform::files;
 use crate::platform::watch::Activity;
 use crate::state::{self, Folder, Kind};
 
@@ -64,14 +65,14 @@ pub(super) fn window_for(project: &Path) -> Result<String> {
         let around = lease
             .folders
             .iter()
-            .filter(|folder| project.starts_with(folder));
+            .filter(|folder| files::is_below(project, folder));
         let depth = around.map(|folder| folder.components().count()).max();
         // A window on a part of the project will do.
         depth.or_else(|| {
             lease
                 .folders
                 .iter()
-                .any(|folder| folder.starts_with(project))
+                .any(|folder| files::is_below(folder, project))
                 .then_some(0)
         })
     };
