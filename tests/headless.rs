@@ -242,13 +242,15 @@ fn the_answer_is_that_of_a_session_without_bg_run_in_every_format() {
             with.shown
         );
     }
-    // One session may be late because the machine is busy.
+    // One session may be late because the machine is busy. Where it is busy throughout, the session without is late, too.
     for runs in runs.chunks(FORMATS.len()) {
-        let late = runs
-            .iter()
-            .map(|(without, with)| with.late.saturating_sub(without.late));
-        let least = late.min().unwrap_or_default();
-        assert!(least < Duration::from_secs(1), "{least:?} late");
+        let is_soon = |(without, with): &(Run, Run)| {
+            let late = with.late.saturating_sub(without.late);
+            late < without.late.max(Duration::from_secs(1))
+        };
+        let late = runs.iter().map(|(without, with)| (without.late, with.late));
+        let late: Vec<_> = late.collect();
+        assert!(runs.iter().any(is_soon), "{late:?} late");
     }
 }
 
