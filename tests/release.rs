@@ -386,3 +386,22 @@ fn the_workflows_call_what_there_is() {
         "{targets:?}"
     );
 }
+
+/// Most crates that a build for Linux takes, this one included.
+const MAX_CRATES: usize = 75;
+
+#[test]
+fn few_crates_are_needed() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal"])
+        .args(["--target", "x86_64-unknown-linux-gnu", "--prefix", "none"])
+        .args(["--no-dedupe", "--format", "{p}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let crates: std::collections::BTreeSet<&str> = said.lines().collect();
+    println!("{} crates", crates.len());
+    assert!(crates.len() <= MAX_CRATES, "{crates:#?}");
+}

@@ -9,7 +9,7 @@ use clap_complete::env::{CompleteEnv, Shells};
 
 use super::args::Cli;
 
-/// By this variable a shell asks.
+/// Variable by which a shell asks.
 const VARIABLE: &str = "BG_RUN_COMPLETE";
 
 /// Answers a shell that asks what could follow; `false` where none does.

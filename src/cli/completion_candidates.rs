@@ -10,7 +10,7 @@ pub(super) fn tasks() -> Vec<CompletionCandidate> {
     candidates(|_| true)
 }
 
-/// The same, those that run.
+/// This project's running tasks, else all running ones.
 pub(super) fn running() -> Vec<CompletionCandidate> {
     candidates(|task| task.status == Status::Running)
 }

@@ -66,7 +66,7 @@ fn key(name: &str) -> Result<&'static Key> {
     })
 }
 
-/// Where a value comes from.
+/// Source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Source {
@@ -115,7 +115,7 @@ fn settings() -> Result<(Vec<Setting>, bool)> {
     Ok((KEYS.iter().map(setting).collect(), is_whole))
 }
 
-/// What a key of this kind takes, in words.
+/// Describes the values of a key of this kind.
 fn takes(kind: Kind) -> String {
     match kind {
         Kind::Editor => {
@@ -262,7 +262,7 @@ fn is_known(key: &Key, config: &Config) -> bool {
     key.kind != Kind::Editor || name.is_none_or(|name| Editor::named(name).is_some())
 }
 
-/// What stands around an old value stays: blanks, a comment behind it.
+/// Replaces a value; blanks and a comment around the old one stay.
 fn put(document: &mut DocumentMut, name: &str, mut value: toml_edit::Value) {
     let old = document.get(name).and_then(Item::as_value);
     *value.decor_mut() = old.map(|old| old.decor().clone()).unwrap_or_default();

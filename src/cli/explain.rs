@@ -254,7 +254,7 @@ fn as_text(
     text
 }
 
-/// How a call is kept in the foreground, and for how long.
+/// Advice on keeping a call in the foreground, with the limit.
 fn to_keep_it(limit: Option<u64>) -> String {
     let off = "tell Claude to put BG_RUN=off in front of it.";
     match limit {

@@ -18,7 +18,7 @@ use crate::text::{columns, one_line};
 /// Number of a command's newest runs that are shown.
 const NEWEST: usize = 3;
 
-/// How much of a command is shown, in characters.
+/// Most that is shown of a command, in characters.
 const SHOWN: usize = 60;
 
 #[derive(Serialize)]
@@ -133,7 +133,7 @@ impl Newest {
     }
 }
 
-/// Of the observations that count, the shortest that so large a share of them isn't longer than.
+/// Quantile of the observations that count.
 pub(super) fn quantile(seen: &[Observation], share: f64) -> Option<Observation> {
     let counted = seen.iter().copied().filter(|seen| seen.weight() > 0.0);
     let mut sorted: Vec<Observation> = counted.collect();

@@ -17,7 +17,7 @@ use crate::install::{Registration, SettingsChange, Values, env, status_line};
 use crate::programs;
 use crate::text;
 
-/// What is registered by its name.
+/// Name by which `--by-name` registers bg-run.
 const NAME: &str = "bg-run";
 
 /// Registers the running binary, or what is called `bg-run` on the `PATH`, but for `only_limit`; and the limit with it.
@@ -101,7 +101,7 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
     Ok(())
 }
 
-/// What of `env` is in force now, and what another put there.
+/// Prints the values of `env` in force, and those that others set.
 fn print_values(wanted: &Values, path: &Path) {
     let settings = settings::read(path).unwrap_or_default();
     let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();

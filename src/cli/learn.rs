@@ -24,7 +24,7 @@ use crate::text::{columns, one_line};
 /// Number of commands that are shown, those that took the longest in all.
 const SHOWN: usize = 25;
 
-/// How much of a command and of a project's name is shown, in characters.
+/// Most that is shown of a command and of a project's name, in characters.
 const WIDTH: usize = 60;
 const PROJECT_WIDTH: usize = 20;
 
@@ -32,10 +32,10 @@ const PROJECT_WIDTH: usize = 20;
 const MAX_COMMANDS: usize = 20_000;
 const MAX_DURATIONS: usize = 100;
 
-/// So many folders' rules are kept at hand.
+/// Number of folders whose rules are kept in memory.
 const MAX_PLACES: usize = 200;
 
-/// How much of each transcript was read.
+/// Bytes of each transcript that were read.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Progress(HashMap<PathBuf, u64>);
 
@@ -126,7 +126,7 @@ impl Counter {
     }
 }
 
-/// What was learnt of a command.
+/// Durations learnt of a command.
 struct Command {
     example: String,
     repository: u64,
@@ -146,11 +146,11 @@ struct Place {
 struct Learner {
     store: Store,
     places: HashMap<PathBuf, Place>,
-    /// By project and shown command.
+    /// Rows by project and shown command.
     commands: BTreeMap<(String, String), Command>,
     /// The calls that were counted. A session that was resumed has them in two transcripts.
     calls: HashSet<u32>,
-    /// What isn't kept yet, by repository.
+    /// Runs that aren't stored yet, by repository.
     runs: HashMap<u64, Vec<Run>>,
 }
 
@@ -227,7 +227,7 @@ impl Learner {
         columns(&[title].into_iter().chain(rows).collect::<Vec<_>>())
     }
 
-    /// What the built-in rules say, alone or with what was learnt.
+    /// Decides by the built-in rules, alone or with the learnt durations.
     fn decision(&self, command: &Command, by_history: bool) -> String {
         let known = |keys: &[Key]| self.store.known(keys).unwrap_or_default();
         let permissions = PermissionRules::default;

@@ -10,7 +10,7 @@ use crate::claude::task::{Footer, end_of};
 use crate::folders;
 use crate::tasks::list;
 
-/// So much is read at once, in bytes.
+/// Size of one read, in bytes.
 const PART: u64 = 64 * 1024;
 
 /// A line that is longer than this is shown from so far before its end, in bytes.
@@ -58,7 +58,7 @@ fn without_footer(file: &File, length: u64) -> io::Result<u64> {
     Ok(length.saturating_sub(cut as u64))
 }
 
-/// Where the last `number` lines begin. Read from the end, because an output can be large, and so can a line.
+/// Finds the start of the last `number` lines. It reads from the end, because an output can be large, and so can a line.
 fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64> {
     // The end of the last line begins none.
     let (mut at, mut left) = (length.saturating_sub(1), number);

@@ -1,4 +1,4 @@
-//! What all subcommands print alike. What comes from outside is cleaned and clipped here.
+//! Output that all subcommands share. Text from outside is cleaned and clipped here.
 
 use std::fmt::Display;
 

@@ -100,7 +100,7 @@ fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     }
 }
 
-/// Where a rule comes from, and what it was laid over: `user, over built-in`.
+/// Source of a rule, and the layer that it replaces: `user, over built-in`.
 fn layers(rule: &Rule) -> String {
     let earlier = rule
         .over

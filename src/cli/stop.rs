@@ -11,7 +11,7 @@ use crate::platform::processes::{self, Sought};
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
 
-/// How long to wait for it, and how often to look.
+/// Time to wait for its end, and the interval.
 const PATIENCE: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(100);
 

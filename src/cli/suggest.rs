@@ -1,4 +1,4 @@
-//! What somebody may have meant by a word that isn't one of ours.
+//! Suggestions for an unknown word.
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -14,16 +14,16 @@ use crate::tasks::ended_or_lost::Awaited;
 use crate::tasks::list;
 use crate::tasks::status::Status;
 
-/// How often the file is looked at: nothing tells of its growth on every system.
+/// Interval between looks at the file: no event tells of its growth on every system.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How long nothing is written before it is asked whether the task is over.
+/// Silence after which the task's end is looked for.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How often it is asked.
+/// Interval between those looks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// How the following of a file is over.
+/// Reason that following a file ended.
 enum Over {
     /// The task is over.
     Ended(Status),
@@ -86,7 +86,7 @@ fn follow(path: &Path) -> Result<Over> {
     }
 }
 
-/// As `tail -F` does: another file under the name is followed from its start, and so is one that was cut.
+/// Follows the name like `tail -F`: another file under it, or a file that was cut, is read from its start.
 fn reopen_if_replaced(file: &mut File, path: &Path) {
     let (Ok(open), Ok(named)) = (file.metadata(), path.metadata()) else {
         return;

@@ -19,7 +19,7 @@ use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::text::{self, clipped, one_line};
 
-/// So many are shown where no number is asked for.
+/// Number of rows without `-n`.
 const SHOWN: usize = 20;
 
 /// Lists them, the newest last, where the eye is.
@@ -169,7 +169,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     text
 }
 
-/// How long a task that runs has run, beside its usual time.
+/// Time of a running task beside its usual one.
 fn so_far(task: &Task, usual_times: &mut UsualTimes) -> Option<String> {
     if task.status != Status::Running {
         return None;

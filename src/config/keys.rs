@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SpanRelativeTo;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What a key takes.
+/// Kind of a key's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
@@ -44,7 +44,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a type of settings takes. A type that is used in the table says it here.
+/// Kind of values that a type of settings takes; each type in the table implements it.
 pub trait Setting: Serialize {
     /// See [`Kind`].
     const KIND: Kind;
@@ -74,18 +74,18 @@ impl<T: Setting> Setting for Option<T> {
 pub struct Key {
     field: &'static str,
     says: &'static str,
-    /// What it takes.
+    /// Kind of its values.
     pub kind: Kind,
     value: fn(&Config) -> Option<toml::Value>,
 }
 
 impl Key {
-    /// As it is written in the file.
+    /// Value as written in the file.
     pub fn name(&self) -> String {
         self.field.replace('_', "-")
     }
 
-    /// What it is for.
+    /// Its purpose.
     pub fn says(&self) -> &'static str {
         self.says.trim()
     }

@@ -1,4 +1,4 @@
-//! What the user has set: `config.toml`, and the rules of all layers.
+//! The user's settings: `config.toml`, and the rules of all layers.
 
 mod keys;
 
@@ -27,13 +27,13 @@ pub enum Mode {
 /// Everything that was set, and what was wrong with it.
 #[derive(Debug, Default)]
 pub struct Configuration {
-    /// Of `config.toml` and the environment.
+    /// Settings of `config.toml` and the environment.
     pub settings: Config,
-    /// Of all layers that have no fault.
+    /// Rules of all layers that have no fault.
     pub rules: Rules,
-    /// Of the files that have one.
+    /// Faults of the files that have one.
     pub problems: Vec<Problem>,
-    /// One of them wasn't reported before.
+    /// Whether a fault wasn't reported before.
     pub has_unreported: bool,
     mode: Option<Mode>,
 }
@@ -81,7 +81,7 @@ impl Configuration {
         configuration
     }
 
-    /// With a fault, nothing of it counts, and nothing is done but said: it may have asked for a dry run.
+    /// Applies `config.toml`. A faulty one counts as a dry run, because it may have asked for one.
     fn read_config(&mut self, path: &Path) {
         let Some((state, text)) = Self::read(path, MAX_OWN) else {
             return;
@@ -162,10 +162,10 @@ impl Configuration {
     }
 }
 
-/// Of a rules file or `config.toml` of the user's own, in bytes.
+/// Largest size of a rules file or `config.toml` of the user's own, in bytes.
 const MAX_OWN: u64 = 1024 * 1024;
 
-/// Of a project's rules file, which comes with a cloned repository.
+/// Largest size of a project's rules file, which comes with a cloned repository, in bytes.
 const MAX_PROJECT: u64 = 256 * 1024;
 
 impl Config {
@@ -205,7 +205,7 @@ impl Config {
     }
 }
 
-/// With the key whose value has the fault, where that stands on the line.
+/// Adds the key whose value has the fault, if it is on the line.
 fn named(text: &str, problem: Problem) -> Problem {
     let line = problem
         .position

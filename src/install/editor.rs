@@ -45,7 +45,7 @@ pub enum Outputs {
 }
 
 impl Outputs {
-    /// What the settings in `text` say.
+    /// Values of the settings in `text`.
     pub fn in_settings(text: &str) -> Self {
         let settings: Option<Value> =
             jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).ok();

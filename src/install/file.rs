@@ -18,7 +18,7 @@ use crate::platform;
 /// Larger settings files aren't edited.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-/// So many links are followed, as the kernel does.
+/// Most links that are followed, as in the kernel.
 const MAX_LINKS: usize = 40;
 
 /// A settings file as it was read.
@@ -26,7 +26,7 @@ const MAX_LINKS: usize = 40;
 pub(super) struct SettingsFile {
     /// Behind links, those that lead nowhere yet, too.
     pub(super) path: PathBuf,
-    /// `None`: there is no file.
+    /// Text before; `None`: there is no file.
     pub(super) text: Option<String>,
 }
 

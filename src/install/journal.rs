@@ -1,4 +1,4 @@
-//! What a settings file was before its registration: where nothing else changed since, `uninstall` puts just that back.
+//! The journal of a settings file: its text before the registration, which `uninstall` restores if nothing else changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use super::{FileChange, Values};
 use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
 
-/// One settings file's.
+/// Journal of one settings file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub(super) before: Option<String>,
     pub(super) after: String,
     pub(super) made_folder: bool,
-    /// What of `env` was put in.
+    /// Values that were put into `env`.
     #[serde(default)]
     pub(super) env: Values,
     /// The command of `statusLine`, where that was set.
@@ -41,7 +41,7 @@ struct WithExtension {
     extension_by: PathBuf,
 }
 
-/// At most so many are looked through.
+/// Most journals that are read.
 const MAX_JOURNALS: usize = 1000;
 
 /// The editors' settings files that bg-run added something to.
@@ -65,7 +65,7 @@ pub fn editors_with_extension() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Those that can be read as such.
+/// Reads the records of this type.
 fn all<T: DeserializeOwned>() -> impl Iterator<Item = T> {
     let folder = Folder::open(Kind::Registrations).ok();
     let names = folder.as_ref().map(|folder| folder.names(MAX_JOURNALS));
@@ -86,7 +86,7 @@ pub fn note_extension(command: &Path) -> Result<()> {
         .context("the state folder can't be written")
 }
 
-/// It is gone from there.
+/// Removes the record of this editor.
 pub fn forget_extension(command: &Path) {
     forget(command);
 }
@@ -177,7 +177,7 @@ impl Journal {
         })
     }
 
-    /// With the folders that are empty now. What can't be removed does no harm.
+    /// Removes the journal and the folders that are empty now. A folder that stays does no harm.
     pub(super) fn forget(settings: &Path, made_folder: bool) {
         if let Ok(folder) = Folder::open(Kind::Registrations) {
             folder.remove(&name_of(settings));

@@ -28,26 +28,26 @@ pub use journal::{
 /// Values of the settings' `env`, by their names.
 pub type Values = BTreeMap<String, String>;
 
-/// A settings file before and after.
+/// A settings file before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
-    /// The file, links resolved.
+    /// Path of the file, links resolved.
     pub path: PathBuf,
-    /// `None`: there is no file.
+    /// Text before; `None`: there is no file.
     pub before: Option<String>,
-    /// `None`: there shall be none.
+    /// Text afterwards; `None`: the file is removed.
     pub after: Option<String>,
-    /// What of `env` is ours afterwards.
+    /// Values of `env` that are ours afterwards.
     pub env: Values,
     /// The command of `statusLine`, where that is ours afterwards.
     pub status_line: Option<String>,
     /// Hooks that an earlier version moved to `chain`.
     pub extracted: Vec<ExtractedHook>,
-    /// What it would be without anything of ours.
+    /// Text without anything of ours.
     origin: Option<String>,
 }
 
-/// What an installation puts into a settings file.
+/// Content that an installation puts into a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Registration<'a> {
     /// The program that is registered; `None`: no hooks.
@@ -60,7 +60,7 @@ pub struct Registration<'a> {
     pub adds_status_line: bool,
 }
 
-/// What is to be done to a settings file.
+/// A change of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub enum SettingsChange<'a> {
     /// Register the program, and set the values.
@@ -74,7 +74,7 @@ pub enum SettingsChange<'a> {
 }
 
 impl SettingsChange<'_> {
-    /// What it would change. Nothing is written.
+    /// Plans the change. Nothing is written.
     ///
     /// # Errors
     ///
@@ -85,12 +85,12 @@ impl SettingsChange<'_> {
         self.change(&file, journal.as_ref())
     }
 
-    /// Whether it puts something in.
+    /// Whether it adds something.
     fn adds(self) -> bool {
         matches!(self, Self::Install(..) | Self::AddToEditor)
     }
 
-    /// Does it, under a lock on the folder, so that two at once don't lose one.
+    /// Makes the change under a lock on the folder, so that two at once don't lose one.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ enum When {
     Always,
     /// Without any of these options, by which it writes a file; their letters count within a cluster, too.
     Without(&'static str),
-    /// With one of these words.
+    /// A command with one of these words.
     With(&'static str),
     /// `tar`: it makes an archive, or takes files out of one, and the place that it goes to is standard output.
     AsAnArchive,

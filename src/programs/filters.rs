@@ -7,16 +7,16 @@ use std::fmt;
 use super::tools::{Output, Tools, Trial};
 use super::unwrap::Views;
 
-/// How a program is made to print line by line.
+/// Ways to make a program print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Means {
-    /// By the first of these options, right behind its name, that the program takes.
+    /// The first of these options that the program accepts, right behind its name.
     Options(&'static [Way]),
-    /// By `stdbuf -oL` in front of it.
+    /// `stdbuf -oL` in front of it.
     Stdbuf,
-    /// By an option of mawk's, or `stdbuf` for GNU's.
+    /// An option for mawk, or `stdbuf` for GNU awk.
     Awk,
-    /// By itself, and so does what it runs.
+    /// None needed: it prints line by line, and so do the programs that it runs.
     Streams,
     /// Not at all: it waits for the end of its input, or nothing exact can be done.
     Not(&'static str),
@@ -91,7 +91,7 @@ const MAMBA: &[Way] = &[Way {
 /// allowed `pytest |`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unasked {
-    /// The same with and without the edit.
+    /// Same outcome with and without the edit.
     Same,
     /// It runs the unedited call, and asks about the edited one.
     OnlyPlain,
@@ -161,7 +161,7 @@ const FILTERS: &[Filter] = &[
     filter("mamba run", Means::Options(MAMBA), Unasked::Same, "--no-capture-output --live-stream -s"),
 ];
 
-/// What is to be done so that a command prints line by line.
+/// The edit that makes a command print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Streaming {
     /// The index of the word that they go to.
@@ -187,7 +187,7 @@ impl fmt::Display for HoldsBack {
     }
 }
 
-/// What the script around a command says of its words.
+/// Facts from the script around a command about its words.
 #[derive(Clone, Copy)]
 pub(crate) struct Around<'a> {
     /// The command's word with this index, without its quotes.
@@ -487,7 +487,7 @@ mod tests {
         }
     }
 
-    /// Where another `PATH` counts, nothing is known of the program.
+    /// With another `PATH`, nothing is known of the program.
     #[test]
     fn what_runs_elsewhere_gets_no_option() {
         for source in [

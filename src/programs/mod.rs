@@ -1,4 +1,4 @@
-//! What is known of programs: which run another one, which hold their output back, which can run Python.
+//! Facts about programs: wrappers, programs that buffer their output, programs that can run Python.
 
 pub(crate) mod bounded;
 mod data;

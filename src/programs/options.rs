@@ -2,7 +2,7 @@
 
 use crate::shell::base_name;
 
-/// What Windows puts behind the name of a program.
+/// Endings of program names on Windows.
 const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
 
 /// The program's own name: without its folder, what Windows puts behind it, and the version that a package runner takes
@@ -150,7 +150,7 @@ pub(super) fn interpreter_name(program: &str) -> &str {
     }
 }
 
-/// How many of `words` it takes to spell `name`, global options between its parts allowed.
+/// Number of `words` that spell `name`, with global options between its parts.
 pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<usize> {
     let rest = name.strip_prefix(program)?;
     if !rest.is_empty() && !rest.starts_with(' ') {

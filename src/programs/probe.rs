@@ -22,13 +22,13 @@ pub struct ToolsOnPath<'a> {
     folders: Option<Vec<PathBuf>>,
 }
 
-/// So long may a trial take. Python's programs need a second on a cold disk.
+/// Time limit of a trial. Python's programs need a second on a cold disk.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// No trial prints more, in bytes.
+/// Most output of a trial, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// Where the system and its package managers keep their programs.
+/// Folders in which the system and its package managers keep programs.
 const SYSTEM_FOLDERS: &[&str] = &[
     "/bin",
     "/usr/bin",
@@ -37,7 +37,7 @@ const SYSTEM_FOLDERS: &[&str] = &[
     "/data/data/com.termux/files/usr/bin",
 ];
 
-/// The same for files that a folder of the user's links to.
+/// Folders of programs that the user's folders link to.
 const SYSTEM_STORES: &[&str] = &[
     "/gnu/store",
     "/home/linuxbrew/.linuxbrew",
@@ -63,7 +63,7 @@ impl<'a> ToolsOnPath<'a> {
         }
     }
 
-    /// The same with the programs of `folders`; nothing is remembered of them.
+    /// Returns the programs of `folders`; nothing is remembered of them.
     pub fn in_folders(site: &'a CallSite, folders: Vec<PathBuf>) -> Self {
         Self {
             site,
@@ -122,7 +122,7 @@ impl<'a> ToolsOnPath<'a> {
 const YES: &[u8] = b"yes\n";
 const NO: &[u8] = b"no\n";
 
-/// What has to be the same for an answer to count still.
+/// Identity of a program and a trial: a remembered answer counts as long as it is the same.
 fn identity(program: &Path, metadata: &Metadata, trial: Trial) -> String {
     format!(
         "{}\n{} {} {} {} {}\n{trial:?}",

@@ -39,7 +39,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("mamba", &["__mamba_exe", "MAMBA_EXE", "__conda_exe"]),
 ];
 
-/// What the user's shell reads before a command.
+/// Files that the user's shell reads before a command.
 pub(super) struct StartFiles {
     texts: Vec<String>,
     /// One of them couldn't be read.

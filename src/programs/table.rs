@@ -12,7 +12,7 @@ const QUICK: &[&str] = &[
     "tr", "trap", "true", "type", "ulimit", "umask", "uname", "unalias", "uniq", "unset", "wait", "wc", "which",
 ];
 
-/// Where the system's own programs lie.
+/// Folders of the system's own programs.
 const SYSTEM: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 
 /// Whether what `word` calls ends at once: `./test` is none of the system's.
@@ -23,7 +23,7 @@ pub(crate) fn is_quick(word: &str) -> bool {
     }
 }
 
-/// What the shell runs itself, in bash or in zsh.
+/// Commands that bash or zsh run themselves.
 #[rustfmt::skip]
 const BUILTINS: &[&str] = &[
     "-", ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",

@@ -1,17 +1,17 @@
-//! What is known of the very programs that a command's words would start.
+//! Facts about the very programs that a command's words would start.
 
 /// An option by which a program prints line by line, and how a program shows that it takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
     /// The arguments of a call that has to do the same with the option as without.
     pub(crate) arguments: &'static [&'static str],
-    /// What the call reads.
+    /// Input of the trial.
     pub(crate) input: &'static str,
-    /// What it prints, with nothing on standard error and status 0.
+    /// Expected output, with nothing on standard error and status 0.
     pub(crate) output: Output,
 }
 
-/// What a trial prints.
+/// Output of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// This and nothing else.

@@ -17,13 +17,13 @@ use crate::shell::word::is_one_word;
 use crate::shell::{self, SimpleCommand};
 use crate::text::Letters;
 
-/// How deep wrappers and shell texts are followed.
+/// Depth to which wrappers and shell texts are followed.
 const MAX_VIEWS: usize = 24;
 
-/// So many words of a command are looked at.
+/// Most words of a command that are looked at.
 const MAX_WORDS: usize = 1000;
 
-/// So much shell text inside a command is looked into, in bytes.
+/// Most shell text inside a command that is parsed, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
 
 /// One reading of a simple command.
@@ -31,9 +31,9 @@ const MAX_TEXT: usize = 16 * 1024;
 pub struct View {
     /// The command as it is called, the program without its folder.
     pub full: Line,
-    /// The same with the program's folder, where one is written: `bin/dev`.
+    /// Text with the program's folder, if one is written: `bin/dev`.
     pub with_folder: Option<Line>,
-    /// The same without the program's global options: `make test` for `make -C dir test`.
+    /// Text without the program's global options: `make test` for `make -C dir test`.
     pub bare: Option<Line>,
     /// The index of its first word among the command's words, where that is certain: it is a tail of them, and all that
     /// stands before it is known.

@@ -10,12 +10,12 @@ use Inner::Words;
 use Trait::{Detaches, Environment, SeenThrough, TextAfter};
 use table::WRAPPERS;
 
-/// Where a wrapper's inner command is.
+/// Position of a wrapper's inner command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inner {
     /// The words after the options and operands.
     Words,
-    /// The same, after `NAME=value` words.
+    /// The rest after `NAME=value` words.
     Assignments,
     /// The words after `--`, wherever it stands.
     AfterDashes,
@@ -29,7 +29,7 @@ pub(crate) enum Inner {
     ShellText,
 }
 
-/// What else matters of a wrapper.
+/// Further properties of a wrapper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trait {
     /// Some client version sees through it when it compares a rule with a command (measured, 2.1.20 to 2.1.331, for
@@ -40,7 +40,7 @@ pub(super) enum Trait {
     TimeLimit,
     /// Shell text stands behind one of these options, one space between them.
     TextAfter(&'static str),
-    /// With an option in front it asks about a program and runs none: `command -v`.
+    /// An option in front makes it ask about a program and run none: `command -v`.
     NoOptions,
     /// `-m` names a Python module to run.
     ModuleAfterM,
@@ -63,7 +63,7 @@ pub(super) enum Trait {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ends {
     Always,
-    /// With one of these options, one space between.
+    /// Options, separated by one space.
     With(&'static str),
     /// Without all of these options.
     Without(&'static str),
@@ -76,17 +76,17 @@ pub struct Wrapper {
     name: Cow<'static, str>,
     /// Options that take the next word as their value, one space between.
     values: Cow<'static, str>,
-    /// How many words follow the options before the inner command.
+    /// Number of words between the options and the inner command.
     pub(super) operands: usize,
     pub(super) inner: Inner,
     /// Options that take no value, one space between; single letters may stand together.
     flags: &'static str,
     traits: &'static [Trait],
-    /// Who says so.
+    /// Source of the row.
     source: Source,
 }
 
-/// Where a wrapper's row comes from.
+/// Source of a wrapper's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The table.

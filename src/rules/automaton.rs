@@ -62,7 +62,7 @@ pub(crate) fn is_match(bytes: &[u8], anchored: bool, text: &str) -> Option<bool>
     Some(automaton.try_search_fwd(&input).ok()?.is_some())
 }
 
-/// What stands for a byte in a set of 64: two bytes may share one, no two small letters do.
+/// Maps a byte to a bit of 64: two bytes may share one, no two small letters do.
 pub(crate) const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
 }

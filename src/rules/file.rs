@@ -6,7 +6,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-/// Where a call should run.
+/// Place in which a call should run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -57,7 +57,7 @@ pub(crate) struct WrapperEntry {
     /// Its options that take the next word.
     #[serde(default)]
     pub(crate) options_with_value: Vec<String>,
-    /// How many words follow its options before the program.
+    /// Number of words between its options and the program.
     #[serde(default)]
     pub(crate) operands: usize,
 }

@@ -9,7 +9,7 @@ use super::rule::{Layer, Rule, Rules};
 /// The rules that are part of the program, in the format that users write.
 pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 
-/// What the build script made of `default_rules.toml`.
+/// Output of the build script for `default_rules.toml`.
 #[expect(clippy::unreadable_literal, reason = "nobody reads them")]
 mod built_in {
     use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! What can't be meant in a rules file: rules that match nothing, and names that are nearly a built-in rule's.
+//! Likely mistakes in a rules file: rules that match nothing, and names that are nearly a built-in rule's.
 
 use std::collections::BTreeSet;
 

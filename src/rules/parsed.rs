@@ -114,7 +114,7 @@ impl ParsedLayer {
     }
 }
 
-/// So many faults of a file are looked for.
+/// Most faults that are reported of a file.
 const MAX_PROBLEMS: usize = 20;
 
 fn too_many(file: &RulesFile) -> Option<Problem> {

@@ -8,11 +8,11 @@ use crate::text::nearest;
 /// A fault in a rules file: what, where, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
-    /// Where it stands.
+    /// Its position.
     pub origin: Origin,
     /// Line and column, from 1.
     pub position: Option<(usize, usize)>,
-    /// What is wrong, and the mend.
+    /// The fault and its fix.
     pub message: String,
 }
 
@@ -70,7 +70,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("expected a string", "expected a text"),
 ];
 
-/// What the parser says, in the words of whoever wrote the file; with the word that may have been meant.
+/// Words the parser's error for the author of the file, with the word that may have been meant.
 fn plain(message: &str) -> String {
     let mut plain = message.trim_end().replace('\n', "; ");
     for (word, better) in PLAIN {
@@ -87,7 +87,7 @@ fn plain(message: &str) -> String {
     plain
 }
 
-/// What is wrong in a rules file, and how to mend it.
+/// A fault in a rules file, and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("rule `{rule}`: `{expression}` is no regular expression: {why}")]
@@ -112,7 +112,7 @@ pub(super) enum Fault {
     TooManyExpressions { count: usize, limit: usize },
 }
 
-/// Where a fault stands.
+/// Position of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// In this file.

@@ -6,7 +6,7 @@ use super::file::Action;
 use super::pattern::{Pattern, Patterns, Text, Texts};
 use crate::programs::{Line, View, Views, Wrapper, has_short_option};
 
-/// Where a rule comes from. Later ones win.
+/// Source of a rule. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// Part of the program.
@@ -36,7 +36,7 @@ pub struct Rule {
     pub layer: Layer,
     /// The layers that it was laid over, the earliest first.
     pub over: Vec<Layer>,
-    /// What it asks for.
+    /// Its action.
     pub action: Action,
     /// `false` where a layer switched it off.
     pub enabled: bool,
@@ -54,7 +54,7 @@ pub struct Rule {
     pub in_loop: bool,
     /// A `timeout` lets it run at least so long, in seconds.
     pub time_limit_from: Option<u64>,
-    /// What it matches doesn't end by itself: a server, a watcher.
+    /// Whether its commands don't end by themselves: a server, a watcher.
     pub endless: bool,
     /// Why, in words.
     pub reason: Text,

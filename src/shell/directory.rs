@@ -2,7 +2,7 @@
 
 use super::SimpleCommand;
 
-/// Where a `cd` leads.
+/// Effect of a `cd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Move<'a> {
     /// It isn't one.
@@ -13,7 +13,7 @@ pub(super) enum Move<'a> {
     Unknown,
 }
 
-/// What `command` does to the folder. `text` is its second word without quotes.
+/// Returns the effect of `command` on the folder. `text` is its second word without quotes.
 pub(super) fn move_of<'a>(command: &SimpleCommand, text: Option<&'a str>) -> Move<'a> {
     let Some(program) = command.words.first().map(super::Word::text) else {
         return Move::No;

@@ -5,9 +5,9 @@ use super::Span;
 /// Replaces the bytes of `span` by `insert`; an empty span inserts, an empty text deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Where, in the text before any edit.
+    /// Span in the text before any edit.
     pub span: Span,
-    /// What stands there afterwards.
+    /// Text that replaces it.
     pub insert: String,
 }
 
@@ -20,7 +20,7 @@ impl Edit {
         }
     }
 
-    /// The same edit of a text that starts at the byte `start` of this one.
+    /// Returns the edit for a text that starts at the byte `start` of this one.
     #[must_use]
     pub fn moved_back(&self, start: usize) -> Self {
         let at = |byte: usize| byte.saturating_sub(start);

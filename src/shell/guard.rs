@@ -58,7 +58,7 @@ struct Scanner<'a> {
     heredocs: Vec<Heredoc>,
 }
 
-/// What costs the parser more than its length.
+/// Constructs that cost the parser more than their length.
 #[derive(Default)]
 struct Counts {
     compounds: usize,

@@ -102,7 +102,7 @@ struct Lowering<'a> {
     source: &'a str,
     byte_of: Option<Vec<usize>>,
     script: Script,
-    /// Where the shell stands at this point of the text; see [`Place::directory`].
+    /// Folder of the shell at this point of the text; see [`Place::directory`].
     directory: Option<usize>,
     failed: bool,
 }
@@ -126,14 +126,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// What runs in a shell of its own: its `cd` moves nothing outside.
+    /// Handles a part that runs in a shell of its own: its `cd` moves nothing outside.
     fn in_a_subshell(&mut self, run: impl FnOnce(&mut Self)) {
         let directory = self.directory;
         run(self);
         self.directory = directory;
     }
 
-    /// What may run or not, once or more often: after its `cd` nobody knows where the shell stands.
+    /// Handles a part that may run or not, once or more often: after its `cd` the shell's folder is unknown.
     fn perhaps(&mut self, run: impl FnOnce(&mut Self)) {
         let directory = self.directory;
         run(self);

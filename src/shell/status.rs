@@ -1,4 +1,4 @@
-//! Whose exit status a script ends with.
+//! The command whose exit status a script ends with.
 
 use rable::{ListItem, ListOperator, Node, NodeKind};
 

@@ -36,7 +36,7 @@ pub struct Script {
 /// The target of a redirection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile {
-    /// As it is written.
+    /// Text as written.
     pub raw: String,
     /// See [`Place::directory`].
     pub directory: Option<usize>,
@@ -51,18 +51,18 @@ pub struct SimpleCommand {
     pub words: Vec<Word>,
     /// In the order of the text; those that the shell adds itself for `|&` are not among them.
     pub redirections: Vec<Redirection>,
-    /// Where it stands.
+    /// Its position.
     pub place: Place,
-    /// Where descriptor 1 goes after its own redirections.
+    /// Target of descriptor 1 after its own redirections.
     pub stdout: Sink,
-    /// Where descriptor 2 goes after them.
+    /// Target of descriptor 2 after them.
     pub stderr: Sink,
 }
 
 /// One shell word as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// With its quotes and expansions.
+    /// Text with its quotes and expansions.
     pub raw: String,
     /// Its place in the source; inside a substitution, the place of the word that holds the substitution.
     pub span: Span,
@@ -77,7 +77,7 @@ pub struct Redirection {
     pub shape: String,
 }
 
-/// Where the bytes written to a descriptor go.
+/// Target of the bytes written to a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sink {
     /// The standard output that the script was started with.
@@ -118,9 +118,9 @@ pub struct Place {
     pub status_used: bool,
     /// The index in [`Script::directories`] of the folder it runs in, where the text tells.
     pub directory: Option<usize>,
-    /// Where descriptor 1 goes before the command's own redirections.
+    /// Target of descriptor 1 before the command's own redirections.
     pub stdout: Sink,
-    /// Where descriptor 2 goes before the command's own redirections.
+    /// Target of descriptor 2 before the command's own redirections.
     pub stderr: Sink,
 }
 

@@ -19,7 +19,7 @@ use crate::platform::files;
 /// Larger files of ours aren't read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-/// So many entries are looked at in one clearing.
+/// Most entries that one clearing looks at.
 const MAX_CLEARED: usize = 5000;
 
 /// Between two clearings.
@@ -55,7 +55,7 @@ impl Folder {
         own(files::folder_in(&base, kind.name())?, kind)
     }
 
-    /// The same, made where it isn't there yet.
+    /// Opens the folder of this kind, and creates it if necessary.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// As [`make`](Self::make).
+    /// When the folder can't be made or opened.
     pub fn make_inner(&self, name: &str) -> io::Result<Self> {
         make_in(&self.fd, name)?;
         own(files::folder_in(&self.fd, name)?, self.kind)
@@ -95,11 +95,11 @@ impl Folder {
         files::to_read(&self.fd, name)
     }
 
-    /// What stands in the file `name`.
+    /// Reads the file `name`.
     ///
     /// # Errors
     ///
-    /// As [`file`](Self::file).
+    /// When it isn't a regular file of ours, or can't be read.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let file = self.file(name)?;
         let size = file.metadata()?.len().min(MAX_SIZE);
@@ -158,7 +158,7 @@ impl Folder {
         let _ = unlinkat(&self.fd, name, AtFlags::empty());
     }
 
-    /// The same; whether it was this process that removed it.
+    /// Removes the file `name`; returns whether this process removed it.
     pub fn take(&self, name: &str) -> bool {
         unlinkat(&self.fd, name, AtFlags::empty()).is_ok()
     }
@@ -183,7 +183,7 @@ impl Folder {
         }
     }
 
-    /// The same with an age of its own.
+    /// Clears the folder at most once a day, of files older than `kept`.
     pub fn clear_daily_after(&self, kept: Duration) {
         let Ok(base) = open_base(false) else {
             return;

@@ -22,7 +22,7 @@ impl Folder {
         Self::open_at(path, kind)
     }
 
-    /// The same, if it is there.
+    /// Opens it, if it exists.
     ///
     /// # Errors
     ///

@@ -39,7 +39,7 @@ pub fn last_faults() -> Vec<String> {
 /// In bytes.
 const MAX_SHOWN: u64 = 64 * 1024;
 
-/// What a line begins with that tells of no fault.
+/// Beginning of a line that reports no fault.
 const WELL: &str = "ok:";
 
 /// Appends a line about what went well.

@@ -36,7 +36,7 @@ pub enum Kind {
     Calls,
     /// Faults of the user's files that were reported: [`reported`].
     Reported,
-    /// What programs were found to take, a file per program and option.
+    /// Options that programs accept, a file per program and option.
     Programs,
     /// The outputs that were opened, a folder per session.
     Opened,
@@ -44,7 +44,7 @@ pub enum Kind {
     Tasks,
     /// The tasks that haven't ended, as far as is known: an empty file each.
     Running,
-    /// How long commands took.
+    /// Durations of commands.
     History,
     /// Settings files as they were before the registration.
     Registrations,
@@ -52,7 +52,7 @@ pub enum Kind {
     Sessions,
     /// Leases of editor windows with our extension, and requests to open a file.
     Windows,
-    /// What was told once of a task or a session: [`told`].
+    /// Claims on things told once of a task or a session: [`told`].
     Told,
 }
 
@@ -89,7 +89,7 @@ impl Kind {
         }
     }
 
-    /// What lies there longer without a change is forgotten; `None`: it stays.
+    /// Age after which an unchanged file is removed; `None`: never.
     fn kept(self) -> Option<Duration> {
         const DAY: Duration = Duration::from_hours(24);
         match self {
@@ -136,7 +136,7 @@ impl Kind {
     }
 }
 
-/// What is told or done once: [`told`].
+/// Claims: [`told`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     /// The user's program was run at the end of the task.
@@ -187,10 +187,10 @@ pub const TAKEN: &str = ".taken";
 /// The ending of a request that a window couldn't fulfil.
 pub const FAILED: &str = ".failed";
 
-/// What a link to a task's output ends with, as the client's own file does.
+/// Ending of a link to a task's output, like that of the client's own file.
 pub const OUTPUT: &str = ".output";
 
-/// What stands between a task's name and its id in the name of a link.
+/// Separator between a task's name and its id in the name of a link.
 pub const BEFORE_ID: &str = " · ";
 
 /// Whether `text`, which comes from outside, can be part of a path: 1 to 128 of `A-Z a-z 0-9 _ -`.

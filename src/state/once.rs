@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Folder, Kind, is_id};
 
-/// What can be claimed.
+/// Events that can be claimed.
 pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "SessionStart"];
 
-/// What was done to a call, for the event after it.
+/// Changes made to a call, for the event after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallOutcome {
     /// It was put in the background.
@@ -29,7 +29,7 @@ pub fn claim(event: &str, tool_use_id: &str) -> bool {
     claim_with(event, tool_use_id, &CallOutcome::default())
 }
 
-/// The same, and notes what was done.
+/// Claims the event, and records the changes.
 pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     if !is_id(tool_use_id) {
         return true;
@@ -45,7 +45,7 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     }
 }
 
-/// What was noted of this event of this call.
+/// Returns the changes recorded for this event of this call.
 pub fn noted(event: &str, tool_use_id: &str) -> Option<CallOutcome> {
     if !is_id(tool_use_id) {
         return None;

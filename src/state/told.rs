@@ -1,4 +1,4 @@
-//! What was told or done once about a task or a session, whoever came first.
+//! Claims on things that are told or done once about a task or a session.
 
 use std::io::ErrorKind;
 

@@ -4,7 +4,7 @@ use super::{Editor, Way, command, socket, windows};
 use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
-/// How files are shown here.
+/// The way in which files are shown here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     /// The editor's name.
@@ -28,7 +28,7 @@ pub enum NoViewer {
         "`editor` is `{name}` in config.toml; known are {known}, and any other is a list: [\"vi\", \"{{file}}\"]"
     )]
     Unknown {
-        /// As it is written.
+        /// Text as written.
         name: String,
         /// The names in the table.
         known: String,
@@ -46,7 +46,7 @@ pub enum NoViewer {
         "this is the terminal of {name}, which bg-run doesn't know, and no command lies beside its files; set `editor`"
     )]
     UnknownFork {
-        /// As its folder is called.
+        /// Name of its folder.
         name: String,
     },
     /// There is no editor at all.

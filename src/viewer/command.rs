@@ -19,7 +19,7 @@ const RETURNS_WITHIN: Duration = Duration::from_secs(20);
 /// The remote command prints this, exits 0 and opens nothing (measured, VS Code 1.139).
 const NOT_IN_A_WINDOW: &str = "Command is only available in";
 
-/// So much of what it prints is looked at.
+/// Most that is read of its output, in bytes.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// The editor that `config.toml` names: its name, its command line, and whether it is VS Code or a fork of it.
@@ -73,7 +73,7 @@ fn is_remote(path: &Path) -> bool {
     parts.any(|part| part.as_os_str() == "remote-cli")
 }
 
-/// What shells say of a program for another system.
+/// Message of shells about a program for another system.
 const EXEC_FORMAT: &str = "Exec format error";
 
 /// In WSL, `code` is the one of Windows until VS Code has been there.

@@ -16,10 +16,10 @@ use crate::platform::detach;
 use crate::programs;
 use crate::state::log;
 
-/// How long the hook waits to hear whether a window opened the file. A live one answers in a millisecond (measured).
+/// Time that the hook waits for a window's answer. A live one answers in a millisecond (measured).
 const HOOK_WAIT: Duration = Duration::from_millis(300);
 
-/// What became of a file. One process prints it, the other reads it.
+/// Result of opening a file. One process prints it, the other reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// It is open in this place, or on its way there.
@@ -54,14 +54,14 @@ impl FromStr for Shown {
     }
 }
 
-/// What is to be shown to whom.
+/// Files to show, and their user.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The first that is there is shown.
     pub files: Vec<PathBuf>,
     /// The session that the tab counts for.
     pub session: String,
-    /// Where its user works.
+    /// Project of its user.
     pub project: PathBuf,
 }
 

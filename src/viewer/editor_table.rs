@@ -26,12 +26,12 @@ pub(super) struct Row {
     pub(super) family: Family,
 }
 
-/// How an editor is found.
+/// Ways to find an editor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     /// VS Code and its forks: their terminals, then the `PATH`, then the folders of applications.
     Code,
-    /// The same, but never by the `PATH` alone: its command would start another server.
+    /// VS Code in a browser; never found by the `PATH` alone, because its command would start another server.
     CodeServer,
     /// Its terminal says so; by the `PATH` after all of VS Code's.
     Zed,

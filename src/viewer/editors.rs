@@ -7,7 +7,7 @@ use directories::BaseDirs;
 use super::editor_table::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
 use crate::{environment, programs};
 
-/// Where an editor's command lies, seen from the folder that holds its `extensions`.
+/// Path of an editor's command, relative to the folder that holds its `extensions`.
 const COMMAND_FOLDERS: &[&str] = &["bin", "../../bin", "bin/remote-cli"];
 
 /// An editor on this machine.

@@ -29,25 +29,25 @@ pub use editors::Editor;
 /// Past the end of any file: the editor puts the cursor on the last line.
 const LAST_LINE: &str = "999999";
 
-/// How long to wait for the file: a file that doesn't exist yet becomes a phantom tab.
+/// Time to wait for the file: a file that doesn't exist yet becomes a phantom tab.
 const FILE_WAIT: Duration = Duration::from_secs(2);
 
 /// Above this a remote window asks before it opens a file (read in VS Code 1.139).
 const REMOTE_LIMIT: u64 = 10 * 1024 * 1024;
 
-/// The same for a window on this machine.
+/// Like it, for a window on this machine.
 const DESKTOP_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// One way to show a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
-    /// By our extension, which leaves the keyboard where it is.
+    /// Our extension, which leaves the keyboard where it is.
     Extension,
-    /// By a window's socket.
+    /// A window's socket.
     Window,
-    /// By a command line, with `{file}` and `{line}` in it.
+    /// A command line with `{file}` and `{line}` in it.
     Command(Vec<String>),
-    /// By a pane of the terminal.
+    /// A pane of the terminal.
     Pane,
 }
 

@@ -18,7 +18,7 @@ use crate::environment;
 use crate::platform::{files, peer, processes};
 use crate::text::{SHOWN, one_line};
 
-/// How long a window may take for everything: a live one answers in a millisecond (measured).
+/// Time that a window has for everything: a live one answers in a millisecond (measured).
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// Longer answers are none of a window's, in bytes.

@@ -30,7 +30,7 @@ fn folder_of(session: &str) -> Option<Folder> {
     all.make_inner(session).ok()
 }
 
-/// So many files of a session are looked at.
+/// Most files of a session that are looked at.
 const MAX_CLAIMS: usize = 1000;
 
 fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
@@ -49,7 +49,7 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
     Claim::Granted
 }
 
-/// How many of the files that were opened belong to a task that runs, as far as can be told.
+/// Number of opened files that belong to a running task, as far as is known.
 fn running(folder: &Folder, names: &[String]) -> usize {
     let files = names.iter().filter_map(|name| folder.read(name).ok());
     let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));

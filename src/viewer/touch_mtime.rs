@@ -1,4 +1,4 @@
-//! What VS Code's file watcher can miss.
+//! Changes that VS Code's file watcher can miss.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,10 +18,10 @@ const AFTER_OPENING: &[Duration] = &[
     Duration::from_secs(20),
 ];
 
-/// The same, after the task's last line.
+/// Pauses after the task's last line.
 const AFTER_THE_END: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 
-/// How long to look for the end of the task, and how often.
+/// Time to look for the end of the task, and the interval.
 const UNTIL: Duration = Duration::from_mins(10);
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -72,7 +72,7 @@ fn touch(file: &File, opened: SystemTime) {
     }
 }
 
-/// What can't be read any more is over, too, and so is what was removed.
+/// Whether the task of the file has ended; a removed or unreadable file counts as ended.
 fn has_ended(file: &File, awaited: &mut Awaited) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let is_gone = file

@@ -90,7 +90,7 @@ fn trust(project: &Path) -> Check {
     }
 }
 
-/// Of the client's own state, in bytes.
+/// Largest size of the client's own state, in bytes.
 const MAX_STATE: u64 = 64 * 1024 * 1024;
 
 fn disabled(project: &Path) -> Option<Check> {

@@ -49,7 +49,7 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
         .collect()
 }
 
-/// What shows outputs without an editor.
+/// Ways to show outputs without an editor.
 fn without_editor() -> String {
     let pane = if environment::is_set("TMUX") {
         "`bg-run config set pane true` opens each in a pane of tmux. "

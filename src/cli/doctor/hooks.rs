@@ -80,7 +80,7 @@ fn serves(hook: &Hook, tool: &str) -> bool {
     tool.is_empty() || hook.is_for(tool)
 }
 
-/// What an older version's registration lacks: an event, a tool, time to wait.
+/// Parts that an older version's registration lacks: an event, a tool, time to wait.
 fn lacking(ours: &[(PathBuf, Hook)]) -> Vec<String> {
     let hooks = |event: &'static str| ours.iter().filter(move |(_, hook)| hook.event == event);
     let lacks = EVENTS.iter().flat_map(|(event, tools)| {

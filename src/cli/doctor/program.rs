@@ -13,7 +13,7 @@ use crate::install::calls_us;
 use crate::programs;
 use crate::shell;
 
-/// So long a hook may take to answer, and a program to say its version.
+/// Time that a hook has to answer, and a program to print its version.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Each program that is registered: there, of this version, answering.

@@ -26,7 +26,7 @@ pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Chec
     checks
 }
 
-/// With a faulty `config.toml` nothing is done but said; a faulty rules file only doesn't count.
+/// Reports a fault. A faulty `config.toml` counts as a dry run; a faulty rules file is ignored.
 fn problem(problem: &Problem) -> Check {
     let says = problem.to_string();
     let is_config = |origin: &Origin| match origin {

@@ -16,7 +16,7 @@ use crate::platform::disk;
 use crate::state::{self, Folder, Kind, log};
 use crate::{environment, programs, text};
 
-/// So many lines of the log are shown, where they are from the last day.
+/// Most lines of the last day that are shown of the log.
 const SHOWN_LINES: usize = 3;
 const DAY: Duration = Duration::from_hours(24);
 
@@ -192,7 +192,7 @@ fn can_be_made(dir: &Path) -> bool {
     })
 }
 
-/// What went wrong in the hook lately.
+/// Recent faults of the hook.
 fn last_errors() -> Check {
     let name = "log";
     let lines: Vec<String> = log::last_faults();
