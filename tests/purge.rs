@@ -164,7 +164,7 @@ fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        told.contains("settings.json") && told.contains("mend the file"),
+        told.contains("settings.json") && told.contains("fix the file"),
         "{told}"
     );
     assert!(!sandbox.path("home/.config/bg-run/rules.toml").exists());

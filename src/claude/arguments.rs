@@ -150,7 +150,7 @@ impl fmt::Display for CommandLine {
             }
             Self::Hidden(why) => write!(
                 f,
-                "there may be more, because {why}: a call is moved, and its text stays as it is"
+                "there may be more, because {why}: bg-run moves a call without editing it"
             ),
         }
     }

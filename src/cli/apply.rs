@@ -38,7 +38,7 @@ pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Resu
         && let Some(why) = settings::no_hooks_because(&settings)
     {
         print::warning(format_args!(
-            "{}: {} until that is mended",
+            "{}: {} until you fix it",
             file_change.path.display(),
             print::outside(why)
         ));

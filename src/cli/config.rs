@@ -232,7 +232,7 @@ fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
             origin: Origin::File(path.to_owned()),
             ..problem
         };
-        anyhow!("{problem}; nothing was changed, mend the file and try again")
+        anyhow!("{problem}; nothing was changed. Fix the file and try again")
     };
     Config::parse(text).map_err(faulty)?;
     let document: DocumentMut = text
@@ -298,7 +298,7 @@ fn check() -> Result<ExitCode> {
         );
     }
     if faults == 0 && path.exists() {
-        println!("{}: no faults", path.display());
+        println!("{}: no errors", path.display());
     } else if faults == 0 {
         println!(
             "There is no {}; everything is as `bg-run config get` shows it.",

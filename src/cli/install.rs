@@ -79,7 +79,7 @@ pub(super) fn install(
 fn refuse_dead(path: &Path) -> Result<()> {
     if let Verdict::Dead(fault) = settings_file::judge_at(path) {
         bail!(
-            "{}: {fault}, and what is put into it. Nothing was changed. {} Then run `bg-run install` again",
+            "{}: {fault}, with everything that bg-run would add. Nothing was changed. {} Then run `bg-run install` again",
             path.display(),
             fault.mend
         );

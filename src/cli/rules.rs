@@ -217,7 +217,7 @@ fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
                 eprintln!("{}", print::outside(finding));
             }
             if findings.is_empty() {
-                println!("{}: no faults", file.display());
+                println!("{}: no errors", file.display());
             }
             Ok(findings.len())
         }

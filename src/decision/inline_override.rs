@@ -69,10 +69,10 @@ pub fn unknown_words(command: &str) -> Vec<String> {
         let text = word.text();
         let value = text.get(name.len() + 1..)?.to_ascii_lowercase();
         let mend = nearest(&value, ["off", "on"]).map_or_else(
-            || format!("`{MARKER}=on` and `{MARKER}=off` do"),
+            || format!("use `{MARKER}=on` or `{MARKER}=off`"),
             |meant| format!("did you mean `{MARKER}={meant}`?"),
         );
-        Some(format!("`{text}` says nothing to bg-run; {mend}"))
+        Some(format!("bg-run doesn't know `{text}`; {mend}"))
     };
     assignments.filter_map(of_word).collect()
 }

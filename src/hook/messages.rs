@@ -53,7 +53,7 @@ pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
 /// A fault in the user's files, for the user.
 pub(super) fn faulty_file(problem: &Problem) -> String {
     let problem = one_line(&problem.to_string(), MAX_MESSAGE);
-    format!("bg-run goes on without a faulty file: {problem}")
+    format!("bg-run ignores a file with an error: {problem}")
 }
 
 /// What was done to a call, for the model.

@@ -228,7 +228,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
     };
     CstRootNode::parse(text, &options).map_err(|error| {
         anyhow!(
-            "{}: {error}; nothing was changed, mend the file and try again",
+            "{}: {error}; nothing was changed; fix the file and try again",
             path.display()
         )
     })
@@ -266,7 +266,7 @@ pub(super) fn wrong_shape(path: &Path, text: &str, keys: &[&str], expected: &str
         format!("`{}`", keys.join("."))
     };
     format!(
-        "{}{place}: {what} is not {expected}, as Claude Code expects; nothing was changed, mend it and try again",
+        "{}{place}: {what} is not {expected}, as Claude Code expects; nothing was changed. Fix it and try again",
         path.display()
     )
 }

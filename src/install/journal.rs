@@ -171,7 +171,7 @@ impl Journal {
         written.with_context(|| {
             let dir = state::dir().unwrap_or_default();
             format!(
-                "{}, bg-run's own folder, can't be written; nothing was changed: mend it, or set BG_RUN_STATE_DIR to another folder",
+                "bg-run can't write its own folder {}; nothing was changed. Fix the folder, or set BG_RUN_STATE_DIR to another one",
                 dir.display()
             )
         })

@@ -153,7 +153,7 @@ impl SettingsChange<'_> {
             (Self::AddToEditor, _) => Some(file.edited(|path, _, root| {
                 editor::add(root).map_err(|what| {
                     anyhow!(
-                        "{}: {what} is not an object; nothing was changed, mend it and try again",
+                        "{}: {what} is not an object; nothing was changed. Fix it and try again",
                         path.display()
                     )
                 })

@@ -23,7 +23,7 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
         Err(NoViewer::Off) => {
             return vec![Check::ok(
                 "editor",
-                "Outputs are told and not opened: `open` is \"never\"",
+                "Outputs don't open, and messages give their paths: `open` is \"never\"",
             )];
         }
         Err(why @ NoViewer::Unknown { .. }) => {

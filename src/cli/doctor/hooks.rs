@@ -109,7 +109,7 @@ fn silent(sources: &[Source]) -> Vec<Check> {
             let path = source.path.display();
             let says = format!("{path}: {why}");
             let mend = source.mend.clone();
-            let fix = mend.unwrap_or_else(|| format!("Mend {path}."));
+            let fix = mend.unwrap_or_else(|| format!("Fix {path}."));
             if none_in_force {
                 Check::failure("hooks-silent", says, fix)
             } else {
@@ -128,7 +128,7 @@ fn left_out(source: &Source) -> Option<Check> {
         format!(
             "{path}: {why}: Claude Code leaves this entry out; before 2.1.260 it runs no hook of the file"
         ),
-        format!("Mend {path}."),
+        format!("Fix {path}."),
     ))
 }
 

@@ -19,7 +19,7 @@ pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Chec
         let count = configuration.rules.iter().count();
         checks.push(Check::ok(
             "rules",
-            format!("Settings and {count} rules have no fault"),
+            format!("The settings and {count} rules have no errors"),
         ));
     }
     checks.push(permissions(site));
@@ -36,14 +36,14 @@ fn problem(problem: &Problem) -> Check {
     match &problem.origin {
         origin if is_config(origin) => Check::failure(
             "config",
-            format!("{says}; nothing is done but said until that is mended"),
-            "`bg-run config check` shows when it is.",
+            format!("{says}; until you fix it, bg-run only reports what it would do"),
+            "`bg-run config check` shows if errors remain.",
         ),
         Origin::Environment => Check::warning("config", says, "Set it anew, or unset it."),
         Origin::File(_) | Origin::BuiltIn => Check::warning(
             "rules",
             format!("{says}; the file doesn't count"),
-            "`bg-run rules check` shows when it is mended.",
+            "`bg-run rules check` shows if errors remain.",
         ),
     }
 }
@@ -86,7 +86,7 @@ fn lint_findings() -> Vec<Check> {
             Check::warning(
                 "rules",
                 finding.to_string(),
-                "`bg-run rules check` shows when it is mended.",
+                "`bg-run rules check` shows if errors remain.",
             )
         })
         .collect()

@@ -87,10 +87,10 @@ fn outputs() -> Check {
         return Check::warning(
             name,
             format!(
-                "{}, where Claude Code keeps outputs, isn't there",
+                "{}, Claude Code's folder for outputs, doesn't exist",
                 likeliest.display()
             ),
-            "Make the folder, or mend CLAUDE_CODE_TMPDIR or TMPDIR.",
+            "Create the folder, or correct CLAUDE_CODE_TMPDIR or TMPDIR.",
         );
     }
     let roots = task::root_folders();
@@ -142,7 +142,7 @@ fn own_folder() -> Check {
             "Set HOME or BG_RUN_STATE_DIR.",
         );
     };
-    let mend = format!("Mend {}, or set BG_RUN_STATE_DIR.", dir.display());
+    let mend = format!("Fix {}, or set BG_RUN_STATE_DIR.", dir.display());
     let fault = |why: &str| {
         Check::warning(
             name,
@@ -216,7 +216,7 @@ fn last_errors() -> Check {
     Check::warning(
         name,
         format!(
-            "{} fault{} within the last day; the last: {}",
+            "{} error{} within the last day; the last: {}",
             new.len(),
             if new.len() == 1 { "" } else { "s" },
             shown.join(" | ")
