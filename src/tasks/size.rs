@@ -59,8 +59,11 @@ pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
     };
     let huge = sized.iter().filter(is_news);
     let huge = huge.map(|(task, size)| (*task, News::Size, *size));
-    let largest = sized.iter().max_by_key(|(_, size)| *size);
-    let full = largest.filter(|_| !told::is_claimed(News::Disk, session));
+    let full = if told::is_claimed(News::Disk, session) {
+        None
+    } else {
+        sized.iter().max_by_key(|(_, size)| *size)
+    };
     let full = full.and_then(|(task, _)| {
         let left = disk::room(file_of(task)?).filter(disk::Room::is_scarce)?;
         Some((*task, News::Disk, left.free))
