@@ -98,7 +98,9 @@ fn disabled(project: &Path) -> Option<Check> {
     let by = settings::background_disabled_by(project)?;
     Some(Check::failure(
         "background-tasks",
-        format!("{name} is set: Claude Code runs nothing in the background, so bg-run moves nothing"),
+        format!(
+            "{name} is set: Claude Code runs nothing in the background, so bg-run moves nothing"
+        ),
         format!("Remove it from {by}."),
     ))
 }
