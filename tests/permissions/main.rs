@@ -7,6 +7,7 @@ mod generated;
 mod generated_places;
 mod places;
 mod prompt;
+mod read;
 mod real_rules;
 #[path = "../support/mod.rs"]
 mod support;
