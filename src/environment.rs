@@ -159,7 +159,7 @@ pub fn auto_background() -> Option<String> {
     text(AUTO_BACKGROUND)
 }
 
-/// Where the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150
+/// Folders in which the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150
 /// to 2.1.331), `TMP` (2.1.331), `/tmp`.
 pub fn claude_tmp_dirs() -> Vec<PathBuf> {
     let variables = ["CLAUDE_CODE_TMPDIR", "TMPDIR", "TMP"].map(path);
@@ -241,7 +241,7 @@ fn in_extension_host() -> bool {
         || claude_entrypoint().is_some_and(|entrypoint| entrypoint == "claude-vscode")
 }
 
-/// What a terminal says of the editor that it belongs to (measured and read in VS Code 1.139; the others from their
+/// Signs of the editor that a terminal belongs to (measured and read in VS Code 1.139; the others from their
 /// documentation).
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
@@ -273,7 +273,7 @@ pub fn editor_terminal() -> EditorTerminal {
     }
 }
 
-/// What the terminal calls itself: `TERM_PROGRAM`, `LC_TERMINAL`, `TERM`.
+/// Names of the terminal: `TERM_PROGRAM`, `LC_TERMINAL`, `TERM`.
 pub fn terminal_names() -> Vec<String> {
     let names = ["TERM_PROGRAM", "LC_TERMINAL", "TERM"];
     names.into_iter().filter_map(text).collect()
@@ -285,7 +285,7 @@ pub fn socket_dirs() -> Vec<PathBuf> {
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
 }
 
-/// How many columns a line has: the terminal's, else `COLUMNS`; `None` where nothing says so.
+/// Number of columns of a line: the terminal's, else `COLUMNS`; `None` if neither is known.
 pub fn width() -> Option<usize> {
     match terminal_size::terminal_size_of(std::io::stdout()) {
         Some((width, _)) => Some(width.0.into()),

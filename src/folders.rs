@@ -1,4 +1,4 @@
-//! Where bg-run's own files and the client's are.
+//! The places of bg-run's own files and the client's.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -82,7 +82,7 @@ pub fn remove_own(dir: &Path) {
     }
 }
 
-/// Where a call is made.
+/// The folders of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {
     /// The folder that the command starts in.
@@ -103,7 +103,7 @@ impl CallSite {
         }
     }
 
-    /// The same in a session.
+    /// Returns the call site in a session.
     #[must_use]
     pub fn in_session(self, session: &str) -> Self {
         Self {
@@ -142,8 +142,7 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
 /// A longer `.git` file names no folder, in bytes.
 const MAX_GIT_FILE: u64 = 8 * 1024;
 
-/// What all worktrees of the repository around `project` have in common: its `.git` folder; `project` itself where there
-/// is none.
+/// Returns the `.git` folder that all worktrees of the repository around `project` share; without one, `project`.
 pub fn repository(project: &Path) -> PathBuf {
     if project.as_os_str().len() > MAX_PATH {
         return project.to_owned();
@@ -163,7 +162,7 @@ fn one_spelling(path: PathBuf) -> PathBuf {
     fs::canonicalize(&path).unwrap_or(path)
 }
 
-/// Of a worktree, whose `.git` is a file (gitrepository-layout(5)).
+/// Common folder of a worktree, whose `.git` is a file (gitrepository-layout(5)).
 fn common_folder(file: &Path) -> Option<PathBuf> {
     let text = read_regular(file, MAX_GIT_FILE).ok()?;
     let folder = file.parent()?.join(text.strip_prefix("gitdir:")?.trim());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// How much of a command a line shows, in characters.
+/// Most that a line shows of a command, in characters.
 pub const SHOWN: usize = 60;
 
 /// Most that is shown of a message from outside, in characters.
@@ -25,7 +25,7 @@ pub fn one_line(text: &str, limit: usize) -> String {
     line.trim_end().to_owned()
 }
 
-/// The same for text of several lines, each line and each tabulator kept.
+/// Cleans text of several lines; keeps line ends and tabulators.
 pub fn lines(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
@@ -64,7 +64,7 @@ fn seen(c: char) -> Option<char> {
     }
 }
 
-/// The same as [`one_line`] for a model: what looks like a tag of the client is broken as well.
+/// Like [`one_line`], for a model: text that looks like a tag of the client is broken as well.
 pub fn for_model(text: &str, limit: usize) -> String {
     without_tags(&one_line(text, limit))
 }
@@ -132,7 +132,7 @@ pub fn fenced(lines: &[String], limit: usize) -> String {
     )
 }
 
-/// As much of `text` as `width` columns of a terminal hold, with the `…` that stands for the rest.
+/// Clips `text` to `width` columns of a terminal, with `…` for the rest.
 pub fn clipped(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -152,7 +152,7 @@ pub fn clipped(text: &str, width: usize) -> String {
     kept
 }
 
-/// What somebody who wrote `word` may have meant: the nearest of `known`, if one is near.
+/// Returns the nearest of `known` to `word`, if one is near: the word that may have been meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 3).clamp(1, MAX_SLIPS);
     known

@@ -1,4 +1,4 @@
-//! What bg-run can put into an editor's settings.json: task outputs are read-only, so that a stray key doesn't stop
+//! Entries for an editor's settings.json: task outputs are read-only, so that a stray key doesn't stop
 //! them from refreshing (measured, VS Code 1.139), and coloured as logs.
 
 use std::fs;

@@ -10,8 +10,8 @@ use super::Values;
 use super::file::wrong_shape;
 use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
-/// What an installation puts in. `limit`: in seconds; `None`: the client moves nothing, and no value is put in for it.
-/// `keeps_tasks`: the client stops no task when memory is short.
+/// Returns the values that an installation sets. `limit` is in seconds; `None` sets no limit. With `keeps_tasks` the client
+/// stops no task when memory is short.
 pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
     let mut values = Values::new();
     values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());

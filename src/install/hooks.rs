@@ -70,7 +70,7 @@ pub(super) fn says_the_same(one: &str, other: &str) -> bool {
     value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-/// What the user had of `hooks` before the registration, whatever it held: `hooks` itself, and the names in it.
+/// The user's own `hooks` before the registration: whether it was there, and the names in it.
 #[derive(Debug, Default)]
 pub(super) struct OwnHooks {
     is_there: bool,

@@ -87,8 +87,8 @@ const MAMBA: &[Way] = &[Way {
     },
 }];
 
-/// What the client does with a call of the program that no rule names (measured on 2.1.20 to 2.1.330 behind an
-/// allowed `pytest |`).
+/// Treatment by the client of a call of the program that no rule names (measured on 2.1.20 to 2.1.330 behind an allowed
+/// `pytest |`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unasked {
     /// Same outcome with and without the edit.
@@ -226,7 +226,7 @@ struct Call<'a> {
     words: &'a [String],
     /// The index of its name among the command's words.
     at: usize,
-    /// What it is called by; `None` where that tells no program of this machine.
+    /// Word that calls it; `None` if that names no program of this machine.
     word: Option<String>,
     /// See [`Around::changed`].
     changed: &'a dyn Fn(&str) -> Option<&'static str>,

@@ -12,7 +12,7 @@ use crate::shell::base_name;
 use crate::shell::word::unquote;
 use crate::{environment, folders};
 
-/// Of bash and zsh, in the home folder or `ZDOTDIR`.
+/// Start files of bash and zsh, in the home folder or `ZDOTDIR`.
 const START_FILES: &[&str] = &[
     ".bash_aliases",
     ".bash_login",

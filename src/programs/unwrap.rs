@@ -1,4 +1,4 @@
-//! What the rules see of a simple command: its text, then the text of the program inside each wrapper.
+//! The views of a simple command for the rules: its text, then the text of the program inside each wrapper.
 //!
 //! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`,
 //! `python -m pytest -x` and `pytest -x`, so that a rule for `pytest` needs to know of no wrapper.

@@ -3,12 +3,12 @@
 use crate::programs::Views;
 use crate::shell::SimpleCommand;
 
-/// Where `-u` can go.
+/// A place for `-u`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// Behind the word with this index.
     At {
-        /// Of the interpreter.
+        /// Index of the interpreter.
         index: usize,
         /// The environment doesn't get there.
         needed: bool,

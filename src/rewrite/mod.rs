@@ -41,7 +41,7 @@ pub enum EditKind {
 }
 
 impl EditKind {
-    /// What is inserted or deleted, for people.
+    /// Text that is inserted or deleted, for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "BG_RUN=…",
@@ -54,7 +54,7 @@ impl EditKind {
         }
     }
 
-    /// What the edit is for, for people.
+    /// Purpose of the edit, for people.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "a word to bg-run, not to the shell",
@@ -107,7 +107,7 @@ fn comment_follows(source: &str, end: usize) -> bool {
     rest.trim_start_matches([' ', '\t']).starts_with('#')
 }
 
-/// What is to be rewritten.
+/// Input of a rewrite.
 #[derive(Debug, Clone, Copy)]
 pub struct RewriteInput<'a> {
     /// The command as it came.

@@ -16,19 +16,19 @@ const ACTIVATE: &[&str] = &[
     "activate", "chruby", "deactivate", "fnm", "ml", "module", "nvm", "rvm", "sdk", "spack", "use", "workon",
 ];
 
-/// The same with one of these words behind it.
+/// Second words by which a command does that.
 const ACTIVATE_WITH: &[&str] = &["activate", "deactivate", "load", "shell", "swap", "unload"];
 
-/// What a name has to keep.
+/// Property that a name has to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     /// The very program.
     Program,
-    /// What it does, as every system's program of that name does: a virtual environment brings no other `tail`.
+    /// Its behaviour, as every system's program of that name does: a virtual environment brings no other `tail`.
     Meaning,
 }
 
-/// How the text of a script names the variable when it sets it, in bash or zsh.
+/// Texts by which a script sets the variable in zsh.
 const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
 
 /// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.

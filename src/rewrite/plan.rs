@@ -18,7 +18,7 @@ const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
 const WHOLE_CHANGES: &str = "a permission rule names the whole command";
 
-/// Which edits a command may get.
+/// The edits that a command may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EditSet {
     /// All that show the output as it comes.
@@ -27,14 +27,14 @@ pub enum EditSet {
     Unbuffered,
 }
 
-/// What the plan has to know besides the command.
+/// Facts for the plan besides the command.
 #[derive(Clone, Copy)]
 pub struct RewriteContext<'a> {
     /// Which edits are wanted.
     pub wanted: EditSet,
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
-    /// What sets `PYTHONUNBUFFERED` already.
+    /// Source that sets `PYTHONUNBUFFERED` already.
     pub python_unbuffered: Option<Unbuffered>,
     /// The user's own wrappers.
     pub wrappers: &'a [Wrapper],
@@ -225,7 +225,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Where the command starts once its markers are out.
+    /// Start of the command without its markers.
     fn start_without_markers(&self, command: &SimpleCommand) -> Option<usize> {
         let markers = self.input.markers;
         let mut spans = command
@@ -332,7 +332,7 @@ impl<'a> Plan<'a> {
         self.add(kind, Edit::insertion(end, JOIN));
     }
 
-    /// What comes next behind `end`, once the dropped stages are gone.
+    /// End of the dropped stages behind `end`.
     fn behind(&self, end: usize) -> usize {
         let dropped = self
             .edits

@@ -180,7 +180,7 @@ fn is_tee(command: &SimpleCommand) -> bool {
     command.program().as_deref() == Some("tee") && command.redirections.is_empty()
 }
 
-/// What is left must not end in a redirection right before a comment: the client asks about that.
+/// Checks that the rest doesn't end in a redirection right before a comment: the client asks about that.
 fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
     let command = kept.last().and_then(|stage| stage.simple_command);
     let command = command.and_then(|at| input.script.simple_commands.get(at));

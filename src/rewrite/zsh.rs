@@ -1,4 +1,4 @@
-//! What zsh reads otherwise than bash: the user's shell runs the command, and the parser knows bash. Nothing of it is
+//! Text that zsh and bash read differently: the user's shell runs the command, and the parser knows bash. Nothing of it is
 //! edited.
 
 use crate::shell::SimpleCommand;
@@ -7,7 +7,7 @@ use crate::shell::SimpleCommand;
 /// and "Complex Commands").
 const READ_OTHERWISE: &[&str] = &[">&|", ">>&", ">>|", "&>|", ">!", ">&!", "coproc"];
 
-/// What in `source` the two shells read otherwise.
+/// Finds a part of `source` that the two shells read differently.
 pub(super) fn read_otherwise(source: &str) -> Option<&'static str> {
     let mut texts = READ_OTHERWISE.iter();
     texts.find(|text| source.contains(**text)).copied()

@@ -1,5 +1,5 @@
-//! What deciding and rewriting need to know of a shell script: its simple commands in the order of the
-//! text, each with byte spans and with the place it stands in.
+//! The parts of a shell script that deciding and rewriting need: its simple commands in the order of the text, each with
+//! byte spans and its position in the script.
 //!
 //! Terms are those of the POSIX shell grammar (XCU 2.9 and 2.10): simple command, word, assignment,
 //! redirection, pipeline.

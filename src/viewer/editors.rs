@@ -191,7 +191,7 @@ impl Editor {
         Some(self.line_of(self.command()?.to_str()?.to_owned()))
     }
 
-    /// The same for `program`.
+    /// Returns the command line with `program` as its first word.
     pub(super) fn line_of(&self, program: String) -> Vec<String> {
         let arguments = self.arguments.iter().map(|&word| word.to_owned());
         [program].into_iter().chain(arguments).collect()
