@@ -278,22 +278,38 @@ fn a_status_is_the_same_wherever_it_is_shown() {
     let sandbox = Sandbox::new();
     let gone = sandbox.path("tmp/gone.output");
     let extension = include_str!("../editors/vscode/extension.js");
-    for (status, status_of, state, exit, words) in [
-        (json!("done"), None, "done", json!(0), "done"),
+    for (status, status_of, state, exit, words, for_model) in [
+        (
+            json!("done"),
+            None,
+            "done",
+            json!(0),
+            "done",
+            "is done after 4 min.",
+        ),
         (
             json!("done"),
             Some("tee"),
             "exit",
             json!(0),
             "ended (status of `tee`)",
+            "has ended after 4 min with exit status 0; that is the status of `tee`",
         ),
-        (json!({"exit": 3}), None, "exit", json!(3), "exit 3"),
+        (
+            json!({"exit": 3}),
+            None,
+            "exit",
+            json!(3),
+            "exit 3",
+            "failed with exit status 3 after 4 min.",
+        ),
         (
             json!({"exit": 3}),
             Some("tee"),
             "exit",
             json!(3),
             "exit 3 (status of `tee`)",
+            "failed with exit status 3 after 4 min; that is the status of `tee`",
         ),
         (
             json!({"killed": 143}),
@@ -301,6 +317,7 @@ fn a_status_is_the_same_wherever_it_is_shown() {
             "killed",
             json!(143),
             "killed (143)",
+            "was killed (exit status 143) after 4 min.",
         ),
         (
             json!({"killed": null}),
@@ -308,10 +325,32 @@ fn a_status_is_the_same_wherever_it_is_shown() {
             "killed",
             Value::Null,
             "killed",
+            "was killed after 4 min.",
         ),
-        (json!("stopped"), None, "stopped", Value::Null, "stopped"),
-        (json!("lost"), None, "lost", Value::Null, "lost"),
-        (json!("detached"), None, "detached", Value::Null, "detached"),
+        (
+            json!("stopped"),
+            None,
+            "stopped",
+            Value::Null,
+            "stopped",
+            "was stopped by the user with `bg-run stop` after 4 min.",
+        ),
+        (
+            json!("lost"),
+            None,
+            "lost",
+            Value::Null,
+            "lost",
+            "has ended after 4 min, its exit status isn't known.",
+        ),
+        (
+            json!("detached"),
+            None,
+            "detached",
+            Value::Null,
+            "detached",
+            "has ended after 4 min; its session had left it, so its exit status isn't known.",
+        ),
     ] {
         let at = jiff::Timestamp::now().to_string();
         let ended = json!({"at": at, "status": status, "ran": 240_000});
@@ -341,6 +380,17 @@ fn a_status_is_the_same_wherever_it_is_shown() {
         assert!(logs.contains(known), "{known}: {logs}");
         let stop = said(&command(&sandbox, &["stop", "b1"]).output().unwrap());
         assert!(stop.contains(known), "{known}: {stop}");
+        // What the client tells of it, the model hears once.
+        std::fs::remove_dir_all(sandbox.state().join("calls")).ok();
+        let mut event = sandbox.event("UserPromptSubmit", &json!({}));
+        event["prompt"] = "<task-notification>\n<task-id>b1</task-id>\n<status>failed</status>\n\
+                           <summary>Background command \"x\" failed</summary>\n</task-notification>"
+            .into();
+        let told = sandbox.answer(&event, &[]);
+        let told = told["hookSpecificOutput"]["additionalContext"].as_str();
+        let told = told.unwrap_or_default();
+        let sentence = format!("bg-run: task b1 {for_model}");
+        assert!(told.starts_with(&sentence), "{sentence}: {told}");
         assert!(
             extension.contains(&format!("\n  {state}: {{ icon")),
             "{state}"
