@@ -119,9 +119,7 @@ fn is_end(row: &str) -> bool {
     let last = rest
         .split_once(" s: ")
         .map(|(_, last)| last.trim_end_matches('…'));
-    last.is_some_and(|last| {
-        !last.is_empty() && CALLS.iter().any(|call| call.line().starts_with(last))
-    })
+    last.is_some_and(|last| !last.is_empty() && CALLS.iter().any(|call| call.line().contains(last)))
 }
 
 #[test]

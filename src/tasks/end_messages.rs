@@ -13,18 +13,27 @@ use crate::text::{MAX_MESSAGE, clipped, one_line, span};
 /// (measured, 2.1.331).
 pub const WIDTH: usize = 71;
 
+/// So many are left from the second row of a message on, which the client indents by five.
+const WIDTH_BELOW: usize = 93;
+
 /// Of a name at least so many columns are shown, though the line doesn't fit then.
 const LEAST: usize = 11;
 
 /// An id's first characters tell it from others, and the commands take them for it.
 const ID: usize = 4;
 
+/// Beginnings of a tool's summary that only say again how the task ended.
+const SAID_ALREADY: &[&str] = &["test result: ok. ", "test result: FAILED. ", "make: *** "];
+
 /// How each task ended, after how long, and the line of its output that says most: a row each of one message.
 pub fn ended<'a>(records: impl IntoIterator<Item = &'a TaskRecord>) -> Vec<String> {
-    records.into_iter().map(ended_row).collect()
+    let widths = std::iter::once(WIDTH).chain(std::iter::repeat(WIDTH_BELOW));
+    let rows = records.into_iter().zip(widths);
+    rows.map(|(record, width)| ended_within(record, width))
+        .collect()
 }
 
-fn ended_row(record: &TaskRecord) -> String {
+fn ended_within(record: &TaskRecord, width: usize) -> String {
     let end = record.ended.as_ref();
     let status = end.map_or(Status::Lost, |end| end.status);
     let how = match status {
@@ -41,10 +50,12 @@ fn ended_row(record: &TaskRecord) -> String {
     let Some(last) = summary_of(record) else {
         return named(record, &format!(" {how}{after}"));
     };
-    let last = one_line(&last, MAX_MESSAGE);
+    let mut beginnings = SAID_ALREADY.iter();
+    let rest = beginnings.find_map(|beginning| last.strip_prefix(beginning));
+    let last = one_line(rest.unwrap_or(&last), MAX_MESSAGE);
     // The name and the last line share what is left: each has a half, and what the other doesn't need.
     let how = format!(" {how}{after}: ");
-    let left = WIDTH.saturating_sub(START.width() + "\"".width() + how.width());
+    let left = width.saturating_sub(START.width() + "\"".width() + how.width());
     let name = left.saturating_sub(last.width()).max(left / 2).max(LEAST);
     let name = clipped(&name_of(record), name);
     let last = clipped(&last, left.saturating_sub(name.width()).max(LEAST));
@@ -189,13 +200,35 @@ mod tests {
                     ran: Some(720_000),
                 });
                 let lines = ended([&record, &record, &record]);
-                for (line, width) in lines.iter().zip([WIDTH; 3]) {
+                for (line, width) in lines.iter().zip([WIDTH, WIDTH_BELOW, WIDTH_BELOW]) {
                     assert!(line.width() <= width, "{line}");
                     assert!(line.contains(" exit 3 after 12 min: "), "{line}");
                     let fits = name.width() + last.width() <= width - 31;
                     assert_eq!(line.contains(name) && line.ends_with(last), fits, "{line}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_summary_does_not_say_again_how_the_task_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("b33k0q1x9.output");
+        for (last, expected) in [
+            (
+                "test result: FAILED. 2 passed; 1 failed",
+                "2 passed; 1 failed",
+            ),
+            (
+                "make: *** [Makefile:2: all] Error 3",
+                "[Makefile:2: all] Error 3",
+            ),
+        ] {
+            std::fs::write(&output, last).unwrap();
+            let mut record = record("Build", Cause::Moved);
+            record.output = Some(output.clone());
+            let line = ended([&record]).pop().unwrap();
+            assert_eq!(line, format!("bg-run: \"Build\" ended: {expected}"));
         }
     }
 
