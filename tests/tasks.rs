@@ -272,13 +272,19 @@ fn a_task_whose_output_is_gone_is_still_known() {
     }
 }
 
-/// Every status, as the record has it, and the one state and the one text that all of bg-run shows of it.
-#[test]
-fn a_status_is_the_same_wherever_it_is_shown() {
-    let sandbox = Sandbox::new();
-    let gone = sandbox.path("tmp/gone.output");
-    let extension = include_str!("../editors/vscode/extension.js");
-    for (status, status_of, state, exit, words, for_model) in [
+/// A status as the record has it, the program whose status it is, the state and the exit status in JSON, the words for people,
+/// and the sentence for the model.
+type Shown = (
+    Value,
+    Option<&'static str>,
+    &'static str,
+    Value,
+    &'static str,
+    &'static str,
+);
+
+fn statuses() -> [Shown; 9] {
+    [
         (
             json!("done"),
             None,
@@ -351,7 +357,16 @@ fn a_status_is_the_same_wherever_it_is_shown() {
             "detached",
             "has ended after 4 min; its session had left it, so its exit status isn't known.",
         ),
-    ] {
+    ]
+}
+
+/// Every status, as the record has it, and the one state and the one text that all of bg-run shows of it.
+#[test]
+fn a_status_is_the_same_wherever_it_is_shown() {
+    let sandbox = Sandbox::new();
+    let gone = sandbox.path("tmp/gone.output");
+    let extension = include_str!("../editors/vscode/extension.js");
+    for (status, status_of, state, exit, words, for_model) in statuses() {
         let at = jiff::Timestamp::now().to_string();
         let ended = json!({"at": at, "status": status, "ran": 240_000});
         let more = json!({"output": gone, "description": "Build all", "status_of": status_of, "ended": ended});
