@@ -479,3 +479,33 @@ fn an_output_beyond_1_gb_is_told_once_to_both() {
     grow(&task, 1_500_000_000);
     assert_eq!(world.prompt("and now?"), Value::Null);
 }
+
+#[test]
+fn a_task_that_the_client_stopped_for_its_memory_is_told_so() {
+    const HOW: &str = "stopped by Claude Code: memory was short";
+    let notice = "<task-notification>\n<task-id>b1</task-id>\n<status>killed</status>\n<summary>Background command \"Run all\" \
+                  was stopped because the system is running low on memory</summary>\n</task-notification>";
+    for is_seen_before in [false, true] {
+        let world = World::new("open = 'never'\n");
+        let mut task = Task::launch(&world, "b1", &[]);
+        task.writes("epoch 3\n[killed]\n");
+        drop(task);
+        if is_seen_before {
+            let stop = world.answer(&world.sandbox.event("Stop", &json!({})), &[]);
+            assert!(
+                message(&stop).contains("\"Run all\" killed after"),
+                "{stop}"
+            );
+        }
+        let told = world.prompt(notice);
+        let line = format!("bg-run: \"Run all\" {HOW}");
+        assert_eq!(message(&told) == line, !is_seen_before, "{told}");
+        let sentence = "because memory was short: the command didn't fail";
+        assert!(context(&told).contains(sentence), "{told}");
+        let row = world.rows().remove(0);
+        assert_eq!(
+            (&row["state"], &row["words"]),
+            (&json!("killed"), &json!(HOW))
+        );
+    }
+}

@@ -43,6 +43,10 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
     let after = end
         .and_then(End::ran)
         .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
+    if status == Status::MemoryShort {
+        // There is no room for more.
+        return named(record, &format!(" {how}"));
+    }
     let how = match full_disk(record) {
         Some(_) => format!("{how} (disk full)"),
         None => how,

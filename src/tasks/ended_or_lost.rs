@@ -50,6 +50,7 @@ impl Notice {
             rest.trim_end_matches(')').parse().ok()
         };
         let status = match (field("status")?, code()) {
+            ("killed", _) if field("summary").is_some_and(says_memory_short) => Status::MemoryShort,
             ("killed", _) => Status::Killed(None),
             (_, Some(code)) => Status::of_exit(code),
             ("completed", None) => Status::Done,
@@ -60,6 +61,13 @@ impl Notice {
             status,
         })
     }
+}
+
+/// Whether a notice's summary gives the memory as the reason (2.1.260 and later): `Background command "NAME" was stopped
+/// because the system is running low on memory`. What stands in the quotation marks is the command's.
+fn says_memory_short(summary: &str) -> bool {
+    let reason = summary.rsplit('"').next().unwrap_or_default();
+    reason.contains("low on memory")
 }
 
 /// Whether a process of a task writes to its output.
@@ -260,7 +268,13 @@ pub fn find(
     let ending = open.and_then(|(file, metadata)| Ending::read(&file, metadata.len()).ok());
     let footer = || ending.as_ref()?.footer().map(Status::of_footer);
     let status = if writing == Writing::No {
-        footer().or(notice).unwrap_or(Status::Lost)
+        match (footer(), notice) {
+            // Only the notice has the reason.
+            (footer, Some(Status::MemoryShort)) if footer.is_none_or(Status::is_cut) => {
+                Status::MemoryShort
+            }
+            (footer, notice) => footer.or(notice).unwrap_or(Status::Lost),
+        }
     } else {
         let is_settled = changed.is_some_and(|changed| {
             let since = SystemTime::now().duration_since(changed);
@@ -368,6 +382,16 @@ mod tests {
             ("failed", "failed with exit code 3", Status::Exit(3)),
             ("completed", "completed", Status::Done),
             ("killed", "was stopped", Status::Killed(None)),
+            (
+                "killed",
+                "was stopped because the system is running low on memory",
+                Status::MemoryShort,
+            ),
+            (
+                "killed",
+                "low on memory\" was stopped",
+                Status::Killed(None),
+            ),
             ("failed", "failed", Status::Lost),
         ] {
             let found = Notice::in_prompt(&notice(status, summary));

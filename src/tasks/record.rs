@@ -170,11 +170,11 @@ impl TaskRecord {
         first
     }
 
-    /// Records the status of an end that was recorded without one.
+    /// Records the status of an end that was recorded without one, or without the reason for it.
     pub fn learn_status(&mut self, status: Status) {
         if let Some(ended) = &mut self.ended
-            && ended.status == Status::Lost
-            && status != Status::Lost
+            && (ended.status == Status::Lost && status != Status::Lost
+                || matches!(ended.status, Status::Killed(_)) && status == Status::MemoryShort)
         {
             ended.status = status;
             log_failure(self.write());

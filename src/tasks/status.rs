@@ -17,6 +17,8 @@ pub enum Status {
     Exit(i32),
     /// It was killed, with this exit status where that is known.
     Killed(Option<i32>),
+    /// The client killed it, because memory was short.
+    MemoryShort,
     /// The user stopped it with `bg-run stop`.
     Stopped,
     /// No process of it writes any more, and nothing tells how it ended.
@@ -57,7 +59,7 @@ impl Status {
             Self::Running => "running",
             Self::Done if status_of.is_none() => "done",
             Self::Done | Self::Exit(_) => "exit",
-            Self::Killed(_) => "killed",
+            Self::Killed(_) | Self::MemoryShort => "killed",
             Self::Stopped => "stopped",
             Self::Lost => "lost",
             Self::Detached => "detached",
@@ -70,7 +72,7 @@ impl Status {
             Self::Done => Some(0),
             Self::Exit(code) => Some(code),
             Self::Killed(code) => code,
-            Self::Running | Self::Stopped | Self::Lost | Self::Detached => None,
+            Self::Running | Self::MemoryShort | Self::Stopped | Self::Lost | Self::Detached => None,
         }
     }
 
@@ -84,6 +86,7 @@ impl Status {
             Self::Done if status_of.is_some() => format!("ended{of}"),
             Self::Exit(code) => format!("exit {code}{of}"),
             Self::Killed(Some(code)) => format!("killed ({code})"),
+            Self::MemoryShort => "stopped by Claude Code: memory was short".to_owned(),
             _ => self.state(None).to_owned(),
         }
     }
@@ -102,6 +105,11 @@ impl Status {
             Self::Exit(code) => format!("failed with exit status {code}{after}{of}"),
             Self::Killed(Some(code)) => format!("was killed (exit status {code}){after}"),
             Self::Killed(None) => format!("was killed{after}"),
+            Self::MemoryShort => {
+                format!(
+                    "was stopped by Claude Code{after}, because memory was short: the command didn't fail"
+                )
+            }
             Self::Stopped => format!("was stopped by the user with `bg-run stop`{after}"),
             Self::Lost => format!("has ended{after}, its exit status isn't known"),
             Self::Detached => {
@@ -112,7 +120,7 @@ impl Status {
 
     /// Whether something ended it before it was done.
     pub fn is_cut(self) -> bool {
-        matches!(self, Self::Killed(_) | Self::Stopped)
+        matches!(self, Self::Killed(_) | Self::MemoryShort | Self::Stopped)
     }
 
     /// The colour that it is shown in.
@@ -120,7 +128,7 @@ impl Status {
         let colour = match self {
             Self::Running => AnsiColor::Cyan,
             Self::Done if status_of.is_none() => AnsiColor::Green,
-            Self::Killed(_) | Self::Stopped => AnsiColor::Yellow,
+            Self::Killed(_) | Self::MemoryShort | Self::Stopped => AnsiColor::Yellow,
             Self::Exit(_) => AnsiColor::Red,
             Self::Done | Self::Lost | Self::Detached => return Style::new().dimmed(),
         };
@@ -131,7 +139,7 @@ impl Status {
     pub fn exit_code(self) -> u8 {
         const UNKNOWN: i32 = 1;
         let code = match self {
-            Self::Killed(None) | Self::Stopped => TERMINATED,
+            Self::Killed(None) | Self::MemoryShort | Self::Stopped => TERMINATED,
             other => other.exit().unwrap_or(UNKNOWN),
         };
         u8::try_from(code).unwrap_or(1)
