@@ -8,8 +8,9 @@ mod support;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::claude::{Client, DRAWING, is_there, screens, skip};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::Sandbox;
@@ -36,22 +37,22 @@ printf '\033[31mstopped\033[0m at the sign\n'
 exit "$2"
 "#;
 
+/// Prints a line twice a second until a sign, and ends with this status.
+const TICKER: &str = r#"
+tick=0
+until [ -e "$HOME/end-$1" ]; do tick=$((tick + 1)); echo "tick $tick of $1"; sleep 0.5; done
+exit "$2"
+"#;
+
 struct Session {
     sandbox: Sandbox,
     terminal: Terminal,
-    /// The client asks it as long as it lives.
-    _api: MessagesApi,
+    api: MessagesApi,
 }
 
 impl Session {
     /// A session with so many running tasks, the first of which is to fail.
     fn start(client: &Client, name: &str, layout: &str, count: usize, size: (&str, &str)) -> Self {
-        let sandbox = Sandbox::new();
-        sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
-        sandbox.write("home/said", PYTEST_SAID);
-        sandbox.program("pytest", PYTEST);
-        sandbox.fake_editor();
-        assert!(sandbox.bg_run(&["install"]).status.success());
         let call = |number: usize| {
             let status = if number == 1 { 3 } else { 0 };
             Turn::Bash(json!({
@@ -63,18 +64,78 @@ impl Session {
         let mut turns: Vec<Turn> = (1..=count).map(call).collect();
         turns.push(Turn::Say("All of it is running.".to_owned()));
         turns.push(Turn::Say("I see.".to_owned()));
+        let session = Self::start_with(client, name, layout, turns, size);
+        session.terminal.wait_for("All of it is running.");
+        session
+    }
+
+    /// A session in which the model is told "go" and does this.
+    fn start_with(
+        client: &Client,
+        name: &str,
+        layout: &str,
+        turns: Vec<Turn>,
+        size: (&str, &str),
+    ) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
+        sandbox.write("home/said", PYTEST_SAID);
+        sandbox.program("pytest", PYTEST);
+        sandbox.program("ticker", TICKER);
+        sandbox.fake_editor();
+        assert!(sandbox.bg_run(&["install"]).status.success());
         let api = MessagesApi::start(turns);
         let mut words = client.interactive(&sandbox, &api);
         words.insert(2, layout.to_owned());
         let terminal = Terminal::start_sized(name, &words, &sandbox.project(), size);
         terminal.wait_for("? for shortcuts");
         terminal.submit("go", || !api.requests().is_empty());
-        terminal.wait_for("All of it is running.");
         Self {
             sandbox,
             terminal,
-            _api: api,
+            api,
         }
+    }
+
+    /// Ends the client, and goes on with its session in another.
+    fn resumed(self, client: &Client, name: &str, layout: &str, size: (&str, &str)) -> Self {
+        let Self {
+            sandbox,
+            terminal,
+            api,
+        } = self;
+        drop(terminal);
+        let mut words = client.interactive(&sandbox, &api);
+        words.insert(2, layout.to_owned());
+        words.push("--continue".to_owned());
+        let terminal = Terminal::start_sized(name, &words, &sandbox.project(), size);
+        Self {
+            sandbox,
+            terminal,
+            api,
+        }
+    }
+
+    /// Has bg-run's record say that this task began two minutes earlier: nobody waits a minute for a long one.
+    fn age(&self, description: &str) {
+        let of_it = |record: &Value| record["description"] == description;
+        let folder = self.sandbox.state().join("tasks");
+        let (path, mut record) = wait_until("its record", || {
+            let files = fs::read_dir(&folder)
+                .ok()?
+                .flatten()
+                .map(|entry| entry.path());
+            let read = |path: PathBuf| {
+                let record: Value = serde_json::from_str(&fs::read_to_string(&path).ok()?).ok()?;
+                Some((path, record))
+            };
+            files.filter_map(read).find(|(_, record)| of_it(record))
+        });
+        let started: jiff::Timestamp = record["started"].as_str().unwrap().parse().unwrap();
+        record["started"] = json!(started - jiff::SignedDuration::from_mins(2));
+        let part = path.with_extension("part");
+        fs::write(&part, record.to_string()).unwrap();
+        fs::rename(part, path).unwrap();
     }
 
     /// The screen once it `is` so.
@@ -199,6 +260,154 @@ fn the_newest_client_shows_one_three_and_eight_tasks_at_every_width() {
 #[test]
 fn the_newest_client_shows_them_on_the_main_screen() {
     eight_tasks(DRAWING[1], "view-main", MAIN_SCREEN);
+}
+
+/// The rows that stand under a call: each line of a task once, at most five.
+fn is_drawn_once(screen: &str) -> bool {
+    let rows = screen.lines().filter(|row| row.starts_with("     "));
+    let mut rows: Vec<&str> = rows
+        .map(str::trim)
+        .filter(|row| row.starts_with("tick "))
+        .collect();
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.len() == count && (1..=5).contains(&count)
+}
+
+fn a_whole_life(version: &str, name: &str) {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let Some(client) = Client::find(version) else {
+        return;
+    };
+    let call = |name: &str, status: u8| {
+        Turn::Bash(json!({
+            "command": format!("ticker {name} {status}"),
+            "description": format!("Run suite {name}"),
+            "run_in_background": true,
+        }))
+    };
+    let rows: Vec<String> = (1..=60).map(|row| format!("- row {row}")).collect();
+    let turns = vec![
+        Turn::Say(rows.join("\n")),
+        call("t1", 3),
+        Turn::Say("It is running.".to_owned()),
+        Turn::Say("I see.".to_owned()),
+        call("t2", 0),
+        Turn::Say("Another is running.".to_owned()),
+    ];
+    let size = ("100", "36");
+    let session = Session::start_with(&client, name, FULLSCREEN, turns, size);
+    session.terminal.wait_for("row 60");
+    session
+        .terminal
+        .submit("on", || session.api.requests().len() > 1);
+    session.wait("the lines under the call", is_drawn_once);
+    session.terminal.wait_for("It is running.");
+    session.age("Run suite t1");
+    let tick = |screen: &str| {
+        let (rows, _) = band(screen);
+        let tick = rows.first()?.split("tick ").nth(1)?.split(' ').next()?;
+        tick.parse::<u32>().ok()
+    };
+    session.wait("the line above the prompt", |screen| tick(screen).is_some());
+
+    // Scrolled up, the conversation stays where it is while the line above the prompt goes on.
+    session.terminal.keys(&["PageUp", "PageUp"]);
+    let talk = |screen: &str| {
+        let rows = screen.lines().filter(|row| row.contains("- row "));
+        rows.map(|row| row.trim_end().to_owned())
+            .collect::<Vec<String>>()
+    };
+    let is_up = |screen: &str| talk(screen).len() > 10 && !screen.contains("It is running.");
+    session.wait("the rows above", is_up);
+    // A key may still be on its way.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let before = session.terminal.screen();
+    let later = session.wait("three more lines", |screen| {
+        tick(screen) >= tick(&before).map(|tick| tick + 6)
+    });
+    assert_eq!(talk(&later), talk(&before));
+    assert!(tick(&before).is_some(), "{before}");
+    session.terminal.keys(&["PageDown", "PageDown", "PageDown"]);
+    session.wait("the end again", is_drawn_once);
+
+    // The transcript has each line once, and so has what follows it.
+    session.terminal.keys(&["C-o"]);
+    let transcript = session.wait("the transcript", |screen| {
+        screen.contains("Showing detailed transcript") && is_drawn_once(screen)
+    });
+    assert!(!has_codes(&transcript), "{transcript}");
+    session.terminal.keys(&["C-o"]);
+    session.wait("the conversation", |screen| {
+        !screen.contains("Showing detailed transcript") && is_drawn_once(screen)
+    });
+
+    // What is typed while the pane opens stands in the prompt.
+    session.toggle_pane();
+    session.terminal.keys(&["still mine"]);
+    session.wait("the pane, and the keys in the prompt", |screen| {
+        screen
+            .lines()
+            .any(|row| row.starts_with('│') && row.contains("tick "))
+            && prompt(screen).contains("still mine")
+    });
+    session.terminal.keys(&["C-u"]);
+    session.wait("an empty prompt", |screen| {
+        !prompt(screen).contains("still mine")
+    });
+    session.toggle_pane();
+    session.wait("the line above the prompt again", |screen| {
+        tick(screen).is_some()
+    });
+
+    fs::write(session.sandbox.home().join("end-t1"), "").unwrap();
+    session.wait("a toast", |screen| {
+        screen.contains("Run suite t1: ✗ exit 3, 2 min")
+    });
+    session.wait("the end under the call", |screen| {
+        screen.contains("     ✗ exit 3, 2 min")
+            && screen.contains("I see.")
+            && band(screen).0.is_empty()
+    });
+
+    // Another client shows what the records say.
+    let session = session.resumed(&client, &format!("{name}-on"), FULLSCREEN, size);
+    session.wait("the end under the call", |screen| {
+        screen.contains("     ✗ exit 3, 2 min")
+    });
+    session.terminal.wait_for("? for shortcuts");
+    let so_far = session.api.requests().len();
+    session
+        .terminal
+        .submit("again", || session.api.requests().len() > so_far);
+    session.terminal.wait_for("Another is running.");
+    session.age("Run suite t2");
+    session.wait("the line above the prompt", |screen| tick(screen).is_some());
+    session
+        .terminal
+        .submit("/compact", || session.terminal.screen().contains("Compact"));
+    session.wait("the line after a compaction", |screen| {
+        screen.contains("Compacted") && tick(screen).is_some()
+    });
+    session.terminal.keys(&["/clear"]);
+    session.wait("the command in the prompt", |screen| {
+        prompt(screen).contains("/clear")
+    });
+    session.terminal.keys(&["Enter"]);
+    let cleared = session.wait("the line after /clear", |screen| {
+        !screen.contains("Compacted") && tick(screen).is_some()
+    });
+    session.wait("it goes on", |screen| tick(screen) > tick(&cleared));
+    fs::write(session.sandbox.home().join("end-t2"), "").unwrap();
+    session.wait("no line", |screen| band(screen).0.is_empty());
+}
+
+#[test]
+fn the_newest_client_shows_it_through_a_session() {
+    a_whole_life(DRAWING[1], "life-newest");
 }
 
 const PAGE: &str = "# What the view shows
