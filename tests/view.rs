@@ -307,11 +307,6 @@ fn a_whole_life(version: &str, name: &str) {
     session.wait("the lines under the call", is_drawn_once);
     session.terminal.wait_for("It is running.");
     session.age("Run suite t1");
-    let tick = |screen: &str| {
-        let (rows, _) = band(screen);
-        let tick = rows.first()?.split("tick ").nth(1)?.split(' ').next()?;
-        tick.parse::<u32>().ok()
-    };
     session.wait("the line above the prompt", |screen| tick(screen).is_some());
 
     // Scrolled up, the conversation stays where it is while the line above the prompt goes on.
@@ -373,8 +368,19 @@ fn a_whole_life(version: &str, name: &str) {
             && band(screen).0.is_empty()
     });
 
-    // Another client shows what the records say.
-    let session = session.resumed(&client, &format!("{name}-on"), FULLSCREEN, size);
+    another_client_goes_on(&client, session, name, size);
+}
+
+/// The number in the line above the prompt.
+fn tick(screen: &str) -> Option<u32> {
+    let (rows, _) = band(screen);
+    let tick = rows.first()?.split("tick ").nth(1)?.split(' ').next()?;
+    tick.parse().ok()
+}
+
+/// It shows what the records say: of the earlier client's task, and of its own after a compaction and `/clear`.
+fn another_client_goes_on(client: &Client, session: Session, name: &str, size: (&str, &str)) {
+    let session = session.resumed(client, &format!("{name}-on"), FULLSCREEN, size);
     session.wait("the end under the call", |screen| {
         screen.contains("     ✗ exit 3, 2 min")
     });
@@ -403,6 +409,11 @@ fn a_whole_life(version: &str, name: &str) {
     session.wait("it goes on", |screen| tick(screen) > tick(&cleared));
     fs::write(session.sandbox.home().join("end-t2"), "").unwrap();
     session.wait("no line", |screen| band(screen).0.is_empty());
+}
+
+#[test]
+fn the_first_client_that_draws_shows_it_through_a_session() {
+    a_whole_life(DRAWING[0], "life-first");
 }
 
 #[test]
