@@ -164,7 +164,10 @@ mod tests {
         for (target, link) in [("file", "to-file"), ("inner", "to-inner"), ("none", "lost")] {
             std::os::unix::fs::symlink(at(target), at(link)).unwrap();
         }
-        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), Mode::RUSR | Mode::WUSR).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status();
+        assert!(made.unwrap().success());
         let top = folder(own.path()).unwrap();
         assert!(folder(&at("to-inner")).is_err() && folder_in(&top, "to-inner").is_err());
         assert!(folder(&at("inner")).is_ok() && folder_in(&top, "inner").is_ok());
