@@ -10,8 +10,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+#[cfg(target_os = "linux")]
 use support::claude::{is_there, skip};
-use support::sandbox::{BG_RUN, Sandbox, read};
+#[cfg(target_os = "linux")]
+use support::sandbox::read;
+use support::sandbox::{BG_RUN, Sandbox};
+#[cfg(target_os = "linux")]
 use support::wait_until;
 
 /// Ten seconds are promised; the rest is for a busy machine.

@@ -4,14 +4,20 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime};
+#[cfg(target_os = "linux")]
+use std::time::Instant;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use support::claude::Client;
 use support::messages_api::{MessagesApi, Turn};
-use support::sandbox::{BG_RUN, Sandbox, read};
+#[cfg(target_os = "linux")]
+use support::sandbox::BG_RUN;
+use support::sandbox::{Sandbox, read};
+#[cfg(target_os = "linux")]
 use support::wait_until;
 
 /// Those that move a call by themselves: the first writes no last line, the first two kill what was moved with their answer.
