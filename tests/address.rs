@@ -323,6 +323,7 @@ fn the_npm_package_holds_what_it_has_to_and_nothing_more() {
         "bin/bg-run",
         "hooks/hooks.json",
         "package.json",
+        "skills/bg-run/.claude-plugin/icon.png",
         "skills/bg-run/.claude-plugin/plugin.json",
         "skills/bg-run/README.md",
         "skills/bg-run/SKILL.md",
