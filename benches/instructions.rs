@@ -86,13 +86,13 @@ fn main() -> ExitCode {
 }
 
 const LIMITS: [u64; 8] = [
-    200_000, 8_500_000, 740_000, 9_300_000, 98_000, 23_500_000, 850_000, 1_000_000,
+    160_000, 2_300_000, 740_000, 3_000_000, 46_000, 25_800_000, 800_000, 820_000,
 ];
 
 /// What a file of durations may cost beside that: when it is asked and when a call is recorded, with 500 and with 2,000 keys.
 /// At 2,000, each record counts the keys.
 const ASKED: [u64; 2] = [150_000, 500_000];
-const RECORDED: [u64; 2] = [150_000, 2_400_000];
+const RECORDED: [u64; 2] = [150_000, 2_300_000];
 
 fn count(bench: &Bench, case: &Case) -> Option<u64> {
     let input = bench.path("input");

@@ -70,7 +70,7 @@ impl Bench {
         }
     }
 
-    /// The same as `cargo install` makes it: linked dynamically, with the allocator of the system's libc.
+    /// The same as `cargo install` makes it: linked statically against glibc on Linux, with its allocator.
     pub fn hook_as_installed_by_cargo(&self, event: Value) -> Case {
         let mut case = self.hook(event);
         env!("CARGO_BIN_EXE_bg-run").clone_into(&mut case.words[0]);
