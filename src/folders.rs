@@ -147,14 +147,24 @@ pub fn repository(project: &Path) -> PathBuf {
     if project.as_os_str().len() > MAX_PATH {
         return project.to_owned();
     }
-    let mut git = project.ancestors().map(|dir| dir.join(".git"));
-    let found = git.find_map(|git| Some((fs::metadata(&git).ok()?, git)));
-    match found {
-        None => one_spelling(project.to_owned()),
-        Some((metadata, git)) if metadata.is_dir() => one_spelling(git),
+    git_folder(project).map_or_else(|| one_spelling(project.to_owned()), |(_, shared)| shared)
+}
+
+/// Returns the nearest folder up from `project` that has a `.git`, and the `.git` folder that all worktrees share.
+pub fn git_folder(project: &Path) -> Option<(&Path, PathBuf)> {
+    let mut folders = project.ancestors();
+    let (top, git, metadata) = folders.find_map(|top| {
+        let git = top.join(".git");
+        let metadata = fs::metadata(&git).ok()?;
+        Some((top, git, metadata))
+    })?;
+    let shared = if metadata.is_dir() {
+        one_spelling(git)
+    } else {
         // A worktree's, or a submodule's, which is a repository of its own.
-        Some((_, file)) => common_folder(&file).unwrap_or(file),
-    }
+        common_folder(&git).unwrap_or(git)
+    };
+    Some((top, shared))
 }
 
 /// The path as the system spells it: without links, in the case that it was made in.

@@ -226,13 +226,13 @@ fn git_folders(roots: &Roots) -> Vec<PathBuf> {
     if project.as_os_str().len() > folders::MAX_PATH {
         return Vec::new();
     }
-    let common = folders::repository(project);
-    let mut ancestors = project.ancestors();
-    let top = ancestors.find(|folder| folder.join(".git").exists());
+    let Some((top, shared)) = folders::git_folder(project) else {
+        return Vec::new();
+    };
     let mut found: Vec<PathBuf> = Vec::new();
-    for folder in common.parent().into_iter().chain(top) {
+    for folder in shared.parent().into_iter().chain([top]) {
         let file = folder.join(LOCAL);
-        if folder != project && top.is_some() && !found.contains(&file) {
+        if folder != project && !found.contains(&file) {
             found.push(file);
         }
     }
