@@ -38,8 +38,7 @@ fn line() -> Option<String> {
     };
     let mut records = TaskRecord::unended();
     records.retain(|record| scope.has(record));
-    let ended = ended_or_lost::of(&records, &[]);
-    records.retain(|record| !ended.iter().any(|(over, _)| over.id == record.id));
+    let mut records = ended_or_lost::still_running(records);
     let newest = records.pop()?;
     let usual = UsualTimes::own().of(&newest);
     let row = Row::new(&newest, Status::Running, None, usual, View::Line);

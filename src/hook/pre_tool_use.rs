@@ -138,9 +138,8 @@ fn still_runs(
             && task.cwd == site.cwd
             && task.has_words_of([command, &decision.rewrite.command])
     });
-    let ended = ended_or_lost::of(&same, &[]);
-    same.retain(|task| ended.iter().all(|(over, _)| over.id != task.id));
-    same.last().map(messages::still_runs)
+    let running = ended_or_lost::still_running(same);
+    running.last().map(messages::still_runs)
 }
 
 /// Nothing is said of it: only buffers change.

@@ -53,7 +53,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let found = ended_or_lost::of(&tasks, &[]);
-    tasks.retain(|task| found.iter().all(|(ended, _)| ended.id != task.id));
+    ended_or_lost::drop_ended(&mut tasks, &found);
     let ended = ended_or_lost::mark_finished(found, &config);
     Some(Answer {
         system_message: Some(end_messages::left_over(&tasks, &ended)?),

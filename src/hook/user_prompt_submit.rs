@@ -46,15 +46,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let mut found = ended_or_lost::of(&tasks, &notices);
     // Nothing asks for it again before the next prompt.
     let mut late = tasks.clone();
-    late.retain(|task| {
-        let is_noticed = notices.iter().any(|notice| notice.id == task.id);
-        is_noticed && found.iter().all(|(note, _)| note.id != task.id)
-    });
+    late.retain(|task| notices.iter().any(|notice| notice.id == task.id));
+    ended_or_lost::drop_ended(&mut late, &found);
     if !late.is_empty() {
         wait::until_unwritten(&late, LAST_WRITES);
         found.extend(ended_or_lost::of(&late, &notices));
     }
-    tasks.retain(|task| found.iter().all(|(note, _)| note.id != task.id));
+    ended_or_lost::drop_ended(&mut tasks, &found);
     let told = found
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));

@@ -69,9 +69,8 @@ impl Row {
         let started = record.began();
         let now = || Duration::try_from(Timestamp::now().duration_since(started)).ok();
         let ran = ran.or_else(now).unwrap_or_default();
-        let file = record.log.as_ref().filter(|log| log.is_file());
-        let file = file.or(record.output.as_ref());
-        let size = file.and_then(|file| size::if_large(file));
+        let file = record.file();
+        let size = file.and_then(size::if_large);
         let shown = size.map_or_else(String::new, |size| format!(", {}", size::shown(size)));
         let lines = file.and_then(|file| last_lines(file, LINES).ok());
         let lines = lines.unwrap_or_default();

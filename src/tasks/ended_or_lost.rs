@@ -321,6 +321,18 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
     ended
 }
 
+/// Takes the tasks with these ends out of `tasks`.
+pub fn drop_ended(tasks: &mut Vec<TaskRecord>, ended: &[(TaskRecord, End)]) {
+    tasks.retain(|task| ended.iter().all(|(over, _)| over.id != task.id));
+}
+
+/// Those of `tasks` that still run, as far as outputs and processes tell.
+pub fn still_running(mut tasks: Vec<TaskRecord>) -> Vec<TaskRecord> {
+    let ended = of(&tasks, &[]);
+    drop_ended(&mut tasks, &ended);
+    tasks
+}
+
 /// How many of these files belong to a task that runs; of another file, whether a process writes to it.
 pub fn running_among(files: &[PathBuf]) -> usize {
     let record_of = |file: &PathBuf| TaskRecord::of(file.file_stem()?.to_str()?);

@@ -1,6 +1,6 @@
 //! What is kept of a task in the state folder: its output file says nothing of its command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -242,6 +242,12 @@ impl TaskRecord {
         let own = || without_edits(&self.command).split_whitespace();
         let mut others = commands.into_iter().map(without_edits);
         others.any(|other| own().eq(other.split_whitespace()))
+    }
+
+    /// The file that it fills: its own log, where that is there, else its output.
+    pub fn file(&self) -> Option<&Path> {
+        let log = self.log.as_deref().filter(|log| log.is_file());
+        log.or(self.output.as_deref())
     }
 
     /// Its output, as a file whose writers can be looked for.

@@ -52,7 +52,7 @@ pub struct Told {
 /// is nearly full, once a session.
 pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
     let sized = tasks.iter().filter(|task| !task.unattended);
-    let sized = sized.filter_map(|task| Some((task, file_of(task)?.metadata().ok()?.len())));
+    let sized = sized.filter_map(|task| Some((task, task.file()?.metadata().ok()?.len())));
     let sized: Vec<(&TaskRecord, u64)> = sized.collect();
     let is_news = |(task, size): &&(&TaskRecord, u64)| {
         *size >= HUGE && !told::is_claimed(News::Size, &task.id)
@@ -65,7 +65,7 @@ pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
         sized.iter().max_by_key(|(_, size)| *size)
     };
     let full = full.and_then(|(task, _)| {
-        let left = disk::room(file_of(task)?).filter(disk::Room::is_scarce)?;
+        let left = disk::room(task.file()?).filter(disk::Room::is_scarce)?;
         Some((*task, News::Disk, left.free))
     });
     let found: Vec<(&TaskRecord, News, u64)> = huge.chain(full).collect();
@@ -73,8 +73,8 @@ pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
         return Vec::new();
     }
     let tasks: Vec<TaskRecord> = found.iter().map(|(task, _, _)| (*task).clone()).collect();
-    let ended = ended_or_lost::of(&tasks, &[]);
-    let runs = |task: &TaskRecord| ended.iter().all(|(over, _)| over.id != task.id);
+    let running = ended_or_lost::still_running(tasks);
+    let runs = |task: &TaskRecord| running.iter().any(|other| other.id == task.id);
     let found = found.into_iter().filter(|(task, news, _)| {
         let id = if *news == News::Disk {
             session
@@ -86,12 +86,6 @@ pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
     found
         .map(|(task, news, bytes)| told_of(task, news, bytes))
         .collect()
-}
-
-/// The file that a task fills: its own log, where it writes one.
-fn file_of(task: &TaskRecord) -> Option<&Path> {
-    let log = task.log.as_deref().filter(|log| log.is_file());
-    log.or(task.output.as_deref())
 }
 
 fn told_of(task: &TaskRecord, news: News, bytes: u64) -> Told {
