@@ -163,6 +163,7 @@ fn all(json: bool) -> Result<ExitCode> {
 
 /// The rows in columns. Where they are wider than the terminal, the last cell stands on lines of its own below.
 fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
+    const INDENT: usize = 4;
     let whole = columns(rows);
     let Some(width) = width.filter(|&width| whole.lines().any(|line| line.width() > width)) else {
         return whole;
@@ -172,26 +173,11 @@ fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
         split.map(|(says, others)| (says, others.to_vec())).unzip();
     let others = columns(&others);
     let rows = others.lines().zip(says);
-    rows.flat_map(|(row, says)| [format!("{row}\n"), indented(says, width)])
-        .collect()
-}
-
-/// The text in lines of at most `width` columns, each behind four blanks.
-fn indented(text: &str, width: usize) -> String {
-    const INDENT: &str = "    ";
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && INDENT.len() + line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines.iter().flat_map(|line| [INDENT, line, "\n"]).collect()
+    let rows = rows.map(|(row, says)| {
+        let says = print::wrapped(says, INDENT, width);
+        format!("{row}\n{:INDENT$}{says}\n", "")
+    });
+    rows.collect::<Vec<_>>().concat()
 }
 
 fn one(name: &str, json: bool) -> Result<ExitCode> {

@@ -49,7 +49,8 @@ pub(super) fn paragraph(text: &str, indent: usize) -> String {
     environment::width().map_or_else(|| text.to_owned(), |width| wrapped(text, indent, width))
 }
 
-fn wrapped(text: &str, indent: usize, width: usize) -> String {
+/// One paragraph, wrapped at `width` columns.
+pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     // A narrower column reads worse than what the terminal makes of a long line.
     const LEAST: usize = 20;
     let room = width.saturating_sub(indent).max(LEAST);
