@@ -358,22 +358,7 @@ mod tests {
 
     use super::*;
     use crate::tasks::end_messages::WIDTH;
-
-    const NAMES: [&str; 4] = [
-        "Run e2e tests",
-        "Train the model for 10 epochs on all of the data",
-        "日本語の名前がついた長いタスクを実行する",
-        "x",
-    ];
-
-    fn note(name: &str, cause: Cause) -> TaskRecord {
-        TaskRecord {
-            id: "b33k0q1x9".to_owned(),
-            description: Some(name.to_owned()),
-            cause,
-            ..TaskRecord::default()
-        }
-    }
+    use crate::tasks::record::examples::{NAMES, record};
 
     fn told(note: &TaskRecord, usual: Option<f32>, tails: &[String], shown: &Shown) -> String {
         let launch = Launch {
@@ -397,11 +382,11 @@ mod tests {
             ("Run e2e tests", Cause::Limit, "in background after 30 s, "),
             (NAMES[1], Cause::Caller, "is in the background, "),
         ] {
-            let line = told(&note(name, cause), Some(121.0), &[], &place);
+            let line = told(&record(name, cause), Some(121.0), &[], &place);
             let expected = format!("\" {expected}open in tmux (b33k…)");
             assert!(line.ends_with(&expected), "{line}");
         }
-        let mut server = note("x", Cause::Moved);
+        let mut server = record("x", Cause::Moved);
         server.endless = true;
         let line = told(&server, Some(121.0), &[], &place);
         assert!(line.contains("is in the background"), "{line}");
@@ -421,7 +406,7 @@ mod tests {
             ] {
                 for tails in [&[][..], &tails] {
                     for usual in [None, Some(121.0)] {
-                        let line = told(&note(name, cause), usual, tails, &place);
+                        let line = told(&record(name, cause), usual, tails, &place);
                         assert!(line.width() <= WIDTH, "{line}");
                         assert!(line.ends_with(", open in VS Code (b33k…)"), "{line}");
                     }
@@ -429,14 +414,14 @@ mod tests {
             }
             for why in ["max-tabs = 5", "no `code` found", "open = \"never\""] {
                 let shown = Shown::Not(why.to_owned());
-                let line = told(&note(name, Cause::Moved), None, &[], &shown);
+                let line = told(&record(name, Cause::Moved), None, &[], &shown);
                 assert!(line.width() <= WIDTH, "{line}");
                 assert!(
                     line.ends_with(&format!("not opened ({why}): `bg-run tail b33k`")),
                     "{line}"
                 );
             }
-            let line = end_messages::silent(&note(name, Cause::Moved), Duration::from_mins(25));
+            let line = end_messages::silent(&record(name, Cause::Moved), Duration::from_mins(25));
             assert!(line.width() <= WIDTH, "{line}");
             assert!(line.contains("silent for 25 min"), "{line}");
         }

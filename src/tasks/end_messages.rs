@@ -168,22 +168,7 @@ pub fn shortened(id: &str) -> String {
 mod tests {
     use super::*;
     use crate::tasks::record::Cause;
-
-    const NAMES: [&str; 4] = [
-        "Run e2e tests",
-        "Train the model for 10 epochs on all of the data",
-        "日本語の名前がついた長いタスクを実行する",
-        "x",
-    ];
-
-    fn record(name: &str, cause: Cause) -> TaskRecord {
-        TaskRecord {
-            id: "b33k0q1x9".to_owned(),
-            description: Some(name.to_owned()),
-            cause,
-            ..TaskRecord::default()
-        }
-    }
+    use crate::tasks::record::examples::{NAMES, record};
 
     #[test]
     fn an_end_shows_of_name_and_output_what_fits() {

@@ -292,3 +292,27 @@ pub fn clear_daily(kept: Duration) {
 fn file_of(id: &str) -> String {
     format!("{id}.json")
 }
+
+/// Records for the tests of what is told of tasks.
+#[cfg(test)]
+pub(crate) mod examples {
+    use super::{Cause, TaskRecord};
+
+    /// Names of many widths.
+    pub(crate) const NAMES: [&str; 4] = [
+        "Run e2e tests",
+        "Train the model for 10 epochs on all of the data",
+        "日本語の名前がついた長いタスクを実行する",
+        "x",
+    ];
+
+    /// The record of a task with this name.
+    pub(crate) fn record(name: &str, cause: Cause) -> TaskRecord {
+        TaskRecord {
+            id: "b33k0q1x9".to_owned(),
+            description: Some(name.to_owned()),
+            cause,
+            ..TaskRecord::default()
+        }
+    }
+}
