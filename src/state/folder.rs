@@ -117,6 +117,26 @@ impl Folder {
         files::new(&self.fd, name)?.write_all(text)
     }
 
+    /// Claims `name` among those of this kind for this process, by a file with this text; `false` where it was claimed
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// When no file can be made there, so that nobody can tell.
+    pub fn claim(kind: Kind, name: &str, text: &[u8]) -> io::Result<bool> {
+        let folder = Self::make(kind)?;
+        folder.clear_daily();
+        match folder.create(name, text) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            created => created.map(|()| true),
+        }
+    }
+
+    /// Whether a process has claimed `name`.
+    pub fn is_claimed(kind: Kind, name: &str) -> bool {
+        Self::open(kind).is_ok_and(|folder| folder.file(name).is_ok())
+    }
+
     /// Puts the file `name` there, whole or not at all.
     ///
     /// # Errors

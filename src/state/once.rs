@@ -3,8 +3,6 @@
 //! The client runs all hooks of an event side by side, so the first to make a file in the state folder speaks. Only
 //! calls that go to the background come here.
 
-use std::io::ErrorKind;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Folder, Kind, is_id};
@@ -34,15 +32,8 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     if !is_id(tool_use_id) {
         return true;
     }
-    let Ok(folder) = Folder::make(Kind::Calls) else {
-        return true;
-    };
-    folder.clear_daily();
     let text = serde_json::to_vec(done).unwrap_or_default();
-    match folder.create(&format!("{tool_use_id}.{event}"), &text) {
-        Err(error) => error.kind() != ErrorKind::AlreadyExists,
-        Ok(()) => true,
-    }
+    Folder::claim(Kind::Calls, &format!("{tool_use_id}.{event}"), &text).unwrap_or(true)
 }
 
 /// Returns the changes recorded for this event of this call.

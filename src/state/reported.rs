@@ -2,7 +2,6 @@
 //! the expressions of a rules file are in order.
 
 use std::fs::Metadata;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -43,40 +42,26 @@ impl FileState {
 
 /// Whether the rules file in this state was checked, and had no fault.
 pub fn is_valid(file: &FileState) -> bool {
-    Folder::open(Kind::Reported).is_ok_and(|folder| folder.file(&file.mark("valid")).is_ok())
+    Folder::is_claimed(Kind::Reported, &file.mark("valid"))
 }
 
 /// Marks the rules file in this state as one without a fault. Without a mark it is checked again.
 pub fn mark_valid(file: &FileState) {
-    if let Ok(folder) = Folder::make(Kind::Reported) {
-        folder.clear_daily();
-        let _ = folder.create(&file.mark("valid"), b"");
-    }
+    let _ = Folder::claim(Kind::Reported, &file.mark("valid"), b"");
 }
 
 /// Whether [`say`] claimed this.
 pub fn was_said(what: &str) -> bool {
-    Folder::open(Kind::Reported).is_ok_and(|folder| folder.file(&name_of(Path::new(what))).is_ok())
+    Folder::is_claimed(Kind::Reported, &name_of(Path::new(what)))
 }
 
 /// Claims what is said once; `false` where it was claimed before, or nothing can be noted.
 pub fn say(what: &str) -> bool {
-    let Ok(folder) = Folder::make(Kind::Reported) else {
-        return false;
-    };
-    folder.clear_daily();
-    folder.create(&name_of(Path::new(what)), b"").is_ok()
+    Folder::claim(Kind::Reported, &name_of(Path::new(what)), b"").unwrap_or(false)
 }
 
 /// Claims the report of a fault in the file in this state; `false` where it was claimed before. A state folder that
 /// can't be written gives `true`.
 pub fn claim(file: &FileState) -> bool {
-    let Ok(folder) = Folder::make(Kind::Reported) else {
-        return true;
-    };
-    folder.clear_daily();
-    !matches!(
-        folder.create(&file.mark("faulty"), b""),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists
-    )
+    Folder::claim(Kind::Reported, &file.mark("faulty"), b"").unwrap_or(true)
 }

@@ -1,7 +1,5 @@
 //! Claims on things that are told or done once about a task or a session.
 
-use std::io::ErrorKind;
-
 use super::{Folder, Kind, News, is_id};
 
 /// Claims the news about the task or session with this id for this process; `false` where another one has it. Where that
@@ -10,20 +8,12 @@ pub fn claim(news: News, id: &str) -> bool {
     if !is_id(id) {
         return true;
     }
-    let Ok(folder) = Folder::make(Kind::Told) else {
-        return true;
-    };
-    folder.clear_daily();
-    match folder.create(&name_of(news, id), b"") {
-        Err(error) => error.kind() != ErrorKind::AlreadyExists,
-        Ok(()) => true,
-    }
+    Folder::claim(Kind::Told, &name_of(news, id), b"").unwrap_or(true)
 }
 
 /// Whether a process has claimed it.
 pub fn is_claimed(news: News, id: &str) -> bool {
-    is_id(id)
-        && Folder::open(Kind::Told).is_ok_and(|folder| folder.file(&name_of(news, id)).is_ok())
+    is_id(id) && Folder::is_claimed(Kind::Told, &name_of(news, id))
 }
 
 fn name_of(news: News, id: &str) -> String {
