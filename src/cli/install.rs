@@ -95,7 +95,7 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
         {
             let path = path.display().to_string();
             let warning = format!("{path}: {fault}. {}", fault.mend);
-            print::warning(format_args!("{}", print::outside(warning)));
+            print::warning(print::outside(warning));
         }
     }
     Ok(())
