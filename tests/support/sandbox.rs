@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bg_run::viewer::Editor;
 use serde_json::{Value, json};
 
 /// A folder that its path reaches by a link. Where the tests' own folder for temporary files is one, as on macOS, that of
@@ -16,9 +17,41 @@ fn is_linked(folder: &Path) -> bool {
     fs::canonicalize(folder).unwrap() != *folder
 }
 
+/// The programs that bg-run looks for: an editor or a client of the machine's own would be found, asked, and given the
+/// extension.
+fn looked_for() -> impl Iterator<Item = &'static str> {
+    Editor::names().chain(["trae-cn", "zeditor", "claude", "bg-run"])
+}
+
+/// The machine's `PATH` without such programs. A folder that holds one is replaced by a folder of links to its others, in
+/// `links`.
+fn path_without_editors(links: &Path) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path)
+        .enumerate()
+        .map(|(at, folder)| {
+            if !looked_for().any(|name| folder.join(name).exists()) {
+                return folder;
+            }
+            let others = links.join(at.to_string());
+            fs::create_dir(&others).unwrap();
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                let name = entry.file_name();
+                if !looked_for().any(|program| name == program) {
+                    std::os::unix::fs::symlink(entry.path(), others.join(name)).unwrap();
+                }
+            }
+            others
+        });
+    let path = std::env::join_paths(folders).unwrap();
+    path.into_string().unwrap()
+}
+
 /// Removed with everything in it when dropped.
 pub struct Sandbox {
     root: tempfile::TempDir,
+    path: String,
+    _links: tempfile::TempDir,
 }
 
 static COUNT: AtomicUsize = AtomicUsize::new(1);
@@ -39,7 +72,12 @@ impl Sandbox {
         } else {
             fs::create_dir(tmp).unwrap();
         }
-        Self { root }
+        let links = tempfile::Builder::new().prefix("bgp").tempdir().unwrap();
+        Self {
+            root,
+            path: path_without_editors(links.path()),
+            _links: links,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -113,11 +151,7 @@ esac"#
 
     /// The environment that every program of the sandbox gets; nothing of the test's own gets through.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let path = format!(
-            "{}:{}",
-            self.path("bin").display(),
-            std::env::var("PATH").unwrap_or_default()
-        );
+        let path = format!("{}:{}", self.path("bin").display(), self.path);
         [
             ("HOME", self.home().display().to_string()),
             ("PATH", path),
