@@ -178,9 +178,10 @@ fn the_readme_s_commands_work_as_written_in_a_clone() {
     let home = sandbox.path("empty");
     fs::create_dir(&home).unwrap();
     let path = format!(
-        "{}:{}:/usr/bin:/bin",
+        "{}:{}:{}",
         home.join(".cargo/bin").display(),
-        sandbox.path("bin").display()
+        sandbox.path("bin").display(),
+        sandbox.search_path()
     );
     let lines = lines_of_the_first_hour();
     assert_eq!(

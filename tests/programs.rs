@@ -187,6 +187,13 @@ fn only_the_system_s_tail_is_taken_out() {
     let sandbox = permissive();
     sandbox.program("tail", "tee last | /usr/bin/tail \"$@\"");
     assert_eq!(edited(&sandbox, command, &[]), command);
+    for (target, expected) in [("/usr/bin/tail", dropped), ("/usr/bin/head", command)] {
+        let sandbox = permissive();
+        let link = sandbox.path("bin/tail");
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(target, link).unwrap();
+        assert_eq!(edited(&sandbox, command, &[]), expected, "{target}");
+    }
     for (file, text, stays) in [
         (".bashrc", "tail() { command tail -n 50; }", true),
         (".bash_aliases", "alias tail='tail -n 50'", true),
@@ -222,7 +229,8 @@ fn only_the_system_s_tail_is_taken_out() {
         .unwrap()
         .set_modified(past)
         .unwrap();
-    let path = |first: &Path| format!("export PATH={}:/usr/bin:/bin\n", first.display());
+    let others = sandbox.search_path();
+    let path = |first: &Path| format!("export PATH={}:{others}\n", first.display());
     let newest = "home/.claude/shell-snapshots/snapshot-bash-2-b.sh";
     sandbox.write(newest, &path(Path::new("/nowhere")));
     assert_eq!(edited(&sandbox, command, &[]), dropped);
@@ -328,7 +336,7 @@ fn a_repository_s_code_is_never_started() {
         linked.to_str().unwrap(),
         "node_modules/.bin",
     ] {
-        let path = format!("{first}:/usr/bin:/bin");
+        let path = format!("{first}:{}", sandbox.search_path());
         let variables = [
             ("PATH", &*path),
             ("TERM_PROGRAM", "vscode"),
@@ -374,7 +382,7 @@ fn a_repository_s_code_is_never_started() {
     }
     assert!(!sandbox.home().join("started").exists());
     // Outside of the project it is the user's.
-    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let path = format!("{}:{}", folder.display(), sandbox.search_path());
     let mut open = sandbox.command(support::sandbox::BG_RUN);
     let elsewhere = sandbox.path("elsewhere");
     fs::create_dir(&elsewhere).unwrap();

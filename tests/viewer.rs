@@ -427,7 +427,7 @@ fn the_folders_of_macos_are_folders_like_others() {
     let variables = [
         ("TMPDIR", tmp.as_str()),
         ("BG_RUN_STATE_DIR", &state),
-        ("PATH", "/usr/bin:/bin:/usr/sbin:/sbin"),
+        ("PATH", sandbox.search_path()),
     ];
     let mut event = sandbox.event(
         "PostToolUse",

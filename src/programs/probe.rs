@@ -177,13 +177,17 @@ impl Tools for ToolsOnPath<'_> {
         let Some(program) = found else {
             return false;
         };
-        let folder = program.parent().unwrap_or(Path::new(""));
-        let is_system = |folder: &Path| {
+        let is_system = |file: &Path| {
+            let folder = file.parent().unwrap_or(Path::new(""));
             SYSTEM_FOLDERS
                 .iter()
                 .any(|dir| folder.as_os_str() == OsStr::new(dir))
         };
-        let in_store = |file: PathBuf| SYSTEM_STORES.iter().any(|store| file.starts_with(store));
-        is_system(folder) || fs::canonicalize(&program).is_ok_and(in_store)
+        // A link elsewhere counts as the program that it leads to, under its own name only.
+        let is_system_s_file = |file: PathBuf| {
+            SYSTEM_STORES.iter().any(|store| file.starts_with(store))
+                || is_system(&file) && file.file_name() == program.file_name()
+        };
+        is_system(&program) || fs::canonicalize(&program).is_ok_and(is_system_s_file)
     }
 }

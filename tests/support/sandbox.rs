@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,35 +24,47 @@ fn looked_for() -> impl Iterator<Item = &'static str> {
     Editor::names().chain(["trae-cn", "zeditor", "claude", "bg-run"])
 }
 
-/// The machine's `PATH` without such programs. A folder that holds one is replaced by a folder of links to its others, in
-/// `links`.
-fn path_without_editors(links: &Path) -> String {
+/// The machine's `PATH` without such programs. A folder that holds one is replaced by a folder of links to its others.
+fn path_without_editors() -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path)
-        .enumerate()
-        .map(|(at, folder)| {
-            if !looked_for().any(|name| folder.join(name).exists()) {
-                return folder;
-            }
-            let others = links.join(at.to_string());
-            fs::create_dir(&others).unwrap();
-            for entry in fs::read_dir(&folder).unwrap().flatten() {
-                let name = entry.file_name();
-                if !looked_for().any(|program| name == program) {
-                    std::os::unix::fs::symlink(entry.path(), others.join(name)).unwrap();
-                }
-            }
-            others
-        });
+    let folders = std::env::split_paths(&path).map(|folder| {
+        let holds_one = looked_for().any(|name| folder.join(name).exists());
+        if holds_one {
+            links_to_others(&folder)
+        } else {
+            folder
+        }
+    });
     let path = std::env::join_paths(folders).unwrap();
     path.into_string().unwrap()
+}
+
+/// A folder of links to the other programs in `folder`, made once for each state of it.
+fn links_to_others(folder: &Path) -> PathBuf {
+    let changed = fs::metadata(folder).unwrap().modified().unwrap();
+    let mut hasher = DefaultHasher::new();
+    (folder, changed).hash(&mut hasher);
+    // Not in the target folder: a program there would count as the project's own.
+    let kept = std::env::temp_dir();
+    let links = kept.join(format!("bg-run-tests-path-{:x}", hasher.finish()));
+    if !links.exists() {
+        let new = tempfile::tempdir_in(&kept).unwrap();
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let name = entry.file_name();
+            if !looked_for().any(|program| name == program) {
+                symlink(entry.path(), new.path().join(name)).unwrap();
+            }
+        }
+        // Another test may have made it meanwhile.
+        let _ = fs::rename(new.path(), &links);
+    }
+    links
 }
 
 /// Removed with everything in it when dropped.
 pub struct Sandbox {
     root: tempfile::TempDir,
     path: String,
-    _links: tempfile::TempDir,
 }
 
 static COUNT: AtomicUsize = AtomicUsize::new(1);
@@ -68,15 +81,13 @@ impl Sandbox {
         if is_linked(&std::env::temp_dir()) {
             let real = root.path().join("private-tmp");
             fs::create_dir(&real).unwrap();
-            std::os::unix::fs::symlink(real, tmp).unwrap();
+            symlink(real, tmp).unwrap();
         } else {
             fs::create_dir(tmp).unwrap();
         }
-        let links = tempfile::Builder::new().prefix("bgp").tempdir().unwrap();
         Self {
             root,
-            path: path_without_editors(links.path()),
-            _links: links,
+            path: path_without_editors(),
         }
     }
 
@@ -149,9 +160,14 @@ esac"#
         );
     }
 
+    /// The machine's `PATH` without the programs that bg-run looks for.
+    pub fn search_path(&self) -> &str {
+        &self.path
+    }
+
     /// The environment that every program of the sandbox gets; nothing of the test's own gets through.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let path = format!("{}:{}", self.path("bin").display(), self.path);
+        let path = format!("{}:{}", self.path("bin").display(), self.search_path());
         [
             ("HOME", self.home().display().to_string()),
             ("PATH", path),
