@@ -232,7 +232,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     };
     // First by its name: opening a FIFO or a terminal already does something.
     refuse(&fs::metadata(path)?)?;
-    let file = files::to_read_behind_links(path)?;
+    let file = files::open_for_reading_through_links(path)?;
     let metadata = file.metadata()?;
     refuse(&metadata)?;
     Ok((file, metadata))

@@ -169,9 +169,9 @@ const MAX_SLIPS: usize = 2;
 
 /// Which letters a text holds, roughly: enough to see at once that most texts aren't in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Letters(u64);
+pub(crate) struct LetterSet(u64);
 
-impl Letters {
+impl LetterSet {
     pub(crate) fn of(text: &str) -> Self {
         Self(text.bytes().fold(0, |all, byte| all | bit(byte)))
     }
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn what_is_in_a_text_is_never_ruled_out() {
         let text = "uv run pytest -x é";
-        let letters = Letters::of(text);
+        let letters = LetterSet::of(text);
         for (start, _) in text.char_indices() {
             let rest = text.get(start..).unwrap();
             assert!(letters.may_hold(rest), "{rest}");

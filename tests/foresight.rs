@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, History, Outcome, decide, kind_of};
 use bg_run::history::store::{Key, Run, Store};
-use bg_run::history::{Forecast, Known, Limit, Observation, RunEnd};
+use bg_run::history::{Forecast, Limit, Observation, PastRuns, RunEnd};
 use bg_run::rules::Rules;
 use proptest::prelude::*;
 
@@ -321,7 +321,7 @@ fn what_was_always_cut_off_outlasts_a_call() {
         (&["2", "3"], false),
         (&[], false),
     ] {
-        let known = Known {
+        let known = PastRuns {
             observations: runs.iter().map(|run| observation(run)).collect(),
             runs: 0,
         };
@@ -355,7 +355,7 @@ fn a_long_run_never_lowers_the_odds() {
         start = end;
     }
     let forecast = |rule, observations: Vec<Observation>| {
-        let known = Known {
+        let known = PastRuns {
             observations,
             runs: 1,
         };

@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bg_run::history::store::{Key, Run, Store};
-use bg_run::history::{Known, Observation, RunEnd};
+use bg_run::history::{Observation, PastRuns, RunEnd};
 use tempfile::TempDir;
 
 const JOB: &str = "BG_RUN_TEST_JOB";
@@ -39,7 +39,7 @@ fn run_of(call: u32, keys: &[Key]) -> Run {
     }
 }
 
-fn known(store: &Store, number: u64) -> Known {
+fn known(store: &Store, number: u64) -> PastRuns {
     store.known(&[key(number)]).unwrap().remove(0)
 }
 
@@ -282,7 +282,7 @@ fn no_spoilt_byte_is_believed() {
             spoilt[at] ^= bits;
             fs::write(&file, &spoilt).unwrap();
             let known = store.known(&keys);
-            let is_first = |known: &Vec<Known>| known.iter().all(|known| known.runs == 1);
+            let is_first = |known: &Vec<PastRuns>| known.iter().all(|known| known.runs == 1);
             let is_left_out = at >= first && known.as_ref().is_ok_and(is_first);
             assert!(known.is_err() || is_left_out, "{at}: {known:?}");
             assert_eq!(store.check().is_err(), known.is_err(), "{at}");
@@ -336,7 +336,7 @@ fn an_empty_file_knows_nothing() {
     assert_eq!(store.check().unwrap(), None);
     fs::write(&file, "").unwrap();
     assert_eq!(store.check().unwrap(), Some(0));
-    assert_eq!(known(&store, 1), Known::default());
+    assert_eq!(known(&store, 1), PastRuns::default());
     add(&store, 1);
     assert_eq!(known(&store, 1).runs, 1);
 }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, History, Outcome, decide};
 use bg_run::history::store::{Key, Run, Store};
-use bg_run::history::{Known, Limit, NO_RULE, Observation, RunEnd, repository_named};
+use bg_run::history::{Limit, NO_RULE, Observation, PastRuns, RunEnd, repository_named};
 use bg_run::limit::LIMIT;
 use bg_run::rules::Rules;
 use bg_run::text;
@@ -127,7 +127,7 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
 fn decided(
     row: &Row,
     rules: &Rules,
-    known: &dyn Fn(&[Key]) -> Vec<Known>,
+    known: &dyn Fn(&[Key]) -> Vec<PastRuns>,
     limit: Option<Limit>,
 ) -> Decision {
     let permissions = PermissionRules::default;

@@ -16,14 +16,14 @@ const BLOCK: usize = 4096;
 
 /// The end of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct OutputEnd {
     text: String,
     /// The first line isn't whole.
     is_cut: bool,
     is_text: bool,
 }
 
-impl Ending {
+impl OutputEnd {
     /// The end of an open file of `length` bytes.
     ///
     /// # Errors
@@ -103,13 +103,13 @@ fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The last lines of the file, at most `count`: [`Ending::lines`].
+/// The last lines of the file, at most `count`: [`OutputEnd::lines`].
 ///
 /// # Errors
 ///
 /// When there is no such file.
 pub fn last_lines(file: &Path, count: usize) -> io::Result<Vec<String>> {
-    let mut lines = Ending::of(file)?.lines();
+    let mut lines = OutputEnd::of(file)?.lines();
     lines.drain(..lines.len().saturating_sub(count));
     Ok(lines)
 }
@@ -143,7 +143,7 @@ mod tests {
         for (start, is_text) in [("a", true), ("a\0", false)] {
             for rest in [0, 100_000] {
                 std::fs::write(&path, start.to_owned() + &"x".repeat(rest)).unwrap();
-                assert_eq!(Ending::of(&path).unwrap().is_text(), is_text, "{rest}");
+                assert_eq!(OutputEnd::of(&path).unwrap().is_text(), is_text, "{rest}");
             }
         }
     }

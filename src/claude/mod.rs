@@ -23,4 +23,4 @@ pub mod task;
 pub mod timeout;
 pub mod transcript;
 
-pub use last_lines::{Ending, last_lines};
+pub use last_lines::{OutputEnd, last_lines};

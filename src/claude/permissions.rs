@@ -26,14 +26,14 @@ pub enum List {
 
 /// The way in which a specifier stands in the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct SpecifierSource {
     /// It stands so in a rule; `false` for what is read between its lines.
     is_written: bool,
     /// Every client reads the rule.
     is_certain: bool,
 }
 
-type Specifiers = BTreeMap<String, Standing>;
+type Specifiers = BTreeMap<String, SpecifierSource>;
 
 /// The file, or the like, that rules come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl PermissionRules {
             List::Restrict => &mut self.restricted,
         };
         let mut insert = |specifier: String, is_written: bool| {
-            let standing = of_list.entry(specifier).or_insert(Standing {
+            let standing = of_list.entry(specifier).or_insert(SpecifierSource {
                 is_written,
                 is_certain: origin.is_certain,
             });

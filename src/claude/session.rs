@@ -21,12 +21,12 @@ pub struct Session {
     /// The client moves a call by itself after so many milliseconds; not a subagent's.
     pub limit: Option<u64>,
     /// Where `PYTHONUNBUFFERED` is set for every command, as far as the environment and the settings tell.
-    pub python_unbuffered: Option<Unbuffered>,
+    pub python_unbuffered: Option<UnbufferedSource>,
 }
 
 /// The place that sets `PYTHONUNBUFFERED` for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unbuffered {
+pub enum UnbufferedSource {
     /// `env` of the settings.
     Settings,
     /// The session's environment file.
@@ -35,7 +35,7 @@ pub enum Unbuffered {
     Environment,
 }
 
-impl Unbuffered {
+impl UnbufferedSource {
     /// The reason why no prefix is needed, for people.
     pub fn reason(self) -> &'static str {
         match self {
@@ -83,7 +83,8 @@ impl Session {
             } else {
                 environment::auto_background_ms()
             },
-            python_unbuffered: environment::python_unbuffered().then_some(Unbuffered::Environment),
+            python_unbuffered: environment::python_unbuffered()
+                .then_some(UnbufferedSource::Environment),
         }
     }
 
@@ -97,7 +98,7 @@ impl Session {
         Self {
             limit: limit.unwrap_or(around.limit),
             python_unbuffered: match unbuffered {
-                Some(set) => (!set.value.is_empty()).then_some(Unbuffered::Settings),
+                Some(set) => (!set.value.is_empty()).then_some(UnbufferedSource::Settings),
                 None => around.python_unbuffered,
             },
             ..around
@@ -105,11 +106,11 @@ impl Session {
     }
 
     /// Where `PYTHONUNBUFFERED` is set for every command of the session with this id.
-    pub fn unbuffered_by(self, session: &str) -> Option<Unbuffered> {
+    pub fn unbuffered_by(self, session: &str) -> Option<UnbufferedSource> {
         match self.python_unbuffered {
-            Some(Unbuffered::Settings) => self.python_unbuffered,
+            Some(UnbufferedSource::Settings) => self.python_unbuffered,
             by => is_in_session_file(session)
-                .then_some(Unbuffered::SessionFile)
+                .then_some(UnbufferedSource::SessionFile)
                 .or(by),
         }
     }

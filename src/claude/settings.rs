@@ -229,7 +229,7 @@ pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
 
 /// The sentence that says why the client runs no hook of a file with these settings: they are switched off, or an entry is
 /// malformed.
-pub fn no_hooks_because(settings: &Value) -> Option<String> {
+pub fn reason_without_hooks(settings: &Value) -> Option<String> {
     if disables_hooks(settings) == Some(true) {
         let why = "`disableAllHooks` is on: Claude Code runs no hook of this file";
         return Some(why.to_owned());
@@ -476,7 +476,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_another_shape_switches_all_off() {
-        let of = |hooks: &str| no_hooks_because(&serde_json::from_str(hooks).unwrap());
+        let of = |hooks: &str| reason_without_hooks(&serde_json::from_str(hooks).unwrap());
         for (settings, part) in [
             (
                 r#"{"hooks": {"PreToolUse": [{"type": "command", "command": "x"}]}}"#,

@@ -198,10 +198,10 @@ const HOOK: &[(&str, Type)] = &[
 ];
 
 /// The keys that lead to a value of a wrong type, the fault, and its mend.
-type Found = (Vec<String>, String, String);
+type WrongType = (Vec<String>, String, String);
 
 /// The first value for which the client ignores these settings.
-pub(super) fn fault(settings: &Value) -> Option<Found> {
+pub(super) fn fault(settings: &Value) -> Option<WrongType> {
     if !settings.is_object() {
         let mend = "Write the settings between { and }.";
         return Some((Vec::new(), "no object".to_owned(), mend.to_owned()));
@@ -219,7 +219,7 @@ pub(super) fn fault(settings: &Value) -> Option<Found> {
     wrong.next().or_else(|| guards(settings))
 }
 
-fn found(keys: &[&str], value: &Value, wanted: &str) -> Found {
+fn found(keys: &[&str], value: &Value, wanted: &str) -> WrongType {
     let shown = keys
         .iter()
         .fold(String::new(), |shown, key| match key.parse::<usize>() {
@@ -245,7 +245,7 @@ fn shown_value(value: &Value) -> String {
     }
 }
 
-fn guards(settings: &Value) -> Option<Found> {
+fn guards(settings: &Value) -> Option<WrongType> {
     let hooks = settings.get("hooks")?.as_object()?;
     GUARDS.iter().find_map(|event| {
         let entries = hooks.get(*event).filter(|entries| !entries.is_null())?;
@@ -260,7 +260,7 @@ fn guards(settings: &Value) -> Option<Found> {
     })
 }
 
-fn entry_fault(keys: &[&str], entry: &Value) -> Option<Found> {
+fn entry_fault(keys: &[&str], entry: &Value) -> Option<WrongType> {
     let below = |more: &[&str], value: &Value, wanted: &str| {
         let keys: Vec<&str> = keys.iter().chain(more).copied().collect();
         Some(found(&keys, value, wanted))

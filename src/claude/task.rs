@@ -268,20 +268,20 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
     let mut path = path.to_owned();
     for _ in 0..=MAX_LINKS {
         match open_or_link(roots, &path)? {
-            Opened::File(file, path) => return Ok((file, path)),
-            Opened::Link(target) => path = target,
+            FileOrLink::File(file, path) => return Ok((file, path)),
+            FileOrLink::Link(target) => path = target,
         }
     }
     Err(io::Error::other("a link to a link, and so on"))
 }
 
-enum Opened {
+enum FileOrLink {
     /// With the one spelling of its path.
     File(File, PathBuf),
     Link(PathBuf),
 }
 
-fn open_or_link(roots: &[Root], path: &Path) -> io::Result<Opened> {
+fn open_or_link(roots: &[Root], path: &Path) -> io::Result<FileOrLink> {
     let mut found = roots
         .iter()
         .filter_map(|root| Some((root, root.names(path)?)));
@@ -297,14 +297,14 @@ fn open_or_link(roots: &[Root], path: &Path) -> io::Result<Opened> {
     }
     if let Ok(target) = readlinkat(&fd, *last, Vec::new()) {
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-        return Ok(Opened::Link(path.with_file_name(target)));
+        return Ok(FileOrLink::Link(path.with_file_name(target)));
     }
-    let file = files::to_read(&fd, *last)?;
+    let file = files::open_for_reading(&fd, *last)?;
     check_owner(&file)?;
     let path = names
         .iter()
         .fold(root.folder.clone(), |path, name| path.join(name));
-    Ok(Opened::File(file, path))
+    Ok(FileOrLink::File(file, path))
 }
 
 fn check_owner(file: &File) -> io::Result<()> {

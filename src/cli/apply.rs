@@ -35,7 +35,7 @@ pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Resu
     print::line(format_args!("{line} {}", file_change.path.display()));
     let settings = settings::read(&file_change.path).unwrap_or_default();
     if matches!(change, SettingsChange::Install(..))
-        && let Some(why) = settings::no_hooks_because(&settings)
+        && let Some(why) = settings::reason_without_hooks(&settings)
     {
         print::warning(format_args!(
             "{}: {} until you fix it",

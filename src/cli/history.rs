@@ -22,7 +22,7 @@ const NEWEST: usize = 3;
 const SHOWN: usize = 60;
 
 #[derive(Serialize)]
-struct Shown {
+struct CommandSummary {
     command: String,
     runs: u32,
     /// In seconds, as the next two.
@@ -31,13 +31,13 @@ struct Shown {
     /// The newest first; of those that were killed, what they took until then.
     seconds: Vec<f32>,
     /// The same with how they ended and how much they count.
-    newest: Vec<Newest>,
+    newest: Vec<RecentRun>,
     /// RFC 3339.
     last: String,
 }
 
 #[derive(Serialize)]
-struct Newest {
+struct RecentRun {
     #[serde(flatten)]
     seen: Observation,
     weight: f64,
@@ -70,7 +70,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     }
     let mut rows = store.rows(repository)?;
     rows.retain(|row| row.level == Level::Core as u8);
-    let mut rows: Vec<Shown> = rows.iter().map(Shown::of).collect();
+    let mut rows: Vec<CommandSummary> = rows.iter().map(CommandSummary::of).collect();
     match wanted.sort {
         Sort::Last => rows.sort_by_key(|row| Reverse(row.last.clone())),
         Sort::Runs => rows.sort_by_key(|row| Reverse(row.runs)),
@@ -99,7 +99,7 @@ fn said(what: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-impl Shown {
+impl CommandSummary {
     fn of(row: &Row) -> Self {
         let seen = &row.observations;
         let last = Timestamp::from_second(i64::from(row.last)).unwrap_or_default();
@@ -110,13 +110,13 @@ impl Shown {
             median: quantile(0.5),
             p90: quantile(0.9),
             seconds: seen.iter().map(|seen| seen.seconds).collect(),
-            newest: seen.iter().copied().map(Newest::of).collect(),
+            newest: seen.iter().copied().map(RecentRun::of).collect(),
             last: last.to_string(),
         }
     }
 }
 
-impl Newest {
+impl RecentRun {
     fn of(seen: Observation) -> Self {
         Self {
             seen,
@@ -148,13 +148,13 @@ pub(super) fn quantile(seen: &[Observation], share: f64) -> Option<Observation> 
     sorted.get(at.saturating_sub(1)).copied()
 }
 
-fn table(rows: &[Shown]) -> String {
+fn table(rows: &[CommandSummary]) -> String {
     let title = ["COMMAND", "RUNS", "MEDIAN", "90 %", "LAST", "NEWEST"].map(ToOwned::to_owned);
     let seconds = |seconds: Option<f32>| {
         seconds.map_or_else(|| "-".to_owned(), |it| Observation::success(it).to_string())
     };
     let cells = rows.iter().map(|row| {
-        let newest = row.newest.iter().take(NEWEST).map(Newest::shown);
+        let newest = row.newest.iter().take(NEWEST).map(RecentRun::shown);
         vec![
             one_line(&row.command, SHOWN),
             row.runs.to_string(),

@@ -14,7 +14,7 @@ use crate::claude::permissions::PermissionRules;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Context, History, Outcome, decide};
 use crate::folders::{self, CallSite};
-use crate::history::learn::{self, Learnt};
+use crate::history::learn::{self, LearnedCall};
 use crate::history::store::{Key, Run, Store};
 use crate::history::{Limit, Observation, repository_of};
 use crate::rules::Rules;
@@ -165,7 +165,7 @@ impl Learner {
         }
     }
 
-    fn take(&mut self, learnt: Learnt) {
+    fn take(&mut self, learnt: LearnedCall) {
         if self.places.len() > MAX_PLACES {
             self.places.clear();
         }

@@ -44,7 +44,7 @@ pub fn run() -> ExitCode {
     }
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(error) => suggest::with_meant(error).exit(),
+        Err(error) => suggest::with_suggestion(error).exit(),
     };
     // `bg-run rules | head` ends quietly. The opener goes on when the hook that listens has gone.
     if !matches!(command, Command::Open { detached: true, .. }) {

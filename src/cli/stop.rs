@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::config::{Configuration, Mode};
-use crate::platform::processes::{self, Sought};
+use crate::platform::processes::{self, TrackedFile};
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
 
@@ -26,7 +26,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         }
         bail!("\"{name}\" ({id}) doesn't run: {}", task.words());
     }
-    let Some(output) = task.sought() else {
+    let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));
     };
     for group in groups(&output)? {
@@ -52,7 +52,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
 }
 
 /// The groups that write their stdout or stderr there, but not the one that this process runs in.
-fn groups(output: &Sought) -> Result<BTreeSet<i32>> {
+fn groups(output: &TrackedFile) -> Result<BTreeSet<i32>> {
     let Some(groups) = processes::groups_printing_to(output) else {
         bail!("this system doesn't tell which process it is; stop it in Claude Code");
     };

@@ -31,7 +31,7 @@ const OTHERS: &[(&str, &str)] = &[
 ];
 
 /// The error, with the subcommand that was meant where clap itself saw none.
-pub(super) fn with_meant(mut error: Error) -> Error {
+pub(super) fn with_suggestion(mut error: Error) -> Error {
     let suggested = ContextKind::SuggestedSubcommand;
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)

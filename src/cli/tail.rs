@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::folders;
-use crate::tasks::ended_or_lost::Awaited;
+use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::list;
 use crate::tasks::status::Status;
 
@@ -24,7 +24,7 @@ const SETTLED: Duration = Duration::from_millis(500);
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// Reason that following a file ended.
-enum Over {
+enum EndReason {
     /// The task is over.
     Ended(Status),
     /// The file was removed.
@@ -37,12 +37,12 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     eprintln!("{}", path.display());
     let over = follow(&path)?;
     let status = match over {
-        Over::Ended(Status::Lost) => {
+        EndReason::Ended(Status::Lost) => {
             eprintln!("bg-run: no process writes there any more; how the task ended isn't known");
             Status::Lost
         }
-        Over::Ended(status) => status,
-        Over::Removed => {
+        EndReason::Ended(status) => status,
+        EndReason::Removed => {
             eprintln!("bg-run: the file was removed");
             Status::Lost
         }
@@ -55,12 +55,12 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     Ok(ExitCode::from(status.exit_code()))
 }
 
-fn follow(path: &Path) -> Result<Over> {
+fn follow(path: &Path) -> Result<EndReason> {
     let cannot = || format!("{} can't be read", path.display());
     let (mut file, _) = folders::open_regular(path).with_context(cannot)?;
     let mut output = std::io::stdout().lock();
     let (mut grown, mut asked) = (Instant::now(), None::<Instant>);
-    let mut awaited = Awaited::of_file(path);
+    let mut awaited = AwaitedTask::of_file(path);
     let mut part = vec![0; 64 * 1024];
     loop {
         let read = file.read(&mut part).with_context(cannot)?;
@@ -73,11 +73,11 @@ fn follow(path: &Path) -> Result<Over> {
         let is_due = asked.is_none_or(|asked| asked.elapsed() >= ASKED_EVERY);
         if grown.elapsed() >= SETTLED && is_due {
             if !path.exists() {
-                return Ok(Over::Removed);
+                return Ok(EndReason::Removed);
             }
             let status = awaited.look().status;
             if status != Status::Running {
-                return Ok(Over::Ended(status));
+                return Ok(EndReason::Ended(status));
             }
             asked = Some(Instant::now());
         }

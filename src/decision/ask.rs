@@ -5,17 +5,17 @@ use std::io;
 use super::{Call, Context, Decision, History, decide, decide_monitor};
 use crate::claude::arguments::CommandLine;
 use crate::claude::permissions::PermissionRules;
-use crate::claude::session::{Session, Unbuffered};
+use crate::claude::session::{Session, UnbufferedSource};
 use crate::config::{Config, Configuration, Treatment};
 use crate::environment;
 use crate::folders::CallSite;
 use crate::history::store::{Key, Store};
-use crate::history::{self, Known, Limit};
+use crate::history::{self, Limit, PastRuns};
 use crate::programs::{Tools, ToolsOnPath};
 use crate::state::log;
 
 /// A store that can't be read knows nothing, and the call goes on.
-fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<Known> {
+fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<PastRuns> {
     let read = match store {
         Some(Ok(store)) => store.known(keys).map_err(|error| error.to_string()),
         Some(Err(error)) => Err(error.to_string()),
@@ -92,7 +92,7 @@ impl Session {
         self,
         config: &Config,
         permissions: &'a dyn Fn() -> PermissionRules,
-        unbuffered: &'a dyn Fn() -> Option<Unbuffered>,
+        unbuffered: &'a dyn Fn() -> Option<UnbufferedSource>,
         tools: &'a dyn Tools,
     ) -> Context<'a> {
         Context {

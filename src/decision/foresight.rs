@@ -4,7 +4,7 @@ use super::findings::{Findings, Match};
 use super::{Call, Context, Outcome, Verdict, verdict};
 use crate::history::store::Key;
 use crate::history::{
-    CallKeys, Expectation, Forecast, Known, Level, Limit, Observation, Share, long_or_all,
+    CallKeys, Expectation, Forecast, Level, Limit, Observation, PastRuns, Share, long_or_all,
 };
 use crate::limit::LIMIT;
 use crate::programs::is_quick;
@@ -18,7 +18,7 @@ pub struct History<'a> {
     /// Its number.
     pub repository: u64,
     /// What is known of each key; called only for a call about which nobody said where it runs.
-    pub known: &'a dyn Fn(&[Key]) -> Vec<Known>,
+    pub known: &'a dyn Fn(&[Key]) -> Vec<PastRuns>,
     /// Whether the client moves by itself what takes long.
     pub limit: Limit,
 }
@@ -55,7 +55,7 @@ pub(super) fn judge(
         None => context.history,
         Some(_) => None,
     };
-    let asked = history.and_then(|history| Asked::new(&history, found, findings));
+    let asked = history.and_then(|history| HistoryLookup::new(&history, found, findings));
     let stays = || asked.as_ref()?.moves().then(|| findings.stays(rules))?;
     if let Some(found) = found.is_none().then(stays).flatten() {
         return foreground(&found);
@@ -79,14 +79,14 @@ fn foreground(found: &Match) -> Verdict {
 }
 
 /// What the history says of a call.
-struct Asked<'a> {
+struct HistoryLookup<'a> {
     found: Option<&'a Match>,
     limit: Limit,
     keys: Vec<Key>,
     forecast: Forecast,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> HistoryLookup<'a> {
     /// Asks it; `None` where nothing in the call can run long.
     fn new(history: &History<'_>, found: Option<&'a Match>, findings: &Findings) -> Option<Self> {
         let rule = found.map(|found| found.rule.as_str());

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::claude::outputs;
 use crate::claude::parameters::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
-use crate::claude::session::Unbuffered;
+use crate::claude::session::UnbufferedSource;
 use crate::history::Expectation;
 use crate::programs::{GnuTools, Tools};
 use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
@@ -55,7 +55,7 @@ pub struct Context<'a> {
     /// Gives the user's permission rules; called only for a call that is rewritten.
     pub permissions: &'a dyn Fn() -> PermissionRules,
     /// Gives what sets `PYTHONUNBUFFERED` for every command; called only for a call that is rewritten.
-    pub python_unbuffered: &'a dyn Fn() -> Option<Unbuffered>,
+    pub python_unbuffered: &'a dyn Fn() -> Option<UnbufferedSource>,
     /// What was measured here; `None` where that is switched off.
     pub history: Option<History<'a>>,
     /// The programs of the machine; asked only for a call that is rewritten, about those that an edit depends on.

@@ -7,7 +7,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::{Known, Observation, RunEnd};
+use super::observation::{Observation, PastRuns, RunEnd};
 
 /// Number of runs that are kept of each key.
 const KEPT: usize = 8;
@@ -65,30 +65,30 @@ pub(super) struct Entry<'a> {
     level: u8,
     /// Time of the last run, in seconds since 1970.
     pub(super) last: u32,
-    /// A [`Rest`] in bytes.
+    /// A [`EntryBody`] in bytes.
     rest: Cow<'a, [u8]>,
 }
 
 /// What isn't needed to find an entry.
 #[derive(Debug, Serialize, Deserialize)]
-struct Rest<'a> {
+struct EntryBody<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
     runs: u32,
     /// The newest first.
-    seen: Vec<Seen>,
+    seen: Vec<StoredRun>,
 }
 
 /// One run, as far as it is kept.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Seen {
+struct StoredRun {
     /// Number of the call, the same in the entries of all its keys.
     call: u32,
     seconds: f32,
     end: RunEnd,
 }
 
-impl Seen {
+impl StoredRun {
     fn observation(self) -> Observation {
         let Self { seconds, end, .. } = self;
         Observation { seconds, end }.clamped()
@@ -142,7 +142,7 @@ impl Entry<'_> {
     /// When it can't be written down.
     pub(super) fn new(key: &Key, run: &Run) -> io::Result<Self> {
         let end = key.text.floor_char_boundary(MAX_TEXT);
-        let mut rest = Rest {
+        let mut rest = EntryBody {
             text: Cow::Borrowed(key.text.get(..end).unwrap_or_default()),
             runs: 0,
             seen: Vec::new(),
@@ -179,9 +179,9 @@ impl Entry<'_> {
     /// # Errors
     ///
     /// When the entry is damaged.
-    pub(super) fn known(&self) -> io::Result<Known> {
+    pub(super) fn known(&self) -> io::Result<PastRuns> {
         let rest = self.rest()?;
-        Ok(Known {
+        Ok(PastRuns {
             observations: rest.observations(),
             runs: rest.runs,
         })
@@ -204,7 +204,7 @@ impl Entry<'_> {
         })
     }
 
-    fn rest(&self) -> io::Result<Rest<'_>> {
+    fn rest(&self) -> io::Result<EntryBody<'_>> {
         match postcard::take_from_bytes(&self.rest) {
             Ok((rest, [])) => Ok(rest),
             _ => Err(damaged()),
@@ -224,7 +224,7 @@ pub(super) fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-impl Rest<'_> {
+impl EntryBody<'_> {
     /// Adds a run, and says whether it is a new one. Beyond the bound the oldest is forgotten, one without weight before all
     /// others.
     fn add(&mut self, run: &Run) -> bool {
@@ -233,7 +233,7 @@ impl Rest<'_> {
         }
         let Observation { seconds, end } = run.observation.clamped();
         let call = run.call;
-        self.seen.insert(0, Seen { call, seconds, end });
+        self.seen.insert(0, StoredRun { call, seconds, end });
         if self.seen.len() > KEPT {
             let weightless = self
                 .seen

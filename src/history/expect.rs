@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::key::Level;
-use super::observation::{Known, Observation, RunEnd};
+use super::observation::{Observation, PastRuns, RunEnd};
 use super::shares::{NO_RULE, Share};
 
 /// From here to there a duration counts as long in part: what took 28 s may take 32 s next time.
@@ -69,7 +69,7 @@ struct Step {
 
 impl Forecast {
     /// The forecast for a call that `rule` matches, from what is known of each of its levels, the coarse first.
-    pub fn new(rule: Option<&str>, known: &[Known]) -> Self {
+    pub fn new(rule: Option<&str>, known: &[PastRuns]) -> Self {
         let prior = Share::of(rule.unwrap_or(NO_RULE)).prior();
         let mut probability = prior;
         let levels = known.iter().map(|known| {

@@ -114,7 +114,7 @@ pub(super) fn newest(bytes: &[u8]) -> io::Result<Vec<Entry<'_>>> {
 
 /// A block, and its place in a file.
 #[derive(Debug)]
-pub(super) struct Added {
+pub(super) struct AppendedBlock {
     /// The length of what stands in front, in bytes.
     pub(super) at: u64,
     /// The block.
@@ -126,7 +126,7 @@ pub(super) struct Added {
 /// # Errors
 ///
 /// When the file is damaged.
-pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<Added>> {
+pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>> {
     let mut entries = Entries::of(bytes)?;
     let mut known: Vec<Option<Entry<'_>>> = vec![None; run.keys.len()];
     let (mut first, mut all) = (0, run.keys.len());
@@ -157,7 +157,7 @@ pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<Added>> {
     let at = u64::try_from(whole).map_err(io::Error::other)?;
     let mut block = Vec::new();
     put_block(&changed, &mut block)?;
-    Ok(Some(Added { at, block }))
+    Ok(Some(AppendedBlock { at, block }))
 }
 
 fn keys(bytes: &[u8]) -> io::Result<usize> {

@@ -21,7 +21,7 @@ const MAX_PENDING: usize = 1000;
 
 /// A call whose duration is sure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Learnt {
+pub struct LearnedCall {
     /// The command.
     pub command: String,
     /// Where the session was.
@@ -72,7 +72,7 @@ pub fn transcripts() -> Vec<(PathBuf, u64)> {
 /// When the file can't be read.
 pub fn read(
     path: &Path,
-    mut each: impl FnMut(Learnt),
+    mut each: impl FnMut(LearnedCall),
     mut read: impl FnMut(u64),
 ) -> io::Result<()> {
     let (file, _) = folders::open_regular(path)?;
@@ -100,7 +100,7 @@ struct Session {
 }
 
 impl Session {
-    fn take(&mut self, entry: Entry<'_>, each: &mut impl FnMut(Learnt)) {
+    fn take(&mut self, entry: Entry<'_>, each: &mut impl FnMut(LearnedCall)) {
         if let Some(mode) = entry.permission_mode {
             self.asks_nobody = mode == "bypassPermissions";
         }
@@ -152,7 +152,7 @@ fn learnt(
     ended: Timestamp,
     result: Option<&ToolUseResult>,
     asks_nobody: bool,
-) -> Option<Learnt> {
+) -> Option<LearnedCall> {
     let (timed, end) = match result {
         Some(ToolUseResult::Fields {
             background: Some(_),
@@ -185,7 +185,7 @@ fn learnt(
         RunEnd::Success if !is_sure => RunEnd::AtMost,
         end => end,
     };
-    Some(Learnt {
+    Some(LearnedCall {
         command: call.command,
         cwd: call.cwd,
         observation: Observation { seconds, end },

@@ -15,6 +15,6 @@ mod words;
 pub use expect::{Expectation, Forecast, Limit};
 pub use keep::{keep, keep_all};
 pub use key::{CallKeys, Level, long_or_all};
-pub use observation::{Known, Observation, RunEnd};
+pub use observation::{Observation, PastRuns, RunEnd};
 pub use place::{call_number, repository_named, repository_of};
 pub use shares::{NO_RULE, Share};

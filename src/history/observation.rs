@@ -92,14 +92,14 @@ fn duration(seconds: f32) -> String {
 
 /// What is known of a kind of call.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Known {
+pub struct PastRuns {
     /// The newest first, at most 8.
     pub observations: Vec<Observation>,
     /// Number of recorded runs.
     pub runs: u32,
 }
 
-impl Known {
+impl PastRuns {
     /// Whether it is known to run for longer than `seconds` and not to end by itself: two runs at least, and all long ones,
     /// were cut off, and two after that time.
     pub fn outlasts(&self, seconds: f32) -> bool {

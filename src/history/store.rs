@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::entry::{self, Entry};
 pub use super::entry::{Key, Row, Run};
-use super::file::{self, Added, Entries, MOST_KEYS};
-use super::observation::Known;
+use super::file::{self, AppendedBlock, Entries, MOST_KEYS};
+use super::observation::PastRuns;
 use crate::platform::lock;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
 
@@ -60,8 +60,8 @@ impl Store {
     /// # Errors
     ///
     /// When the file is there and can't be read.
-    pub fn known(&self, keys: &[Key]) -> io::Result<Vec<Known>> {
-        let mut known = vec![Known::default(); keys.len()];
+    pub fn known(&self, keys: &[Key]) -> io::Result<Vec<PastRuns>> {
+        let mut known = vec![PastRuns::default(); keys.len()];
         let (Some(first), Some(folder)) = (keys.first(), absent(self.folder())?) else {
             return Ok(known);
         };
@@ -267,7 +267,7 @@ fn read(folder: &Folder, repository: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Adds a block to a repository's file, under the lock.
-fn append(folder: &Folder, repository: u64, added: &Added) -> io::Result<()> {
+fn append(folder: &Folder, repository: u64, added: &AppendedBlock) -> io::Result<()> {
     let file = folder.file_to_change(&name(repository))?;
     if file.metadata()?.len() > added.at {
         // What was left of another one goes.

@@ -18,7 +18,7 @@ use crate::tasks::output::{full_disk, last_of};
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::status::Status;
 use crate::text::{MAX_MESSAGE, SHOWN, clipped, fenced, for_model, one_line, span};
-use crate::viewer::Shown;
+use crate::viewer::OpenOutcome;
 
 /// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
 pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String {
@@ -110,7 +110,7 @@ pub(super) struct Launch<'a> {
     pub(super) limit: Option<u64>,
     /// What was left out of it.
     pub(super) tails: &'a [String],
-    pub(super) shown: &'a Shown,
+    pub(super) shown: &'a OpenOutcome,
     /// What the user has to know of typing there.
     pub(super) caution: Option<&'a str>,
     /// The session or the subagent doesn't end before it.
@@ -330,7 +330,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
         "open"
     };
     match shown {
-        Shown::In(place) | Shown::Already(place) => {
+        OpenOutcome::In(place) | OpenOutcome::Already(place) => {
             let what = why.unwrap_or_else(|| match usual {
                 Some(usual) => format!("in background (~{usual})"),
                 None => "is in the background".to_owned(),
@@ -340,7 +340,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
             end_messages::named(note, &format!(" {what}, {opened} in {place} ({id})"))
         }
         // Why it is in the background, where nobody asked for it, is worth a second row.
-        Shown::Not(reason) => {
+        OpenOutcome::Not(reason) => {
             let why = why.map_or_else(String::new, |why| format!(" {why},"));
             let reason = one_line(reason, MAX_MESSAGE);
             let id = end_messages::start_of(&note.id);
@@ -360,7 +360,12 @@ mod tests {
     use crate::tasks::end_messages::WIDTH;
     use crate::tasks::record::examples::{NAMES, record};
 
-    fn told(note: &TaskRecord, usual: Option<f32>, tails: &[String], shown: &Shown) -> String {
+    fn told(
+        note: &TaskRecord,
+        usual: Option<f32>,
+        tails: &[String],
+        shown: &OpenOutcome,
+    ) -> String {
         let launch = Launch {
             note,
             usual,
@@ -375,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_usual_time_is_told_where_it_fits() {
-        let place = Shown::In("tmux".to_owned());
+        let place = OpenOutcome::In("tmux".to_owned());
         for (name, cause, expected) in [
             ("Run e2e tests", Cause::Moved, "in background (~2 min), "),
             ("x", Cause::Limit, "in background after 30 s of ~2 min, "),
@@ -394,7 +399,7 @@ mod tests {
 
     #[test]
     fn every_line_fits_its_terminal() {
-        let place = Shown::In("VS Code".to_owned());
+        let place = OpenOutcome::In("VS Code".to_owned());
         let tails = ["| grep -v a | tail -5 | cut -c1-200".to_owned()];
         for name in NAMES {
             for cause in [
@@ -413,7 +418,7 @@ mod tests {
                 }
             }
             for why in ["max-tabs = 5", "no `code` found", "open = \"never\""] {
-                let shown = Shown::Not(why.to_owned());
+                let shown = OpenOutcome::Not(why.to_owned());
                 let line = told(&record(name, Cause::Moved), None, &[], &shown);
                 assert!(line.width() <= WIDTH, "{line}");
                 assert!(

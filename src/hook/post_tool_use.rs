@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::deadline::Deadline;
 use super::messages::{self, Launch};
-use super::waited_call::{self, Telling};
+use super::waited_call::{self, NotifyUser};
 use super::{foreground, hold, typing};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::arguments::CommandLine;
@@ -29,7 +29,7 @@ use crate::tasks::on_end;
 use crate::tasks::record::{self, Cause, TaskRecord};
 use crate::tasks::size;
 use crate::text::{SHOWN, one_line};
-use crate::viewer::{self, Request, Shown, Viewer};
+use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
 
 /// The answer to a call; `None` where it didn't go to the background.
@@ -54,10 +54,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let configuration = Configuration::load(&site, mode);
     let config = &configuration.settings;
     let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
-    let done = once::noted("PreToolUse", &input.tool_use_id).unwrap_or_default();
+    let done = once::recorded_outcome("PreToolUse", &input.tool_use_id).unwrap_or_default();
     let record = || TaskRecord {
         unattended: session.headless,
-        ..noted(input, &site, &task, &configuration, (&done, session.limit))
+        ..task_record(input, &site, &task, &configuration, (&done, session.limit))
     };
     if config.dry_run || environment::switched_off() {
         // The limit is there all the same, and some clients would lose the task to it.
@@ -65,7 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
             let record = record();
             if waited_call::is_one(&record, session, config) {
                 drop(deadline);
-                return waited_call::answer(input, &record, config, Telling::No);
+                return waited_call::answer(input, &record, config, NotifyUser::No);
             }
         }
         let by_client = cause(input, &CallOutcome::default(), session.limit) == Cause::Limit;
@@ -86,10 +86,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         log::line(&format!("on-end: {error:#}"));
     }
     record::clear_daily(config.keep.0);
-    state::leave_program();
+    state::record_program_path();
     if waited_call::is_one(&note, session, config) {
         drop(deadline);
-        return waited_call::answer(input, &note, config, Telling::Yes);
+        return waited_call::answer(input, &note, config, NotifyUser::Yes);
     }
     let held = hold::is_held(&note)
         && match note.agent {
@@ -103,7 +103,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let files: Vec<PathBuf> = note.log.iter().chain(&note.output).cloned().collect();
     let (shown, caution) = match files.first() {
         Some(_) => show(input, &site, config, &files),
-        None => (Shown::Not("its output file wasn't found".to_owned()), None),
+        None => (
+            OpenOutcome::Not("its output file wasn't found".to_owned()),
+            None,
+        ),
     };
     Some(messages::launched(&Launch {
         note: &note,
@@ -123,7 +126,7 @@ fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
         return None;
     }
-    let told = size::news(&tasks, &input.session_id);
+    let told = size::unreported_warnings(&tasks, &input.session_id);
     let join = |texts: Vec<String>| texts.join("\n");
     (!told.is_empty()).then(|| Answer {
         system_message: Some(join(told.iter().map(|told| told.line.clone()).collect())),
@@ -143,10 +146,10 @@ fn show(
     site: &CallSite,
     config: &Config,
     files: &[PathBuf],
-) -> (Shown, Option<String>) {
+) -> (OpenOutcome, Option<String>) {
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
-        Err(why) => return (Shown::Not(why.to_string()), None),
+        Err(why) => return (OpenOutcome::Not(why.to_string()), None),
     };
     let request = Request {
         files: files.to_vec(),
@@ -155,10 +158,10 @@ fn show(
     };
     let shown = viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
         log::line(&format!("PostToolUse: {error:#}"));
-        Shown::Not(error.to_string())
+        OpenOutcome::Not(error.to_string())
     });
     // A pane of the terminal only shows.
-    let in_editor = matches!(&shown, Shown::In(place) if *place == viewer.name);
+    let in_editor = matches!(&shown, OpenOutcome::In(place) if *place == viewer.name);
     let caution = in_editor.then(|| typing::caution(&viewer)).flatten();
     (shown, caution)
 }
@@ -181,7 +184,7 @@ fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
 }
 
 /// What is noted of it, for `bg-run tasks` and for what is to be done at its end.
-fn noted(
+fn task_record(
     input: &Input,
     site: &CallSite,
     task: &TaskId,

@@ -92,7 +92,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         timeout: input.timeout(),
         tails: decision.rewrite.dropped_tails.clone(),
     };
-    let first = once::claim_with("PreToolUse", &input.tool_use_id, &done);
+    let first = once::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| {
         let still_runs = still_runs(input, site, session, &decision, configuration);
         let told = messages::moved(&decision, call)

@@ -65,7 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     });
     let mut lines = end_messages::ended(ended.iter().chain(stopped));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
-    let sizes = size::news(&tasks, &input.session_id);
+    let sizes = size::unreported_warnings(&tasks, &input.session_id);
     lines.extend(sizes.iter().map(|told| told.line.clone()));
     lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
     let context = messages::ended_for_model(&for_model).into_iter();

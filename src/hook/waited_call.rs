@@ -15,7 +15,7 @@ use crate::shell;
 use crate::state::{log, once};
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::{Cause, End, TaskRecord};
-use crate::tasks::wait::{self, Waited};
+use crate::tasks::wait::{self, WaitOutcome};
 use crate::text::one_line;
 
 /// Whether the session would have had this call's result from the foreground, without the limit.
@@ -26,7 +26,7 @@ pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> 
 
 /// Whether the user wants to be told of calls and tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Telling {
+pub(super) enum NotifyUser {
     /// As always.
     Yes,
     /// bg-run is switched off, or only tries what it would do: nothing but the result counts.
@@ -38,7 +38,7 @@ pub(super) fn answer(
     input: &Input,
     record: &TaskRecord,
     config: &Config,
-    telling: Telling,
+    telling: NotifyUser,
 ) -> Option<Answer> {
     let mut found = None;
     let left = record.timeout.unwrap_or_default();
@@ -50,15 +50,15 @@ pub(super) fn answer(
     let _deadline = Deadline::start();
     match (found, waited) {
         (Some(end), _) => {
-            if telling == Telling::Yes {
+            if telling == NotifyUser::Yes {
                 ended_or_lost::mark_finished(vec![(record.clone(), end)], config);
                 // The client's notice tells the model nothing new.
                 once::claim("Noticed", &record.id);
             }
             ended(input, record, end)
         }
-        (None, Waited::Through) => Some(goes_on(input, record, telling)),
-        (None, Waited::ClientGone) => None,
+        (None, WaitOutcome::Through) => Some(goes_on(input, record, telling)),
+        (None, WaitOutcome::ClientGone) => None,
     }
 }
 
@@ -94,10 +94,10 @@ fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
 }
 
 /// The task has run as long as the call's own time-out allows: it is in the background as it would be without the limit.
-fn goes_on(input: &Input, record: &TaskRecord, telling: Telling) -> Answer {
+fn goes_on(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
     let mut answer = match telling {
-        Telling::Yes => messages::held(record),
-        Telling::No => Answer::default(),
+        NotifyUser::Yes => messages::held(record),
+        NotifyUser::No => Answer::default(),
     };
     let timeout = record.timeout.unwrap_or_default();
     if let Some(result) = result::timed_out(&input.tool_response, timeout) {

@@ -51,7 +51,7 @@ pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) ->
 }
 
 /// Whether two settings files differ in layout, comments and empty hooks at most.
-pub(super) fn says_the_same(one: &str, other: &str) -> bool {
+pub(super) fn has_same_content(one: &str, other: &str) -> bool {
     let value = |text: &str| {
         let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()?;
         let mut value = root.to_serde_value()?;

@@ -231,6 +231,6 @@ fn without_hooks(
     }
     let undone = journal.and_then(|journal| journal.undo(given));
     Ok(undone
-        .filter(|undone| hooks::says_the_same(undone, &taken_out))
+        .filter(|undone| hooks::has_same_content(undone, &taken_out))
         .unwrap_or(taken_out))
 }

@@ -13,10 +13,10 @@ use super::row::Row;
 use crate::config::View;
 use crate::limit::LIMIT;
 use crate::platform::files;
-use crate::platform::watch::{Activity, Waited};
+use crate::platform::watch::{Activity, WaitResult};
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
-use crate::tasks::ended_or_lost::Awaited;
+use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::size::HUGE;
 use crate::tasks::status::Status;
@@ -60,7 +60,7 @@ impl Scope {
 
 /// A task that is followed.
 struct Followed {
-    awaited: Awaited,
+    awaited: AwaitedTask,
     began: Timestamp,
     /// The usual time of such a task in seconds, as it was known before this one ended.
     usual: Option<f32>,
@@ -74,7 +74,7 @@ struct Followed {
 impl Followed {
     fn new(record: &TaskRecord, usual_times: &mut UsualTimes) -> Self {
         Self {
-            awaited: Awaited::of(record),
+            awaited: AwaitedTask::of(record),
             began: record.began(),
             usual: usual_times.of(record),
             silent_since: None,
@@ -174,7 +174,7 @@ impl Stream {
         until_idle: bool,
     ) -> Result<()> {
         let parent = rustix::process::getppid();
-        let mut waited = Waited::Changed;
+        let mut waited = WaitResult::Changed;
         loop {
             let rows = self.look(waited);
             let mut text = Vec::new();
@@ -190,17 +190,17 @@ impl Stream {
             waited = if rows.is_empty() || self.activity.rest(APART, others) {
                 self.activity.wait(self.next(), others)
             } else {
-                Waited::Closed
+                WaitResult::Closed
             };
-            if waited == Waited::Closed || rustix::process::getppid() != parent {
+            if waited == WaitResult::Closed || rustix::process::getppid() != parent {
                 return Ok(());
             }
         }
     }
 
     /// The tasks that changed. Where only time went by, those are looked at whose words change by it.
-    fn look(&mut self, waited: Waited) -> Vec<Row> {
-        if waited == Waited::TimeOver {
+    fn look(&mut self, waited: WaitResult) -> Vec<Row> {
+        if waited == WaitResult::TimeOver {
             let now = Instant::now();
             let due = self
                 .followed

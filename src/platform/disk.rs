@@ -13,14 +13,14 @@ const SCARCE_PART: u64 = 10;
 
 /// The room on a disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskSpace {
     /// What this user can still take.
     pub free: u64,
     /// All of it.
     pub whole: u64,
 }
 
-impl Room {
+impl DiskSpace {
     /// Whether little is left: less than 1 GB, and on a disk below 10 GB less than a tenth.
     pub fn is_scarce(&self) -> bool {
         self.free < SCARCE.min(self.whole / SCARCE_PART)
@@ -28,9 +28,9 @@ impl Room {
 }
 
 /// The room on the disk that holds `path`; `None` where it can't be asked.
-pub fn room(path: &Path) -> Option<Room> {
+pub fn space(path: &Path) -> Option<DiskSpace> {
     let disk = rustix::fs::statvfs(path).ok()?;
-    Some(Room {
+    Some(DiskSpace {
         free: disk.f_bavail.saturating_mul(disk.f_frsize),
         whole: disk.f_blocks.saturating_mul(disk.f_frsize),
     })
@@ -38,7 +38,7 @@ pub fn room(path: &Path) -> Option<Room> {
 
 /// Whether the disk that holds `path` is full for this user. One that can't be asked isn't.
 pub fn is_full(path: &Path) -> bool {
-    room(path).is_some_and(|room| room.whole > 0 && room.free < LEAST)
+    space(path).is_some_and(|space| space.whole > 0 && space.free < LEAST)
 }
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
             (0, 0, false),
         ] {
             assert_eq!(
-                Room { free, whole }.is_scarce(),
+                DiskSpace { free, whole }.is_scarce(),
                 expected,
                 "{free} of {whole}"
             );

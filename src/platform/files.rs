@@ -30,7 +30,7 @@ pub fn folder(path: &Path) -> io::Result<OwnedFd> {
 /// # Errors
 ///
 /// When there is none.
-pub fn folder_behind_links(path: &Path) -> io::Result<OwnedFd> {
+pub fn folder_through_links(path: &Path) -> io::Result<OwnedFd> {
     let flags = FOLDER.difference(OFlags::NOFOLLOW);
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
@@ -49,7 +49,7 @@ pub fn folder_in(folder: impl AsFd, name: impl Arg) -> io::Result<OwnedFd> {
 /// # Errors
 ///
 /// When it isn't there, or is no such file.
-pub fn to_read(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
+pub fn open_for_reading(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     regular(openat(
         folder,
         name,
@@ -63,7 +63,7 @@ pub fn to_read(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
 /// # Errors
 ///
 /// When it can't be opened.
-pub fn to_read_behind_links(path: &Path) -> io::Result<File> {
+pub fn open_for_reading_through_links(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
@@ -83,7 +83,7 @@ pub fn new(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
 /// # Errors
 ///
 /// When it can't be opened.
-pub fn to_write(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
+pub fn open_for_writing(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     // A FIFO in its place has no reader, and nobody waits for one.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK | BASE;
     Ok(openat(folder, name, flags, PRIVATE)?.into())
@@ -94,7 +94,7 @@ pub fn to_write(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
 /// # Errors
 ///
 /// When it can't be opened.
-pub fn to_mark(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
+pub fn open_unchanged(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     Ok(openat(folder, name, flags, PRIVATE)?.into())
 }
@@ -104,7 +104,7 @@ pub fn to_mark(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
 /// # Errors
 ///
 /// When it can't be opened, or is no such file.
-pub fn to_change(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
+pub fn open_for_changing(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     regular(openat(folder, name, flags, PRIVATE))
 }
@@ -113,8 +113,8 @@ pub fn to_change(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`to_change`].
-pub fn to_append(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
+/// As [`open_for_changing`].
+pub fn open_for_appending(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     regular(openat(folder, name, flags, PRIVATE))
 }
@@ -171,15 +171,15 @@ mod tests {
         let top = folder(own.path()).unwrap();
         assert!(folder(&at("to-inner")).is_err() && folder_in(&top, "to-inner").is_err());
         assert!(folder(&at("inner")).is_ok() && folder_in(&top, "inner").is_ok());
-        assert!(folder_behind_links(&at("to-inner")).is_ok());
+        assert!(folder_through_links(&at("to-inner")).is_ok());
         for name in ["to-file", "lost", "fifo", "inner"] {
-            assert!(to_read(&top, name).is_err(), "{name}");
-            assert!(to_change(&top, name).is_err(), "{name}");
-            assert!(to_append(&top, name).is_err(), "{name}");
+            assert!(open_for_reading(&top, name).is_err(), "{name}");
+            assert!(open_for_changing(&top, name).is_err(), "{name}");
+            assert!(open_for_appending(&top, name).is_err(), "{name}");
         }
         for name in ["to-file", "lost"] {
-            assert!(new(&top, name).is_err() && to_write(&top, name).is_err());
-            assert!(to_mark(&top, name).is_err(), "{name}");
+            assert!(new(&top, name).is_err() && open_for_writing(&top, name).is_err());
+            assert!(open_unchanged(&top, name).is_err(), "{name}");
         }
         assert!(!at("none").exists());
     }
@@ -221,19 +221,25 @@ mod tests {
         let top = folder(own.path()).unwrap();
         let text = || {
             let mut text = String::new();
-            let file = to_read(&top, "file");
+            let file = open_for_reading(&top, "file");
             file.unwrap().read_to_string(&mut text).unwrap();
             text
         };
         new(&top, "file").unwrap().write_all(b"one").unwrap();
         assert!(new(&top, "file").is_err());
-        to_mark(&top, "file").unwrap();
+        open_unchanged(&top, "file").unwrap();
         assert_eq!(text(), "one");
-        to_append(&top, "file").unwrap().write_all(b"two").unwrap();
+        open_for_appending(&top, "file")
+            .unwrap()
+            .write_all(b"two")
+            .unwrap();
         assert_eq!(text(), "onetwo");
-        to_change(&top, "file").unwrap().write_all(b"ONE").unwrap();
+        open_for_changing(&top, "file")
+            .unwrap()
+            .write_all(b"ONE")
+            .unwrap();
         assert_eq!(text(), "ONEtwo");
-        to_write(&top, "file").unwrap();
+        open_for_writing(&top, "file").unwrap();
         assert_eq!(text(), "");
     }
 }

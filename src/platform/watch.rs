@@ -16,9 +16,9 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// The reason that a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum WakeReason {
     /// Something may have changed, or the time is over.
-    ToLook,
+    Look,
     /// The process that started this one is gone, or doesn't read from it any more.
     ParentGone,
 }
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// Waits for a change of the files, where that is of `interest`, or for the end of one of `processes`, at most so long.
-    pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> Woken {
+    pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> WakeReason {
         let stdout = io::stdout();
         // What stdout is polled for is reported without asking: that nobody reads it any more.
         let mut ready = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
@@ -102,13 +102,13 @@ impl Watch {
             .first()
             .is_some_and(|stdout| stdout.revents().intersects(unread));
         if is_unread || self.parent.is_gone() {
-            return Woken::ParentGone;
+            return WakeReason::ParentGone;
         }
         if let Some(events) = events {
             let mut drained = [0_u8; 4096];
             while rustix::io::read(events, &mut drained).is_ok_and(|read| read > 0) {}
         }
-        Woken::ToLook
+        WakeReason::Look
     }
 }
 
@@ -142,7 +142,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The reason that a wait for activity is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
+pub enum WaitResult {
     /// Something changed, or may have where the system doesn't tell.
     Changed,
     /// The time is over, and nothing changed.
@@ -194,7 +194,7 @@ impl Activity {
     pub fn add(&self, _path: &Path) {}
 
     /// Waits for the next change, at most so long, or until one of `others` is closed.
-    pub fn wait(&self, at_most: Duration, others: &[BorrowedFd<'_>]) -> Waited {
+    pub fn wait(&self, at_most: Duration, others: &[BorrowedFd<'_>]) -> WaitResult {
         let at_most = if self.events.is_some() {
             at_most
         } else {
@@ -205,10 +205,10 @@ impl Activity {
 
     /// Waits so long, whatever changes. Returns as soon as one of `others` is closed, and whether none is.
     pub fn rest(&self, time: Duration, others: &[BorrowedFd<'_>]) -> bool {
-        self.poll(time, others, false) != Waited::Closed
+        self.poll(time, others, false) != WaitResult::Closed
     }
 
-    fn poll(&self, at_most: Duration, others: &[BorrowedFd<'_>], for_changes: bool) -> Waited {
+    fn poll(&self, at_most: Duration, others: &[BorrowedFd<'_>], for_changes: bool) -> WaitResult {
         let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let timeout = Timespec::try_from(at_most).ok();
         let events = if for_changes {
@@ -222,7 +222,7 @@ impl Activity {
             .collect();
         ready.extend(events.map(|events| PollFd::new(events, PollFlags::IN)));
         if poll(&mut ready, timeout.as_ref()).is_err() {
-            return Waited::Changed;
+            return WaitResult::Changed;
         }
         let mut has_changed = self.events.is_none();
         if let Some(events) = events {
@@ -233,11 +233,11 @@ impl Activity {
         }
         let mut others = ready.iter().take(others.len());
         if others.any(|other| other.revents().intersects(closed)) {
-            Waited::Closed
+            WaitResult::Closed
         } else if has_changed {
-            Waited::Changed
+            WaitResult::Changed
         } else {
-            Waited::TimeOver
+            WaitResult::TimeOver
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::platform::processes;
 
 /// Result of a program that ended within its bounds.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
@@ -35,7 +35,7 @@ pub(crate) fn run(
     input: &[u8],
     wait: Duration,
     limit: usize,
-) -> Result<Ended> {
+) -> Result<ProgramOutput> {
     let deadline = Instant::now() + wait;
     let mut stdin = tempfile::tempfile().context("there is no room for its input")?;
     stdin.write_all(input)?;
@@ -58,14 +58,14 @@ pub(crate) fn run(
     let handle = Arc::new(started.map_err(|error| anyhow!("it can't be started: {error}"))?);
     let followed = follow(&handle, &mut streams, deadline, limit);
     let status = followed.and_then(|followed| match followed {
-        Followed::ToItsEnd(status) => Ok(status),
-        Followed::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
-        Followed::TooMuch => bail!("its answer holds more than {limit} bytes"),
+        FollowResult::ToItsEnd(status) => Ok(status),
+        FollowResult::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
+        FollowResult::TooMuch => bail!("its answer holds more than {limit} bytes"),
     });
     let status = status.inspect_err(|_| handle.pids().into_iter().for_each(processes::end_all))?;
     let left_some = streams.iter().any(|stream| stream.is_open);
     let [stdout, stderr] = streams.map(|stream| stream.printed);
-    Ok(Ended {
+    Ok(ProgramOutput {
         status,
         stdout,
         stderr,
@@ -103,7 +103,7 @@ impl Stream {
     }
 }
 
-enum Followed {
+enum FollowResult {
     ToItsEnd(ExitStatus),
     OutOfTime,
     TooMuch,
@@ -115,7 +115,7 @@ fn follow(
     streams: &mut [Stream; 2],
     deadline: Instant,
     limit: usize,
-) -> Result<Followed> {
+) -> Result<FollowResult> {
     // Closes at the end of the program.
     let (end, at_the_end) = pipe()?;
     let waiting = Arc::clone(handle);
@@ -126,18 +126,18 @@ fn follow(
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(Followed::OutOfTime);
+            return Ok(FollowResult::OutOfTime);
         }
         let has_ended = wait_for_any(&end, streams, left)?;
         for stream in streams.iter_mut().filter(|stream| stream.is_open) {
             stream.read(limit)?;
             if stream.printed.len() > limit {
-                return Ok(Followed::TooMuch);
+                return Ok(FollowResult::TooMuch);
             }
         }
         if has_ended {
             let output = handle.try_wait()?.context("its end isn't known")?;
-            return Ok(Followed::ToItsEnd(output.status));
+            return Ok(FollowResult::ToItsEnd(output.status));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::options::{has_word, interpreter_name, program_name};
 
 /// When a program prints data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+enum PrintsData {
     Always,
     /// Without any of these options, by which it writes a file; their letters count within a cluster, too.
     Without(&'static str),
@@ -15,11 +15,11 @@ enum When {
     AsAnArchive,
 }
 
-use When::{Always, AsAnArchive, With, Without};
+use PrintsData::{Always, AsAnArchive, With, Without};
 
 /// The program with its subcommand, and when.
 #[rustfmt::skip]
-const DATA: &[(&str, When)] = &[
+const DATA: &[(&str, PrintsData)] = &[
     // Databases.
     ("pg_dump", Without("-f --file")),
     ("pg_dumpall", Without("-f --file")),

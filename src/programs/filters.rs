@@ -9,9 +9,9 @@ use super::unwrap::Views;
 
 /// Ways to make a program print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Means {
+enum LineBuffering {
     /// The first of these options that the program accepts, right behind its name.
-    Options(&'static [Way]),
+    Options(&'static [OptionTrial]),
     /// `stdbuf -oL` in front of it.
     Stdbuf,
     /// An option for mawk, or `stdbuf` for GNU awk.
@@ -24,18 +24,18 @@ enum Means {
 
 /// An option, and the trial that shows whether a program takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Way {
+struct OptionTrial {
     words: &'static str,
     trial: Trial,
 }
 
-const fn way(
+const fn option_trial(
     words: &'static str,
     arguments: &'static [&'static str],
     input: &'static str,
     output: &'static str,
-) -> Way {
-    Way {
+) -> OptionTrial {
+    OptionTrial {
         words,
         trial: Trial {
             arguments,
@@ -45,19 +45,24 @@ const fn way(
     }
 }
 
-const BY_LINE: &[Way] = &[way(
+const BY_LINE: &[OptionTrial] = &[option_trial(
     "--line-buffered",
     &["--line-buffered", "b", "-"],
     "a\nb\n",
     "b\n",
 )];
-const JQ: &[Way] = &[way("--unbuffered", &["--unbuffered", "."], "1\n", "1\n")];
+const JQ: &[OptionTrial] = &[option_trial(
+    "--unbuffered",
+    &["--unbuffered", "."],
+    "1\n",
+    "1\n",
+)];
 /// GNU's first; BSD's and macOS's have both, one of which GNU's takes for something else.
-const SED: &[Way] = &[
-    way("-u", &["-u", "s/a/b/"], "a\n", "b\n"),
-    way("-l", &["-l", "s/a/b/"], "a\n", "b\n"),
+const SED: &[OptionTrial] = &[
+    option_trial("-u", &["-u", "s/a/b/"], "a\n", "b\n"),
+    option_trial("-l", &["-l", "s/a/b/"], "a\n", "b\n"),
 ];
-const MAWK: Way = way(
+const MAWK: OptionTrial = option_trial(
     "-W interactive",
     &["-W", "interactive", "{print $2}"],
     "a b\n",
@@ -69,7 +74,7 @@ const IS_GNU_AWK: Trial = Trial {
     input: "",
     output: Output::Exactly("1\n"),
 };
-const CONDA: &[Way] = &[Way {
+const CONDA: &[OptionTrial] = &[OptionTrial {
     words: "--no-capture-output",
     trial: Trial {
         arguments: &["run", "--help"],
@@ -78,7 +83,7 @@ const CONDA: &[Way] = &[Way {
     },
 }];
 /// Before 2, mamba runs a command by conda, and names conda's version beside its own.
-const MAMBA: &[Way] = &[Way {
+const MAMBA: &[OptionTrial] = &[OptionTrial {
     words: "--no-capture-output",
     trial: Trial {
         arguments: &["--version"],
@@ -90,26 +95,26 @@ const MAMBA: &[Way] = &[Way {
 /// Treatment by the client of a call of the program that no rule names (measured on 2.1.20 to 2.1.330 behind an allowed
 /// `pytest |`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unasked {
+enum PermissionEffect {
     /// Same outcome with and without the edit.
     Same,
     /// It runs the unedited call, and asks about the edited one.
-    OnlyPlain,
+    AsksAboutEdit,
 }
 
 struct Filter {
     /// The program, with a subcommand where only that holds back.
     name: &'static str,
-    means: Means,
-    unasked: Unasked,
+    means: LineBuffering,
+    unasked: PermissionEffect,
     /// Options by which it prints line by line already; a short one counts within a cluster too.
     already: &'static str,
 }
 
 const fn filter(
     name: &'static str,
-    means: Means,
-    unasked: Unasked,
+    means: LineBuffering,
+    unasked: PermissionEffect,
     already: &'static str,
 ) -> Filter {
     Filter {
@@ -124,46 +129,46 @@ const AT_THE_END: &str = "shows nothing before its input ends";
 
 #[rustfmt::skip]
 const FILTERS: &[Filter] = &[
-    filter("grep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
-    filter("egrep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
-    filter("fgrep", Means::Options(BY_LINE), Unasked::Same, "--line-buffered"),
-    filter("ggrep", Means::Options(BY_LINE), Unasked::OnlyPlain, "--line-buffered"),
-    filter("rg", Means::Options(BY_LINE), Unasked::OnlyPlain, "--line-buffered"),
-    filter("jq", Means::Options(JQ), Unasked::Same, "--unbuffered"),
-    filter("sed", Means::Options(SED), Unasked::OnlyPlain, "-u -l --unbuffered --line-buffered"),
-    filter("gsed", Means::Options(SED), Unasked::OnlyPlain, "-u --unbuffered --line-buffered"),
-    filter("awk", Means::Awk, Unasked::OnlyPlain, "interactive -Winteractive"),
-    filter("gawk", Means::Awk, Unasked::OnlyPlain, ""),
-    filter("mawk", Means::Awk, Unasked::OnlyPlain, "interactive -Winteractive"),
-    filter("cut", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("tr", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("uniq", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("fold", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("nl", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("paste", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("rev", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("expand", Means::Stdbuf, Unasked::OnlyPlain, ""),
-    filter("sort", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("wc", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("tail", Means::Not(AT_THE_END), Unasked::Same, "-f -F --follow --retry"),
-    filter("tac", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("column", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("shuf", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("sponge", Means::Not(AT_THE_END), Unasked::Same, ""),
-    filter("head", Means::Not("shows nothing before it has all its lines, and then ends the command"), Unasked::Same, ""),
-    filter("perl", Means::Not("decides itself when it prints"), Unasked::Same, ""),
-    filter("ruby", Means::Not("decides itself when it prints"), Unasked::Same, ""),
+    filter("grep", LineBuffering::Options(BY_LINE), PermissionEffect::Same, "--line-buffered"),
+    filter("egrep", LineBuffering::Options(BY_LINE), PermissionEffect::Same, "--line-buffered"),
+    filter("fgrep", LineBuffering::Options(BY_LINE), PermissionEffect::Same, "--line-buffered"),
+    filter("ggrep", LineBuffering::Options(BY_LINE), PermissionEffect::AsksAboutEdit, "--line-buffered"),
+    filter("rg", LineBuffering::Options(BY_LINE), PermissionEffect::AsksAboutEdit, "--line-buffered"),
+    filter("jq", LineBuffering::Options(JQ), PermissionEffect::Same, "--unbuffered"),
+    filter("sed", LineBuffering::Options(SED), PermissionEffect::AsksAboutEdit, "-u -l --unbuffered --line-buffered"),
+    filter("gsed", LineBuffering::Options(SED), PermissionEffect::AsksAboutEdit, "-u --unbuffered --line-buffered"),
+    filter("awk", LineBuffering::Awk, PermissionEffect::AsksAboutEdit, "interactive -Winteractive"),
+    filter("gawk", LineBuffering::Awk, PermissionEffect::AsksAboutEdit, ""),
+    filter("mawk", LineBuffering::Awk, PermissionEffect::AsksAboutEdit, "interactive -Winteractive"),
+    filter("cut", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("tr", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("uniq", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("fold", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("nl", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("paste", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("rev", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("expand", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
+    filter("sort", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("wc", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("tail", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, "-f -F --follow --retry"),
+    filter("tac", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("column", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("shuf", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("sponge", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
+    filter("head", LineBuffering::Not("shows nothing before it has all its lines, and then ends the command"), PermissionEffect::Same, ""),
+    filter("perl", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
+    filter("ruby", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
     // Set the buffers of the program inside.
-    filter("stdbuf", Means::Streams, Unasked::Same, ""),
-    filter("unbuffer", Means::Streams, Unasked::Same, ""),
+    filter("stdbuf", LineBuffering::Streams, PermissionEffect::Same, ""),
+    filter("unbuffer", LineBuffering::Streams, PermissionEffect::Same, ""),
     // Hold back what the program inside prints.
-    filter("conda run", Means::Options(CONDA), Unasked::Same, "--no-capture-output --live-stream -s"),
-    filter("mamba run", Means::Options(MAMBA), Unasked::Same, "--no-capture-output --live-stream -s"),
+    filter("conda run", LineBuffering::Options(CONDA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
+    filter("mamba run", LineBuffering::Options(MAMBA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
 ];
 
 /// The edit that makes a command print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Streaming {
+pub(crate) struct LineBufferingEdit {
     /// The index of the word that they go to.
     pub(crate) at: usize,
     /// They go behind that word, else in front of it.
@@ -176,12 +181,12 @@ pub(crate) struct Streaming {
 
 /// Why a command can't print line by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HoldsBack {
+pub(crate) struct CannotLineBuffer {
     program: &'static str,
     why: &'static str,
 }
 
-impl fmt::Display for HoldsBack {
+impl fmt::Display for CannotLineBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.program, self.why)
     }
@@ -189,7 +194,7 @@ impl fmt::Display for HoldsBack {
 
 /// Facts from the script around a command about its words.
 #[derive(Clone, Copy)]
-pub(crate) struct Around<'a> {
+pub(crate) struct WordContext<'a> {
     /// The command's word with this index, without its quotes.
     pub(crate) word_at: &'a dyn Fn(usize) -> Option<String>,
     /// Why a name may mean something else in the script than outside of it.
@@ -198,11 +203,11 @@ pub(crate) struct Around<'a> {
 
 /// Whether the command with these views holds its output back, and what helps. `None`: it doesn't, or it is told not to
 /// already. A wrapper is looked through as the rules do.
-pub(crate) fn streaming(
+pub(crate) fn line_buffering(
     views: &Views,
-    around: Around<'_>,
+    around: WordContext<'_>,
     tools: &dyn Tools,
-) -> Option<Result<Streaming, HoldsBack>> {
+) -> Option<Result<LineBufferingEdit, CannotLineBuffer>> {
     let mut in_reach = views.iter().filter_map(|view| Some((view, view.at?)));
     let (found, view, at) =
         in_reach.find_map(|(view, at)| Some((filter_of(&view.full.words)?, view, at)))?;
@@ -217,7 +222,7 @@ pub(crate) fn streaming(
         .then_some(word),
         changed: around.changed,
     }
-    .streaming(tools)
+    .line_buffering(tools)
 }
 
 /// A filter among a command's words.
@@ -228,7 +233,7 @@ struct Call<'a> {
     at: usize,
     /// Word that calls it; `None` if that names no program of this machine.
     word: Option<String>,
-    /// See [`Around::changed`].
+    /// See [`WordContext::changed`].
     changed: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
@@ -242,13 +247,16 @@ fn filter_of(words: &[String]) -> Option<&'static Filter> {
 }
 
 impl Call<'_> {
-    fn streaming(&self, tools: &dyn Tools) -> Option<Result<Streaming, HoldsBack>> {
+    fn line_buffering(
+        &self,
+        tools: &dyn Tools,
+    ) -> Option<Result<LineBufferingEdit, CannotLineBuffer>> {
         let arguments = self.arguments();
-        let streams = self.found.means == Means::Streams
+        let streams = self.found.means == LineBuffering::Streams
             || arguments
                 .iter()
                 .any(|word| is_among(self.found.already, word));
-        (!streams).then(|| self.made_to_stream(tools))
+        (!streams).then(|| self.line_buffering_edit(tools))
     }
 
     /// The index of the last word of its name among its words.
@@ -260,8 +268,11 @@ impl Call<'_> {
         self.words.get(self.last_name() + 1..).unwrap_or_default()
     }
 
-    fn made_to_stream(&self, tools: &dyn Tools) -> Result<Streaming, HoldsBack> {
-        if let Means::Not(why) = self.found.means {
+    fn line_buffering_edit(
+        &self,
+        tools: &dyn Tools,
+    ) -> Result<LineBufferingEdit, CannotLineBuffer> {
+        if let LineBuffering::Not(why) = self.found.means {
             return Err(self.no(why));
         }
         let word = self.word.as_deref();
@@ -270,39 +281,41 @@ impl Call<'_> {
         }
         let passes = |trial| word.is_some_and(|word| tools.passes(word, trial));
         match self.found.means {
-            Means::Options(ways) => match ways.iter().find(|way| passes(way.trial)) {
-                Some(way) => Ok(self.option(way.words)),
-                None => Err(self.no(UNKNOWN)),
-            },
-            Means::Awk if passes(MAWK.trial) => {
+            LineBuffering::Options(ways) => {
+                match ways.iter().find(|option_trial| passes(option_trial.trial)) {
+                    Some(option_trial) => Ok(self.option(option_trial.words)),
+                    None => Err(self.no(UNKNOWN)),
+                }
+            }
+            LineBuffering::Awk if passes(MAWK.trial) => {
                 // Interactive, it reads lines whatever `RS` says.
                 if self.arguments().iter().any(|word| word.contains("RS")) {
                     return Err(self.no("would read other records if it were interactive"));
                 }
                 Ok(self.option(MAWK.words))
             }
-            Means::Awk if !passes(IS_GNU_AWK) => Err(self.no(UNKNOWN)),
+            LineBuffering::Awk if !passes(IS_GNU_AWK) => Err(self.no(UNKNOWN)),
             _ => self.by_stdbuf(tools),
         }
     }
 
-    fn no(&self, why: &'static str) -> HoldsBack {
-        HoldsBack {
+    fn no(&self, why: &'static str) -> CannotLineBuffer {
+        CannotLineBuffer {
             program: self.found.name,
             why,
         }
     }
 
-    fn option(&self, words: &'static str) -> Streaming {
-        Streaming {
+    fn option(&self, words: &'static str) -> LineBufferingEdit {
+        LineBufferingEdit {
             at: self.at + self.last_name(),
             behind: true,
             words,
-            needs_permission: self.found.unasked == Unasked::OnlyPlain,
+            needs_permission: self.found.unasked == PermissionEffect::AsksAboutEdit,
         }
     }
 
-    fn by_stdbuf(&self, tools: &dyn Tools) -> Result<Streaming, HoldsBack> {
+    fn by_stdbuf(&self, tools: &dyn Tools) -> Result<LineBufferingEdit, CannotLineBuffer> {
         if let Some(why) = (self.changed)("stdbuf") {
             return Err(self.no(why));
         }
@@ -314,7 +327,7 @@ impl Call<'_> {
                 return Err(self.no("prints in blocks, and no `stdbuf` is known to work for it"));
             }
         };
-        Ok(Streaming {
+        Ok(LineBufferingEdit {
             at: self.at,
             behind: false,
             words,
@@ -344,21 +357,21 @@ mod tests {
     use crate::programs::tools::GnuTools;
     use crate::shell::parse;
 
-    fn made_to_stream(source: &str, tools: &dyn Tools) -> String {
+    fn line_buffering_edit(source: &str, tools: &dyn Tools) -> String {
         let script = parse(source).expect(source);
         let command = &script.simple_commands[0];
-        let around = Around {
+        let around = WordContext {
             word_at: &|at| command.words.get(at).map(crate::shell::Word::text),
             changed: &|_| None,
         };
-        match super::streaming(&Views::of(command, &[]), around, tools) {
+        match super::line_buffering(&Views::of(command, &[]), around, tools) {
             None => "streams".to_owned(),
             Some(Err(why)) => why.to_string(),
-            Some(Ok(streaming)) => {
+            Some(Ok(line_buffering)) => {
                 let mut words: Vec<&str> = command.words.iter().map(|w| w.raw.as_str()).collect();
                 words.insert(
-                    streaming.at + usize::from(streaming.behind),
-                    streaming.words,
+                    line_buffering.at + usize::from(line_buffering.behind),
+                    line_buffering.words,
                 );
                 words.join(" ")
             }
@@ -422,7 +435,7 @@ mod tests {
             ("cat", "streams"),
             ("conda list", "streams"),
         ] {
-            assert_eq!(made_to_stream(source, &GnuTools), expected, "{source}");
+            assert_eq!(line_buffering_edit(source, &GnuTools), expected, "{source}");
         }
         let named: std::collections::BTreeSet<&str> = FILTERS.iter().map(|f| f.name).collect();
         assert_eq!(named.len(), FILTERS.len(), "a program stands there twice");
@@ -439,7 +452,11 @@ mod tests {
             "stdbuf -oL cut -c1",
             "conda run --live-stream -n x a",
         ] {
-            assert_eq!(made_to_stream(source, &GnuTools), "streams", "{source}");
+            assert_eq!(
+                line_buffering_edit(source, &GnuTools),
+                "streams",
+                "{source}"
+            );
         }
     }
 
@@ -455,7 +472,7 @@ mod tests {
             self.1
         }
 
-        fn is_the_system_s(&self, _word: &str) -> bool {
+        fn is_system_tool(&self, _word: &str) -> bool {
             true
         }
     }
@@ -483,7 +500,7 @@ mod tests {
             (&busybox, "mamba run a", &*format!("`mamba run` {UNKNOWN}")),
             (&mawk, "awk 1", "awk -W interactive 1"),
         ] {
-            assert_eq!(made_to_stream(source, machine), expected, "{source}");
+            assert_eq!(line_buffering_edit(source, machine), expected, "{source}");
         }
     }
 
@@ -500,7 +517,7 @@ mod tests {
             "npx grep x",
             "bash grep x",
         ] {
-            let made = made_to_stream(source, &GnuTools);
+            let made = line_buffering_edit(source, &GnuTools);
             assert!(!made.contains("--line-buffered"), "{source}: {made}");
         }
     }

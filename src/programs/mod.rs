@@ -13,7 +13,7 @@ mod tools;
 mod unwrap;
 mod wrappers;
 
-pub(crate) use filters::{Around, Streaming, streaming};
+pub(crate) use filters::{LineBufferingEdit, WordContext, line_buffering};
 pub(crate) use options::has_short_option;
 pub use path::{ask, ask_with};
 pub use path::{find, is_there, work_in};

@@ -147,7 +147,7 @@ fn passes(program: &Path, trial: Trial) -> bool {
 
 impl Tools for ToolsOnPath<'_> {
     fn passes(&self, word: &str, trial: Trial) -> bool {
-        let is_program = word.contains('/') || StartFiles::own().leave_the_program(word);
+        let is_program = word.contains('/') || StartFiles::own().is_program_itself(word);
         let found = if is_program { self.found(word) } else { None };
         found.is_some_and(|program| match self.folders {
             Some(_) => passes(&program, trial),
@@ -162,7 +162,7 @@ impl Tools for ToolsOnPath<'_> {
             && ["/bin", "/usr/bin"]
                 .iter()
                 .any(|dir| program.starts_with(dir));
-        if is_out_of_reach || !word.contains('/') && !StartFiles::own().leave_the_program(word) {
+        if is_out_of_reach || !word.contains('/') && !StartFiles::own().is_program_itself(word) {
             return None;
         }
         // The name with a g is Homebrew's.
@@ -171,8 +171,8 @@ impl Tools for ToolsOnPath<'_> {
             .find(|name| self.passes(name, COPIES))
     }
 
-    fn is_the_system_s(&self, word: &str) -> bool {
-        let is_free = word.contains('/') || StartFiles::own().say_nothing_of(word);
+    fn is_system_tool(&self, word: &str) -> bool {
+        let is_free = word.contains('/') || StartFiles::own().defines_nothing_named(word);
         let found = if is_free { self.found(word) } else { None };
         let Some(program) = found else {
             return false;

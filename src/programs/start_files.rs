@@ -88,7 +88,7 @@ impl StartFiles {
     }
 
     /// Whether `name` is the program of that name, perhaps with options of the user's.
-    pub(super) fn leave_the_program(&self, name: &str) -> bool {
+    pub(super) fn is_program_itself(&self, name: &str) -> bool {
         let is_same = |text: &String| {
             let marks = SAME.iter().find(|(same, _)| *same == name);
             let is_known =
@@ -100,7 +100,7 @@ impl StartFiles {
     }
 
     /// Whether `name` is neither a function nor an alias.
-    pub(super) fn say_nothing_of(&self, name: &str) -> bool {
+    pub(super) fn defines_nothing_named(&self, name: &str) -> bool {
         let is_free =
             |text: &String| !defines_function(text, name) && aliases(text, name).next().is_none();
         !self.is_partial && self.texts.iter().all(is_free)
@@ -217,7 +217,7 @@ mod tests {
             "alias ll='ls -l' tail=cat",
             "eval $'tail () \\n{ \\n    cat\\n}' > /dev/null 2>&1",
         ] {
-            assert!(!of(text).say_nothing_of("tail"), "{text}");
+            assert!(!of(text).defines_nothing_named("tail"), "{text}");
         }
         for text in [
             "",
@@ -228,7 +228,7 @@ mod tests {
             "my-tail () { :; }",
             "tail -n 5 log",
         ] {
-            assert!(of(text).say_nothing_of("tail"), "{text}");
+            assert!(of(text).defines_nothing_named("tail"), "{text}");
         }
     }
 
@@ -244,11 +244,11 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(of(text).leave_the_program("grep"), same, "{text}");
+            assert_eq!(of(text).is_program_itself("grep"), same, "{text}");
         }
         let conda = "conda () {\n  case $1 in activate) ;; *) __conda_exe \"$@\" ;; esac\n}";
-        assert!(of(conda).leave_the_program("conda"));
-        assert!(!of("conda() { x; }").leave_the_program("conda"));
+        assert!(of(conda).is_program_itself("conda"));
+        assert!(!of("conda() { x; }").is_program_itself("conda"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// How a line is known.
 #[derive(Debug, Clone, Copy)]
-enum Known {
+enum LinePattern {
     /// It begins so.
     Begins(&'static str),
     /// It is this.
@@ -13,12 +13,12 @@ enum Known {
     Counts(&'static str),
 }
 
-use Known::{Begins, Counts, Holds, Is};
+use LinePattern::{Begins, Counts, Holds, Is};
 
 /// Lines that say nothing of the result, where another one does, by tool. Each is behind the summary of one of
 /// `tests/outputs/`.
 #[rustfmt::skip]
-const IDLE: &[Known] = &[
+const IDLE: &[LinePattern] = &[
     // make
     Holds(": Leaving directory"), Holds(": Entering directory"),
     Holds(" not remade because of errors."), Holds("*** Waiting for unfinished jobs"),
@@ -56,7 +56,7 @@ const IDLE: &[Known] = &[
 
 /// Summaries that their tools put details behind, by tool.
 #[rustfmt::skip]
-const SUMMARIES: &[Known] = &[
+const SUMMARIES: &[LinePattern] = &[
     // go, cargo
     Begins("FAIL\t"), Holds(" failed:"),
     // mocha, playwright
@@ -68,7 +68,7 @@ const SUMMARIES: &[Known] = &[
 ];
 
 /// Lines that aren't indented, though they are details of a summary before them.
-const DETAILS: &[Known] = &[Begins("ok  \t")];
+const DETAILS: &[LinePattern] = &[Begins("ok  \t")];
 
 /// The last of `lines` that says something, without the rule around it and runs of blanks; the very last, where none does. A
 /// summary goes before its details.
@@ -97,11 +97,11 @@ pub fn of(lines: &[String]) -> Option<String> {
     Some(words.collect::<Vec<&str>>().join(" "))
 }
 
-fn is_in(table: &[Known], line: &str) -> bool {
+fn is_in(table: &[LinePattern], line: &str) -> bool {
     table.iter().any(|known| known.is(line))
 }
 
-impl Known {
+impl LinePattern {
     fn is(self, line: &str) -> bool {
         match self {
             Begins(start) => line.starts_with(start),

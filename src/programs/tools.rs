@@ -40,7 +40,7 @@ pub trait Tools {
     fn stdbuf(&self, word: &str) -> Option<&'static str>;
 
     /// Whether `word` calls the system's own program of that name, and no function or alias of the user's.
-    fn is_the_system_s(&self, word: &str) -> bool;
+    fn is_system_tool(&self, word: &str) -> bool;
 }
 
 /// A Linux machine with the GNU tools, for what is decided without a machine.
@@ -59,7 +59,7 @@ impl Tools for GnuTools {
         Some("stdbuf")
     }
 
-    fn is_the_system_s(&self, word: &str) -> bool {
+    fn is_system_tool(&self, word: &str) -> bool {
         !word.contains('/')
             || ["/bin/", "/usr/bin/"]
                 .iter()

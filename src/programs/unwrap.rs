@@ -11,11 +11,11 @@ use self::arguments::{
     command_option, duration, is_assignment, knows_all, skip_options, value_after,
 };
 use super::options::{knows_options_before, program_name, without_global_options};
-use super::wrappers::{self, Inner, Trait, Wrapper};
+use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
 use super::{data, table};
 use crate::shell::word::is_one_word;
 use crate::shell::{self, SimpleCommand};
-use crate::text::Letters;
+use crate::text::LetterSet;
 
 /// Depth to which wrappers and shell texts are followed.
 const MAX_VIEWS: usize = 24;
@@ -50,7 +50,7 @@ pub struct Line {
     /// The words with one space between; white space inside a word stands as `␣`.
     pub text: String,
     /// Those of the text.
-    pub(crate) letters: Letters,
+    pub(crate) letters: LetterSet,
 }
 
 /// All readings of a simple command, the outermost first.
@@ -87,7 +87,10 @@ pub struct Views {
 /// The command inside the outermost wrapper of `words`, if that is one whose words are the other command's.
 pub(crate) fn inner_of(words: &[String]) -> Option<String> {
     let (wrapper, _) = wrappers::find(&[], words)?;
-    if !matches!(wrapper.inner, Inner::Words | Inner::Assignments) {
+    if !matches!(
+        wrapper.inner,
+        InnerCommand::Words | InnerCommand::Assignments
+    ) {
         return None;
     }
     let mut views = Views::default();
@@ -135,7 +138,7 @@ impl Line {
             .collect();
         let text = shown.join(" ");
         Self {
-            letters: Letters::of(&text),
+            letters: LetterSet::of(&text),
             text,
             words,
         }
@@ -187,20 +190,20 @@ impl Views {
                 let name = || wrapper.name().to_owned();
                 self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
                 // `python -E` minds none itself, and hands it on.
-                self.is_outside |= !wrapper.has(Trait::Interpreter);
+                self.is_outside |= !wrapper.has(WrapperTrait::Interpreter);
             }
             self.detached |= wrapper.detaches(arguments);
-            if wrapper.has(Trait::Reserved) && at == Some(0) {
+            if wrapper.has(WrapperTrait::Reserved) && at == Some(0) {
                 self.reserved = Some(wrapper.name().to_owned());
             }
-            if wrapper.has(Trait::Interpreter)
+            if wrapper.has(WrapperTrait::Interpreter)
                 && !words.iter().take(1).any(|word| word.contains('$'))
             {
                 self.interpreter = self.interpreter.or(at);
             }
             let is_sure = wrapper.may_be_edited()
                 && knows_options_before(words.get(..named).unwrap_or_default());
-            let rest = Rest {
+            let rest = RemainingWords {
                 words: arguments,
                 own,
                 at: if is_sure {
@@ -209,7 +212,7 @@ impl Views {
                     None
                 },
                 same_path: same_path
-                    && wrapper.has(Trait::SamePath)
+                    && wrapper.has(WrapperTrait::SamePath)
                     && !wrapper.ends_environment(arguments),
             };
             let before = self.all.len();
@@ -223,25 +226,25 @@ impl Views {
         self.is_outside = was_outside;
     }
 
-    fn add_from(&mut self, rest: Rest<'_>, skip: usize) {
+    fn add_from(&mut self, rest: RemainingWords<'_>, skip: usize) {
         let words = rest.words.get(skip..).unwrap_or_default();
         self.add(rest.own, words, rest.at.map(|at| at + skip), rest.same_path);
     }
 
-    fn unwrap(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
+    fn unwrap(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
         match wrapper.inner {
-            Inner::Words | Inner::Assignments => self.words(wrapper, rest),
-            Inner::AfterDashes => {
+            InnerCommand::Words | InnerCommand::Assignments => self.words(wrapper, rest),
+            InnerCommand::AfterDashes => {
                 let at = value_after(rest.words, &["--"]);
                 self.add_from(rest, at.unwrap_or(rest.words.len()));
             }
-            Inner::AfterCommand => {
+            InnerCommand::AfterCommand => {
                 let at = value_after(rest.words, &["-c", "--command"]);
                 self.add_from(rest, at.unwrap_or(rest.words.len()));
             }
-            Inner::Exec => self.exec(rest),
-            Inner::Script => self.script(wrapper, rest),
-            Inner::ShellText => {
+            InnerCommand::Exec => self.exec(rest),
+            InnerCommand::Script => self.script(wrapper, rest),
+            InnerCommand::ShellText => {
                 let at = skip_options(wrapper, rest.words) + wrapper.operands;
                 self.shell_text(
                     rest.own,
@@ -251,16 +254,16 @@ impl Views {
         }
     }
 
-    fn words(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
+    fn words(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
         if let Some(text) = command_option(wrapper, rest.words) {
             return self.shell_text(rest.own, text);
         }
-        if wrapper.has(Trait::NoOptions)
+        if wrapper.has(WrapperTrait::NoOptions)
             && rest.words.first().is_some_and(|word| word.starts_with('-'))
         {
             return;
         }
-        if wrapper.has(Trait::ModuleAfterM)
+        if wrapper.has(WrapperTrait::ModuleAfterM)
             && let Some(module) = value_after(rest.words, &["-m", "--module"])
             && module <= skip_options(wrapper, rest.words)
         {
@@ -268,27 +271,27 @@ impl Views {
         }
         let mut at = skip_options(wrapper, rest.words);
         let options = rest.words.iter().take(at);
-        let rest = Rest {
+        let rest = RemainingWords {
             at: match rest.at {
                 Some(at) if knows_all(wrapper, options) => Some(at),
                 _ => None,
             },
             ..rest
         };
-        if wrapper.has(Trait::TimeLimit)
+        if wrapper.has(WrapperTrait::TimeLimit)
             && let Some(limit) = rest.words.get(at).and_then(|word| duration(word))
         {
             self.time_limit = Some(self.time_limit.map_or(limit, |other| other.min(limit)));
         }
         at += wrapper.operands;
-        if wrapper.inner == Inner::Assignments {
+        if wrapper.inner == InnerCommand::Assignments {
             let after = rest.words.iter().skip(at);
             at += after.take_while(|word| is_assignment(word)).count();
         }
         self.add_from(rest, at);
     }
 
-    fn exec(&mut self, rest: Rest<'_>) {
+    fn exec(&mut self, rest: RemainingWords<'_>) {
         let starts = [
             "-exec",
             "-execdir",
@@ -316,8 +319,8 @@ impl Views {
     }
 
     /// `python -m module args`, `bash -c 'text'`, `python script.py args`.
-    fn script(&mut self, wrapper: &Wrapper, rest: Rest<'_>) {
-        let is_shell = wrapper.has(Trait::Shell);
+    fn script(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
+        let is_shell = wrapper.has(WrapperTrait::Shell);
         let mut at = 0;
         while let Some(word) = rest
             .words
@@ -326,7 +329,9 @@ impl Views {
         {
             let short = !word.starts_with("--");
             match word.as_str() {
-                "-m" if wrapper.has(Trait::Interpreter) => return self.add_from(rest, at + 1),
+                "-m" if wrapper.has(WrapperTrait::Interpreter) => {
+                    return self.add_from(rest, at + 1);
+                }
                 _ if is_shell && short && word.contains('c') => {
                     if let Some(text) = rest.words.get(at + 1) {
                         self.shell_text(rest.own, text);
@@ -362,7 +367,7 @@ impl Views {
 
 /// The words after a wrapper's name.
 #[derive(Clone, Copy)]
-struct Rest<'a> {
+struct RemainingWords<'a> {
     words: &'a [String],
     /// The user's wrappers.
     own: &'a [Wrapper],

@@ -6,13 +6,13 @@ use std::borrow::Cow;
 
 use super::options::{has_word, interpreter_name, named_by, program_name};
 use super::table::is_builtin;
-use Inner::Words;
-use Trait::{Detaches, Environment, SeenThrough, TextAfter};
+use InnerCommand::Words;
+use WrapperTrait::{Detaches, Environment, SeenThrough, TextAfter};
 use table::WRAPPERS;
 
 /// Position of a wrapper's inner command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inner {
+pub(crate) enum InnerCommand {
     /// The words after the options and operands.
     Words,
     /// The rest after `NAME=value` words.
@@ -31,7 +31,7 @@ pub(crate) enum Inner {
 
 /// Further properties of a wrapper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trait {
+pub(super) enum WrapperTrait {
     /// Some client version sees through it when it compares a rule with a command (measured, 2.1.20 to 2.1.331, for
     /// `timeout`, `time`, `nice`, `nohup` and `stdbuf`; the others to be on the safe side). A rule that begins with it
     /// matches the command only as it stands.
@@ -53,7 +53,7 @@ pub(super) enum Trait {
     /// It looks for the program inside on the `PATH` that it was started with itself.
     SamePath,
     /// When its environment doesn't get to the program inside.
-    Environment(Ends),
+    Environment(EnvironmentEnds),
     /// With one of these options, one space between, it returns at once and the program goes on by itself; with none in
     /// the list always.
     Detaches(&'static str),
@@ -61,7 +61,7 @@ pub(super) enum Trait {
 
 /// When the environment of a wrapper ends at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ends {
+pub(super) enum EnvironmentEnds {
     Always,
     /// Options, separated by one space.
     With(&'static str),
@@ -78,10 +78,10 @@ pub struct Wrapper {
     values: Cow<'static, str>,
     /// Number of words between the options and the inner command.
     pub(super) operands: usize,
-    pub(super) inner: Inner,
+    pub(super) inner: InnerCommand,
     /// Options that take no value, one space between; single letters may stand together.
     flags: &'static str,
-    traits: &'static [Trait],
+    traits: &'static [WrapperTrait],
     /// Source of the row.
     source: Source,
 }
@@ -101,7 +101,7 @@ const fn wrapper(
     name: &'static str,
     values: &'static str,
     operands: usize,
-    inner: Inner,
+    inner: InnerCommand,
 ) -> Wrapper {
     Wrapper {
         name: Cow::Borrowed(name),
@@ -138,7 +138,7 @@ impl Wrapper {
         self
     }
 
-    const fn with(mut self, traits: &'static [Trait]) -> Self {
+    const fn with(mut self, traits: &'static [WrapperTrait]) -> Self {
         self.traits = traits;
         self
     }
@@ -183,7 +183,7 @@ impl Wrapper {
         }
     }
 
-    pub(super) fn has(&self, wanted: Trait) -> bool {
+    pub(super) fn has(&self, wanted: WrapperTrait) -> bool {
         self.traits.contains(&wanted)
     }
 
@@ -199,9 +199,13 @@ impl Wrapper {
     pub(super) fn ends_environment(&self, rest: &[String]) -> bool {
         let mut options = options_of(rest);
         self.traits.iter().any(|found| match found {
-            Environment(Ends::Always) => true,
-            Environment(Ends::With(list)) => options.any(|option| has_word(list, option)),
-            Environment(Ends::Without(list)) => !options.any(|option| has_word(list, option)),
+            Environment(EnvironmentEnds::Always) => true,
+            Environment(EnvironmentEnds::With(list)) => {
+                options.any(|option| has_word(list, option))
+            }
+            Environment(EnvironmentEnds::Without(list)) => {
+                !options.any(|option| has_word(list, option))
+            }
             _ => false,
         })
     }

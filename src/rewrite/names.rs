@@ -21,7 +21,7 @@ const ACTIVATE_WITH: &[&str] = &["activate", "deactivate", "load", "shell", "swa
 
 /// Property that a name has to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Preserve {
     /// The very program.
     Program,
     /// Its behaviour, as every system's program of that name does: a virtual environment brings no other `tail`.
@@ -32,7 +32,7 @@ pub(super) enum Kept {
 const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
 
 /// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
-pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Kept) -> Option<&'static str> {
+pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Preserve) -> Option<&'static str> {
     const READS: &str =
         "may be another program here: the script reads something first that can change it";
     let script = input.script;
@@ -44,7 +44,7 @@ pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Kept) -> Option
     }
     let mut commands = script.simple_commands.iter();
     commands
-        .any(|command| defines(command) || kept == Kept::Program && activates(command))
+        .any(|command| defines(command) || kept == Preserve::Program && activates(command))
         .then_some(READS)
 }
 
@@ -154,12 +154,12 @@ mod tests {
                 script: &script,
                 markers: &[],
             };
-            let program = changed(input, "grep", Kept::Program);
+            let program = changed(input, "grep", Preserve::Program);
             assert_eq!(program.is_some(), is_changed, "{source}");
             let is_environment = ["venv/", "conda activate", "nvm use", "module load"]
                 .iter()
                 .any(|text| source.contains(text));
-            let meaning = changed(input, "grep", Kept::Meaning);
+            let meaning = changed(input, "grep", Preserve::Meaning);
             assert_eq!(meaning.is_some(), is_changed && !is_environment, "{source}");
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{EditKind, LeftOut, PlannedEdit, RewriteInput};
 use super::{interpreter, tail, zsh};
 use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
-use crate::claude::session::Unbuffered;
+use crate::claude::session::UnbufferedSource;
 use crate::programs::{Tools, Views, Wrapper, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
@@ -35,7 +35,7 @@ pub struct RewriteContext<'a> {
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
     /// Source that sets `PYTHONUNBUFFERED` already.
-    pub python_unbuffered: Option<Unbuffered>,
+    pub python_unbuffered: Option<UnbufferedSource>,
     /// The user's own wrappers.
     pub wrappers: &'a [Wrapper],
     /// The programs of this machine; asked only about those that an edit depends on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, Kept};
+use super::names::{self, Preserve};
 use super::{RewriteContext, RewriteInput};
 use crate::programs::{Views, is_builtin};
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
@@ -73,7 +73,7 @@ fn final_tail(
         .and_then(|()| prints_for_people(input, kept, context))
         .and_then(|()| {
             let mut tails = gone.iter().map(|(_, command)| *command);
-            tails.try_for_each(|tail| is_the_system_s(input, tail, context))
+            tails.try_for_each(|tail| is_system_tool(input, tail, context))
         });
     if let Err(why) = may_go {
         return Some(Err(why));
@@ -91,16 +91,16 @@ fn final_tail(
 }
 
 /// Whether it is the system's own `tail` that cuts the output, and not a script, a function or an alias called so.
-fn is_the_system_s(
+fn is_system_tool(
     input: RewriteInput<'_>,
     tail: &SimpleCommand,
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let word = tail.program_word().unwrap_or_default();
-    if let Some(why) = names::changed(input, &word, Kept::Meaning) {
+    if let Some(why) = names::changed(input, &word, Preserve::Meaning) {
         return Err(format!("`tail` {why}"));
     }
-    if !context.tools.is_the_system_s(&word) {
+    if !context.tools.is_system_tool(&word) {
         return Err(format!("`{word}` isn't known to be the system's `tail`"));
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::automaton::{self, Facts};
-use crate::text::Letters;
+use crate::text::LetterSet;
 
 /// Text that is part of the program, or was read from a file.
 pub type Text = Cow<'static, str>;
@@ -92,7 +92,7 @@ impl Pattern {
     }
 
     /// Whether it matches `text`, whose letters are `letters`.
-    pub(super) fn is_match(&self, text: &str, letters: Letters) -> bool {
+    pub(super) fn is_match(&self, text: &str, letters: LetterSet) -> bool {
         match &self.matcher {
             Matcher::BuiltIn {
                 literals,
@@ -131,7 +131,7 @@ fn may_match(
     anchored: bool,
     first: u64,
     text: &str,
-    letters: Letters,
+    letters: LetterSet,
 ) -> bool {
     let begins = |byte: u8| first & automaton::bit(byte) != 0;
     if anchored && !text.bytes().next().map_or(first == u64::MAX, begins) {
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn is_match(pattern: &Pattern, text: &str) -> bool {
-        pattern.is_match(text, Letters::of(text))
+        pattern.is_match(text, LetterSet::of(text))
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::SimpleCommand;
 
 /// Effect of a `cd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Move<'a> {
+pub(super) enum DirectoryChange<'a> {
     /// It isn't one.
     No,
     /// To a folder that the text names.
@@ -14,17 +14,20 @@ pub(super) enum Move<'a> {
 }
 
 /// Returns the effect of `command` on the folder. `text` is its second word without quotes.
-pub(super) fn move_of<'a>(command: &SimpleCommand, text: Option<&'a str>) -> Move<'a> {
+pub(super) fn directory_change<'a>(
+    command: &SimpleCommand,
+    text: Option<&'a str>,
+) -> DirectoryChange<'a> {
     let Some(program) = command.words.first().map(super::Word::text) else {
-        return Move::No;
+        return DirectoryChange::No;
     };
     match (program.as_str(), command.words.len()) {
         ("cd" | "pushd", 2) => match text {
-            Some(text) if is_literal(text) => Move::To(text),
-            _ => Move::Unknown,
+            Some(text) if is_literal(text) => DirectoryChange::To(text),
+            _ => DirectoryChange::Unknown,
         },
-        ("cd" | "pushd" | "popd", _) => Move::Unknown,
-        _ => Move::No,
+        ("cd" | "pushd" | "popd", _) => DirectoryChange::Unknown,
+        _ => DirectoryChange::No,
     }
 }
 

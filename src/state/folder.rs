@@ -92,7 +92,7 @@ impl Folder {
     ///
     /// When it isn't there, or is no such file.
     pub fn file(&self, name: &str) -> io::Result<File> {
-        files::to_read(&self.fd, name)
+        files::open_for_reading(&self.fd, name)
     }
 
     /// Reads the file `name`.
@@ -144,7 +144,7 @@ impl Folder {
     /// When it can't be written.
     pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let part = format!("{name}.{}", std::process::id());
-        let mut file = files::to_write(&self.fd, &part)?;
+        let mut file = files::open_for_writing(&self.fd, &part)?;
         let written = parts.iter().try_for_each(|text| file.write_all(text));
         let moved = written.and_then(|()| Ok(renameat(&self.fd, &part, &self.fd, name)?));
         if moved.is_err() {
@@ -215,7 +215,7 @@ impl Folder {
         let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
         if due {
             self.clear(self.kind, kept);
-            let _ = files::to_mark(&base, &note).map(|file| file.set_modified(now));
+            let _ = files::open_unchanged(&base, &note).map(|file| file.set_modified(now));
         }
     }
 
@@ -282,7 +282,7 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
 /// Puts a file of this text beside the folders, whole or not at all, where it isn't there yet.
 pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     let base = open_base(true)?;
-    if let Ok(there) = files::to_read(&base, name) {
+    if let Ok(there) = files::open_for_reading(&base, name) {
         let mut known = Vec::new();
         there.take(MAX_SIZE).read_to_end(&mut known)?;
         if known == text {
@@ -290,7 +290,7 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
         }
     }
     let part = format!("{name}.{}", std::process::id());
-    let written = files::to_write(&base, &part)?.write_all(text);
+    let written = files::open_for_writing(&base, &part)?.write_all(text);
     let moved = written.and_then(|()| Ok(renameat(&base, &part, &base, name)?));
     if moved.is_err() {
         let _ = unlinkat(&base, &part, AtFlags::empty());
@@ -304,7 +304,7 @@ pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     if make {
         crate::folders::make_own(&dir, 0o700)?;
     }
-    let fd = files::folder_behind_links(&dir)?;
+    let fd = files::folder_through_links(&dir)?;
     let stat = check_owner(&fd, &dir)?;
     if make {
         make_private(&fd, &stat)?;

@@ -37,6 +37,6 @@ impl Folder {
     ///
     /// When it can't be made, or is no regular file.
     pub fn file_to_change(&self, name: &str) -> io::Result<File> {
-        files::to_change(&self.fd, name)
+        files::open_for_changing(&self.fd, name)
     }
 }

@@ -54,7 +54,7 @@ pub fn line(message: &str) {
 
 fn try_line(message: &str) -> Option<()> {
     let base = open_base(true).ok()?;
-    let open = || files::to_append(&base, NAME);
+    let open = || files::open_for_appending(&base, NAME);
     let mut log = open().ok()?;
     if log.metadata().ok()?.len() > MAX_SIZE {
         renameat(&base, NAME, &base, OLD).ok()?;

@@ -1,12 +1,12 @@
 //! bg-run's own folder: the log, caches and notes. Nobody else may read them: whole commands stand in there.
 
+pub mod announced;
 mod folder;
 mod lasting;
 pub mod log;
 pub mod once;
 pub mod reported;
 pub mod sessions;
-pub mod told;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,8 +52,8 @@ pub enum Kind {
     Sessions,
     /// Leases of editor windows with our extension, and requests to open a file.
     Windows,
-    /// Claims on things told once of a task or a session: [`told`].
-    Told,
+    /// Claims on things told once of a task or a session: [`announced`].
+    Announced,
 }
 
 impl Kind {
@@ -69,7 +69,7 @@ impl Kind {
         Self::Registrations,
         Self::Sessions,
         Self::Windows,
-        Self::Told,
+        Self::Announced,
     ];
 
     /// The folder's name.
@@ -85,7 +85,7 @@ impl Kind {
             Self::Registrations => "registrations",
             Self::Sessions => "sessions",
             Self::Windows => "windows",
-            Self::Told => "told",
+            Self::Announced => "told",
         }
     }
 
@@ -97,7 +97,7 @@ impl Kind {
             Self::Calls | Self::Windows => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
             // What is told once, longer than a task is looked after.
-            Self::Told | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
+            Self::Announced | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
             // The records as long as the user likes: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -122,8 +122,11 @@ impl Kind {
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running | Self::Sessions => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
-            Self::Told => name.split_once('.').is_some_and(|(id, news)| {
-                is_id(id) && News::ALL.iter().any(|one| one.name() == news)
+            Self::Announced => name.split_once('.').is_some_and(|(id, announcement)| {
+                is_id(id)
+                    && Announcement::ALL
+                        .iter()
+                        .any(|one| one.name() == announcement)
             }),
             Self::Windows => name.split_once('.').is_some_and(|(window, rest)| {
                 let asked = rest.split_once('.').is_some_and(|(pid, state)| {
@@ -136,9 +139,9 @@ impl Kind {
     }
 }
 
-/// Claims: [`told`].
+/// Claims: [`announced`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum Announcement {
     /// The user's program was run at the end of the task.
     OnEnd,
     /// The output of the task has passed 1 GB.
@@ -147,7 +150,7 @@ pub enum News {
     Disk,
 }
 
-impl News {
+impl Announcement {
     const ALL: [Self; 3] = [Self::OnEnd, Self::Size, Self::Disk];
 
     fn name(self) -> &'static str {
@@ -164,7 +167,7 @@ impl News {
 const PROGRAM: &str = "program";
 
 /// Leaves the path of this program in the state folder, where it isn't there yet.
-pub fn leave_program() {
+pub fn record_program_path() {
     let Ok(program) = std::env::current_exe() else {
         return;
     };

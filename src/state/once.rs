@@ -24,11 +24,11 @@ pub struct CallOutcome {
 /// Claims this event of this call for this process; `false` where another one has it. Where that can't be found out, it
 /// is ours.
 pub fn claim(event: &str, tool_use_id: &str) -> bool {
-    claim_with(event, tool_use_id, &CallOutcome::default())
+    claim_with_outcome(event, tool_use_id, &CallOutcome::default())
 }
 
 /// Claims the event, and records the changes.
-pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
+pub fn claim_with_outcome(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     if !is_id(tool_use_id) {
         return true;
     }
@@ -37,7 +37,7 @@ pub fn claim_with(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
 }
 
 /// Returns the changes recorded for this event of this call.
-pub fn noted(event: &str, tool_use_id: &str) -> Option<CallOutcome> {
+pub fn recorded_outcome(event: &str, tool_use_id: &str) -> Option<CallOutcome> {
     if !is_id(tool_use_id) {
         return None;
     }

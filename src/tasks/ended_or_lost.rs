@@ -12,15 +12,15 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::durations;
+use super::last_output::LastOutput;
 use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
-use super::written::Written;
-use crate::claude::Ending;
+use crate::claude::OutputEnd;
 use crate::claude::task;
 use crate::config::Config;
 use crate::folders;
-use crate::platform::processes::{self, Process, Sought};
+use crate::platform::processes::{self, Process, TrackedFile};
 
 /// The client's notice of a task's end, in the prompt that it gives the model (from 2.1.90).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ fn says_memory_short(summary: &str) -> bool {
 
 /// Whether a process of a task writes to its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writing {
+pub enum WriterPresence {
     /// One does.
     Yes,
     /// None does.
@@ -85,7 +85,7 @@ pub enum Writing {
 #[derive(Debug, Clone)]
 pub struct EndQuery {
     /// Its output, where that was found.
-    pub output: Option<Sought>,
+    pub output: Option<TrackedFile>,
     /// The client that started it, where that was recorded.
     pub client: Option<Process>,
 }
@@ -94,7 +94,7 @@ impl EndQuery {
     /// The task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
-            output: record.sought(),
+            output: record.tracked_file(),
             client: record.client,
         }
     }
@@ -113,7 +113,7 @@ impl EndQuery {
             record => record,
         };
         let own = Self {
-            output: Some(Sought::at(path)),
+            output: Some(TrackedFile::at(path)),
             client: None,
         };
         record.as_ref().map_or(own, Self::of)
@@ -129,13 +129,13 @@ impl EndQuery {
 
 /// A task whose end is waited for.
 #[derive(Debug)]
-pub struct Awaited {
+pub struct AwaitedTask {
     query: EndQuery,
     /// Those that wrote when all processes were looked at last.
     known: Vec<u32>,
 }
 
-impl Awaited {
+impl AwaitedTask {
     /// The task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl Awaited {
     }
 
     /// How it is now. As long as one of the processes writes that did, no others are looked at.
-    pub fn look(&mut self) -> Found {
+    pub fn look(&mut self) -> CurrentStatus {
         let query = &self.query;
         let output = query.output.as_ref();
         let writes = |&process: &u32| {
@@ -173,7 +173,7 @@ impl Awaited {
             self.known = found.unwrap_or_default();
             writing
         } else {
-            Writing::Yes
+            WriterPresence::Yes
         };
         let output = self.query.output.as_ref();
         find(
@@ -187,14 +187,14 @@ impl Awaited {
 
 /// The processes of each task that write to its output, by one look at all processes; `None` where the system doesn't tell.
 fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
-    let sought: Vec<Sought> = queries
+    let tracked_file: Vec<TrackedFile> = queries
         .iter()
         .filter_map(|query| query.output.clone())
         .collect();
-    if sought.is_empty() {
+    if tracked_file.is_empty() {
         return Some(vec![Vec::new(); queries.len()]);
     }
-    let found = processes::writers(&sought)?;
+    let found = processes::writers(&tracked_file)?;
     let of = |query: &EndQuery| {
         let output = query.output.as_ref().map(|output| &output.path);
         let writers = found
@@ -206,7 +206,7 @@ fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
 }
 
 /// Whether a process of each task writes to its output.
-pub fn writing(queries: &[EndQuery]) -> Vec<Writing> {
+pub fn writing(queries: &[EndQuery]) -> Vec<WriterPresence> {
     let found = writers(queries);
     let of = |(at, query): (usize, &EndQuery)| {
         let found = found.as_ref().and_then(|found| found.get(at));
@@ -215,28 +215,28 @@ pub fn writing(queries: &[EndQuery]) -> Vec<Writing> {
     queries.iter().enumerate().map(of).collect()
 }
 
-fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> Writing {
+fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> WriterPresence {
     match found {
         // Without an output, nobody can be seen writing.
         _ if query.output.is_none() => match query.client {
-            Some(client) if client.is_alive() => Writing::Unknown,
-            _ => Writing::No,
+            Some(client) if client.is_alive() => WriterPresence::Unknown,
+            _ => WriterPresence::No,
         },
-        None => Writing::Unknown,
-        Some([]) => Writing::No,
-        Some(_) => Writing::Yes,
+        None => WriterPresence::Unknown,
+        Some([]) => WriterPresence::No,
+        Some(_) => WriterPresence::Yes,
     }
 }
 
 /// How a task is, and when its output last changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct CurrentStatus {
     /// How it is.
     pub status: Status,
     /// When its output was last written to, where that is still there.
     pub changed: Option<SystemTime>,
     /// The end of its output, where that was read.
-    pub ending: Option<Ending>,
+    pub ending: Option<OutputEnd>,
 }
 
 /// A program that prints a line like the client's goes on after it, where it isn't over.
@@ -246,28 +246,28 @@ const SETTLED: Duration = Duration::from_secs(1);
 pub fn find(
     recorded: Option<Status>,
     output: Option<&Path>,
-    writing: Writing,
+    writing: WriterPresence,
     notice: Option<Status>,
-) -> Found {
+) -> CurrentStatus {
     let open = output.and_then(|output| open(output).ok());
     let changed = open
         .as_ref()
         .and_then(|(_, metadata)| metadata.modified().ok());
     let known = match (recorded, writing) {
         (Some(status), _) if status != Status::Lost => Some(status),
-        (_, Writing::Yes) => Some(Status::Running),
+        (_, WriterPresence::Yes) => Some(Status::Running),
         _ => None,
     };
     if let Some(status) = known {
-        return Found {
+        return CurrentStatus {
             status,
             changed,
             ending: None,
         };
     }
-    let ending = open.and_then(|(file, metadata)| Ending::read(&file, metadata.len()).ok());
+    let ending = open.and_then(|(file, metadata)| OutputEnd::read(&file, metadata.len()).ok());
     let footer = || ending.as_ref()?.footer().map(Status::of_footer);
-    let status = if writing == Writing::No {
+    let status = if writing == WriterPresence::No {
         match (footer(), notice) {
             // Only the notice has the reason.
             (footer, Some(Status::MemoryShort)) if footer.is_none_or(Status::is_cut) => {
@@ -280,11 +280,11 @@ pub fn find(
             let since = SystemTime::now().duration_since(changed);
             since.is_ok_and(|since| since >= SETTLED)
         });
-        let counts = is_settled && ending.as_ref().is_some_and(Ending::has_exact_footer);
+        let counts = is_settled && ending.as_ref().is_some_and(OutputEnd::has_exact_footer);
         let footer = if counts { footer() } else { None };
         footer.unwrap_or(Status::Running)
     };
-    Found {
+    CurrentStatus {
         status,
         changed,
         ending,
@@ -312,7 +312,7 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
         if found.status != Status::Running {
             let end = end(record, found.status, found.changed);
             let record = TaskRecord {
-                written: Written::of(found.ending),
+                last_output: LastOutput::of(found.ending),
                 ..record.clone()
             };
             ended.push((record, end));
@@ -343,7 +343,7 @@ pub fn running_among(files: &[PathBuf]) -> usize {
     let open: Vec<&PathBuf> = files.iter().filter(|file| !has_ended(file)).collect();
     let queries: Vec<EndQuery> = open.iter().map(|file| EndQuery::of_file(file)).collect();
     let running = writing(&queries).into_iter().zip(open);
-    let runs = |(writing, file): &(Writing, &PathBuf)| {
+    let runs = |(writing, file): &(WriterPresence, &PathBuf)| {
         find(None, Some(file), *writing, None).status == Status::Running
     };
     running.filter(runs).count()

@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::ended_or_lost::{self, EndQuery, Writing};
+use super::ended_or_lost::{self, EndQuery, WriterPresence};
 use super::output;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::task;
 use crate::folders::CallSite;
 use crate::platform::files;
-use crate::platform::processes::Sought;
+use crate::platform::processes::TrackedFile;
 use crate::text::{self, SHOWN, one_line};
 
 /// A task of this user's.
@@ -40,7 +40,11 @@ pub struct Task {
 }
 
 impl Task {
-    fn new(output: Option<&task::Output>, record: Option<TaskRecord>, writing: Writing) -> Self {
+    fn new(
+        output: Option<&task::Output>,
+        record: Option<TaskRecord>,
+        writing: WriterPresence,
+    ) -> Self {
         let by_record = record.as_ref().and_then(|record| record.ended);
         let path = output.map(|output| output.path.clone());
         let recorded = by_record.map(|ended| ended.status);
@@ -89,7 +93,7 @@ impl Task {
     }
 
     /// Its output, as a file whose writers can be looked for, though it may have been removed.
-    pub fn sought(&self) -> Option<Sought> {
+    pub fn tracked_file(&self) -> Option<TrackedFile> {
         query(self.output.as_deref(), self.record.as_ref()).output
     }
 
@@ -208,8 +212,8 @@ fn query(output: Option<&Path>, record: Option<&TaskRecord>) -> EndQuery {
         EndQuery::of,
     );
     if let Some(output) = output {
-        let file = query.output.and_then(|sought| sought.file);
-        query.output = Some(Sought {
+        let file = query.output.and_then(|tracked_file| tracked_file.file);
+        query.output = Some(TrackedFile {
             path: output.to_owned(),
             file,
         });

@@ -3,6 +3,7 @@
 pub mod durations;
 pub mod end_messages;
 pub mod ended_or_lost;
+pub mod last_output;
 pub mod list;
 pub mod on_end;
 pub mod output;
@@ -10,4 +11,3 @@ pub mod record;
 pub mod size;
 pub mod status;
 pub mod wait;
-pub mod written;

@@ -14,7 +14,7 @@ use super::record::{End, TaskRecord};
 use crate::config::Config;
 use crate::platform::detach;
 use crate::programs::bounded;
-use crate::state::{News, log, told};
+use crate::state::{Announcement, announced, log};
 use crate::text::{MAX_MESSAGE, one_line};
 use crate::{environment, programs};
 
@@ -40,7 +40,7 @@ pub fn run(record: &TaskRecord, config: &Config) {
     let after = config.on_end_after.unwrap_or(config.notify_after).0;
     let is_long = end.ran().is_none_or(|ran| ran >= after);
     let is_wanted = !config.on_end.is_empty() && !config.dry_run && !record.unattended;
-    if !is_wanted || !is_long || !told::claim(News::OnEnd, &record.id) {
+    if !is_wanted || !is_long || !announced::claim(Announcement::OnEnd, &record.id) {
         return;
     }
     if let Err(error) = start(&config.on_end, &values(record, end)) {

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use super::record::TaskRecord;
 use super::status::Status;
-use crate::claude::{Ending, last_lines};
+use crate::claude::{OutputEnd, last_lines};
 use crate::platform::disk;
 use crate::programs::summary;
 
 /// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
 /// what isn't its own.
 fn lines_of(record: &TaskRecord) -> &[String] {
-    record.written.lines(|output| {
+    record.last_output.lines(|output| {
         let log = record.log.as_ref();
         let log = log.filter(|log| is_own(log, &record.project));
-        let log = log.and_then(|log| Ending::of(log).ok());
-        let read = || Ending::of(record.output.as_ref()?).ok();
-        let ending = log.filter(Ending::is_text);
+        let log = log.and_then(|log| OutputEnd::of(log).ok());
+        let read = || OutputEnd::of(record.output.as_ref()?).ok();
+        let ending = log.filter(OutputEnd::is_text);
         let ending = ending.or_else(|| output.cloned()).or_else(read);
         ending.map(|ending| ending.lines()).unwrap_or_default()
     })
@@ -62,5 +62,5 @@ fn is_own(log: &Path, project: &Path) -> bool {
 
 /// Whether a file that is there holds text.
 pub fn is_text(file: &Path) -> bool {
-    Ending::of(file).is_ok_and(|ending| ending.is_text())
+    OutputEnd::of(file).is_ok_and(|ending| ending.is_text())
 }

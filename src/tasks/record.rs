@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::last_output::LastOutput;
 use super::status::Status;
-use super::written::Written;
 use crate::history::store::Key;
-use crate::platform::processes::{FileId, Process, Sought};
+use crate::platform::processes::{FileId, Process, TrackedFile};
 use crate::state::{Folder, Kind, is_id, log};
 use crate::text::{SHOWN, one_line};
 
@@ -79,7 +79,7 @@ pub struct TaskRecord {
     pub ended: Option<End>,
     /// What it wrote last; not kept.
     #[serde(skip)]
-    pub written: Written,
+    pub last_output: LastOutput,
 }
 
 /// Who put a task in the background.
@@ -251,8 +251,8 @@ impl TaskRecord {
     }
 
     /// Its output, as a file whose writers can be looked for.
-    pub fn sought(&self) -> Option<Sought> {
-        Some(Sought {
+    pub fn tracked_file(&self) -> Option<TrackedFile> {
+        Some(TrackedFile {
             path: self.output.clone()?,
             file: self.file,
         })

@@ -8,7 +8,7 @@ use super::end_messages::{named, start_of};
 use super::ended_or_lost;
 use super::record::TaskRecord;
 use crate::platform::disk;
-use crate::state::{News, told};
+use crate::state::{Announcement, announced};
 
 /// A size is shown from here on, in bytes.
 pub const LARGE: u64 = 100_000_000;
@@ -41,7 +41,7 @@ pub fn shown(bytes: u64) -> String {
 
 /// What is told of the room that a task takes.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct SizeWarning {
     /// The line for the user.
     pub line: String,
     /// The text for the model.
@@ -50,47 +50,47 @@ pub struct Told {
 
 /// What is to be told of those of a session's tasks that run: that an output has passed 1 GB, once a task, and that its disk
 /// is nearly full, once a session.
-pub fn news(tasks: &[TaskRecord], session: &str) -> Vec<Told> {
+pub fn unreported_warnings(tasks: &[TaskRecord], session: &str) -> Vec<SizeWarning> {
     let sized = tasks.iter().filter(|task| !task.unattended);
     let sized = sized.filter_map(|task| Some((task, task.file()?.metadata().ok()?.len())));
     let sized: Vec<(&TaskRecord, u64)> = sized.collect();
-    let is_news = |(task, size): &&(&TaskRecord, u64)| {
-        *size >= HUGE && !told::is_claimed(News::Size, &task.id)
+    let is_unreported = |(task, size): &&(&TaskRecord, u64)| {
+        *size >= HUGE && !announced::is_claimed(Announcement::Size, &task.id)
     };
-    let huge = sized.iter().filter(is_news);
-    let huge = huge.map(|(task, size)| (*task, News::Size, *size));
-    let full = if told::is_claimed(News::Disk, session) {
+    let huge = sized.iter().filter(is_unreported);
+    let huge = huge.map(|(task, size)| (*task, Announcement::Size, *size));
+    let full = if announced::is_claimed(Announcement::Disk, session) {
         None
     } else {
         sized.iter().max_by_key(|(_, size)| *size)
     };
     let full = full.and_then(|(task, _)| {
-        let left = disk::room(task.file()?).filter(disk::Room::is_scarce)?;
-        Some((*task, News::Disk, left.free))
+        let left = disk::space(task.file()?).filter(disk::DiskSpace::is_scarce)?;
+        Some((*task, Announcement::Disk, left.free))
     });
-    let found: Vec<(&TaskRecord, News, u64)> = huge.chain(full).collect();
+    let found: Vec<(&TaskRecord, Announcement, u64)> = huge.chain(full).collect();
     if found.is_empty() {
         return Vec::new();
     }
     let tasks: Vec<TaskRecord> = found.iter().map(|(task, _, _)| (*task).clone()).collect();
     let running = ended_or_lost::still_running(tasks);
     let runs = |task: &TaskRecord| running.iter().any(|other| other.id == task.id);
-    let found = found.into_iter().filter(|(task, news, _)| {
-        let id = if *news == News::Disk {
+    let found = found.into_iter().filter(|(task, announcement, _)| {
+        let id = if *announcement == Announcement::Disk {
             session
         } else {
             &task.id
         };
-        runs(task) && told::claim(*news, id)
+        runs(task) && announced::claim(*announcement, id)
     });
     found
-        .map(|(task, news, bytes)| told_of(task, news, bytes))
+        .map(|(task, announcement, bytes)| warning_of(task, announcement, bytes))
         .collect()
 }
 
-fn told_of(task: &TaskRecord, news: News, bytes: u64) -> Told {
+fn warning_of(task: &TaskRecord, announcement: Announcement, bytes: u64) -> SizeWarning {
     let (id, start, size) = (&task.id, start_of(&task.id), shown(bytes));
-    let (line, for_model) = if news == News::Disk {
+    let (line, for_model) = if announcement == Announcement::Disk {
         (
             format!(" fills its disk, {size} left: `bg-run stop {start}`"),
             format!("the disk that task {id} writes its output to has only {size} left"),
@@ -101,7 +101,7 @@ fn told_of(task: &TaskRecord, news: News, bytes: u64) -> Told {
             format!("the output of task {id} has {size} by now and goes on growing"),
         )
     };
-    Told {
+    SizeWarning {
         line: named(task, &line),
         for_model: format!(
             "bg-run: {for_model}. If it isn't meant to write that much, end it with `bg-run stop {id}` or ask the user; \
@@ -138,19 +138,19 @@ mod tests {
             description: Some("Train the model for 10 epochs on all of the data".to_owned()),
             ..TaskRecord::default()
         };
-        for (news, bytes, expected) in [
+        for (announcement, bytes, expected) in [
             (
-                News::Size,
+                Announcement::Size,
                 1_400_000_000_000,
                 " has written 1.4 TB, stop it? `bg-run stop b33k`",
             ),
             (
-                News::Disk,
+                Announcement::Disk,
                 640_000_000,
                 " fills its disk, 640 MB left: `bg-run stop b33k`",
             ),
         ] {
-            let told = told_of(&task, news, bytes);
+            let told = warning_of(&task, announcement, bytes);
             assert!(told.line.width() <= WIDTH, "{told:?}");
             assert!(told.line.ends_with(expected), "{told:?}");
             assert!(

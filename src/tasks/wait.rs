@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::ended_or_lost::{self, Awaited, Notice};
+use super::ended_or_lost::{self, AwaitedTask, Notice};
+use super::last_output::LastOutput;
 use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
-use super::written::Written;
 use crate::claude::transcript;
 use crate::config::{Config, Configuration, Mode};
 use crate::platform::detach;
 use crate::platform::processes::Process;
-use crate::platform::watch::{Interest, Watch, Woken};
+use crate::platform::watch::{Interest, WakeReason, Watch};
 
 /// What is looked at again after so long, whatever happens: a process may close its output and go on.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -23,7 +23,7 @@ const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// The reason that a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
+pub enum WaitOutcome {
     /// No task is left to wait for, or the time is over.
     Through,
     /// The client is gone, and nobody reads an answer.
@@ -42,15 +42,15 @@ fn watch_of(tasks: &[TaskRecord]) -> Watch {
 
 fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], at_most: Duration) {
     let start = Instant::now();
-    let mut awaited: Vec<Awaited> = tasks.iter().map(Awaited::of).collect();
+    let mut awaited: Vec<AwaitedTask> = tasks.iter().map(AwaitedTask::of).collect();
     loop {
         awaited.retain_mut(|task| task.look().status == Status::Running);
         let left = at_most.saturating_sub(start.elapsed());
         if awaited.is_empty() || left.is_zero() {
             return;
         }
-        let writers: Vec<u32> = awaited.iter().filter_map(Awaited::writer).collect();
-        if watch.wait(left, interest, &writers) == Woken::ParentGone {
+        let writers: Vec<u32> = awaited.iter().filter_map(AwaitedTask::writer).collect();
+        if watch.wait(left, interest, &writers) == WakeReason::ParentGone {
             return;
         }
     }
@@ -100,7 +100,7 @@ fn is_recorded(id: &str) -> bool {
 /// The end of a task that nobody records for a while; `None` where somebody does, or it runs.
 fn lasting_end(record: &TaskRecord) -> Option<End> {
     const EVERY: Duration = Duration::from_millis(200);
-    let mut awaited = Awaited::of(record);
+    let mut awaited = AwaitedTask::of(record);
     let start = Instant::now();
     loop {
         let found = awaited.look();
@@ -121,7 +121,7 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
 
 struct Open {
     record: TaskRecord,
-    awaited: Awaited,
+    awaited: AwaitedTask,
     /// When nobody wrote any more, for the first time, and nothing told how it ended.
     lost_since: Option<Instant>,
 }
@@ -138,8 +138,8 @@ pub fn until_ended(
         ended.extend(ended_or_lost::mark_finished(vec![(record, end)], config));
     });
     match waited {
-        Waited::Through => ended,
-        Waited::ClientGone => Vec::new(),
+        WaitOutcome::Through => ended,
+        WaitOutcome::ClientGone => Vec::new(),
     }
 }
 
@@ -150,7 +150,7 @@ pub fn each_end(
     transcript: &Path,
     at_most: Duration,
     mut on_end: impl FnMut(TaskRecord, End),
-) -> Waited {
+) -> WaitOutcome {
     let outputs = tasks.iter().filter_map(|record| record.output.clone());
     let watch = Watch::new(&outputs.collect::<Vec<PathBuf>>(), transcript);
     let start = Instant::now();
@@ -166,7 +166,7 @@ pub fn each_end(
         let left = at_most.saturating_sub(start.elapsed());
         let pause = open.iter().map(|task| task.pause().min(left)).min();
         let Some(pause) = pause.filter(|pause| !pause.is_zero()) else {
-            return Waited::Through;
+            return WaitOutcome::Through;
         };
         let writers = open.iter().filter_map(|task| task.awaited.writer());
         let writers: Vec<u32> = writers.collect();
@@ -176,8 +176,8 @@ pub fn each_end(
         } else {
             Interest::Processes
         };
-        if watch.wait(pause, interest, &writers) == Woken::ParentGone {
-            return Waited::ClientGone;
+        if watch.wait(pause, interest, &writers) == WakeReason::ParentGone {
+            return WaitOutcome::ClientGone;
         }
     }
 }
@@ -185,7 +185,7 @@ pub fn each_end(
 impl Open {
     fn new(record: TaskRecord) -> Self {
         Self {
-            awaited: Awaited::of(&record),
+            awaited: AwaitedTask::of(&record),
             record,
             lost_since: None,
         }
@@ -209,7 +209,7 @@ impl Open {
             }
             status => status,
         };
-        self.record.written = Written::of(found.ending);
+        self.record.last_output = LastOutput::of(found.ending);
         Some(ended_or_lost::end(&self.record, status, found.changed))
     }
 

@@ -1,6 +1,6 @@
 //! Which editor, and by which ways.
 
-use super::{Editor, Way, command, socket, windows};
+use super::{Editor, Method, command, socket, windows};
 use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
@@ -10,7 +10,7 @@ pub struct Viewer {
     /// The editor's name.
     pub name: String,
     /// In the order in which they are tried.
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<Method>,
     /// It is one of the VS Code family.
     pub is_code: bool,
     /// Its tabs are called by what runs.
@@ -57,7 +57,7 @@ pub enum NoViewer {
 impl Viewer {
     /// Whether a window runs our extension, which makes what it shows read-only.
     pub fn has_extension(&self) -> bool {
-        self.ways.contains(&Way::Extension)
+        self.ways.contains(&Method::Extension)
     }
 
     /// The viewer that the settings, the terminal around and the machine give.
@@ -69,32 +69,34 @@ impl Viewer {
         if config.open == Open::Never {
             return Err(NoViewer::Off);
         }
-        let pane = config.pane.then_some(Way::Pane);
+        let pane = config.pane.then_some(Method::Pane);
         if let Some(choice) = &config.editor {
             let (name, command, is_code) = command::configured(choice)?;
             return Ok(Self {
                 name,
-                ways: [Way::Command(command)].into_iter().chain(pane).collect(),
+                ways: [Method::Command(command)].into_iter().chain(pane).collect(),
                 is_code,
                 names_tabs: is_code && config.tab_names == TabNames::Name,
             });
         }
-        let window = socket::is_any_there().then_some(Way::Window);
+        let window = socket::is_any_there().then_some(Method::Window);
         let editor = Editor::here().or_else(|| match window {
             Some(_) => None,
             None => Editor::of_another_kind(),
         });
         let command = editor
             .as_ref()
-            .and_then(|editor| Some(Way::Command(editor.command_line()?)));
+            .and_then(|editor| Some(Method::Command(editor.command_line()?)));
         // In a remote window the command goes by the same socket, only slower. Another editor's terminal has no window.
-        let ways: Vec<Option<Way>> = match &editor {
+        let ways: Vec<Option<Method>> = match &editor {
             Some(editor) if !editor.has_windows => vec![command, pane],
-            _ if environment::vscode_socket().is_some() => vec![Some(Way::Window), command, pane],
+            _ if environment::vscode_socket().is_some() => {
+                vec![Some(Method::Window), command, pane]
+            }
             _ => vec![command, window, pane],
         };
-        let extension = windows::is_any_there().then_some(Way::Extension);
-        let mut ways: Vec<Way> = ways.into_iter().flatten().collect();
+        let extension = windows::is_any_there().then_some(Method::Extension);
+        let mut ways: Vec<Method> = ways.into_iter().flatten().collect();
         if let Some(way) = extension {
             // The editor of the terminal comes first; the family's own ways take the keyboard.
             let at = usize::from(editor.as_ref().is_some_and(|editor| !editor.has_windows));
@@ -113,7 +115,7 @@ impl Viewer {
         }
         let is_code = editor.as_ref().is_none_or(|editor| editor.has_windows);
         let name = match (editor, ways.as_slice()) {
-            (None, [Way::Pane]) => "a pane".to_owned(),
+            (None, [Method::Pane]) => "a pane".to_owned(),
             (None, _) => "VS Code".to_owned(),
             (Some(editor), _) => editor.name,
         };

@@ -21,7 +21,7 @@ const HOOK_WAIT: Duration = Duration::from_millis(300);
 
 /// Result of opening a file. One process prints it, the other reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
+pub enum OpenOutcome {
     /// It is open in this place, or on its way there.
     In(String),
     /// It is open in this place since an earlier task.
@@ -30,7 +30,7 @@ pub enum Shown {
     Not(String),
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for OpenOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::In(place) => write!(f, "in: {place}"),
@@ -40,7 +40,7 @@ impl fmt::Display for Shown {
     }
 }
 
-impl FromStr for Shown {
+impl FromStr for OpenOutcome {
     type Err = ();
 
     fn from_str(line: &str) -> Result<Self, ()> {
@@ -71,19 +71,19 @@ pub struct Request {
 /// # Errors
 ///
 /// When the process can't be started.
-pub fn show_detached(viewer: &Viewer, config: &Config, request: &Request) -> Result<Shown> {
+pub fn show_detached(viewer: &Viewer, config: &Config, request: &Request) -> Result<OpenOutcome> {
     let Some(first) = request.files.first() else {
-        return Ok(Shown::Not("no file was named".to_owned()));
+        return Ok(OpenOutcome::Not("no file was named".to_owned()));
     };
     match tabs::claim(&request.session, first, config) {
         Claim::Granted => {}
-        Claim::OpenAlready => return Ok(Shown::Already(viewer.name.clone())),
-        Claim::Refused(why) => return Ok(Shown::Not(why)),
+        Claim::OpenAlready => return Ok(OpenOutcome::Already(viewer.name.clone())),
+        Claim::Refused(why) => return Ok(OpenOutcome::Not(why)),
     }
     start(viewer, request).inspect_err(|_| tabs::release(&request.session, first))
 }
 
-fn start(viewer: &Viewer, request: &Request) -> Result<Shown> {
+fn start(viewer: &Viewer, request: &Request) -> Result<OpenOutcome> {
     let program = programs::own_path()?;
     let mut command = Command::new(&program);
     command
@@ -99,7 +99,7 @@ fn start(viewer: &Viewer, request: &Request) -> Result<Shown> {
         let started = command.stdout(stdout).spawn();
         started.with_context(|| format!("{} can't be started", program.display()))
     };
-    let underway = || Shown::In(viewer.name.clone());
+    let underway = || OpenOutcome::In(viewer.name.clone());
     if !viewer.is_quick() {
         spawn(Stdio::null())?;
         return Ok(underway());
@@ -130,14 +130,14 @@ pub fn open_detached(config: &Config, request: &Request) {
     touch_mtime::end_by_its_limit();
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
-        Err(why) => return answer(&Shown::Not(why.to_string())),
+        Err(why) => return answer(&OpenOutcome::Not(why.to_string())),
     };
     let mut why = String::from("no file was named");
     for file in &request.files {
         match viewer.show(file, &request.project) {
             Ok(place) => {
                 log::well(&format!("open: {} is open in {place}", file.display()));
-                answer(&Shown::In(place));
+                answer(&OpenOutcome::In(place));
                 return touch_mtime::until_the_end(file);
             }
             Err(error) => {
@@ -150,11 +150,11 @@ pub fn open_detached(config: &Config, request: &Request) {
     if let Some(first) = request.files.first() {
         tabs::release(&request.session, first);
     }
-    answer(&Shown::Not(why));
+    answer(&OpenOutcome::Not(why));
 }
 
 /// Tells the hook, which may be gone, and lets go of it.
-fn answer(shown: &Shown) {
+fn answer(shown: &OpenOutcome) {
     let mut output = std::io::stdout();
     let _ = writeln!(output, "{shown}").and_then(|()| output.flush());
     if let Ok(nothing) = std::fs::File::options().write(true).open("/dev/null") {
@@ -169,14 +169,14 @@ mod tests {
     #[test]
     fn what_one_process_prints_the_other_reads() {
         for shown in [
-            Shown::In("VS Code".to_owned()),
-            Shown::Already("Cursor".to_owned()),
-            Shown::Not("`code` opened nothing: x: y".to_owned()),
+            OpenOutcome::In("VS Code".to_owned()),
+            OpenOutcome::Already("Cursor".to_owned()),
+            OpenOutcome::Not("`code` opened nothing: x: y".to_owned()),
         ] {
             assert_eq!(format!("{shown}\n").parse(), Ok(shown));
         }
         for line in ["", "in", "so: x"] {
-            assert_eq!(line.parse::<Shown>(), Err(()), "{line}");
+            assert_eq!(line.parse::<OpenOutcome>(), Err(()), "{line}");
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::claude::task;
 use crate::{environment, folders};
 
 pub use choose::{NoViewer, Viewer};
-pub use detached::{Request, Shown, open_detached, show_detached};
+pub use detached::{OpenOutcome, Request, open_detached, show_detached};
 pub use editors::Editor;
 
 /// Past the end of any file: the editor puts the cursor on the last line.
@@ -40,7 +40,7 @@ const DESKTOP_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// One way to show a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
+enum Method {
     /// Our extension, which leaves the keyboard where it is.
     Extension,
     /// A window's socket.
@@ -63,7 +63,7 @@ pub struct Check {
 impl Viewer {
     /// Whether the outcome is known at once.
     fn is_quick(&self) -> bool {
-        matches!(self.ways.first(), Some(Way::Extension | Way::Window))
+        matches!(self.ways.first(), Some(Method::Extension | Method::Window))
     }
 
     /// Shows `file`, for somebody who works in `project`; gives the place, in words.
@@ -82,17 +82,17 @@ impl Viewer {
         let mut reasons = Vec::new();
         for way in &self.ways {
             let shown = match way {
-                Way::Extension => check_size(size, self.command_limit())
+                Method::Extension => check_size(size, self.command_limit())
                     .and_then(|()| windows::open(project, tab))
                     .map(|()| self.name.clone()),
-                Way::Window => check_size(size, REMOTE_LIMIT)
+                Method::Window => check_size(size, REMOTE_LIMIT)
                     .and_then(|()| socket::window_for(project))
                     .and_then(|live| socket::open(&live, tab))
                     .map(|()| self.name.clone()),
-                Way::Command(words) => check_size(size, self.command_limit())
+                Method::Command(words) => check_size(size, self.command_limit())
                     .and_then(|()| command::run(words, tab))
                     .map(|()| self.name.clone()),
-                Way::Pane => pane::open(&real).map(|terminal| format!("a pane of {terminal}")),
+                Method::Pane => pane::open(&real).map(|terminal| format!("a pane of {terminal}")),
             };
             match shown {
                 Ok(place) => return Ok(place),
@@ -104,27 +104,27 @@ impl Viewer {
 
     /// Whether each way could be taken now. Nothing is opened.
     pub fn check(&self, project: &Path) -> Vec<Check> {
-        let check = |way: &Way| match way {
-            Way::Extension => Check {
+        let check = |way: &Method| match way {
+            Method::Extension => Check {
                 what: "the extension of a window".to_owned(),
                 fault: windows::window_for(project)
                     .err()
                     .map(|error| format!("{error:#}")),
             },
-            Way::Window => Check {
+            Method::Window => Check {
                 what: "a window's socket".to_owned(),
                 fault: socket::window_for(project)
                     .err()
                     .map(|error| format!("{error:#}")),
             },
-            Way::Command(words) => {
+            Method::Command(words) => {
                 let program = words.first().map(String::as_str).unwrap_or_default();
                 Check {
                     what: format!("the command {program}"),
                     fault: command::fault_of(program, words),
                 }
             }
-            Way::Pane => Check {
+            Method::Pane => Check {
                 what: "a pane of the terminal".to_owned(),
                 fault: pane::terminal()
                     .is_none()

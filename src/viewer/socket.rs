@@ -29,7 +29,7 @@ const MAX_ASKED: usize = 64;
 
 /// The socket of a window that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Live {
+pub(super) struct LiveSocket {
     pub(super) path: PathBuf,
     /// The process behind it: the same for all sockets of a window.
     process: u64,
@@ -40,9 +40,9 @@ pub(super) struct Live {
 /// # Errors
 ///
 /// When nobody answers there, or not within a second.
-pub(super) fn probe(path: &Path) -> Result<Live> {
+pub(super) fn probe(path: &Path) -> Result<LiveSocket> {
     let process = post(path, &json!({"type": "status"}))?;
-    Ok(Live {
+    Ok(LiveSocket {
         path: path.to_owned(),
         process,
     })
@@ -53,7 +53,7 @@ pub(super) fn probe(path: &Path) -> Result<Live> {
 /// # Errors
 ///
 /// When the window doesn't say that it does.
-pub(super) fn open(live: &Live, file: &Path) -> Result<()> {
+pub(super) fn open(live: &LiveSocket, file: &Path) -> Result<()> {
     let request = json!({
         "type": "open",
         "fileURIs": [format!("{}:{}", file_uri(file), super::LAST_LINE)],
@@ -164,7 +164,7 @@ fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
 /// # Errors
 ///
 /// When there is none, or more than one that it could be.
-pub(super) fn window_for(project: &Path) -> Result<Live> {
+pub(super) fn window_for(project: &Path) -> Result<LiveSocket> {
     let own = environment::vscode_socket().map(|path| probe(&path));
     let why = match own {
         Some(Ok(live)) => return Ok(live),
@@ -172,7 +172,7 @@ pub(super) fn window_for(project: &Path) -> Result<Live> {
         None => "VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
     };
     let live = live_sockets();
-    let mut windows: Vec<&Live> = Vec::new();
+    let mut windows: Vec<&LiveSocket> = Vec::new();
     for socket in &live {
         if !windows
             .iter()
@@ -231,7 +231,7 @@ fn candidates() -> Vec<PathBuf> {
 }
 
 /// All at once, because a silent one takes its second.
-fn live_sockets() -> Vec<Live> {
+fn live_sockets() -> Vec<LiveSocket> {
     let candidates = candidates();
     std::thread::scope(|scope| {
         let asked: Vec<_> = candidates
@@ -247,7 +247,7 @@ fn live_sockets() -> Vec<Live> {
 
 /// The processes whose windows have a terminal that started in a folder around `project`; those of the innermost
 /// folder. Known from the environment of the terminals' shells.
-fn holding(live: &[Live], project: &Path) -> Vec<u64> {
+fn holding(live: &[LiveSocket], project: &Path) -> Vec<u64> {
     let mut found: Vec<(usize, u64)> = Vec::new();
     for variables in processes::environments() {
         let value = |name: &str| {

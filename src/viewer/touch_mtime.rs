@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::claude::task::{self, Footer};
-use crate::tasks::ended_or_lost::Awaited;
+use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::status::Status;
 
 /// When the watcher may have started by now. What was appended between the editor's first read and that isn't shown
@@ -42,7 +42,7 @@ pub(super) fn until_the_end(path: &Path) {
     };
     let (opened, start) = (SystemTime::now(), Instant::now());
     let is_output = task::is_output(path);
-    let mut awaited = Awaited::of_file(path);
+    let mut awaited = AwaitedTask::of_file(path);
     let mut due = AFTER_OPENING.iter();
     let mut next = due.next();
     while start.elapsed() < UNTIL && (is_output || next.is_some()) {
@@ -73,7 +73,7 @@ fn touch(file: &File, opened: SystemTime) {
 }
 
 /// Whether the task of the file has ended; a removed or unreadable file counts as ended.
-fn has_ended(file: &File, awaited: &mut Awaited) -> bool {
+fn has_ended(file: &File, awaited: &mut AwaitedTask) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let is_gone = file
         .metadata()

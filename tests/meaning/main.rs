@@ -115,7 +115,7 @@ impl Tools for Tried<'_> {
         works.then_some("stdbuf")
     }
 
-    fn is_the_system_s(&self, word: &str) -> bool {
+    fn is_system_tool(&self, word: &str) -> bool {
         !word.contains('/')
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{Descriptor, Facts, FileId, Wanted, children_by_parent};
+use super::{Descriptor, Facts, FileId, TargetFile, children_by_parent};
 
 /// `/proc`.
 pub(super) struct Proc;
@@ -72,7 +72,7 @@ impl Facts for Proc {
         Some(fs::metadata(of(process)).ok()?.uid())
     }
 
-    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+    fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor> {
         let folder = of(process).join("fd");
         numbers(&folder)
             .into_iter()
@@ -124,12 +124,13 @@ const REMOVED: &[u8] = b" (deleted)";
 /// The wanted file behind a descriptor. The name comes first: only a file of a wanted name is looked at, because a look
 /// at a file of a dead network share may never return. Of a file that isn't where it was, the name may be any; there
 /// standard output and standard error are looked at.
-fn index_of(descriptor: &Path, wanted: &[Wanted]) -> Option<usize> {
+fn index_of(descriptor: &Path, wanted: &[TargetFile]) -> Option<usize> {
     let file = fs::read_link(descriptor).ok()?;
     let is_output = descriptor.ends_with("1") || descriptor.ends_with("2");
     let name = file.file_name()?.as_bytes();
     let name = name.strip_suffix(REMOVED).unwrap_or(name);
-    let may_be = |wanted: &Wanted| wanted.name.as_bytes() == name || wanted.is_moved && is_output;
+    let may_be =
+        |wanted: &TargetFile| wanted.name.as_bytes() == name || wanted.is_moved && is_output;
     if !wanted.iter().any(may_be) {
         return None;
     }

@@ -11,7 +11,7 @@ use libproc::proc_pid::{PIDInfo, PidInfoFlavor, listpidinfo, pidinfo};
 use libproc::processes::{ProcFilter, pids_by_type};
 use sysctl::{Ctl, CtlValue, Sysctl as _};
 
-use super::{Descriptor, Facts, FileId, Wanted, words_and_environment};
+use super::{Descriptor, Facts, FileId, TargetFile, words_and_environment};
 
 /// The kernel.
 pub(super) struct Kernel;
@@ -111,7 +111,7 @@ impl Facts for Kernel {
         pids_by_type(ProcFilter::ByParentProcess { ppid: process }).ok()
     }
 
-    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+    fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor> {
         let Some((number, info)) = number(process).zip(info(process)) else {
             return Vec::new();
         };

@@ -66,14 +66,14 @@ impl FileId {
 
 /// A file whose writers are looked for.
 #[derive(Debug, Clone)]
-pub struct Sought {
+pub struct TrackedFile {
     /// Its path.
     pub path: PathBuf,
     /// The file that was there once, where that is known: it may have been removed or renamed since.
     pub file: Option<FileId>,
 }
 
-impl Sought {
+impl TrackedFile {
     /// The file that is at `path` now.
     pub fn at(path: &Path) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Process {
 }
 
 /// A file that somebody asks about.
-struct Wanted {
+struct TargetFile {
     id: FileId,
     /// It isn't at its path any more.
     #[cfg_attr(
@@ -146,7 +146,7 @@ trait Facts {
     /// The user that it runs for.
     fn user(&self, process: u32) -> Option<u32>;
     /// Its descriptors for writing to one of these files.
-    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor>;
+    fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor>;
     /// Its exact words, the program's name first.
     fn words(&self, process: u32) -> Option<Vec<String>>;
     /// Its environment, a variable each.
@@ -195,19 +195,19 @@ fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec
 }
 
 /// The processes that write to one of `files`, without this one; `None` where the system doesn't tell.
-pub fn writers(files: &[Sought]) -> Option<Vec<Writer>> {
+pub fn writers(files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
 
 /// The same, of those only that `ancestor` started, directly or through others that still run. What was left behind by
 /// its parent belongs to nobody any more. Only these processes are looked at.
-pub fn writers_below(ancestor: u32, files: &[Sought]) -> Option<Vec<Writer>> {
+pub fn writers_below(ancestor: u32, files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, descendants(&System, ancestor)?, files)
 }
 
 /// Whether a process still writes to this file. Only that process is looked at.
-pub fn still_writes(process: u32, file: &Sought) -> bool {
-    !System.writes(process, &Wanted::all(file)).is_empty()
+pub fn still_writes(process: u32, file: &TrackedFile) -> bool {
+    !System.writes(process, &TargetFile::all(file)).is_empty()
 }
 
 /// Whether `ancestor` started `process`, directly or through others that still run; `None` where the system doesn't tell.
@@ -238,7 +238,7 @@ pub fn folder(process: u32) -> Option<PathBuf> {
 
 /// The process groups of this user whose output goes to `file`, but not the one that this process is in; `None` where
 /// the system doesn't tell.
-pub fn groups_printing_to(file: &Sought) -> Option<BTreeSet<i32>> {
+pub fn groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
     let user = rustix::process::geteuid().as_raw();
     let own = getpgid(None).ok().map(number);
     let writers = writers(std::slice::from_ref(file))?;
@@ -287,12 +287,20 @@ fn number(pid: Pid) -> i32 {
     pid.as_raw_nonzero().get()
 }
 
-fn writers_among(facts: &impl Facts, processes: Vec<u32>, files: &[Sought]) -> Option<Vec<Writer>> {
+fn writers_among(
+    facts: &impl Facts,
+    processes: Vec<u32>,
+    files: &[TrackedFile],
+) -> Option<Vec<Writer>> {
     let numbered = files.iter().enumerate();
-    let wanted: Vec<(usize, Wanted)> = numbered
-        .flat_map(|(index, file)| Wanted::all(file).into_iter().map(move |file| (index, file)))
+    let wanted: Vec<(usize, TargetFile)> = numbered
+        .flat_map(|(index, file)| {
+            TargetFile::all(file)
+                .into_iter()
+                .map(move |file| (index, file))
+        })
         .collect();
-    let (indices, wanted): (Vec<usize>, Vec<Wanted>) = wanted.into_iter().unzip();
+    let (indices, wanted): (Vec<usize>, Vec<TargetFile>) = wanted.into_iter().unzip();
     let mut found: Vec<Writer> = Vec::new();
     if wanted.is_empty() {
         return Some(found);
@@ -346,9 +354,9 @@ fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<boo
     Some(false)
 }
 
-impl Wanted {
+impl TargetFile {
     /// The file that is at its path, and the one that was there before.
-    fn all(file: &Sought) -> Vec<Self> {
+    fn all(file: &TrackedFile) -> Vec<Self> {
         let there = Self::at(&file.path);
         let moved = file
             .file
@@ -382,7 +390,7 @@ mod tests {
             parent,
             writes: descriptors
                 .iter()
-                .map(|(number, file)| (*number, Wanted::at(file).unwrap().id))
+                .map(|(number, file)| (*number, TargetFile::at(file).unwrap().id))
                 .collect(),
             ..Row::default()
         }
@@ -405,7 +413,7 @@ mod tests {
             row(13, 1, &[]),
         ]);
         let spelled = linked.join("one");
-        let files = [real.join("gone"), spelled.clone()].map(|path| Sought::at(&path));
+        let files = [real.join("gone"), spelled.clone()].map(|path| TrackedFile::at(&path));
         let found = writers_among(&table, table.processes().unwrap(), &files);
         let writer = |process, is_output| Writer {
             process,
@@ -443,7 +451,7 @@ mod tests {
             .unwrap();
         let process = child.id();
         let own = std::process::id();
-        let files = [Sought {
+        let files = [TrackedFile {
             path: file.clone(),
             file: FileId::of(&file),
         }];

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Descriptor, Facts, FileId, Wanted};
+use super::{Descriptor, Facts, FileId, TargetFile};
 
 /// A process and what is told of it.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl Facts for Table {
         self.row(process).map(|row| row.user)
     }
 
-    fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+    fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor> {
         let row = self.row(process).into_iter();
         row.flat_map(|row| &row.writes)
             .filter_map(|&(number, file)| {
@@ -78,7 +78,7 @@ mod machine {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::{Path, PathBuf};
 
-    use super::super::{Descriptor, Facts, FileId, Wanted};
+    use super::super::{Descriptor, Facts, FileId, TargetFile};
     use super::{Row, Table};
 
     /// The list of this machine's processes, read anew at each question.
@@ -160,7 +160,7 @@ mod machine {
             row(process).map(|row| row.user)
         }
 
-        fn writes(&self, process: u32, wanted: &[Wanted]) -> Vec<Descriptor> {
+        fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor> {
             row(process).map_or_else(Vec::new, |row| Table(vec![row]).writes(process, wanted))
         }
 

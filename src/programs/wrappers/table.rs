@@ -1,12 +1,12 @@
 //! The wrappers that are known: a new one is a line, and no code names one. What isn't in it is taken as a program of its
 //! own.
 
-use super::Inner::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
-use super::Trait::{
+use super::InnerCommand::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
+use super::WrapperTrait::{
     Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, Reserved, SamePath, SeenThrough,
     Shell, TextAfter, TimeLimit,
 };
-use super::{Ends, Wrapper, wrapper};
+use super::{EnvironmentEnds, Wrapper, wrapper};
 
 #[rustfmt::skip]
 pub(super) const WRAPPERS: &[Wrapper] = &[
@@ -26,13 +26,13 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("command", "", 0, Words).with(&[SeenThrough, NoOptions, SamePath]),
     wrapper("builtin", "", 0, Words).with(&[SeenThrough]),
     wrapper("exec", "-a", 0, Words).flags("-c -l").with(&[SeenThrough, SamePath]),
-    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments).flags("-i - --ignore-environment -0 --null -v --debug").with(&[SeenThrough, Environment(Ends::With("-i - --ignore-environment")), SamePath]),
-    wrapper("sudo", "-u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t --close-from --chdir --chroot --role --type --other-user --command-timeout", 0, Assignments).flags("-E -n -H -b -S -k -P -A -N --preserve-env --non-interactive --set-home --background --stdin").with(&[SeenThrough, Environment(Ends::Without("-E --preserve-env"))]),
-    wrapper("doas", "-u -C", 0, Words).flags("-n").with(&[SeenThrough, Environment(Ends::Always)]),
+    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments).flags("-i - --ignore-environment -0 --null -v --debug").with(&[SeenThrough, Environment(EnvironmentEnds::With("-i - --ignore-environment")), SamePath]),
+    wrapper("sudo", "-u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t --close-from --chdir --chroot --role --type --other-user --command-timeout", 0, Assignments).flags("-E -n -H -b -S -k -P -A -N --preserve-env --non-interactive --set-home --background --stdin").with(&[SeenThrough, Environment(EnvironmentEnds::Without("-E --preserve-env"))]),
+    wrapper("doas", "-u -C", 0, Words).flags("-n").with(&[SeenThrough, Environment(EnvironmentEnds::Always)]),
     wrapper("xvfb-run", "-n -e -f -p -s -w --server-num --server-args --error-file --auth-file --wait --xauth-protocol", 0, Words).flags("-a -l --auto-servernum --listen-tcp").with(&[SamePath]),
     wrapper("caffeinate", "-t -w", 0, Words).flags("-d -i -m -s -u").with(&[SamePath]),
     wrapper("systemd-inhibit", "--what --who --why --mode", 0, Words).with(&[SamePath]),
-    wrapper("systemd-run", "-u --unit -p --property -E --setenv --uid --gid --slice", 0, Words).with(&[Environment(Ends::Always), Detaches("")]),
+    wrapper("systemd-run", "-u --unit -p --property -E --setenv --uid --gid --slice", 0, Words).with(&[Environment(EnvironmentEnds::Always), Detaches("")]),
     wrapper("flock", "-w --timeout -E --conflict-exit-code --wait", 1, Words).flags("-n -x -s -u -o -F --nonblock --exclusive --shared --unlock --close --no-fork --verbose").with(&[SamePath]),
     wrapper("chronic", "", 0, Words).with(&[SamePath]),
     wrapper("strace", "-e -o -p -s -u -E -b -I -O -P -a -X -S -z", 0, Words).flags("-f -ff -c -C -q -t -T -tt -ttt -v -y -yy -x -r -k").with(&[SamePath]),
@@ -52,9 +52,9 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("mise x", "-C", 0, AfterDashes),
     wrapper("asdf exec", "", 0, Words),
     wrapper("devbox run", "-c --config -e --env", 0, Words),
-    wrapper("nix develop", "", 0, AfterCommand).with(&[Environment(Ends::With("-i --ignore-environment"))]),
+    wrapper("nix develop", "", 0, AfterCommand).with(&[Environment(EnvironmentEnds::With("-i --ignore-environment"))]),
     wrapper("nix shell", "", 0, AfterCommand),
-    wrapper("nix-shell", "-p -A -E --packages", 0, Words).with(&[Environment(Ends::With("--pure"))]),
+    wrapper("nix-shell", "-p -A -E --packages", 0, Words).with(&[Environment(EnvironmentEnds::With("--pure"))]),
     wrapper("script", "-c --command", 0, Words).with(&[TextAfter("-c --call --command")]),
     wrapper("noglob", "", 0, Words).with(&[SeenThrough, SamePath]),
     wrapper("nocorrect", "", 0, Words).with(&[Reserved]),
@@ -110,31 +110,31 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("opam exec", "--switch", 0, Words),
     wrapper("rustup run", "", 1, Words),
     // Containers and other machines.
-    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file --cap-add --cap-drop -l --label --pull --env-from-file", 1, Words).flags("-d --detach -T --no-TTY --rm -P --service-ports --use-aliases --build --no-deps -i --interactive --quiet-pull --remove-orphans -q --quiet").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("docker compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --no-TTY --privileged -i --interactive -t --tty").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file -l --label", 1, Words).flags("-d --detach -T --rm --service-ports --use-aliases --no-deps").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("docker-compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --privileged").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("docker exec", "-e --env --env-file -w --workdir -u --user --detach-keys", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --add-host --cap-add --device --annotation --blkio-weight --blkio-weight-device --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust -q --quiet --use-api-socket").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("podman exec", "-e --env -w --workdir -u --user --env-file --detach-keys --preserve-fds", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged -l --latest").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir --annotation --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from --add-host -a --attach -c --cpu-shares --cpus -l --label --platform --ulimit --gpus --ipc --pod --authfile --secret --systemd --tz --umask --arch --os --variant --subuidname --subgidname --uidmap --gidmap --conmon-pidfile --pidfile --requires --sdnotify --passwd-entry --hostuser --timeout", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --replace --quiet -q --no-hosts").with(&[Environment(Ends::Always), Detaches("-d --detach")]),
-    wrapper("kubectl exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(Ends::Always)]),
-    wrapper("kubectl run", "-n --namespace --image", 0, AfterDashes).with(&[Environment(Ends::Always)]),
-    wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(Ends::Always)]),
+    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file --cap-add --cap-drop -l --label --pull --env-from-file", 1, Words).flags("-d --detach -T --no-TTY --rm -P --service-ports --use-aliases --build --no-deps -i --interactive --quiet-pull --remove-orphans -q --quiet").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --no-TTY --privileged -i --interactive -t --tty").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file -l --label", 1, Words).flags("-d --detach -T --rm --service-ports --use-aliases --no-deps").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker-compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --privileged").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker exec", "-e --env --env-file -w --workdir -u --user --detach-keys", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --add-host --cap-add --device --annotation --blkio-weight --blkio-weight-device --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust -q --quiet --use-api-socket").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("podman exec", "-e --env -w --workdir -u --user --env-file --detach-keys --preserve-fds", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged -l --latest").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir --annotation --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from --add-host -a --attach -c --cpu-shares --cpus -l --label --platform --ulimit --gpus --ipc --pod --authfile --secret --systemd --tz --umask --arch --os --variant --subuidname --subgidname --uidmap --gidmap --conmon-pidfile --pidfile --requires --sdnotify --passwd-entry --hostuser --timeout", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --replace --quiet -q --no-hosts").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("kubectl exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
+    wrapper("kubectl run", "-n --namespace --image", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
+    wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
     wrapper("apptainer exec", "-B --bind --env --pwd", 1, Words).flags("--nv --rocm -c --contain -C --containall -e --cleanenv --no-home --writable --writable-tmpfs"),
     wrapper("singularity exec", "-B --bind --env --pwd", 1, Words).flags("--nv --rocm -c --contain -C --containall -e --cleanenv --no-home --writable --writable-tmpfs"),
     wrapper("git bisect run", "", 0, Words),
     wrapper("watch", "-n --interval", 0, ShellText),
-    wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText).with(&[Environment(Ends::Always), Detaches("-f")]),
+    wrapper("ssh", "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", 1, ShellText).with(&[Environment(EnvironmentEnds::Always), Detaches("-f")]),
     wrapper("salloc", "-N -n -t -p -c -G -A -J --nodes --ntasks --time --partition --gres --account", 0, Words),
-    wrapper("wsl", "-d --distribution -u --user", 0, Words).with(&[Environment(Ends::Always)]),
+    wrapper("wsl", "-d --distribution -u --user", 0, Words).with(&[Environment(EnvironmentEnds::Always)]),
     // One command for many inputs.
     wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-lines --replace", 0, Words).flags("-0 -r -t -p -x -o --null --no-run-if-empty --verbose --interactive --exit --open-tty").with(&[SeenThrough, SamePath]),
     wrapper("parallel", "-j --jobs -a --arg-file -N -n --delay --timeout --joblog --results -S", 0, Words).with(&[SamePath]),
     wrapper("find", "", 0, Exec),
     wrapper("fd", "", 0, Exec),
     // Interpreters.
-    wrapper("python", "-W -X --check-hash-based-pycs", 0, Script).with(&[Interpreter, Environment(Ends::With("-E -I"))]),
+    wrapper("python", "-W -X --check-hash-based-pycs", 0, Script).with(&[Interpreter, Environment(EnvironmentEnds::With("-E -I"))]),
     wrapper("bash", "-o -O +o +O --rcfile --init-file", 0, Script).with(&[Shell]),
     wrapper("sh", "-o +o", 0, Script).with(&[Shell]),
     wrapper("zsh", "-o +o", 0, Script).with(&[Shell]),

@@ -1,9 +1,9 @@
 //! Filters behind a pipe, made to print line by line.
 
 use super::Plan;
-use crate::programs::{Around, Streaming, Views, streaming};
+use crate::programs::{LineBufferingEdit, Views, WordContext, line_buffering};
 use crate::rewrite::EditKind;
-use crate::rewrite::names::{self, Kept};
+use crate::rewrite::names::{self, Preserve};
 use crate::shell::{Edit, SimpleCommand, Sink, Word};
 
 impl Plan<'_> {
@@ -21,33 +21,33 @@ impl Plan<'_> {
                 return;
             }
             let views = Views::of(command, self.context.wrappers);
-            let around = Around {
+            let around = WordContext {
                 word_at: &|at| command.words.get(at).map(Word::text),
-                changed: &|word| names::changed(self.input, word, Kept::Program),
+                changed: &|word| names::changed(self.input, word, Preserve::Program),
             };
-            match streaming(&views, around, self.context.tools) {
+            match line_buffering(&views, around, self.context.tools) {
                 None => {}
-                Some(Ok(streaming)) => wanted.push((command, streaming)),
+                Some(Ok(line_buffering)) => wanted.push((command, line_buffering)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),
             }
         }
-        for (command, streaming) in wanted {
-            self.stream_one(command, streaming);
+        for (command, line_buffering) in wanted {
+            self.stream_one(command, line_buffering);
         }
     }
 
-    fn stream_one(&mut self, command: &SimpleCommand, streaming: Streaming) {
-        let words = streaming.words;
-        let kind = if streaming.behind {
+    fn stream_one(&mut self, command: &SimpleCommand, line_buffering: LineBufferingEdit) {
+        let words = line_buffering.words;
+        let kind = if line_buffering.behind {
             EditKind::LineBuffered
         } else {
             EditKind::Stdbuf
         };
-        let at = streaming.at;
+        let at = line_buffering.at;
         let (Some(word), Some(end)) = (command.words.get(at), command.words_end()) else {
             return;
         };
-        let edit = if streaming.behind {
+        let edit = if line_buffering.behind {
             Edit::insertion(word.span.end, format!(" {words}"))
         } else {
             Edit::insertion(word.span.start, format!("{words} "))
@@ -63,7 +63,7 @@ impl Plan<'_> {
             .start_without_markers(command)
             .unwrap_or(word.span.start);
         let after = self.edited(start, end, Some(&edit)).unwrap_or_default();
-        if streaming.needs_permission && !self.comparison.surely_allow(&after) {
+        if line_buffering.needs_permission && !self.comparison.surely_allow(&after) {
             return self.leave(
                 kind,
                 format!("the client may ask about `{program}` with `{words}`"),

@@ -4,7 +4,7 @@ use rable::{Node, NodeKind};
 
 use super::{Lowering, Scope, in_substitution};
 use crate::folders::MAX_PATH;
-use crate::shell::directory::{self, Move};
+use crate::shell::directory::{self, DirectoryChange};
 use crate::shell::redirection;
 use crate::shell::syntax::{SimpleCommand, Span, Word};
 
@@ -28,7 +28,7 @@ impl Lowering<'_> {
             stderr: redirected.stderr,
         };
         let target = command.words.get(1).map(Word::text);
-        let moved = directory::move_of(&command, target.as_deref());
+        let moved = directory::directory_change(&command, target.as_deref());
         self.script.simple_commands.push(command);
         for word in assignments.iter().chain(words) {
             self.substitutions(word, self.span(word), scope);
@@ -41,11 +41,11 @@ impl Lowering<'_> {
         self.follow(moved);
     }
 
-    fn follow(&mut self, moved: Move<'_>) {
+    fn follow(&mut self, moved: DirectoryChange<'_>) {
         self.directory = match moved {
-            Move::No => self.directory,
-            Move::Unknown => None,
-            Move::To(path) => {
+            DirectoryChange::No => self.directory,
+            DirectoryChange::Unknown => None,
+            DirectoryChange::To(path) => {
                 let from = self
                     .directory
                     .and_then(|at| self.script.directories.get(at));

@@ -2,18 +2,18 @@
 
 use std::sync::OnceLock;
 
-use crate::claude::Ending;
+use crate::claude::OutputEnd;
 
 /// What a task wrote last, read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Written {
-    output: Option<Ending>,
+pub struct LastOutput {
+    output: Option<OutputEnd>,
     lines: OnceLock<Vec<String>>,
 }
 
-impl Written {
+impl LastOutput {
     /// What is known from the end of its output, where that was read.
-    pub fn of(output: Option<Ending>) -> Self {
+    pub fn of(output: Option<OutputEnd>) -> Self {
         Self {
             output,
             lines: OnceLock::new(),
@@ -21,7 +21,7 @@ impl Written {
     }
 
     /// The lines that `read` finds, with the end of the output where that is known; they are read once.
-    pub fn lines(&self, read: impl FnOnce(Option<&Ending>) -> Vec<String>) -> &[String] {
+    pub fn lines(&self, read: impl FnOnce(Option<&OutputEnd>) -> Vec<String>) -> &[String] {
         self.lines.get_or_init(|| read(self.output.as_ref()))
     }
 }
