@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bg_run::claude::places::{PLACES, Reading};
+use bg_run::claude::settings_places::{PLACES, Reading};
 use bg_run::config::{Config, KEYS, Key, Kind};
 use bg_run::viewer::Editor;
 use serde_json::{Map, Value, json};

@@ -12,7 +12,7 @@ const LAYERS: &[&str] = &[
     "platform",
     "folders",
     "text",
-    "limit",
+    "foreground_limit",
     "shell",
     "state",
     "programs",
@@ -254,7 +254,7 @@ fn the_design_page_leads_to_each_subject() {
         ("words at its end", "tasks/end_messages.rs"),
         ("socket of a window", "viewer/socket.rs"),
         ("buffer behind a pipe", "programs/filters.rs"),
-        ("damaged", "history/store.rs"),
+        ("damaged", "history/file_format.rs"),
         ("is lost", "tasks/ended_or_lost.rs"),
         ("tabs", "viewer/tab_names.rs"),
         ("time-out of a hook", "hook/deadline.rs"),
@@ -268,5 +268,5 @@ fn the_design_page_leads_to_each_subject() {
             "{subject}: {row}"
         );
     }
-    assert!(rows["limit.rs"].contains("30 s"));
+    assert!(rows["foreground_limit.rs"].contains("30 s"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bg_run::limit::LIMIT;
+use bg_run::foreground_limit::LIMIT;
 use serde::Serialize;
 
 /// Longest time that one call counts as blocking, in seconds.

@@ -7,9 +7,9 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::client::Version;
-use super::places::{Owner, Reading};
 use super::settings::{self, Content};
 use super::settings_file::{self, Verdict};
+use super::settings_places::{Owner, Reading};
 use crate::folders;
 
 /// A settings file, or the hooks of a plugin.

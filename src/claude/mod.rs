@@ -1,22 +1,22 @@
 //! What is known of Claude Code: what a version of it may change.
 
 pub mod answer;
-pub mod arguments;
 pub mod client;
+pub mod command_line;
 mod footer;
 
 pub mod hooks;
 pub mod input;
 mod last_lines;
-pub(crate) mod outputs;
-pub mod parameters;
-mod partial;
+mod lenient_json;
+pub(crate) mod output_folder;
+pub mod parameter_rules;
 pub mod permissions;
-pub mod places;
 mod read_rules;
 pub mod session;
 pub mod settings;
 pub mod settings_file;
+pub mod settings_places;
 mod settings_types;
 mod specifier;
 pub mod task;

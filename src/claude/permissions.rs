@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::parameters::ParameterRule;
+use super::parameter_rules::ParameterRule;
 use super::read_rules::ReadRule;
 use super::specifier::{self, is_everything, is_saved, matches};
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::arguments::CommandLine;
+use super::command_line::CommandLine;
 use super::permissions::PermissionRules;
-use super::places::{Owner, Roots};
 use super::settings;
+use super::settings_places::{Owner, Roots};
 use crate::state::sessions;
 use crate::{environment, folders};
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::partial;
+use super::lenient_json;
 use super::permissions::{Origin, PermissionRules};
-use super::places::{self, Owner, PLACES, Place, Reading, Roots};
 use super::settings_file::{self, Verdict};
+use super::settings_places::{self, Owner, PLACES, Place, Reading, Roots};
 use crate::{environment, folders};
 
 /// A settings file that a user may edit.
@@ -38,8 +38,8 @@ impl Scope {
 pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     match scope {
         Scope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
-        Scope::Project => Some(project.join(places::PROJECT)),
-        Scope::Local => Some(project.join(places::LOCAL)),
+        Scope::Project => Some(project.join(settings_places::PROJECT)),
+        Scope::Local => Some(project.join(settings_places::LOCAL)),
     }
 }
 
@@ -69,7 +69,7 @@ impl Content {
     pub fn of(path: &Path) -> Self {
         match folders::read_regular(path, MAX_SIZE) {
             Ok(text) => Self::parse(&text),
-            Err(error) if places::is_missing(&error) => Self::Missing,
+            Err(error) if settings_places::is_missing(&error) => Self::Missing,
             Err(error) => Self::Unknown {
                 why: format!("it can't be read: {error}"),
                 partial: Value::Null,
@@ -89,7 +89,7 @@ impl Content {
             // Skipping a value checks the grammar alone, without limits.
             Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Self::Unknown {
                 why: format!("it can't be parsed: {error}"),
-                partial: partial::settings(text),
+                partial: lenient_json::settings(text),
             },
             Err(error) => Self::Ignored(format!("it is no JSON: {error}")),
         }
@@ -120,7 +120,7 @@ pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRul
     for place in PLACES.iter().rev() {
         for path in place.paths(roots) {
             if place.reading == Reading::Unread {
-                if let Some(why) = places::presence(&path) {
+                if let Some(why) = settings_places::presence(&path) {
                     rules.may_be_more(why);
                 }
                 continue;
@@ -189,7 +189,7 @@ pub struct Variable {
 /// What the settings' `env` says of `name` for the project in `project`: the last file that names it wins, from the user's
 /// over the project's to the administrator's (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
-    let files = places::read_files(&Roots::of(project)).into_iter();
+    let files = settings_places::read_files(&Roots::of(project)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
         // Of a file with one wrong value, the client takes no other either.
         let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
@@ -224,7 +224,7 @@ pub fn background_disabled_by(project: &Path) -> Option<String> {
 
 /// The files that clients run hooks of, those that win last.
 pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
-    places::read_files(&Roots::of(project))
+    settings_places::read_files(&Roots::of(project))
 }
 
 /// The sentence that says why the client runs no hook of a file with these settings: they are switched off, or an entry is

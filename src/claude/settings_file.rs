@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::places;
+use super::settings_places;
 use super::settings_types as types;
 use crate::folders;
 
@@ -52,7 +52,7 @@ const MAX_READ: u64 = 64 * 1024 * 1024;
 pub fn judge_at(path: &Path) -> Verdict {
     match folders::read_regular_bytes(path, MAX_READ) {
         Ok(bytes) => judge(&bytes),
-        Err(error) if places::is_missing(&error) => Verdict::Accepted(Value::Null),
+        Err(error) if settings_places::is_missing(&error) => Verdict::Accepted(Value::Null),
         Err(error) => Verdict::Unknown(format!("it can't be read: {error}")),
     }
 }

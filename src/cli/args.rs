@@ -9,7 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::completion_candidates;
 use crate::claude::settings::Scope;
 use crate::config::Mode;
-use crate::limit::LIMIT;
+use crate::foreground_limit::LIMIT;
 
 /// Moves long-running commands of Claude Code to the background and opens their live output in VS Code.
 #[derive(Debug, Parser)]

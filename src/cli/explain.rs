@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use super::{diff, print};
-use crate::claude::arguments::CommandLine;
+use crate::claude::command_line::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};

@@ -13,7 +13,7 @@ use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::Mode;
 use crate::folders::CallSite;
-use crate::install::{Registration, SettingsChange, Values, env, status_line};
+use crate::install::{Registration, SettingsChange, Values, settings_env, status_line};
 use crate::programs;
 use crate::text;
 
@@ -37,7 +37,7 @@ pub(super) fn install(
         warn_about(&program, scope);
     }
     let limit = (!options.no_limit).then_some(options.limit);
-    let values = env::wanted(limit, !options.no_reaper);
+    let values = settings_env::wanted(limit, !options.no_reaper);
     let hooks = (!options.limit_only).then_some(program.as_path());
     let path = settings_path(scope)?;
     refuse_dead(&path)?;

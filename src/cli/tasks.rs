@@ -15,7 +15,7 @@ use super::args::TasksArgs;
 use crate::environment;
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::list::{self, Task};
-use crate::tasks::size;
+use crate::tasks::output_size;
 use crate::tasks::status::Status;
 use crate::text::{self, clipped, one_line};
 
@@ -190,7 +190,7 @@ fn cell(task: &Task, column: &Column) -> String {
         STATE => task.words(),
         TOOK => task.ran.map(text::span).unwrap_or_default(),
         AGE => age(task).map(text::span).unwrap_or_default(),
-        SIZE => size(task).map_or_else(|| "<100 MB".to_owned(), size::shown),
+        SIZE => size(task).map_or_else(|| "<100 MB".to_owned(), output_size::shown),
         _ => last_line(task),
     };
     match one_line(&text, usize::MAX) {
@@ -201,7 +201,7 @@ fn cell(task: &Task, column: &Column) -> String {
 
 /// The size of its output, where that is large.
 fn size(task: &Task) -> Option<u64> {
-    size::if_large(task.file()?)
+    output_size::if_large(task.file()?)
 }
 
 fn last_line(task: &Task) -> String {

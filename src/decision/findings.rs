@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::foreground_limit::LIMIT;
 use crate::history::long_or_all;
-use crate::limit::LIMIT;
 use crate::programs::{View, Views, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
 use crate::shell::{self, Script, SimpleCommand, Word, whole_logs};

@@ -2,11 +2,11 @@
 
 use super::findings::{Findings, Match};
 use super::{Call, Context, Outcome, Verdict, verdict};
+use crate::foreground_limit::LIMIT;
 use crate::history::store::Key;
 use crate::history::{
     CallKeys, Expectation, Forecast, Level, Limit, Observation, PastRuns, Share, long_or_all,
 };
-use crate::limit::LIMIT;
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};

@@ -1,14 +1,14 @@
 //! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
 
-mod ask;
 mod findings;
+mod for_session;
 mod foresight;
 mod inline_override;
 
 use serde::Serialize;
 
-use crate::claude::outputs;
-use crate::claude::parameters::{RUN_IN_BACKGROUND, TIMEOUT};
+use crate::claude::output_folder;
+use crate::claude::parameter_rules::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::UnbufferedSource;
 use crate::history::Expectation;
@@ -269,7 +269,7 @@ fn judge(
         let reason = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS switches background tasks off";
         return verdict(Outcome::Pass, reason);
     }
-    if outputs::are_named(call.command) {
+    if output_folder::are_named(call.command) {
         let reason = "it names the folder of the tasks' outputs, where its own would be among them";
         return verdict(Outcome::Pass, reason);
     }

@@ -1,7 +1,7 @@
 //! What a call's duration is kept under, from the coarse to the fine.
 
 use super::entry::Key;
-use super::words;
+use super::generalize;
 use crate::programs::{Line, Views, is_quick};
 
 /// How much of a call a key says.
@@ -85,7 +85,7 @@ impl CallKeys {
                 repository,
                 level: level as u8,
                 hash: hash([level as u8].into_iter().chain(whole.bytes())),
-                text: shown.unwrap_or_else(|| words::clean(&whole)),
+                text: shown.unwrap_or_else(|| generalize::clean(&whole)),
             }
         };
         Self {
@@ -110,7 +110,7 @@ impl<'a> Words<'a> {
     fn new(line: &'a Line) -> Self {
         Self {
             line,
-            named: words::named(&line.words),
+            named: generalize::named(&line.words),
         }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Words<'a> {
 
     fn target(&self) -> String {
         let named = self.line.words.get(..self.named).unwrap_or_default();
-        let part = if words::is_narrowed(&self.line.words, self.named) {
+        let part = if generalize::is_narrowed(&self.line.words, self.named) {
             " …"
         } else {
             ""
@@ -129,15 +129,15 @@ impl<'a> Words<'a> {
     }
 
     fn shape(&self) -> String {
-        words::shape(&self.line.words, self.named)
+        generalize::shape(&self.line.words, self.named)
     }
 
     fn shown_shape(&self) -> String {
-        words::clean(&self.shape())
+        generalize::clean(&self.shape())
     }
 
     fn shown(&self) -> String {
-        words::in_clear(&self.line.words, self.named)
+        generalize::in_clear(&self.line.words, self.named)
     }
 }
 

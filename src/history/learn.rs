@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::numbers::call_number;
 use super::observation::{Observation, RunEnd};
-use super::place::call_number;
 use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_line};
 use crate::folders;
-use crate::limit::is_long;
+use crate::foreground_limit::is_long;
 
 /// Longer lines hold pictures or whole files, no call of ours, in bytes.
 const MAX_LINE: usize = 8 * 1024 * 1024;

@@ -2,19 +2,19 @@
 
 mod entry;
 mod expect;
-mod file;
-mod keep;
+mod file_format;
+mod generalize;
 mod key;
 pub mod learn;
+mod numbers;
 mod observation;
-mod place;
+mod recorder;
 mod shares;
 pub mod store;
-mod words;
 
 pub use expect::{Expectation, Forecast, Limit};
-pub use keep::{keep, keep_all};
 pub use key::{CallKeys, Level, long_or_all};
+pub use numbers::{call_number, repository_named, repository_of};
 pub use observation::{Observation, PastRuns, RunEnd};
-pub use place::{call_number, repository_named, repository_of};
+pub use recorder::{keep, keep_all};
 pub use shares::{NO_RULE, Share};

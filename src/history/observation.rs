@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limit;
+use crate::foreground_limit;
 
 /// Longest duration that is kept, in seconds.
 const LONGEST: f32 = 7.0 * 24.0 * 3600.0;
@@ -42,11 +42,11 @@ impl Observation {
 
     /// Whether it reached the limit.
     pub fn is_long(self) -> bool {
-        limit::is_long(self.seconds)
+        foreground_limit::is_long(self.seconds)
     }
 
     /// How much it says of the next run, from 0 to 1. A crash at the start says little of a run that gets further, and
-    /// an interrupted run nothing; a run that reached the limit was long however it ended.
+    /// an interrupted run nothing; a run that reached the foreground_limit was long however it ended.
     pub fn weight(self) -> f64 {
         match self.end {
             _ if self.is_long() => 1.0,

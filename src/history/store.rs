@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::entry::{self, Entry};
 pub use super::entry::{Key, Row, Run};
-use super::file::{self, AppendedBlock, Entries, MOST_KEYS};
+use super::file_format::{self, AppendedBlock, Entries, MOST_KEYS};
 use super::observation::PastRuns;
 use crate::platform::lock;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
@@ -95,7 +95,7 @@ impl Store {
         let folder = self.folder_to_change()?;
         let _lock = lock(&folder)?;
         let bytes = read(&folder, first.repository)?;
-        match file::added(&bytes, run) {
+        match file_format::added(&bytes, run) {
             Ok(Some(added)) => append(&folder, first.repository, &added),
             // What is damaged is found once more there.
             Ok(None) | Err(_) => {
@@ -146,7 +146,7 @@ impl Store {
         };
         for one in repositories(&folder, repository) {
             let bytes = read(&folder, one)?;
-            for entry in file::newest(&bytes)? {
+            for entry in file_format::newest(&bytes)? {
                 rows.push(entry.row(one)?);
             }
         }
@@ -216,7 +216,7 @@ impl Store {
         for one in repositories(&folder, None) {
             let bytes = read(&folder, one)?;
             let count = || {
-                let entries = file::newest(&bytes)?;
+                let entries = file_format::newest(&bytes)?;
                 entries
                     .iter()
                     .try_for_each(|entry| entry.known().map(drop))?;
@@ -308,9 +308,9 @@ fn change(
     let bytes = read(folder, repository)?;
     let name = name(repository);
     let mut changed = |bytes| {
-        let mut entries = file::newest(bytes)?;
+        let mut entries = file_format::newest(bytes)?;
         act(&mut entries)?;
-        file::encode(&entries)
+        file_format::encode(&entries)
     };
     let changed = changed(&bytes).or_else(|error| {
         log::line(&format!(

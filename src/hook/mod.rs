@@ -5,17 +5,17 @@
 
 mod chain;
 mod deadline;
-mod foreground;
+mod foreground_result;
 mod hold;
 mod messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
 mod read_input;
-mod result;
+mod record_duration;
 mod session_start;
 mod stop;
-mod typing;
+mod typing_caution;
 mod user_prompt_submit;
 mod waited_call;
 
@@ -104,8 +104,8 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         "PostToolUseFailure" => {
-            if let Some(script) = foreground::can_run_long(input, mode) {
-                foreground::record(input, &script, mode);
+            if let Some(script) = record_duration::can_run_long(input, mode) {
+                record_duration::record(input, &script, mode);
             }
             Ok(None)
         }

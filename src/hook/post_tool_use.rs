@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::deadline::Deadline;
 use super::messages::{self, Launch};
 use super::waited_call::{self, NotifyUser};
-use super::{foreground, hold, typing};
+use super::{hold, record_duration, typing_caution};
 use crate::claude::answer::{Answer, ForModel};
-use crate::claude::arguments::CommandLine;
+use crate::claude::command_line::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task::{ClientSession, TaskId};
@@ -22,12 +22,12 @@ use crate::folders::{self, CallSite};
 use crate::history::repository_of;
 use crate::platform::processes::{FileId, Process};
 use crate::shell::{Script, Word};
-use crate::state::once::{self, CallOutcome};
+use crate::state::call_claims::{self, CallOutcome};
 use crate::state::{self, log};
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::on_end;
+use crate::tasks::output_size;
 use crate::tasks::record::{self, Cause, TaskRecord};
-use crate::tasks::size;
 use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
@@ -40,8 +40,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .get("backgroundTaskId")
         .filter(|id| !id.is_null());
     let Some(id) = id else {
-        return foreground::can_run_long(input, mode).and_then(|script| {
-            foreground::record(input, &script, mode);
+        return record_duration::can_run_long(input, mode).and_then(|script| {
+            record_duration::record(input, &script, mode);
             sizes(input, mode)
         });
     };
@@ -54,7 +54,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let configuration = Configuration::load(&site, mode);
     let config = &configuration.settings;
     let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
-    let done = once::recorded_outcome("PreToolUse", &input.tool_use_id).unwrap_or_default();
+    let done = call_claims::recorded_outcome("PreToolUse", &input.tool_use_id).unwrap_or_default();
     let record = || TaskRecord {
         unattended: session.headless,
         ..task_record(input, &site, &task, &configuration, (&done, session.limit))
@@ -72,7 +72,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         let is_told = by_client && !environment::switched_off();
         return is_told.then(|| messages::limit_in_a_dry_run(input, session.limit));
     }
-    if !once::claim("PostToolUse", &input.tool_use_id) {
+    if !call_claims::claim("PostToolUse", &input.tool_use_id) {
         return None;
     }
     let note = record();
@@ -126,7 +126,7 @@ fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
         return None;
     }
-    let told = size::unreported_warnings(&tasks, &input.session_id);
+    let told = output_size::unreported_warnings(&tasks, &input.session_id);
     let join = |texts: Vec<String>| texts.join("\n");
     (!told.is_empty()).then(|| Answer {
         system_message: Some(join(told.iter().map(|told| told.line.clone()).collect())),
@@ -162,7 +162,9 @@ fn show(
     });
     // A pane of the terminal only shows.
     let in_editor = matches!(&shown, OpenOutcome::In(place) if *place == viewer.name);
-    let caution = in_editor.then(|| typing::caution(&viewer)).flatten();
+    let caution = in_editor
+        .then(|| typing_caution::caution(&viewer))
+        .flatten();
     (shown, caution)
 }
 

@@ -11,8 +11,8 @@ use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::CallSite;
-use crate::state::once::CallOutcome;
-use crate::state::{log, once};
+use crate::state::call_claims::CallOutcome;
+use crate::state::{call_claims, log};
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::TaskRecord;
 use crate::{environment, shell};
@@ -67,7 +67,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     if !decision.changes(call) {
         let still_runs = still_runs(input, site, session, &decision, configuration);
         let is_news = problem.is_some() || still_runs.is_some();
-        return (is_news && once::claim("PreToolUse", &input.tool_use_id)).then(|| Answer {
+        return (is_news && call_claims::claim("PreToolUse", &input.tool_use_id)).then(|| Answer {
             system_message: problem.map(messages::faulty_file),
             hook_specific_output: still_runs.map(|still_runs| ForModel {
                 hook_event_name: "PreToolUse",
@@ -92,7 +92,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         timeout: input.timeout(),
         tails: decision.rewrite.dropped_tails.clone(),
     };
-    let first = once::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
+    let first = call_claims::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| {
         let still_runs = still_runs(input, site, session, &decision, configuration);
         let told = messages::moved(&decision, call)

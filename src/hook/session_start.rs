@@ -13,7 +13,7 @@ use crate::config::{Configuration, Mode};
 use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::platform::files;
-use crate::state::{log, once, sessions};
+use crate::state::{call_claims, log, sessions};
 use crate::tasks::record::TaskRecord;
 use crate::tasks::{end_messages, ended_or_lost};
 
@@ -49,7 +49,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     // Another registration's hook looks at the same tasks.
     let client = environment::claude_pid().unwrap_or_default();
     let start = format!("{}-{client}-{}", input.session_id, input.source);
-    if client != 0 && !once::claim("SessionStart", &start) {
+    if client != 0 && !call_claims::claim("SessionStart", &start) {
         return None;
     }
     let found = ended_or_lost::of(&tasks, &[]);

@@ -13,11 +13,11 @@ use crate::config::{Config, Configuration, Mode};
 use crate::environment;
 use crate::history::store::Store;
 use crate::history::{Level, RunEnd};
-use crate::state::once;
+use crate::state::call_claims;
 use crate::tasks::end_messages;
 use crate::tasks::ended_or_lost::{self, Notice};
+use crate::tasks::output_size;
 use crate::tasks::record::{End, TaskRecord};
-use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::tasks::wait;
 
@@ -65,7 +65,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     });
     let mut lines = end_messages::ended(ended.iter().chain(stopped));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
-    let sizes = size::unreported_warnings(&tasks, &input.session_id);
+    let sizes = output_size::unreported_warnings(&tasks, &input.session_id);
     lines.extend(sizes.iter().map(|told| told.line.clone()));
     lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
     let context = messages::ended_for_model(&for_model).into_iter();
@@ -117,7 +117,7 @@ fn noticed(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
         .filter(|notice| ended.iter().all(|note| note.id != notice.id));
     earlier
         .filter_map(|notice| Some((TaskRecord::of(&notice.id)?, notice.status)))
-        .filter(|(note, _)| note.ended.is_some() && once::claim("Noticed", &note.id))
+        .filter(|(note, _)| note.ended.is_some() && call_claims::claim("Noticed", &note.id))
         .map(|(mut note, status)| {
             note.learn_status(status);
             note

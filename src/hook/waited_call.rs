@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::deadline::Deadline;
-use super::result::{self, Output};
+use super::foreground_result::{self, Output};
 use super::{hold, messages};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
@@ -12,7 +12,7 @@ use crate::claude::session::Session;
 use crate::config::Config;
 use crate::folders::MAX_PATH;
 use crate::shell;
-use crate::state::{log, once};
+use crate::state::{call_claims, log};
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::wait::{self, WaitOutcome};
@@ -53,7 +53,7 @@ pub(super) fn answer(
             if telling == NotifyUser::Yes {
                 ended_or_lost::mark_finished(vec![(record.clone(), end)], config);
                 // The client's notice tells the model nothing new.
-                once::claim("Noticed", &record.id);
+                call_claims::claim("Noticed", &record.id);
             }
             ended(input, record, end)
         }
@@ -70,7 +70,7 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     });
     let note = folder_note(input, record);
     let response = &input.tool_response;
-    let result = result::ended(response, (&output, path), end.status, note.as_deref());
+    let result = foreground_result::ended(response, (&output, path), end.status, note.as_deref());
     Some(match result {
         Some(result) => Answer {
             hook_specific_output: Some(ForModel {
@@ -100,7 +100,7 @@ fn goes_on(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
         NotifyUser::No => Answer::default(),
     };
     let timeout = record.timeout.unwrap_or_default();
-    if let Some(result) = result::timed_out(&input.tool_response, timeout) {
+    if let Some(result) = foreground_result::timed_out(&input.tool_response, timeout) {
         let for_model = answer.hook_specific_output.get_or_insert(ForModel {
             hook_event_name: "PostToolUse",
             ..ForModel::default()

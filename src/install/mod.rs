@@ -2,11 +2,11 @@
 //! the file stays as it is.
 
 pub mod editor;
-pub mod env;
 pub mod extracted_hooks;
 mod file;
 mod hooks;
 mod journal;
+pub mod settings_env;
 pub mod skill;
 pub mod status_line;
 
@@ -141,7 +141,7 @@ impl SettingsChange<'_> {
                     if let Some(program) = program {
                         hooks::add(path, text, root, program)?;
                     }
-                    env = env::add(path, text, root, wanted.env, &earlier)?;
+                    env = settings_env::add(path, text, root, wanted.env, &earlier)?;
                     if let Some(command) = wanted.status_line {
                         let set = (command, wanted.adds_status_line);
                         let ours = status_line.take();
@@ -218,7 +218,7 @@ fn without_hooks(
     let earlier = journal.and_then(|journal| journal.before.as_deref());
     hooks::take_out(&root, &hooks::own_empties(earlier), program);
     if let Some(journal) = journal {
-        env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
+        settings_env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
         extracted_hooks::put_back(&root, &journal.extracted);
     }
     // Without a journal, what names this very program is ours.

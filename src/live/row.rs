@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::claude::last_lines;
 use crate::config::View;
 use crate::tasks::durations;
+use crate::tasks::output_size;
 use crate::tasks::record::TaskRecord;
-use crate::tasks::size;
 use crate::tasks::status::Status;
 use crate::text::{one_line, span};
 
@@ -70,8 +70,10 @@ impl Row {
         let now = || Duration::try_from(Timestamp::now().duration_since(started)).ok();
         let ran = ran.or_else(now).unwrap_or_default();
         let file = record.file();
-        let size = file.and_then(size::if_large);
-        let shown = size.map_or_else(String::new, |size| format!(", {}", size::shown(size)));
+        let size = file.and_then(output_size::if_large);
+        let shown = size.map_or_else(String::new, |size| {
+            format!(", {}", output_size::shown(size))
+        });
         let lines = file.and_then(|file| last_lines(file, LINES).ok());
         let lines = lines.unwrap_or_default();
         let status_of = record.status_of.as_deref();

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 
 use super::row::Row;
 use crate::config::View;
-use crate::limit::LIMIT;
+use crate::foreground_limit::LIMIT;
 use crate::platform::files;
 use crate::platform::watch::{Activity, WaitResult};
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::ended_or_lost::AwaitedTask;
+use crate::tasks::output_size::HUGE;
 use crate::tasks::record::TaskRecord;
-use crate::tasks::size::HUGE;
 use crate::tasks::status::Status;
 
 /// No task is told more often than this.

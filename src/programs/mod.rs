@@ -1,14 +1,14 @@
 //! Facts about programs: wrappers, programs that buffer their output, programs that can run Python.
 
 pub(crate) mod bounded;
-mod data;
+mod data_printers;
 mod filters;
 mod options;
 mod path;
 mod probe;
+mod program_kinds;
 mod start_files;
 pub mod summary;
-mod table;
 mod tools;
 mod unwrap;
 mod wrappers;
@@ -19,7 +19,7 @@ pub use path::{ask, ask_with};
 pub use path::{find, is_there, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub use probe::ToolsOnPath;
-pub(crate) use table::{is_builtin, is_quick};
+pub(crate) use program_kinds::{is_builtin, is_quick};
 pub use tools::{GnuTools, Tools, Trial};
 pub(crate) use unwrap::inner_of;
 pub use unwrap::{Line, View, Views};

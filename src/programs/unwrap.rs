@@ -12,7 +12,7 @@ use self::arguments::{
 };
 use super::options::{knows_options_before, program_name, without_global_options};
 use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
-use super::{data, table};
+use super::{data_printers, program_kinds};
 use crate::shell::word::is_one_word;
 use crate::shell::{self, SimpleCommand};
 use crate::text::LetterSet;
@@ -171,7 +171,7 @@ impl Views {
     /// The program among the readings that prints data rather than a report, as a dump of a database.
     pub(crate) fn prints_data(&self) -> Option<&str> {
         let mut lines = self.all.iter().flat_map(View::lines);
-        let line = lines.find(|line| data::prints_data(&line.words))?;
+        let line = lines.find(|line| data_printers::prints_data(&line.words))?;
         line.words.first().map(String::as_str)
     }
 
@@ -182,7 +182,7 @@ impl Views {
         }
         let at = at.filter(|at| self.first_open.is_none_or(|open| *at <= open));
         self.all.push(View::new(words, at, same_path));
-        self.is_python |= table::is_python(words);
+        self.is_python |= program_kinds::is_python(words);
         let was_outside = self.is_outside;
         if let Some((wrapper, named)) = wrappers::find(own, words) {
             let arguments = words.get(named..).unwrap_or_default();
@@ -222,7 +222,7 @@ impl Views {
                 return;
             }
         }
-        self.can_run_python |= !self.is_outside && table::can_run_python(words);
+        self.can_run_python |= !self.is_outside && program_kinds::can_run_python(words);
         self.is_outside = was_outside;
     }
 

@@ -5,7 +5,7 @@ mod table;
 use std::borrow::Cow;
 
 use super::options::{has_word, interpreter_name, named_by, program_name};
-use super::table::is_builtin;
+use super::program_kinds::is_builtin;
 use InnerCommand::Words;
 use WrapperTrait::{Detaches, Environment, SeenThrough, TextAfter};
 use table::WRAPPERS;

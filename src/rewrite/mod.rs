@@ -4,11 +4,11 @@
 
 mod check;
 mod interpreter;
-mod marker;
-mod names;
+mod name_meaning;
+mod override_prefix;
 mod plan;
 mod tail;
-mod zsh;
+mod zsh_differences;
 
 pub use plan::{EditSet, RewriteContext};
 
@@ -120,7 +120,7 @@ pub struct RewriteInput<'a> {
 
 /// Takes the markers out, where no rule is about them, and changes nothing else.
 pub fn without_markers(input: RewriteInput<'_>, permissions: &PermissionRules) -> Rewrite {
-    match marker::held(input, permissions) {
+    match override_prefix::held(input, permissions) {
         Some(left) => unchanged(input, vec![left]),
         None => finish(input, marker_edits(input), Vec::new()),
     }
@@ -144,7 +144,7 @@ fn marker_edits(input: RewriteInput<'_>) -> Vec<PlannedEdit> {
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
 pub fn rewrite(input: RewriteInput<'_>, targets: &[usize], context: RewriteContext<'_>) -> Rewrite {
-    let rewrite = if let Some(left) = marker::held(input, context.permissions) {
+    let rewrite = if let Some(left) = override_prefix::held(input, context.permissions) {
         unchanged(input, vec![left])
     } else {
         let (mut edits, left_out) = plan::plan(input, targets, context);

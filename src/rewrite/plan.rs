@@ -1,12 +1,12 @@
 //! Which edits to make, and why others are left out.
 
-mod outcome;
+mod permission_outcome;
 mod streams;
 
 use std::collections::BTreeSet;
 
 use super::{EditKind, LeftOut, PlannedEdit, RewriteInput};
-use super::{interpreter, tail, zsh};
+use super::{interpreter, tail, zsh_differences};
 use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
 use crate::claude::session::UnbufferedSource;
 use crate::programs::{Tools, Views, Wrapper, is_quick};
@@ -57,7 +57,7 @@ pub(super) fn plan(
         left_out: Vec::new(),
         dropped: Vec::new(),
     };
-    if let Some(text) = zsh::read_otherwise(input.source) {
+    if let Some(text) = zsh_differences::read_otherwise(input.source) {
         let why = format!("zsh reads `{text}` otherwise than bash");
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
@@ -73,8 +73,8 @@ pub(super) fn plan(
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
         if let Some(command) = input.script.simple_commands.get(index) {
-            if !zsh::names_a_program(command) {
-                let why = "its first word may name no program, or another in zsh";
+            if !zsh_differences::names_a_program(command) {
+                let why = "its first word may name no program, or another in zsh_differences";
                 plan.leave(EditKind::UnbufferedVariable, why);
                 continue;
             }

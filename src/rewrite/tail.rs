@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, Preserve};
+use super::name_meaning::{self, Preserve};
 use super::{RewriteContext, RewriteInput};
 use crate::programs::{Views, is_builtin};
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
@@ -97,7 +97,7 @@ fn is_system_tool(
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let word = tail.program_word().unwrap_or_default();
-    if let Some(why) = names::changed(input, &word, Preserve::Meaning) {
+    if let Some(why) = name_meaning::changed(input, &word, Preserve::Meaning) {
         return Err(format!("`tail` {why}"));
     }
     if !context.tools.is_system_tool(&word) {

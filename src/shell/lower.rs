@@ -1,7 +1,7 @@
 //! From the parser's tree to [`Script`]: flat, in byte spans, with what encloses each command worked out.
 
 mod command;
-mod moved;
+mod shell_redirects;
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
@@ -56,7 +56,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     script.status = status;
     script.changes_folder = changes_folder;
     if script.redirects_the_shell() {
-        moved::forget_sinks(&mut script);
+        shell_redirects::forget_sinks(&mut script);
     }
     Ok(script)
 }

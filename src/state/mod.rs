@@ -1,12 +1,12 @@
 //! bg-run's own folder: the log, caches and notes. Nobody else may read them: whole commands stand in there.
 
 pub mod announced;
+pub mod call_claims;
 mod folder;
-mod lasting;
 pub mod log;
-pub mod once;
 pub mod reported;
 pub mod sessions;
+mod shared_file;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl Kind {
         match self {
             Self::Calls => name
                 .split_once('.')
-                .is_some_and(|(id, event)| is_id(id) && once::EVENTS.contains(&event)),
+                .is_some_and(|(id, event)| is_id(id) && call_claims::EVENTS.contains(&event)),
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
             Self::Running | Self::Sessions => is_id(name),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),

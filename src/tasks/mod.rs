@@ -7,7 +7,7 @@ pub mod last_output;
 pub mod list;
 pub mod on_end;
 pub mod output;
+pub mod output_size;
 pub mod record;
-pub mod size;
 pub mod status;
 pub mod wait;

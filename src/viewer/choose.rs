@@ -1,6 +1,6 @@
 //! Which editor, and by which ways.
 
-use super::{Editor, Method, command, socket, windows};
+use super::{Editor, Method, command, extension_windows, socket};
 use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
@@ -95,7 +95,7 @@ impl Viewer {
             }
             _ => vec![command, window, pane],
         };
-        let extension = windows::is_any_there().then_some(Method::Extension);
+        let extension = extension_windows::is_any_there().then_some(Method::Extension);
         let mut ways: Vec<Method> = ways.into_iter().flatten().collect();
         if let Some(way) = extension {
             // The editor of the terminal comes first; the family's own ways take the keyboard.

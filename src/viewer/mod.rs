@@ -5,12 +5,12 @@ mod command;
 mod detached;
 mod editor_table;
 mod editors;
+mod extension_windows;
 mod pane;
 mod socket;
 mod tab_names;
 mod tabs;
 mod touch_mtime;
-mod windows;
 
 use std::fs::{self, File};
 use std::io;
@@ -83,7 +83,7 @@ impl Viewer {
         for way in &self.ways {
             let shown = match way {
                 Method::Extension => check_size(size, self.command_limit())
-                    .and_then(|()| windows::open(project, tab))
+                    .and_then(|()| extension_windows::open(project, tab))
                     .map(|()| self.name.clone()),
                 Method::Window => check_size(size, REMOTE_LIMIT)
                     .and_then(|()| socket::window_for(project))
@@ -107,7 +107,7 @@ impl Viewer {
         let check = |way: &Method| match way {
             Method::Extension => Check {
                 what: "the extension of a window".to_owned(),
-                fault: windows::window_for(project)
+                fault: extension_windows::window_for(project)
                     .err()
                     .map(|error| format!("{error:#}")),
             },

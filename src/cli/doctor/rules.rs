@@ -1,7 +1,7 @@
 //! The settings, the rules, and the permission rules that hold edits back.
 
 use super::Check;
-use crate::claude::arguments::CommandLine;
+use crate::claude::command_line::CommandLine;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration};
 use crate::environment;

@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::programs::{LineBufferingEdit, Views, WordContext, line_buffering};
 use crate::rewrite::EditKind;
-use crate::rewrite::names::{self, Preserve};
+use crate::rewrite::name_meaning::{self, Preserve};
 use crate::shell::{Edit, SimpleCommand, Sink, Word};
 
 impl Plan<'_> {
@@ -23,7 +23,7 @@ impl Plan<'_> {
             let views = Views::of(command, self.context.wrappers);
             let around = WordContext {
                 word_at: &|at| command.words.get(at).map(Word::text),
-                changed: &|word| names::changed(self.input, word, Preserve::Program),
+                changed: &|word| name_meaning::changed(self.input, word, Preserve::Program),
             };
             match line_buffering(&views, around, self.context.tools) {
                 None => {}

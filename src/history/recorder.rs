@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::numbers::call_number;
 use super::observation::Observation;
-use super::place::call_number;
 use super::store::{Key, Run, Store};
 use crate::state::log;
 

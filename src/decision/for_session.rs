@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Call, Context, Decision, History, decide, decide_monitor};
-use crate::claude::arguments::CommandLine;
+use crate::claude::command_line::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::{Session, UnbufferedSource};
 use crate::config::{Config, Configuration, Treatment};

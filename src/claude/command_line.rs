@@ -9,8 +9,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::permissions::{List, PermissionRules};
-use super::places::Owner;
 use super::settings::Content;
+use super::settings_places::Owner;
 use crate::environment;
 use crate::platform::processes;
 use crate::shell::base_name;
