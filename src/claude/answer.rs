@@ -1,10 +1,9 @@
-//! What a hook says to Claude Code.
+//! The hook's answer to Claude Code.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// An answer. There is no `permissionDecision` of ours in it, and there must never be one: it would skip the user's
-/// approval.
+/// An answer. It must never contain a `permissionDecision` of our own: that would skip the user's approval.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answer {
@@ -13,7 +12,7 @@ pub(crate) struct Answer {
     /// Keeps a subagent from ending: `block`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) decision: Option<&'static str>,
-    /// What the subagent reads then.
+    /// Text that the subagent reads then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Sent to the user's terminal as it is (measured, 2.1.330).
@@ -22,7 +21,7 @@ pub(crate) struct Answer {
     /// One line for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system_message: Option<String>,
-    /// What hooks in `chain` answered besides.
+    /// Other fields from the answers of hooks in `chain`.
     #[serde(flatten)]
     pub(crate) passed: Map<String, Value>,
 }
@@ -40,7 +39,7 @@ pub(crate) struct ForModel {
     pub(crate) updated_tool_output: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) additional_context: Option<String>,
-    /// What hooks in `chain` answered besides: their decisions among it.
+    /// Other fields from the answers of hooks in `chain`, including their permission decisions.
     #[serde(flatten)]
     pub(crate) passed: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! The client's program: where it is, its version, and what a version can do.
+//! The client's program: its location, its version, and the abilities of each version.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,29 @@ use directories::BaseDirs;
 
 use crate::{folders, programs};
 
-/// A version of the client, as `2.1.331`.
+/// A version of the client, such as `2.1.331`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version([u32; 3]);
 
 impl Version {
-    /// The first that applies a rewrite which doesn't approve the call (measured).
+    /// The first version that applies a rewrite which doesn't approve the call (measured).
     pub const REWRITES: Self = Self([2, 1, 20]);
-    /// The first that moves what runs longer than `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` (measured).
+    /// The first version that moves a call which runs longer than `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` (measured).
     pub const HAS_LIMIT: Self = Self([2, 1, 200]);
-    /// The first that stops background tasks when memory is short (read).
+    /// The first version that stops background tasks when memory is short (read in its code).
     pub const REAPS: Self = Self([2, 1, 193]);
-    /// The first that leaves a malformed hook out; older ones run no hook of its file (measured: 2.1.20, 2.1.90 and
-    /// 2.1.200 against 2.1.260 to 2.1.332).
+    /// The first version that skips only the malformed hook; older ones run no hook of its file (measured: 2.1.20,
+    /// 2.1.90 and 2.1.200 against 2.1.260 to 2.1.332).
     pub const SKIPS_MALFORMED_HOOKS: Self = Self([2, 1, 260]);
-    /// The first that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
+    /// The first version that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
     pub const DRAWS: Self = Self([2, 1, 286]);
-    /// The first of which it is known that `claude -p` waits for what was moved (measured; 2.1.260 doesn't).
+    /// The first version in which `claude -p` is known to wait for moved calls (measured; 2.1.260 doesn't).
     pub const WAITS: Self = Self([2, 1, 330]);
 
-    /// The one that `text` begins with: `2.1.331 (Claude Code)`.
+    /// Parses the version at the start of `text`: `2.1.331 (Claude Code)`.
     pub fn parse(text: &str) -> Option<Self> {
         let word = text.split_whitespace().next()?;
-        // `2.1.400-beta.1` is nearly that version.
+        // A pre-release such as `2.1.400-beta.1` counts as its version.
         let mut parts = word.split(['-', '+']).next()?.split('.').map(str::parse);
         let mut part = || parts.next()?.ok();
         Some(Self([part()?, part()?, part()?]))
@@ -44,10 +44,10 @@ impl fmt::Display for Version {
     }
 }
 
-/// How long the client may take to say its version.
+/// Longest time in which the client has to print its version.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
-/// The client's program: on the `PATH`, else where its own installer puts it.
+/// Finds the client's program: on the `PATH`, otherwise where its own installer puts it.
 pub fn program() -> Option<PathBuf> {
     let home = || Some(BaseDirs::new()?.home_dir().join(".local/bin/claude"));
     let local = || Some(folders::claude_dir()?.join("local/claude"));
@@ -58,17 +58,17 @@ pub fn program() -> Option<PathBuf> {
     })
 }
 
-/// The version of the client at `program`.
+/// Returns the version of the client at `program`.
 ///
 /// # Errors
 ///
-/// When it can't be started, doesn't answer, or says something else.
+/// Fails if the program can't be started, doesn't answer, or prints something else.
 pub fn version_of(program: &Path) -> Result<Version, String> {
     let said = programs::ask(&duct::cmd!(program, "--version"), ANSWERS_WITHIN)?;
     Version::parse(&said).ok_or_else(|| format!("it calls its version {:?}", said.trim()))
 }
 
-/// Why the client at `program` would refuse the plugin in `folder`, which a session doesn't tell.
+/// Returns the reason why the client at `program` refuses the plugin in `folder`. A session doesn't show this reason.
 pub fn refuses(program: &Path, folder: &Path) -> Option<String> {
     let check = duct::cmd!(program, "plugin", "validate", folder);
     programs::ask(&check, ANSWERS_WITHIN).err()

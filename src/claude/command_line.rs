@@ -1,7 +1,8 @@
-//! The client's own command line: permission rules can stand there too.
+//! The client's own command line, which can contain permission rules too.
 //!
-//! A hook is a child of the client, or of the shell that older clients start it with (measured, 2.1.20 to 2.1.331).
-//! The native client's arguments can be read. One run by Node overwrites them with its title (2.1.20, 2.1.90).
+//! A hook is a child of the client, or of the shell through which older clients start it (measured, 2.1.20 to
+//! 2.1.331).
+//! The native client's arguments can be read. A client run by Node overwrites them with its title (2.1.20, 2.1.90).
 
 use std::fmt;
 use std::path::Path;
@@ -15,23 +16,23 @@ use crate::environment;
 use crate::platform::processes;
 use crate::shell::base_name;
 
-/// What is known of the client's command line.
+/// The client's command line, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandLine {
-    /// No client started this process: there is no such command line.
+    /// No client started this process, so there is no command line.
     NoClient,
-    /// Its arguments, and the folder that paths among them are seen from.
+    /// The arguments, and the folder to which relative paths among them refer.
     Read {
-        /// Without the program's own words.
+        /// The arguments without the program's own words.
         arguments: Vec<String>,
-        /// As a path; empty where it isn't known.
+        /// The folder; empty where it isn't known.
         folder: std::path::PathBuf,
     },
-    /// There is a client, and what it was given can't be known, for this reason.
+    /// A client exists, but its arguments can't be read, for this reason.
     Hidden(String),
 }
 
-/// Options with rules behind them, by their list. Their values go on to the next option.
+/// Options that take rules, by the list of these rules. All words up to the next option are values.
 const RULES: &[(&str, List)] = &[
     ("--allowedTools", List::Allow),
     ("--allowed-tools", List::Allow),
@@ -39,23 +40,23 @@ const RULES: &[(&str, List)] = &[
     ("--disallowed-tools", List::Restrict),
 ];
 
-/// Each names a settings file, or is its text.
+/// Options whose value is a settings file or the text of one.
 const SETTINGS: &[&str] = &["--settings", "--managed-settings"];
 
-/// Names the owners whose settings files are loaded.
+/// The option that lists the owners whose settings files are loaded.
 const SOURCES: &str = "--setting-sources";
 
-/// Options that hand the decision to a program, which may look at the text.
+/// Options that let another program decide. That program may look at the text.
 const DECIDERS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
 
-/// Shells that a client may start a hook by.
+/// Shells through which a client may start a hook.
 const SHELLS: &[&str] = &["sh", "bash", "zsh", "dash", "ash", "busybox"];
 
-/// How far up a client is looked for: the hook's parent, else the parent of a shell around it.
+/// Number of ancestors among which the client is searched: the hook's parent, or the parent of a shell around it.
 const GENERATIONS: usize = 3;
 
 impl CommandLine {
-    /// Of the client that this process is a hook of.
+    /// Reads the command line of the client that started this hook.
     pub fn from_env() -> Self {
         let around = match environment::claude_pid() {
             Some(pid) => Process::read(pid).map_or_else(
@@ -65,7 +66,7 @@ impl CommandLine {
             None => Process::client_around().map_or(Self::NoClient, |client| Self::of(&client)),
         };
         match environment::claude_entrypoint() {
-            // The program that drives the session can give rules, and answer for the user, at any time.
+            // The program that drives the session can add rules and answer for the user at any time.
             Some(entrypoint)
                 if entrypoint.starts_with("sdk-")
                     && entrypoint != "sdk-cli"
@@ -95,7 +96,7 @@ impl CommandLine {
         }
     }
 
-    /// Adds its rules, or says that there may be some.
+    /// Adds its rules, or notes that there may be more.
     pub fn add_to(&self, rules: &mut PermissionRules) {
         match self {
             Self::NoClient => {}
@@ -121,7 +122,7 @@ impl CommandLine {
         }
     }
 
-    /// Whether the client loads this owner's settings files: `--setting-sources` may leave them out.
+    /// Whether the client loads this owner's settings files, which `--setting-sources` can exclude.
     pub fn loads(&self, owner: Owner) -> bool {
         let Self::Read { arguments, .. } = self else {
             return true;
@@ -169,7 +170,7 @@ fn decides_elsewhere(arguments: &[String]) -> bool {
     })
 }
 
-/// The words behind each of these options, up to the next one.
+/// Returns the words after each of these options, up to the next option.
 fn values_of(arguments: &[String], options: &[&str]) -> Vec<String> {
     let mut values = Vec::new();
     let mut wanted = false;
@@ -199,8 +200,8 @@ fn rules_of(arguments: &[String]) -> Vec<(List, String)> {
         .collect()
 }
 
-/// A list of tools, parted by commas or blanks outside parentheses; its whole text too, because clients differ in what
-/// they make of parentheses inside parentheses.
+/// Splits a list of tools at commas and blanks outside parentheses. The result includes the whole text too, because
+/// clients read nested parentheses differently.
 fn split_tools(text: &str) -> Vec<String> {
     let mut tools = vec![text.to_owned()];
     let (mut tool, mut inside) = (String::new(), false);
@@ -228,14 +229,14 @@ fn settings_of(value: &str, folder: &Path) -> Content {
     }
 }
 
-/// A process, as far as the system tells.
+/// A process, as far as the system describes it.
 struct Process {
     pid: u32,
     words: Vec<String>,
 }
 
 impl Process {
-    /// The nearest client above, where only shells stand between.
+    /// Finds the nearest ancestor that is a client, with nothing but shells in between.
     fn client_around() -> Option<Self> {
         let mut pid = std::os::unix::process::parent_id();
         for _ in 0..GENERATIONS {
@@ -261,7 +262,7 @@ impl Process {
         processes::parent(self.pid)
     }
 
-    /// Where it was started; empty where the system doesn't tell.
+    /// The folder in which it was started; empty where the system doesn't tell.
     fn folder(&self) -> std::path::PathBuf {
         processes::folder(self.pid).unwrap_or_default()
     }
@@ -275,9 +276,9 @@ impl Process {
         })
     }
 
-    /// What the client was given; `None` where that can't be told.
+    /// The client's arguments; `None` where they can't be read.
     fn arguments(&self) -> Option<Vec<String>> {
-        // A title that was written over the arguments, with nothing behind it.
+        // A title has overwritten the arguments.
         if self.words.len() > 1 && self.words.iter().skip(1).all(String::is_empty) {
             return None;
         }
@@ -285,7 +286,7 @@ impl Process {
     }
 }
 
-/// The client's npm package, as part of a path.
+/// Name of the client's npm package, as part of a path.
 const PACKAGE: &str = "claude-code";
 
 #[cfg(test)]

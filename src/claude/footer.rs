@@ -1,9 +1,9 @@
-//! How a task's output ends.
+//! The line at the end of a task's output.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
-/// The line by which the client ends a task's output (measured, 2.1.260 to 2.1.331).
+/// The line with which the client ends a task's output (measured, 2.1.260 to 2.1.331).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Footer {
     /// `[exited with code N]`
@@ -14,11 +14,11 @@ pub enum Footer {
     Unknown,
 }
 
-/// A footer is shorter than this, in bytes.
+/// Upper bound of a footer's length, in bytes.
 pub const FOOTER_WITHIN: usize = 200;
 
 impl Footer {
-    /// The footer at the end of `text`.
+    /// Finds the footer at the end of `text`.
     pub fn of(text: &str) -> Option<Self> {
         let line = text.trim_end_matches('\n').rsplit('\n').next()?;
         if line.ends_with("[killed]") {
@@ -31,7 +31,7 @@ impl Footer {
         code.parse().ok().map(Self::Exited)
     }
 
-    /// The length of the footer that the client put behind an output which ends with `text`, in bytes: the line, and the
+    /// Length in bytes of the footer that the client appended to an output which ends with `text`: the line, and the
     /// line feed before it.
     pub fn length(text: &str) -> usize {
         if !Self::is_exact(text) {
@@ -41,7 +41,7 @@ impl Footer {
         text.len() - rest.map_or(0, |(rest, _)| rest.len())
     }
 
-    /// Whether `text` ends with a footer as the client writes it: a line of its own, and nothing behind it.
+    /// Whether `text` ends with a footer exactly as the client writes it: on its own line, with nothing after it.
     pub fn is_exact(text: &str) -> bool {
         let text = text.strip_suffix('\n').unwrap_or(text);
         let line = text.rsplit('\n').next().unwrap_or_default();
@@ -49,11 +49,11 @@ impl Footer {
     }
 }
 
-/// The end of an output, long enough for a footer.
+/// Reads the end of an output, long enough to contain a footer.
 ///
 /// # Errors
 ///
-/// When the file can't be read.
+/// Fails if the file can't be read.
 pub fn end_of(mut file: &File) -> io::Result<String> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;

@@ -1,4 +1,4 @@
-//! The hooks that the client would run: those of all settings files and enabled plugins.
+//! The hooks that the client would run, from all settings files and enabled plugins.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,44 +15,44 @@ use crate::folders;
 /// A settings file, or the hooks of a plugin.
 #[derive(Debug)]
 pub struct Source {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// An administrator's.
+    /// Whether an administrator wrote it.
     pub is_managed: bool,
-    /// The plugin's folder, where it is one's.
+    /// The plugin's folder, if the source is a plugin.
     pub plugin: Option<PathBuf>,
-    /// What stands in it; `Null` where there is no file.
+    /// Its content; `Null` where there is no file.
     pub settings: Value,
-    /// Why the client takes nothing from it, where that is so.
+    /// The reason why the client ignores it, if it does.
     pub fault: Option<String>,
-    /// How to mend that, where more is known than the place.
+    /// The fix for that fault, where one is known.
     pub mend: Option<String>,
-    /// The entry that the client leaves out, because it has another shape.
+    /// The entry that the client skips because it is malformed.
     pub left_out: Option<String>,
 }
 
 /// One hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// The event that it is for.
+    /// The event that starts it.
     pub event: String,
-    /// The tools that it is for; `None`: all.
+    /// The tools that it applies to; `None` means all.
     pub matcher: Option<String>,
-    /// A program where there are arguments, else shell text.
+    /// A program if there are arguments, otherwise shell text.
     pub command: String,
-    /// Its arguments.
+    /// The program's arguments.
     pub arguments: Option<Vec<String>>,
-    /// The client doesn't wait for it, so that it can't change a call.
+    /// The client doesn't wait for it, so it can't change a call.
     pub is_async: bool,
-    /// Seconds after which the client gives it up, where the entry says so.
+    /// The time limit in seconds, if the entry sets one.
     pub timeout: Option<u64>,
 }
 
-/// All sources for the project in `project`, those that win last, as this version of the client takes them. A version that
-/// isn't known counts as an old one.
+/// Returns all sources for the project in `project` as this client version reads them; later ones win. An unknown
+/// version counts as an old one.
 pub fn sources(project: &Path, client: Option<Version>) -> Vec<Source> {
     let files = settings::files(project).into_iter();
-    // A file that only some clients read may hold no hook that counts.
+    // A file that only some clients read may hold hooks that never run.
     let files = files.filter(|(place, _)| place.reading == Reading::Certain);
     let mut sources: Vec<Source> = files
         .map(|(place, path)| source(path, place.owner == Owner::Managed, client))
@@ -95,7 +95,7 @@ fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
     }
 }
 
-/// As the client reads it; other than [`settings::read`], this says where it is no JSON.
+/// Reads the file as the client does. Unlike [`settings::read`], it reports text that isn't JSON.
 fn read(path: &Path) -> Result<Value, String> {
     match Content::of(path) {
         Content::Known(settings) => Ok(settings),
@@ -104,7 +104,7 @@ fn read(path: &Path) -> Result<Value, String> {
     }
 }
 
-/// The enabled plugins that have hooks.
+/// Returns the enabled plugins that have hooks.
 fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
     let mut enabled: BTreeMap<String, bool> = BTreeMap::new();
     for file in files {
@@ -137,7 +137,7 @@ fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
 }
 
 impl Source {
-    /// Its hooks, in force or not; what has another shape is left out.
+    /// Returns its hooks, active or not, without malformed ones.
     pub fn hooks(&self) -> Vec<Hook> {
         let events = self.settings.get("hooks").and_then(Value::as_object);
         let entries = events.into_iter().flatten().flat_map(|(event, entries)| {
@@ -177,7 +177,7 @@ impl Source {
 }
 
 impl Hook {
-    /// Whether it is run for this tool.
+    /// Whether it runs for this tool.
     pub fn is_for(&self, tool: &str) -> bool {
         match self.matcher.as_deref() {
             None | Some("" | "*") => true,
@@ -189,7 +189,7 @@ impl Hook {
         }
     }
 
-    /// Its command as people write it.
+    /// Returns its command as a person would write it.
     pub fn shown(&self) -> String {
         let words = self.arguments.iter().flatten().map(String::as_str);
         let all: Vec<&str> = [self.command.as_str()].into_iter().chain(words).collect();

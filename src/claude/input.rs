@@ -1,11 +1,11 @@
-//! What Claude Code says to a hook. Keys that aren't named here are tolerated.
+//! A hook's input from Claude Code. Unknown keys are ignored.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// One event, as JSON on stdin (hooks reference of August 2026; measured, 2.1.20 to 2.1.330).
+/// One event, read as JSON from stdin (hooks reference of August 2026; measured, 2.1.20 to 2.1.330).
 #[expect(clippy::struct_field_names, reason = "the names are the client's")]
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Input {
@@ -26,36 +26,36 @@ pub(crate) struct Input {
     pub(crate) tool_input: Map<String, Value>,
     #[serde(default)]
     pub(crate) tool_response: Value,
-    /// How long the command ran, in milliseconds (2.1.200 and later).
+    /// Duration of the command in milliseconds (2.1.200 and later).
     #[serde(default)]
     pub(crate) duration_ms: Option<f64>,
-    /// Of a call that failed: `Exit code 3`, and what it printed.
+    /// Error of a failed call: `Exit code 3`, and the command's output.
     #[serde(default)]
     pub(crate) error: String,
-    /// Of a call that failed: the user interrupted it.
+    /// Whether the user interrupted the failed call.
     #[serde(default)]
     pub(crate) is_interrupt: bool,
-    /// Of `Stop` and `SubagentStop`: it was kept from ending once already.
+    /// For `Stop` and `SubagentStop`: a hook has already kept it from ending once.
     #[serde(default)]
     pub(crate) stop_hook_active: bool,
-    /// Of `UserPromptSubmit`.
+    /// For `UserPromptSubmit`: the prompt.
     #[serde(default)]
     pub(crate) prompt: String,
-    /// Of `SessionStart`: `startup`, `resume`, `clear` or `compact`.
+    /// For `SessionStart`: `startup`, `resume`, `clear` or `compact`.
     #[serde(default)]
     pub(crate) source: String,
-    /// Only in a subagent.
+    /// The subagent's id; set only in a subagent.
     #[serde(default)]
     pub(crate) agent_id: Option<String>,
 }
 
 impl Input {
-    /// The command of a Bash call.
+    /// Returns the command of a Bash call.
     pub(crate) fn bash_command(&self) -> Option<&str> {
         self.command_of("Bash")
     }
 
-    /// The command of a Monitor call (measured, 2.1.331).
+    /// Returns the command of a Monitor call (measured, 2.1.331).
     pub(crate) fn monitor_command(&self) -> Option<&str> {
         self.command_of("Monitor")
     }
@@ -67,17 +67,17 @@ impl Input {
             .flatten()
     }
 
-    /// What the caller says that the call does.
+    /// Returns the caller's description of the call.
     pub(crate) fn description(&self) -> Option<&str> {
         self.tool_input.get("description")?.as_str()
     }
 
-    /// The time-out of the call, in milliseconds.
+    /// Returns the call's time-out in milliseconds.
     pub(crate) fn timeout(&self) -> Option<u64> {
         self.tool_input.get("timeout")?.as_u64()
     }
 
-    /// Whether the caller asked for the background itself.
+    /// Whether the caller itself asked for the background.
     pub(crate) fn run_in_background(&self) -> bool {
         self.tool_input
             .get("run_in_background")

@@ -1,4 +1,4 @@
-//! The end of an output, read once: the client's last line, the lines before it, and whether it is text.
+//! The end of an output, read once: the client's footer, the lines before it, and whether it is text.
 
 use std::fs::File;
 use std::io;
@@ -8,27 +8,27 @@ use std::path::Path;
 use super::footer::Footer;
 use crate::folders;
 
-/// So much of a file's end is looked at, in bytes.
+/// Number of bytes read from the end of a file.
 const END: u64 = 16 * 1024;
 
-/// The block in which a NUL shows that a file is no text, in bytes.
+/// Size in bytes of the block that is searched for a NUL, which shows that a file isn't text.
 const BLOCK: usize = 4096;
 
-/// The end of a file.
+/// The end of an output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputEnd {
     text: String,
-    /// The first line isn't whole.
+    /// Whether the start of the first line is missing.
     is_cut: bool,
     is_text: bool,
 }
 
 impl OutputEnd {
-    /// The end of an open file of `length` bytes.
+    /// Reads the end of an open file of `length` bytes.
     ///
     /// # Errors
     ///
-    /// When it can't be read.
+    /// Fails if the file can't be read.
     pub fn read(file: &File, length: u64) -> io::Result<Self> {
         let from = length.saturating_sub(END);
         let end = read_at(
@@ -48,11 +48,11 @@ impl OutputEnd {
         })
     }
 
-    /// The end of the regular file at `path`.
+    /// Reads the end of the regular file at `path`.
     ///
     /// # Errors
     ///
-    /// When there is no such file.
+    /// Fails if there is no such file.
     pub fn of(path: &Path) -> io::Result<Self> {
         let (file, metadata) = folders::open_regular(path)?;
         Self::read(&file, metadata.len())
@@ -63,18 +63,18 @@ impl OutputEnd {
         self.is_text
     }
 
-    /// The client's last line, where it has ended the output.
+    /// Returns the client's footer, if the output ends with one.
     pub fn footer(&self) -> Option<Footer> {
         Footer::of(&self.text)
     }
 
-    /// Whether that is the client's to the byte.
+    /// Whether the footer is exactly as the client writes it.
     pub fn has_exact_footer(&self) -> bool {
         Footer::is_exact(&self.text)
     }
 
-    /// The last lines, without colours, the client's own last line and empty ones; of a progress bar, which begins its line
-    /// again and again, how it stands.
+    /// Returns the last lines without colours, empty lines and the client's footer. Of a progress bar, which rewrites
+    /// its line, it returns the latest state.
     pub fn lines(&self) -> Vec<String> {
         let text = anstream::adapter::strip_str(&self.text).to_string();
         let lines = text.split('\n').skip(usize::from(self.is_cut));
@@ -87,7 +87,7 @@ impl OutputEnd {
     }
 }
 
-/// At most `length` bytes from there: a file can have been cut off meanwhile.
+/// Reads at most `length` bytes from `from`. The file may have been truncated meanwhile.
 fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut filled = 0;
@@ -103,11 +103,11 @@ fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The last lines of the file, at most `count`: [`OutputEnd::lines`].
+/// Returns at most `count` of the file's last lines: [`OutputEnd::lines`].
 ///
 /// # Errors
 ///
-/// When there is no such file.
+/// Fails if there is no such file.
 pub fn last_lines(file: &Path, count: usize) -> io::Result<Vec<String>> {
     let mut lines = OutputEnd::of(file)?.lines();
     lines.drain(..lines.len().saturating_sub(count));

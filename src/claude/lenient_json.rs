@@ -1,4 +1,4 @@
-//! As much of a settings file as can be known where a strict parser gives up and the client's `JSON.parse` doesn't.
+//! Reads as much of a settings file as possible where a strict parser fails and the client's `JSON.parse` doesn't.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Rules lie three values deep. Each level is read once more, so deeper ones count as `null`.
+/// Maximum depth; rules are at depth three. Each level is parsed again, so deeper values count as `null`.
 const DEPTH: usize = 6;
 
-/// The settings in `text`, whose grammar is right. A number without a range is `null`, and a lone surrogate a
-/// replacement character.
+/// Returns the settings in `text`, which must be grammatical JSON. A number out of range becomes `null`, and a lone
+/// surrogate a replacement character.
 pub(super) fn settings(text: &str) -> Value {
     let text = without_lone_surrogates(text);
     serde_json::from_str(&text).map_or(Value::Null, |raw| value(raw, DEPTH))
@@ -33,7 +33,7 @@ fn value(raw: &RawValue, depth: usize) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// The text with `\ufffd` for each escape that is half a character.
+/// Replaces each escaped lone surrogate by `\ufffd`.
 fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     const REPLACEMENT: &str = "\\ufffd";
     let (mut sound, mut copied) = (String::new(), 0);

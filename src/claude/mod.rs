@@ -1,4 +1,4 @@
-//! What is known of Claude Code: what a version of it may change.
+//! Facts about Claude Code that can change with its version.
 
 pub mod answer;
 pub mod client;

@@ -1,8 +1,8 @@
-//! Commands that name the folder in which the client keeps its tasks' outputs: in the background, such a command's own
-//! output lies there too, and what reads them all would read it without end.
+//! Commands that name the folder of the client's task outputs. In the background, such a command's own output is in
+//! that folder too, so a command that reads all files there would never end.
 
-/// Whether `text` names the folder, or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/claude*/…`,
-/// `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
+/// Whether `text` names the folder or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/claude*/…`, `cd
+/// …/tasks; cat *.output` (locations of 2.1.20 to 2.1.332).
 pub(crate) fn are_named(text: &str) -> bool {
     let is_end = |c: Option<char>| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
     let names_folder = |name: &str| {
@@ -15,7 +15,7 @@ pub(crate) fn are_named(text: &str) -> bool {
         })
     };
     let has_tasks = names_folder("tasks");
-    // With its user's number, a pattern or a variable behind it.
+    // The user's number, a pattern or a variable may follow.
     let of_client = text.match_indices("/claude").any(|(start, name)| {
         let after = text
             .get(start + name.len()..)

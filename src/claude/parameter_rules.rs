@@ -1,24 +1,24 @@
-//! Rules for a call's parameters, as `Bash(timeout:600000)` and `Bash(run_in_background:*)`: the client compares them with
-//! the call as it comes back from the hooks (measured in `deny` and `ask`, 2.1.200, 2.1.260, 2.1.332).
+//! Rules for a call's parameters, such as `Bash(timeout:600000)` and `Bash(run_in_background:*)`. The client compares
+//! them with the call that the hooks return (measured in `deny` and `ask`, 2.1.200, 2.1.260, 2.1.332).
 
 use super::specifier;
 
 /// The parameter that sends a call to the background.
 pub const RUN_IN_BACKGROUND: &str = "run_in_background";
-/// The parameter that ends a call, in milliseconds.
+/// The parameter that limits a call's duration, in milliseconds.
 pub const TIMEOUT: &str = "timeout";
 
 /// A rule of the form `Bash(name:value)` for a parameter that bg-run changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ParameterRule {
-    /// As it is written.
+    /// The rule's text.
     pub(super) rule: String,
     name: &'static str,
     value: String,
 }
 
 impl ParameterRule {
-    /// The rule, where it may be one for a changed parameter.
+    /// Parses the rule if it may apply to a changed parameter.
     pub(super) fn parse(rule: &str) -> Option<Self> {
         let (name, value) = specifier::of(rule, "Bash")?.split_once(':')?;
         let letters = name.chars().filter(char::is_ascii_alphabetic);
@@ -36,10 +36,10 @@ impl ParameterRule {
         })
     }
 
-    /// Whether it may matter to the rule that the parameter `name` becomes `after`. It doesn't where both values match, or
-    /// neither.
+    /// Whether changing the parameter `name` to `after` can change the rule's outcome. It can't if the rule matches
+    /// both values, or neither.
     pub(super) fn tells_apart(&self, name: &str, before: Option<&str>, after: &str) -> bool {
-        /// What a missing parameter may be compared as.
+        /// Texts with which a client may compare a missing parameter.
         const MISSING: &[&str] = &["", "undefined", "null", "false", "120000"];
         if self.name != name || before == Some(after) {
             return false;

@@ -1,7 +1,7 @@
-//! The user's permission rules, as far as an edit could change which of them match.
+//! The user's permission rules. An edit must not change which of them match.
 //!
-//! The client checks allow, ask and deny rules on the command as we return it (measured, 2.1.20 to 2.1.331). An
-//! edit that makes other rules match would turn an allowed call into a prompt, or a denied one into a run.
+//! The client checks allow, ask and deny rules on the command that the hook returns (measured, 2.1.20 to 2.1.331). An
+//! edit that makes other rules match would cause a prompt for an allowed call, or run a denied one.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::specifier::{self, is_everything, is_saved, matches};
 
 pub use super::specifier::UNBUFFERED;
 
-/// The list of a rule.
+/// The list that contains a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     /// `allow`.
@@ -24,47 +24,47 @@ pub enum List {
     Restrict,
 }
 
-/// The way in which a specifier stands in the rules.
+/// Origin of a specifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SpecifierSource {
-    /// It stands so in a rule; `false` for what is read between its lines.
+    /// Whether a rule contains it literally; `false` for a specifier derived from a rule.
     is_written: bool,
-    /// Every client reads the rule.
+    /// Whether every client reads the rule.
     is_certain: bool,
 }
 
 type Specifiers = BTreeMap<String, SpecifierSource>;
 
-/// The file, or the like, that rules come from.
+/// The source of rules: a settings file or the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Every client reads it: its allow rules allow something.
+    /// Whether every client reads it. Only then do its allow rules count.
     pub is_certain: bool,
-    /// The folder that it lies in.
+    /// The folder that contains it.
     pub folder: Option<PathBuf>,
 }
 
-/// More rules than this aren't compared, in bytes.
+/// Maximum size in bytes of all rules that are compared.
 const MAX_RULES: usize = 1024 * 1024;
 
-/// The work that comparisons of one call may take, in steps of about a byte. Two thousand million instructions of a
-/// debug build (measured); a test holds the work against it.
+/// Maximum work for the comparisons of one call, in steps of about one byte. It takes two thousand million
+/// instructions of a debug build (measured); a test checks the limit.
 const MAX_WORK: usize = 60_000_000;
 
-/// The `Bash(…)` and `Read(…)` rules of all settings files and of the client's command line.
+/// The `Bash(…)` and `Read(…)` rules from all settings files and the client's command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PermissionRules {
     allowed: Specifiers,
     restricted: Specifiers,
     parameters: Vec<ParameterRule>,
     reads: Vec<ReadRule>,
-    /// The session asks nobody (`bypassPermissions`).
+    /// Whether the session never asks (`bypassPermissions`).
     bypassed: bool,
-    /// The command line's allow rules may allow nothing.
+    /// Whether the command line's allow rules may be ineffective.
     command_line_is_uncertain: bool,
-    /// The length of all rules, in bytes.
+    /// Total length of the rules in bytes.
     size: usize,
-    /// Why there may be more of them.
+    /// The reason why there may be more rules.
     unknown: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl PermissionRules {
         self.add_settings_of(settings, &origin);
     }
 
-    /// Adds the rules of one parsed settings.json; what has another shape is skipped, as the client does.
+    /// Adds the rules of one parsed settings.json. Malformed rules are skipped, as the client does.
     pub fn add_settings_of(&mut self, settings: &Value, origin: &Origin) {
         for (name, list) in [
             ("allow", List::Allow),
@@ -95,7 +95,7 @@ impl PermissionRules {
         }
     }
 
-    /// Adds one rule of the command line, as it is written: `Bash(npm test:*)`, `Bash`.
+    /// Adds one rule from the command line, as written: `Bash(npm test:*)`, `Bash`.
     pub fn add(&mut self, list: List, rule: &str) {
         let origin = Origin {
             is_certain: !self.command_line_is_uncertain,
@@ -104,7 +104,7 @@ impl PermissionRules {
         self.add_of(list, rule, &origin);
     }
 
-    /// Adds the rules of settings that the command line gives.
+    /// Adds the rules of settings given on the command line.
     pub fn add_settings_of_command_line(&mut self, settings: &Value) {
         let origin = Origin {
             is_certain: !self.command_line_is_uncertain,
@@ -113,7 +113,7 @@ impl PermissionRules {
         self.add_settings_of(settings, &origin);
     }
 
-    /// Rules for tools other than Bash and Read are skipped.
+    /// Adds a rule. Rules for tools other than Bash and Read are skipped.
     fn add_of(&mut self, list: List, rule: &str, origin: &Origin) {
         let rule = rule.trim();
         self.size += rule.len();
@@ -149,27 +149,27 @@ impl PermissionRules {
         }
     }
 
-    /// Notes that the session runs in the mode `bypassPermissions`, in which only ask and deny rules count.
+    /// Records that the session runs in the mode `bypassPermissions`, in which only ask and deny rules count.
     pub fn bypass(&mut self) {
         self.bypassed = true;
     }
 
-    /// Notes that allow rules of the command line, which are added later, may allow nothing.
+    /// Records that allow rules added later from the command line may be ineffective.
     pub fn distrust_the_command_line(&mut self) {
         self.command_line_is_uncertain = true;
     }
 
-    /// Notes that the client may have rules that can't be read, and why.
+    /// Records that the client may have rules that can't be read, and the reason.
     pub fn may_be_more(&mut self, why: String) {
         self.unknown.get_or_insert(why);
     }
 
-    /// Why the client may have rules that aren't here; `None` where these are all.
+    /// Returns the reason why the client may have more rules; `None` where the list is complete.
     pub fn unknown(&self) -> Option<&str> {
         self.unknown.as_deref()
     }
 
-    /// How many there are, as they are written: one that stands in two files counts once.
+    /// Returns the number of distinct rules, as written. A rule in two files counts once.
     pub fn count(&self) -> usize {
         let lists = [&self.allowed, &self.restricted].into_iter();
         lists
@@ -178,7 +178,7 @@ impl PermissionRules {
             .count()
     }
 
-    /// The rules that name what is put into a command, but for saved ones.
+    /// Returns the rules that name an inserted text, except saved ones.
     pub fn naming_edits(&self) -> Vec<&str> {
         let lists = [&self.allowed, &self.restricted].into_iter().flatten();
         let written = lists.filter(|(_, standing)| standing.is_written);
@@ -191,14 +191,16 @@ impl PermissionRules {
             .collect()
     }
 
-    /// The ask or deny rule that may decide otherwise once the parameter `name` is `after` in place of `before`.
+    /// Returns an ask or deny rule whose outcome may change when the parameter `name` changes from `before` to
+    /// `after`.
     pub fn telling_apart(&self, name: &str, before: Option<&str>, after: &str) -> Option<&str> {
         let mut rules = self.parameters.iter();
         let rule = rules.find(|rule| rule.tells_apart(name, before, after))?;
         Some(&rule.rule)
     }
 
-    /// The reason why the file at `path` isn't shown: a rule of `Read` covers it in the project at `project`, or may do so.
+    /// Returns the reason for not showing the file at `path`: a `Read` rule covers it in the project at `project`, or
+    /// may do so.
     pub fn withholds(&self, path: &Path, project: &Path) -> Option<String> {
         if let Some(why) = &self.unknown {
             return Some(format!("permission rules may be hidden: {why}"));
@@ -208,7 +210,7 @@ impl PermissionRules {
         Some(format!("the permission rule `{}` covers it", rule.rule))
     }
 
-    /// Comparisons of texts by these rules, with a limit on their work.
+    /// Returns a comparison of texts by these rules, with a limit on its work.
     pub fn comparison(&self) -> Comparison<'_> {
         Comparison {
             rules: self,
@@ -216,22 +218,22 @@ impl PermissionRules {
         }
     }
 
-    /// Whether an allow rule matches the simple command `text` in some reading.
+    /// Whether an allow rule matches the simple command `text` in some interpretation.
     pub fn may_allow(&self, text: &str) -> bool {
         self.comparison().may_allow(text)
     }
 
-    /// Whether an ask or a deny rule matches the simple command `text` in some reading.
+    /// Whether an ask or deny rule matches the simple command `text` in some interpretation.
     pub fn may_restrict(&self, text: &str) -> bool {
         self.comparison().may_restrict(text)
     }
 
-    /// Whether the simple command `text` runs unasked in every client version, unless an ask or a deny rule matches.
+    /// Whether every client version runs the simple command `text` without asking, unless an ask or deny rule matches.
     pub fn surely_allow(&self, text: &str) -> bool {
         self.comparison().surely_allow(text)
     }
 
-    /// Whether a rule matches `text` other than by matching everything.
+    /// Whether a rule matches `text` without matching everything.
     pub fn single_out(&self, text: &str) -> bool {
         self.comparison().single_out(text)
     }
@@ -243,7 +245,7 @@ impl PermissionRules {
     }
 }
 
-/// Comparisons of texts by the rules. Each answer is the careful one once [`MAX_WORK`] is done.
+/// A comparison of texts by the rules. After [`MAX_WORK`] steps, each method returns its cautious answer.
 #[derive(Debug)]
 pub struct Comparison<'a> {
     rules: &'a PermissionRules,
@@ -251,17 +253,17 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Whether the limit is reached, and the answers say nothing.
+    /// Whether the limit is reached, so that the answers mean nothing.
     pub fn is_exhausted(&self) -> bool {
         self.work.get() > MAX_WORK
     }
 
-    /// How much was done, in steps.
+    /// Returns the number of steps so far.
     pub fn work(&self) -> usize {
         self.work.get()
     }
 
-    /// Counts work done elsewhere for a comparison.
+    /// Counts steps that were taken elsewhere for a comparison.
     pub fn count(&self, steps: usize) {
         self.work.set(self.work.get().saturating_add(steps));
     }
@@ -276,15 +278,15 @@ impl Comparison<'_> {
         specifier::is_in(specifier, text)
     }
 
-    /// Whether a rule answers so, `true` at the limit.
+    /// Whether any rule passes the test; always `true` at the limit.
     fn any(&self, mut answers: impl FnMut(List, &str) -> bool) -> bool {
         let mut rules = self.rules.specifiers();
         rules.any(|(list, specifier)| self.is_exhausted() || answers(list, specifier))
             || self.is_exhausted()
     }
 
-    /// Whether a rule matches `after` that doesn't match `before` in the same reading. An allow rule that begins
-    /// with [`UNBUFFERED`] was saved from a prompt that showed the edited command: that one may.
+    /// Whether a rule matches `after` but not `before`, in the same interpretation. An allow rule that begins with
+    /// [`UNBUFFERED`] doesn't count, because the user saved it from a prompt that showed the edited command.
     pub fn gain(&self, before: &str, after: &str) -> bool {
         self.any(|list, specifier| {
             if list == List::Allow && is_saved(specifier) {
@@ -298,8 +300,8 @@ impl Comparison<'_> {
         })
     }
 
-    /// Whether the same rules match both texts in every reading of a rule that a client version might have; but for
-    /// saved ones, as in [`gain`](Self::gain).
+    /// Whether the same rules match both texts, in every interpretation of any client version. Saved rules don't
+    /// count, as in [`gain`](Self::gain).
     pub fn same_for(&self, before: &str, after: &str) -> bool {
         !self.any(|list, specifier| {
             let is_free = list == List::Allow && is_saved(specifier);
@@ -307,15 +309,15 @@ impl Comparison<'_> {
         })
     }
 
-    /// The same for texts of several commands, which the client compares without their redirections and
-    /// here-documents, too (measured, 2.1.200, 2.1.331): so no rule may be in one of them only.
+    /// Whether the same rules match both texts of several commands. The client compares such texts without their
+    /// redirections and here-documents too (measured, 2.1.200, 2.1.331), so no rule may be part of only one of them.
     pub fn same_for_whole(&self, before: &str, after: &str) -> bool {
         self.same_for(before, after)
             && !self
                 .any(|_, specifier| self.is_in(specifier, before) != self.is_in(specifier, after))
     }
 
-    /// Whether an ask or a deny rule matches `before` and not `after`, or an allow rule that names `word`.
+    /// Whether an ask or deny rule matches `before` but not `after`, or an allow rule names `word`.
     pub fn lose(&self, before: &str, after: &str, word: &str) -> bool {
         self.any(|list, specifier| {
             if list == List::Allow && !specifier.contains(word) {
@@ -328,7 +330,7 @@ impl Comparison<'_> {
         })
     }
 
-    /// Whether a rule matches `text` other than by matching everything.
+    /// Whether a rule matches `text` without matching everything.
     pub fn single_out(&self, text: &str) -> bool {
         self.any(|_, specifier| {
             !is_everything(specifier) && self.readings(specifier, text).contains(&true)
@@ -467,13 +469,13 @@ mod tests {
         ] {
             let mut rules = PermissionRules::default();
             rules.add(list, &format!("Bash({rule})"));
-            // The client sees through the prefix, so a rule for `pytest` matches as before.
+            // The client ignores the prefix, so a rule for `pytest` matches as before.
             let gained = rules.comparison().gain("pytest -x", edited);
             assert_eq!(gained, gains, "{list:?} {rule}");
         }
     }
 
-    /// What the limit costs: `explain` with 5,000 such rules and a command of 20 parts took 0.2 s in a debug build.
+    /// Limits the work: `explain` with 5,000 such rules and a command of 20 parts took 0.2 s in a debug build.
     #[test]
     fn the_work_of_comparisons_ends_at_the_limit_with_careful_answers() {
         let rules: Vec<String> = (0..5000)

@@ -1,8 +1,8 @@
-//! `Read(…)` rules in `deny` and `ask`: a file that one of them covers isn't shown by bg-run either.
+//! `Read(…)` rules in `deny` and `ask`. bg-run doesn't show a file that one of them covers.
 //!
-//! The client matches as `.gitignore` does: `//x` from the root, `~/x` from the home folder, `/x` from the folder of the
-//! settings, `x` and `./x` from the session's folder. Where the folder isn't known for sure, a pattern counts from each
-//! that it may be meant from.
+//! The client matches like `.gitignore`: `//x` from the root, `~/x` from the home folder, `/x` from the folder of the
+//! settings, `x` and `./x` from the session's folder. If that folder is uncertain, a pattern applies to each possible
+//! one.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,18 +12,18 @@ use directories::BaseDirs;
 
 use super::specifier;
 
-/// A rule that keeps the model from a file.
+/// A rule that denies the model access to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReadRule {
-    /// As it is written.
+    /// The rule's text.
     pub(super) rule: String,
     pattern: String,
-    /// The folder of its settings file.
+    /// The folder of the settings file.
     folder: Option<PathBuf>,
 }
 
 impl ReadRule {
-    /// The rule, where it is one for Read; an exception (`!x`) lifts nothing here.
+    /// Parses a Read rule. An exception (`!x`) never makes a file readable here.
     pub(super) fn parse(rule: &str, folder: Option<&Path>) -> Option<Self> {
         let pattern = specifier::of(rule, "Read")?.trim();
         (!pattern.starts_with('!')).then(|| Self {
@@ -33,7 +33,7 @@ impl ReadRule {
         })
     }
 
-    /// Whether the rule covers the file at `path`, by this name or by its real one.
+    /// Whether the rule covers the file at `path`, under this path or its real one.
     pub(super) fn covers(&self, path: &Path, project: &Path) -> bool {
         let real = real_path(path);
         let mut paths = [Some(normal(path)), real].into_iter().flatten();
@@ -73,12 +73,12 @@ impl ReadRule {
     }
 }
 
-/// Whether the pattern keeps the model from the tool as a whole.
+/// Whether the pattern denies the whole tool.
 fn is_everything(pattern: &str) -> bool {
     matches!(pattern, "" | "*")
 }
 
-/// The pattern without `/**` at its end, as the client compares it: what lies below a matched folder is covered anyway.
+/// Removes a trailing `/**`, as the client does: a matched folder covers everything below it.
 fn without_everything_below(pattern: &str) -> &str {
     let mut pattern = pattern;
     while let Some(rest) = pattern.strip_suffix("/**").filter(|rest| !rest.is_empty()) {
@@ -87,11 +87,11 @@ fn without_everything_below(pattern: &str) -> &str {
     pattern
 }
 
-/// What a rule compares with the names of a path below its folder.
+/// The segments that a rule compares with the names of a path below its folder.
 struct Pattern<'a>(Vec<&'a str>);
 
 impl<'a> Pattern<'a> {
-    /// From its folder on.
+    /// A pattern that is anchored to its folder.
     fn anchored(pattern: &'a str) -> Self {
         let parts = pattern.split('/');
         Self(
@@ -101,7 +101,7 @@ impl<'a> Pattern<'a> {
         )
     }
 
-    /// The same, but that a name alone is meant in any folder below.
+    /// A pattern that is anchored unless it is a single name, which matches in any folder below.
     fn of(pattern: &'a str) -> Self {
         let mut pattern = Self::anchored(pattern);
         if pattern.0.len() == 1 {
@@ -115,10 +115,10 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// So many folders, or none.
+/// Matches any number of folders, including none.
 const ANY: &str = "**";
 
-/// The path without `.` and `..`, as its text says.
+/// Removes `.` and `..` from the path without reading the disk.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -133,7 +133,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Where the links on the way lead; the file itself may not exist yet.
+/// Resolves the links in a path. The file itself need not exist.
 fn real_path(path: &Path) -> Option<PathBuf> {
     let of_folder = || {
         Some(
@@ -156,9 +156,9 @@ fn names(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Whether the segments match the first names; what lies below a matched folder is covered with it.
+/// Whether the segments match the first names. A matched folder covers everything below it.
 fn matches(pattern: &[&str], names: &[String]) -> bool {
-    // Reachable lengths of `names` after each segment.
+    // Numbers of names that can have been matched after each segment.
     let mut reached = vec![false; names.len() + 1];
     reached[0] = true;
     for segment in pattern {
@@ -179,8 +179,7 @@ fn matches(pattern: &[&str], names: &[String]) -> bool {
     reached.contains(&true) && !names.is_empty()
 }
 
-/// Whether a segment of a pattern matches a name, whatever the case. A class (`[a-z]`) and `?` match
-/// anything.
+/// Whether a pattern's segment matches a name, ignoring case. A class (`[a-z]`) or `?` matches anything.
 fn is_name(segment: &str, name: &str) -> bool {
     let mut pattern = String::new();
     let mut chars = segment.chars();

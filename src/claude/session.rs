@@ -1,4 +1,4 @@
-//! The client's session around this process.
+//! The client's session that started this process.
 
 use std::path::Path;
 
@@ -9,34 +9,34 @@ use super::settings_places::{Owner, Roots};
 use crate::state::sessions;
 use crate::{environment, folders};
 
-/// The client's kind of session.
+/// Properties of the client's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// `claude -p` or an SDK: nobody watches.
+    /// Whether it is `claude -p` or an SDK, with no user watching.
     pub headless: bool,
-    /// The call comes from a subagent.
+    /// Whether the call comes from a subagent.
     pub subagent: bool,
-    /// Its permission mode asks nobody.
+    /// Whether its permission mode never asks.
     pub bypasses_permissions: bool,
-    /// The client moves a call by itself after so many milliseconds; not a subagent's.
+    /// Time in milliseconds after which the client itself moves a call to the background; `None` for a subagent.
     pub limit: Option<u64>,
-    /// Where `PYTHONUNBUFFERED` is set for every command, as far as the environment and the settings tell.
+    /// Where `PYTHONUNBUFFERED` is set for every command, according to the environment and the settings.
     pub python_unbuffered: Option<UnbufferedSource>,
 }
 
-/// The place that sets `PYTHONUNBUFFERED` for every command.
+/// The place where `PYTHONUNBUFFERED` is set for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnbufferedSource {
     /// `env` of the settings.
     Settings,
     /// The session's environment file.
     SessionFile,
-    /// The environment that the client was started in, or one of the others.
+    /// The environment in which the client was started, or one of the other places.
     Environment,
 }
 
 impl UnbufferedSource {
-    /// The reason why no prefix is needed, for people.
+    /// Returns the reason why no prefix is needed, for people.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Settings => "PYTHONUNBUFFERED is in the settings' `env` already",
@@ -49,15 +49,15 @@ impl UnbufferedSource {
 /// The line for a session's environment file.
 pub const UNBUFFERED_LINE: &str = "export PYTHONUNBUFFERED=1";
 
-/// Whether an environment file with this text holds [`UNBUFFERED_LINE`].
+/// Whether an environment file with this text contains [`UNBUFFERED_LINE`].
 pub fn sets_python_unbuffered(text: &str) -> bool {
     text.lines().any(|line| line == UNBUFFERED_LINE)
 }
 
-/// A longer environment file isn't read, in bytes.
+/// Maximum size in bytes of an environment file that is read.
 const MAX_ENVIRONMENT_FILE: u64 = 256 * 1024;
 
-/// Whether the environment file of the session sets the variable, as a `SessionStart` hook left it there.
+/// Whether a `SessionStart` hook has set the variable in the session's environment file.
 fn is_in_session_file(session: &str) -> bool {
     let file = sessions::environment_file(session);
     let text = file.and_then(|file| folders::read_regular(&file, MAX_ENVIRONMENT_FILE).ok());
@@ -65,12 +65,12 @@ fn is_in_session_file(session: &str) -> bool {
 }
 
 impl Session {
-    /// The session that this process was started in. `permission_mode` is the hook input's.
+    /// Returns the session that started this process. `permission_mode` comes from the hook's input.
     pub fn from_env(subagent: bool, permission_mode: &str) -> Self {
         let is_sdk = environment::claude_entrypoint().is_some_and(|name| name.starts_with("sdk"));
         let headless = match environment::session_attended() {
-            // A session of `claude --bg` says so even while a user is attached. What it starts itself, `claude -p` say,
-            // inherits the variable and has another entry point.
+            // A session of `claude --bg` is unattended by this variable even while a user is attached. A process that
+            // it starts, such as `claude -p`, inherits the variable but has another entry point.
             Some(attended) => !attended && (is_sdk || environment::claude_job_dir().is_none()),
             None => is_sdk,
         };
@@ -88,8 +88,8 @@ impl Session {
         }
     }
 
-    /// The session that would be started in `project`: with what the settings' `env` says, which hooks find in their
-    /// environment (measured, 2.1.200 and 2.1.331).
+    /// Returns the session that a client would start in `project`. Hooks find the values of the settings' `env` in
+    /// their environment (measured, 2.1.200 and 2.1.331).
     pub fn started_in(project: &Path) -> Self {
         let around = Self::from_env(false, "");
         let limit = settings::variable(environment::AUTO_BACKGROUND, project);
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Where `PYTHONUNBUFFERED` is set for every command of the session with this id.
+    /// Returns the place that sets `PYTHONUNBUFFERED` for every command of the session with this id.
     pub fn unbuffered_by(self, session: &str) -> Option<UnbufferedSource> {
         match self.python_unbuffered {
             Some(UnbufferedSource::Settings) => self.python_unbuffered,
@@ -115,12 +115,12 @@ impl Session {
         }
     }
 
-    /// The permission rules of the project in `project` and of the client's command line.
+    /// Returns the permission rules of the project in `project` and of the client's command line.
     pub fn permissions(self, project: &Path, command_line: &CommandLine) -> PermissionRules {
         let roots = Roots::of(project);
         let mut rules = settings::permission_rules(&roots, &|owner| {
-            // What a cloned repository allows counts only where the folder is trusted, and nobody was asked there
-            // (measured, 2.1.200 to 2.1.332).
+            // Allow rules of a cloned repository count only in a trusted folder, and a headless session asked nobody
+            // about trust (measured, 2.1.200 to 2.1.332).
             command_line.loads(owner) && !(self.headless && owner == Owner::Project)
         });
         command_line.add_to(&mut rules);

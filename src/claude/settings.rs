@@ -1,4 +1,4 @@
-//! Claude Code's settings files: where they are, and the permission rules in them.
+//! Claude Code's settings files: their locations, and the permission rules in them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use crate::{environment, folders};
 /// A settings file that a user may edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
-    /// `~/.claude/settings.json`: all projects.
+    /// `~/.claude/settings.json`, for all projects.
     User,
-    /// `.claude/settings.json`: this project, shared with others.
+    /// `.claude/settings.json`, for this project, shared with others.
     Project,
-    /// `.claude/settings.local.json`: this project, yours alone.
+    /// `.claude/settings.local.json`, for this project and this user only.
     Local,
 }
 
 impl Scope {
-    /// The name on the command line.
+    /// Returns the scope's name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -34,7 +34,7 @@ impl Scope {
     }
 }
 
-/// The path of a scope's file for the project in `project`; `None` where there is no home folder.
+/// Returns the path of a scope's file for the project in `project`; `None` without a home folder.
 pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     match scope {
         Scope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
@@ -43,21 +43,21 @@ pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Larger files aren't read, in bytes.
+/// Maximum size in bytes of a file that is read.
 const MAX_SIZE: u64 = 4 * 1024 * 1024;
 
-/// A settings file, as far as it is known what the client takes from it.
+/// The content of a settings file, as far as the client's view of it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// There is no file.
     Missing,
-    /// The client takes nothing from the file, for this reason: it is no JSON (measured, 2.1.20 to 2.1.332).
+    /// The client ignores the file, for this reason: it isn't JSON (measured, 2.1.20 to 2.1.332).
     Ignored(String),
-    /// The client may take something from the file that can't be known here.
+    /// The client may read something from the file that is unknown here.
     Unknown {
         /// The reason.
         why: String,
-        /// The settings that can be known nevertheless.
+        /// The settings that are known nevertheless.
         partial: Value,
     },
     /// The settings.
@@ -65,7 +65,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The content of the file at `path`.
+    /// Reads the file at `path`.
     pub fn of(path: &Path) -> Self {
         match folders::read_regular(path, MAX_SIZE) {
             Ok(text) => Self::parse(&text),
@@ -77,8 +77,8 @@ impl Content {
         }
     }
 
-    /// The content of a file with this text. The client's `JSON.parse` takes more than a strict parser here: lone
-    /// surrogates, `1e999`, any depth. It takes no comments and no trailing commas, but one byte order mark.
+    /// Parses a file's text. Here the client's `JSON.parse` accepts more than a strict parser: lone surrogates,
+    /// `1e999`, and any depth. It accepts one byte order mark, but no comments and no trailing commas.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
@@ -86,7 +86,7 @@ impl Content {
         }
         match serde_json::from_str(text) {
             Ok(settings) => Self::Known(settings),
-            // Skipping a value checks the grammar alone, without limits.
+            // Parsing into `IgnoredAny` checks the grammar only, without limits.
             Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Self::Unknown {
                 why: format!("it can't be parsed: {error}"),
                 partial: lenient_json::settings(text),
@@ -96,11 +96,13 @@ impl Content {
     }
 }
 
-/// The settings in the file at `path`; `Null` where it is missing or no JSON, which the client takes for none.
+/// Reads the settings in the file at `path`. A file that is missing or isn't JSON gives `Null`, because the client
+/// ignores it.
 ///
 /// # Errors
 ///
-/// When there is something that can't be known: not a regular file, too large, not ours to read, more than is parsed here.
+/// Fails if the content can't be known: the file isn't regular, is too large, isn't readable, or contains more than
+/// the parser accepts.
 pub fn read(path: &Path) -> io::Result<Value> {
     match Content::of(path) {
         Content::Known(settings) => Ok(settings),
@@ -109,14 +111,14 @@ pub fn read(path: &Path) -> io::Result<Value> {
     }
 }
 
-/// Which of the owners' files a session loads.
+/// Whether a session loads an owner's files.
 pub type IsLoaded<'a> = &'a dyn Fn(Owner) -> bool;
 
-/// The permission rules of all places around a project.
+/// Reads the permission rules from all places around a project.
 pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRules {
     let mut rules = PermissionRules::default();
     let mut managed_only = false;
-    // An administrator's files come first: they can leave all others out.
+    // An administrator's files come first because they can exclude all others.
     for place in PLACES.iter().rev() {
         for path in place.paths(roots) {
             if place.reading == Reading::Unread {
@@ -156,14 +158,14 @@ pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRul
     rules
 }
 
-/// Settings of an administrator's that name a program whose output are settings.
+/// An administrator's settings that name a program whose output is settings.
 const HELPERS: &[&str] = &["policyHelper", "policyHelpers"];
 
 fn sets(settings: &Value, name: &str) -> bool {
     settings.get(name).and_then(Value::as_bool) == Some(true)
 }
 
-/// Whether no entry of `permissions` has another shape: the client may take nothing from such a file.
+/// Whether every entry of `permissions` is well-formed. The client may ignore a file with any other.
 fn has_well_formed_rules(settings: &Value) -> bool {
     let Some(permissions) = settings.get("permissions") else {
         return true;
@@ -177,21 +179,21 @@ fn has_well_formed_rules(settings: &Value) -> bool {
     permissions.is_object() && ["allow", "ask", "deny"].iter().all(is_list)
 }
 
-/// A value of the settings' `env`, and the file that it stands in.
+/// A value of the settings' `env`, and the file that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// As text; the client takes numbers, too.
+    /// The value as text; the client accepts numbers too.
     pub value: String,
-    /// Where.
+    /// The file.
     pub file: PathBuf,
 }
 
-/// What the settings' `env` says of `name` for the project in `project`: the last file that names it wins, from the user's
-/// over the project's to the administrator's (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
+/// Returns the value of `name` in the settings' `env` for the project in `project`. The last file that names it wins:
+/// user, project, local, administrator (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
     let files = settings_places::read_files(&Roots::of(project)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
-        // Of a file with one wrong value, the client takes no other either.
+        // The client ignores all values of a file that has one invalid value.
         let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
             return None;
         };
@@ -208,7 +210,7 @@ pub fn variable(name: &str, project: &Path) -> Option<Variable> {
 /// The variable that keeps the client from running anything in the background.
 pub const DISABLES_BACKGROUND: &str = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
 
-/// The file or the environment that sets [`DISABLES_BACKGROUND`], in words.
+/// Describes the file or environment that sets [`DISABLES_BACKGROUND`].
 pub fn background_disabled_by(project: &Path) -> Option<String> {
     let is_on = |value: &str| {
         matches!(
@@ -222,13 +224,13 @@ pub fn background_disabled_by(project: &Path) -> Option<String> {
     }
 }
 
-/// The files that clients run hooks of, those that win last.
+/// Returns the files whose hooks clients run; later ones win.
 pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
     settings_places::read_files(&Roots::of(project))
 }
 
-/// The sentence that says why the client runs no hook of a file with these settings: they are switched off, or an entry is
-/// malformed.
+/// Returns a sentence with the reason why the client runs no hook of a file with these settings: they are switched
+/// off, or an entry is malformed.
 pub fn reason_without_hooks(settings: &Value) -> Option<String> {
     if disables_hooks(settings) == Some(true) {
         let why = "`disableAllHooks` is on: Claude Code runs no hook of this file";
@@ -240,14 +242,14 @@ pub fn reason_without_hooks(settings: &Value) -> Option<String> {
     ))
 }
 
-/// What these settings say of switching all hooks off. The last file that says it has the word for the hooks of all files
-/// (measured, 2.1.20 to 2.1.331).
+/// Returns whether these settings switch all hooks off, if they mention it. The last file that mentions it decides for
+/// the hooks of all files (measured, 2.1.20 to 2.1.331).
 pub fn disables_hooks(settings: &Value) -> Option<bool> {
     settings.get("disableAllHooks")?.as_bool()
 }
 
-/// The first malformed entry, for which clients before [`super::client::Version::SKIPS_MALFORMED_HOOKS`] run no hook of the
-/// file, without a word.
+/// Returns the first malformed entry. Because of it, clients before [`super::client::Version::SKIPS_MALFORMED_HOOKS`]
+/// silently run no hook of the file.
 pub fn malformed_hook(settings: &Value) -> Option<String> {
     let events = settings.get("hooks")?.as_object()?;
     events.iter().find_map(|(event, entries)| {
@@ -283,7 +285,7 @@ mod tests {
 
     const ALL: IsLoaded<'static> = &|_| true;
 
-    /// A machine of its own below a temporary folder.
+    /// A simulated machine in a temporary folder.
     struct Machine {
         folder: tempfile::TempDir,
     }

@@ -1,4 +1,4 @@
-//! What the client makes of a settings file: it takes the whole file, or nothing of it.
+//! The client's validation of a settings file: it accepts the whole file or ignores all of it.
 
 use std::fmt;
 use std::path::Path;
@@ -10,28 +10,28 @@ use super::settings_places;
 use super::settings_types as types;
 use crate::folders;
 
-/// The client reads no larger settings file, in bytes (measured: 2.1.200, 2.1.332).
+/// Maximum size in bytes of a settings file that the client reads (measured: 2.1.200, 2.1.332).
 pub const MAX_SIZE: usize = 2 * 1024 * 1024;
 
-/// The client's view of a file's bytes.
+/// The client's verdict on a file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The client takes these settings; `Null` for a file without content.
+    /// The client accepts these settings; `Null` for a file without content.
     Accepted(Value),
     /// The client ignores the whole file.
     Dead(Fault),
-    /// The client takes the file, and its values can't be known here, for this reason.
+    /// The client accepts the file, but its values can't be known here, for this reason.
     Unknown(String),
 }
 
 /// The reason why the client ignores a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Line of the fault, from 1; `None` where the whole file is meant.
+    /// Line of the fault, from 1; `None` if the whole file is at fault.
     pub line: Option<usize>,
     /// The cause, as a noun phrase.
     pub cause: String,
-    /// The mend, as a sentence.
+    /// The fix, as a sentence.
     pub mend: String,
 }
 
@@ -45,10 +45,10 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Larger files aren't read here, in bytes: only their size is told of them.
+/// Maximum size in bytes of a file that is read here. Of a larger one, only the size is reported.
 const MAX_READ: u64 = 64 * 1024 * 1024;
 
-/// Judges the file at `path`; one that isn't there has no content.
+/// Judges the file at `path`. A missing file counts as empty.
 pub fn judge_at(path: &Path) -> Verdict {
     match folders::read_regular_bytes(path, MAX_READ) {
         Ok(bytes) => judge(&bytes),
@@ -57,8 +57,8 @@ pub fn judge_at(path: &Path) -> Verdict {
     }
 }
 
-/// Judges the bytes of a settings file as the client does (measured: 2.1.20, 2.1.200, 2.1.332). It takes one byte order
-/// mark, UTF-16 with one in little-endian order, and any byte within a string; of syntax, strict JSON alone.
+/// Judges the bytes of a settings file as the client does (measured: 2.1.20, 2.1.200, 2.1.332). The client accepts one
+/// byte order mark, little-endian UTF-16 with a mark, any byte within a string, and otherwise only strict JSON.
 pub fn judge(bytes: &[u8]) -> Verdict {
     if bytes.len() > MAX_SIZE {
         let cause = format!("more than {} MiB", MAX_SIZE / 1024 / 1024);
@@ -68,7 +68,8 @@ pub fn judge(bytes: &[u8]) -> Verdict {
     if text.trim_matches(is_blank).is_empty() {
         return Verdict::Accepted(Value::Null);
     }
-    // Skipping a value checks the grammar alone: without limits on numbers, escapes and depth, as `JSON.parse` does.
+    // Parsing into `IgnoredAny` checks the grammar only, without limits on numbers, escapes and depth, like
+    // `JSON.parse`.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
         return Verdict::Dead(syntax(&text, &error));
     }
@@ -105,7 +106,7 @@ fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }
 
-/// What a fault begins with, its name, and its mend. The first row that fits counts.
+/// Beginnings of faulty text, each with the fault's name and its fix. The first row that fits counts.
 const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("//", "a comment", "Take the comment out."),
     ("/*", "a comment", "Take the comment out."),
@@ -165,7 +166,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Fault {
             "Write \\\\ for a backslash.",
         );
     }
-    // A word is named from its beginning: the parser may stop behind it.
+    // The name of a word starts at its first character, although the parser may stop after it.
     let word = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_$./#-".contains(c));
     for (start, from) in [
         (at, rest),
@@ -223,7 +224,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Fault {
     )
 }
 
-/// The byte offset of a line and a column, both from 1; the column counts bytes.
+/// Returns the byte offset of a line and a column. Both count from 1, and the column counts bytes.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text
         .split_inclusive('\n')
@@ -242,7 +243,7 @@ fn line_at(text: &str, at: usize) -> usize {
     before.matches('\n').count() + 1
 }
 
-/// The line of the value at `keys`; a number is a place in a list.
+/// Returns the line of the value at `keys`. A number among them is an index in a list.
 fn line_of(text: &str, keys: &[String]) -> Option<usize> {
     use jsonc_parser::ast::Value as Node;
     use jsonc_parser::common::Ranged as _;
@@ -251,7 +252,7 @@ fn line_of(text: &str, keys: &[String]) -> Option<usize> {
     let mut node = parsed.value?;
     for key in keys {
         node = match node {
-            // Of doubled names, the last counts.
+            // The last of several equal names counts.
             Node::Object(object) => {
                 let mut properties = object.properties.into_iter().rev();
                 properties

@@ -1,4 +1,4 @@
-//! The places of settings files, as a table: which clients read them, and whether bg-run does.
+//! A table of the places of settings files: which clients read them, and whether bg-run does.
 
 use std::fs;
 use std::io;
@@ -8,34 +8,34 @@ use directories::BaseDirs;
 
 use crate::{environment, folders};
 
-/// The folder of an administrator's files, which win over all others.
+/// The folder of an administrator's files, which override all others.
 const MANAGED: &str = if cfg!(target_os = "macos") {
     "Library/Application Support/ClaudeCode"
 } else {
     "etc/claude-code"
 };
 
-/// The one who writes a settings file.
+/// The author of a settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// `user` of the client's `--setting-sources`.
+    /// The user, `user` in the client's `--setting-sources`.
     User,
-    /// `project`: a project's members.
+    /// The project's members, `project`.
     Project,
-    /// `local`: this user, for this project.
+    /// This user for this project, `local`.
     Local,
-    /// An administrator. No option leaves these out.
+    /// An administrator. No option excludes these files.
     Managed,
 }
 
-/// The way in which bg-run takes the files of a place.
+/// How bg-run treats the files of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Every client reads them.
     Certain,
-    /// Some clients read them: their ask and deny rules count, and their allow rules allow nothing.
+    /// Only some clients read them. Their ask and deny rules count; their allow rules don't.
     Possible,
-    /// They aren't read here: where one exists, rules may be hidden.
+    /// bg-run doesn't read them. If one exists, rules may be hidden.
     Unread,
 }
 
@@ -44,7 +44,7 @@ pub enum Reading {
 pub struct Place {
     /// The path, for people.
     pub name: &'static str,
-    /// The first client version that is known to read it, where not all do.
+    /// The first client version that is known to read it, unless all do.
     pub since: Option<&'static str>,
     /// See [`Reading`].
     pub reading: Reading,
@@ -53,21 +53,21 @@ pub struct Place {
     paths: fn(&Roots) -> Vec<PathBuf>,
 }
 
-/// The folders that the places are looked for in.
+/// The folders in which the places are searched.
 #[derive(Debug, Clone)]
 pub struct Roots {
-    /// The folder that the session was started in.
+    /// The folder in which the session was started.
     pub project: PathBuf,
     /// See [`folders::claude_dir`].
     pub claude_dir: Option<PathBuf>,
-    /// `/`, but in tests.
+    /// `/`, except in tests.
     pub root: PathBuf,
-    /// The name of the user's account, where it is known.
+    /// The name of the user's account, if known.
     pub user: Option<String>,
 }
 
 impl Roots {
-    /// The folders of this machine around a project.
+    /// Returns the folders of this machine around a project.
     pub fn of(project: &Path) -> Self {
         Self {
             project: project.to_owned(),
@@ -87,7 +87,7 @@ impl Roots {
     }
 }
 
-/// All places, those that win last.
+/// All places; later ones override earlier ones.
 pub const PLACES: &[Place] = &[
     Place {
         name: "~/.claude/cowork_settings.json",
@@ -161,19 +161,19 @@ pub const PLACES: &[Place] = &[
     },
 ];
 
-/// A project's own settings file, from its folder.
+/// A project's settings file, relative to the project's folder.
 pub(super) const PROJECT: &str = ".claude/settings.json";
-/// The same of one user.
+/// A user's settings file for one project, relative to the project's folder.
 pub(super) const LOCAL: &str = ".claude/settings.local.json";
 
 impl Place {
-    /// The files of the place, whether they exist or not.
+    /// Returns the files of the place, whether they exist or not.
     pub fn paths(&self, roots: &Roots) -> Vec<PathBuf> {
         (self.paths)(roots)
     }
 }
 
-/// The files of all places that are read, those that win last.
+/// Returns the files of all places that bg-run reads; later ones override earlier ones.
 pub fn read_files(roots: &Roots) -> Vec<(&'static Place, PathBuf)> {
     let read = PLACES
         .iter()
@@ -185,7 +185,7 @@ pub fn read_files(roots: &Roots) -> Vec<(&'static Place, PathBuf)> {
     .collect()
 }
 
-/// The reason why something may be at `path`; `None` where nothing is.
+/// Returns the reason for assuming that something exists at `path`; `None` where nothing does.
 pub(super) fn presence(path: &Path) -> Option<String> {
     match fs::symlink_metadata(path) {
         Ok(_) => Some(format!(
@@ -197,13 +197,14 @@ pub(super) fn presence(path: &Path) -> Option<String> {
     }
 }
 
-/// Whether the error says that there is no such file.
+/// Whether the error means that there is no such file.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// The folder itself where its names can't be listed: reading it as a file fails, and so what is in it counts as unknown.
+/// Returns the folder itself if its names can't be listed. Reading it as a file then fails, so its content counts as
+/// unknown.
 fn drop_ins(roots: &Roots) -> Vec<PathBuf> {
     let folder = roots.managed("managed-settings.d");
     match fs::read_dir(&folder) {
@@ -220,7 +221,7 @@ fn drop_ins(roots: &Roots) -> Vec<PathBuf> {
     }
 }
 
-/// Without the project's own folder, whose file every client reads.
+/// Returns the folders without the project's own, whose file every client reads.
 fn git_folders(roots: &Roots) -> Vec<PathBuf> {
     let project = &roots.project;
     if project.as_os_str().len() > folders::MAX_PATH {

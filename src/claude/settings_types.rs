@@ -1,10 +1,10 @@
-//! The types of the settings for which one wrong value makes the client ignore the whole file.
+//! Types of the settings that make the client ignore the whole file if their value is wrong.
 
 use serde_json::Value;
 
 use crate::text;
 
-/// A type of value that the client insists on.
+/// A type of value that the client requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Text,
@@ -47,8 +47,8 @@ impl Type {
     }
 }
 
-/// The settings by their types (measured with a wrong value for each: 2.1.332; those that it has as well: 2.1.200, and the
-/// commonest: 2.1.20). Settings that aren't here do no harm to others, whatever their value is.
+/// The settings by type, measured with one wrong value each: all on 2.1.332, those it has on 2.1.200, the commonest on
+/// 2.1.20. A wrong value of any other setting leaves the rest in force.
 const TYPES: &[(Type, &[&str])] = &[
     (
         Type::Text,
@@ -183,8 +183,8 @@ const TYPES: &[(Type, &[&str])] = &[
     ),
 ];
 
-/// The events whose hooks may guard what the file permits: one entry of another shape, and the client ignores the whole
-/// file (measured: 2.1.200, 2.1.332).
+/// The events whose hooks may guard permissions. One malformed entry makes the client ignore the whole file (measured:
+/// 2.1.200, 2.1.332).
 const GUARDS: &[&str] = &["PreToolUse", "PermissionRequest"];
 
 /// The parts of a hook, and their types (measured: 2.1.332).
@@ -197,10 +197,10 @@ const HOOK: &[(&str, Type)] = &[
     ("statusMessage", Type::Text),
 ];
 
-/// The keys that lead to a value of a wrong type, the fault, and its mend.
+/// The keys that lead to the value, the fault, and its fix.
 type WrongType = (Vec<String>, String, String);
 
-/// The first value for which the client ignores these settings.
+/// Returns the first value that makes the client ignore these settings.
 pub(super) fn fault(settings: &Value) -> Option<WrongType> {
     if !settings.is_object() {
         let mend = "Write the settings between { and }.";
@@ -234,7 +234,7 @@ fn found(keys: &[&str], value: &Value, wanted: &str) -> WrongType {
     )
 }
 
-/// Width of a value in a message, in columns.
+/// Maximum width of a value in a message, in columns.
 const MAX_SHOWN: usize = 40;
 
 fn shown_value(value: &Value) -> String {

@@ -1,15 +1,16 @@
-//! The text between a rule's parentheses, and whether it matches a command, in every reading that a client version has.
+//! The text between a rule's parentheses, and whether it matches a command by the interpretation of any client
+//! version.
 
 use memchr::memmem;
 
-/// What makes Python print at once, in front of a command. The client sees through it.
+/// The prefix that makes Python print at once. The client ignores it when it matches rules.
 pub const UNBUFFERED: &str = "PYTHONUNBUFFERED=1 ";
 
-/// As a prefix up to a word's end, as a prefix of any kind, as the text that a prefix is, as a pattern with `*`, as one
-/// in which `\*` is a plain star, and as the very text.
+/// Results for each interpretation: a prefix that ends with a word, any prefix, the prefix itself, a pattern with `*`,
+/// a pattern in which `\*` is a literal star, and the exact text.
 pub(super) type Readings = [bool; 6];
 
-/// The text between the parentheses of a rule for `tool`; `*` where there are none.
+/// Returns the text between the parentheses of a rule for `tool`; `*` if there are none.
 pub(super) fn of<'a>(rule: &'a str, tool: &str) -> Option<&'a str> {
     match rule.strip_prefix(tool)? {
         "" => Some("*"),
@@ -17,15 +18,15 @@ pub(super) fn of<'a>(rule: &'a str, tool: &str) -> Option<&'a str> {
     }
 }
 
-/// The specifier without the escapes that the client puts into what it saves (measured, 2.1.90 to 2.1.331: `\(` and
-/// `\)`).
+/// Returns the specifier without the escapes that the client adds when it saves one (measured, 2.1.90 to 2.1.331: `\(`
+/// and `\)`).
 pub(super) fn unescaped(specifier: &str) -> impl Iterator<Item = String> {
     let parentheses = specifier.replace("\\(", "(").replace("\\)", ")");
     let all = parentheses.replace("\\\\", "\\");
     [parentheses, all].into_iter()
 }
 
-/// Whether the specifier matches in some reading.
+/// Whether the specifier matches by any interpretation.
 pub(super) fn matches(specifier: &str, text: &str) -> bool {
     is_everything(specifier) || readings(specifier, text).contains(&true)
 }
@@ -35,14 +36,14 @@ pub(super) fn is_everything(specifier: &str) -> bool {
     matches!(specifier, "" | "*" | ":*")
 }
 
-/// Whether the specifier names a command behind [`UNBUFFERED`].
+/// Whether the specifier names a command after [`UNBUFFERED`].
 pub(super) fn is_saved(specifier: &str) -> bool {
     specifier
         .strip_prefix(UNBUFFERED)
         .is_some_and(|rest| !rest.starts_with(['*', ':', ' ']) && !rest.is_empty())
 }
 
-/// The readings in which the specifier matches.
+/// Returns the interpretations by which the specifier matches.
 pub(super) fn readings(specifier: &str, text: &str) -> Readings {
     if !may_begin(specifier, text) {
         return Readings::default();
@@ -63,13 +64,13 @@ pub(super) fn readings(specifier: &str, text: &str) -> Readings {
     ]
 }
 
-/// Whether the specifier's text, the stars apart, is somewhere in `text`.
+/// Whether `text` contains the specifier's text, ignoring its stars.
 pub(super) fn is_in(specifier: &str, text: &str) -> bool {
     let core = specifier.strip_suffix(":*").unwrap_or(specifier);
     wildcard([""].into_iter().chain(core.split('*')).chain([""]), text)
 }
 
-/// The work of [`readings`], in steps of about a byte.
+/// Work of [`readings`], in steps of about one byte.
 pub(super) fn work(specifier: &str, text: &str) -> usize {
     if may_begin(specifier, text) {
         work_of_search(specifier, text)
@@ -78,7 +79,7 @@ pub(super) fn work(specifier: &str, text: &str) -> usize {
     }
 }
 
-/// The work of [`is_in`], in the same steps.
+/// Work of [`is_in`], in steps of about one byte.
 pub(super) fn work_of_search(specifier: &str, text: &str) -> usize {
     const PER_PART: usize = 32;
     let stars = specifier.bytes().filter(|byte| *byte == b'*').count();
@@ -91,14 +92,14 @@ fn prefix(specifier: &str) -> Option<&str> {
         .or_else(|| specifier.strip_suffix(" *"))
 }
 
-/// Whether `text` begins with what the specifier begins with: else no reading matches.
+/// Whether `text` begins like the specifier. Otherwise no interpretation matches.
 fn may_begin(specifier: &str, text: &str) -> bool {
     let literal = prefix(specifier).unwrap_or(specifier);
     let end = literal.find(['*', '\\']).unwrap_or(literal.len());
     text.as_bytes().starts_with(&literal.as_bytes()[..end])
 }
 
-/// The texts between the stars; a star or a backslash behind a backslash is an ordinary character.
+/// Splits the pattern at its stars. A star or backslash after a backslash is an ordinary character.
 fn split_at_stars(pattern: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut chars = pattern.chars().peekable();
@@ -118,7 +119,7 @@ fn split_at_stars(pattern: &str) -> Vec<String> {
     parts
 }
 
-/// Whether `text` is these parts with any text between them.
+/// Whether `text` consists of these parts with any text in between.
 pub(super) fn wildcard<'a>(mut parts: impl Iterator<Item = &'a str>, text: &str) -> bool {
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;

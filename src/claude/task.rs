@@ -1,4 +1,4 @@
-//! Background tasks of the client: their ids, and where their output lies. How it ends: [`Footer`].
+//! Background tasks of the client: their ids and the locations of their outputs. [`Footer`] describes how they end.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,51 +16,52 @@ use crate::environment;
 use crate::platform::files;
 use crate::state::is_id;
 
-/// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path.
+/// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path, so it is
+/// validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskId(String);
 
 impl TaskId {
-    /// `None` where `text` isn't 1 to 64 of `A-Z a-z 0-9 _ -`.
+    /// Parses an id; `None` unless `text` is 1 to 64 characters of `A-Z a-z 0-9 _ -`.
     pub fn new(text: &str) -> Option<Self> {
         (is_id(text) && text.len() <= 64).then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where the client puts a task's output, newest client first (measured, 2.0.76 to 2.1.331). A new layout is a line.
+/// Locations of a task's output, newest client first (measured, 2.0.76 to 2.1.331).
 const LAYOUTS: &[&str] = &[
     "{notes}/../tasks/{id}.output",
     "{tmp}/claude-{uid}/{slug}/{session}/tasks/{id}.output",
     "{tmp}/claude/{slug}/tasks/{id}.output",
 ];
 
-/// The layouts as patterns of VS Code's settings.
+/// The layouts as patterns for VS Code's settings.
 pub const PATTERNS: [&str; 2] = [
     "**/claude-*/*/*/tasks/*.output",
     "**/claude/*/tasks/*.output",
 ];
 
-/// What a path is made of.
+/// The parts of an output's path.
 #[derive(Debug, Clone, Default)]
 pub struct ClientSession {
-    /// `session_id` of the hook's input.
+    /// The `session_id` of the hook's input.
     pub id: String,
     /// The name of the project's folder in the client's `projects`.
     pub slug: String,
-    /// The folders that the client may have for temporary files, the likeliest first.
+    /// The client's possible folders for temporary files, the likeliest first.
     pub tmp: Vec<PathBuf>,
-    /// `CLAUDE_CODE_CHILD_NOTES_DIR`.
+    /// The value of `CLAUDE_CODE_CHILD_NOTES_DIR`.
     pub notes: Option<PathBuf>,
 }
 
 impl ClientSession {
-    /// The session that a hook's input speaks of. The slug is taken from the transcript's path, because the
-    /// client shortens long ones by a hash.
+    /// Returns the session of a hook's input. The slug comes from the transcript's path, because the client shortens
+    /// long slugs with a hash.
     pub fn new(id: &str, transcript: &Path) -> Self {
         let mut parts = transcript.components().map(Component::as_os_str);
         let mut slug = None;
@@ -80,21 +81,21 @@ impl ClientSession {
         }
     }
 
-    /// The output file of a task: the first place where one of this user's lies.
+    /// Finds the output file of a task: the first place that has one of this user's.
     pub fn output_of(&self, task: &TaskId) -> Option<PathBuf> {
         let mut places = LAYOUTS.iter().flat_map(|layout| self.fill(layout, task));
         let roots = roots_in(&self.tmp, self.notes.as_deref());
         places.find_map(|path| Some(open_below(&roots, &path).ok()?.1))
     }
 
-    /// Where the newest layout that needs no more than this puts the output of `task`.
+    /// Returns the path of `task`'s output in the newest layout that needs nothing else.
     pub fn new_output(&self, task: &TaskId) -> Option<PathBuf> {
         LAYOUTS
             .iter()
             .find_map(|layout| self.fill(layout, task).into_iter().next())
     }
 
-    /// The layout's path below each folder for temporary files.
+    /// Returns the layout's path below each folder for temporary files.
     fn fill(&self, layout: &str, task: &TaskId) -> Vec<PathBuf> {
         let fill = |tmp: &Path| {
             let mut path = PathBuf::new();
@@ -136,17 +137,17 @@ fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// A folder that the client keeps outputs below, and what stands between it and an output: `{…}` is any name.
+/// A folder below which the client keeps outputs, and the names between it and an output; `{…}` is any name.
 #[derive(PartialEq, Eq)]
 struct Root {
-    /// The one spelling that paths of outputs have, whatever links lead there (`/tmp` is one on macOS).
+    /// The canonical path. Links may lead there (`/tmp` is one on macOS).
     folder: PathBuf,
-    /// As the environment spells it, and so the client.
+    /// The path as the environment spells it, which the client uses.
     spelled: PathBuf,
     below: Vec<&'static str>,
 }
 
-/// The path without links above the folder. The folder itself may not be there yet, and has to be no link.
+/// Resolves links above the folder. The folder itself may be missing, and must not be a link.
 fn real_folder(folder: &Path) -> PathBuf {
     let real = folder
         .parent()
@@ -157,7 +158,7 @@ fn real_folder(folder: &Path) -> PathBuf {
     real.unwrap_or_else(|| folder.to_owned())
 }
 
-/// The roots of all layouts on this machine.
+/// Returns the roots of all layouts on this machine.
 fn roots() -> Vec<Root> {
     roots_in(
         &environment::claude_tmp_dirs(),
@@ -165,7 +166,7 @@ fn roots() -> Vec<Root> {
     )
 }
 
-/// The folders that outputs lie below, whether they are there or not.
+/// Returns the folders that contain outputs, whether they exist or not.
 pub fn root_folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = roots().into_iter().map(|root| root.folder).collect();
     folders.sort();
@@ -203,7 +204,7 @@ fn roots_in(tmp: &[PathBuf], notes: Option<&Path>) -> Vec<Root> {
 }
 
 impl Root {
-    /// The names between the root and `path`, where that is an output of this layout.
+    /// Returns the names between the root and `path`, if that is an output of this layout.
     fn names<'a>(&self, path: &'a Path) -> Option<Vec<&'a std::ffi::OsStr>> {
         let below = path.strip_prefix(&self.folder);
         let below = below.or_else(|_| path.strip_prefix(&self.spelled)).ok()?;
@@ -236,32 +237,32 @@ fn is_output_name(name: &Path) -> bool {
             .is_some_and(|stem| TaskId::new(stem).is_some())
 }
 
-/// Whether a task's output would lie at `path`.
+/// Whether `path` is a possible location of a task's output.
 pub fn is_output(path: &Path) -> bool {
     roots().iter().any(|root| root.names(path).is_some())
 }
 
-/// Opens a task's output, to read and to set its time: a regular file of this user's, every folder below the root
-/// this user's too, and nothing a link but to another task's output.
+/// Opens a task's output to read it and to set its time. The file must be regular and belong to this user, like every
+/// folder below the root. The only links allowed lead to another task's output.
 ///
 /// # Errors
 ///
-/// When there is no such file.
+/// Fails if there is no such file.
 pub fn open(path: &Path) -> io::Result<File> {
     open_below(&roots(), path).map(|(file, _)| file)
 }
 
-/// Where the output at `path` lies: a session that goes on with the tasks of an earlier one has links to their outputs
+/// Resolves the path of an output. A session that continues the tasks of an earlier one has links to their outputs
 /// (measured, 2.1.331, after "Move to background and exit").
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// Fails like [`open`].
 pub fn real_path(path: &Path) -> io::Result<PathBuf> {
     open_below(&roots(), path).map(|(_, path)| path)
 }
 
-/// So many sessions may have handed a task on.
+/// Maximum number of sessions that may have passed a task on.
 const MAX_LINKS: usize = 8;
 
 fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
@@ -276,7 +277,7 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 enum FileOrLink {
-    /// With the one spelling of its path.
+    /// The file, and its canonical path.
     File(File, PathBuf),
     Link(PathBuf),
 }
@@ -320,19 +321,19 @@ fn check_owner(file: &File) -> io::Result<()> {
 pub struct Output {
     /// The file.
     pub path: PathBuf,
-    /// When it last grew.
+    /// Time of its last change.
     pub modified: SystemTime,
 }
 
 impl Output {
-    /// The task's id.
+    /// Returns the task's id.
     pub fn id(&self) -> &str {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str());
         stem.unwrap_or_default()
     }
 }
 
-/// All task outputs of this user's, the newest first.
+/// Returns all task outputs of this user, newest first.
 pub fn outputs() -> Vec<Output> {
     let (mut outputs, mut seen) = (Vec::new(), BTreeSet::new());
     let all = roots();
@@ -363,7 +364,7 @@ pub fn outputs() -> Vec<Output> {
     outputs
 }
 
-/// The roots without those that only another spelling tells apart.
+/// Returns the roots without other spellings of the same folder.
 fn once_each(roots: &[Root]) -> impl Iterator<Item = &Root> {
     let is_new = |&(index, root): &(usize, &Root)| {
         let mut before = roots.iter().take(index);
@@ -442,7 +443,7 @@ mod tests {
         std::os::unix::fs::symlink(&real, &linked).unwrap();
         let output = real.join(&tasks).join("b1.output");
         fs::write(&output, "").unwrap();
-        // As a session in the linked folder hands it on.
+        // A session in the linked folder passes it on like this.
         let handed = linked.join(&tasks).join("b1.output");
         std::os::unix::fs::symlink(&handed, real.join(&tasks).join("b2.output")).unwrap();
         let session = ClientSession {
@@ -508,7 +509,7 @@ mod tests {
         link(&new.join("b3.output"), "b3");
         link(&new.join("b1.output"), "b4");
         assert_eq!(of("b1"), Some(real.clone()));
-        // Only as the client writes it.
+        // The spelling must be exactly the client's.
         assert_eq!(of("b2"), None);
         assert_eq!(of("b3"), None, "a circle");
         assert_eq!(of("b4"), Some(real), "handed on twice");

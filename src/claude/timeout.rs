@@ -1,14 +1,15 @@
-//! The time-outs that the client gives to calls.
+//! The client's time-outs for calls.
 
 use crate::environment;
 
-/// Where a call names none and `BASH_DEFAULT_TIMEOUT_MS` isn't set, in milliseconds (measured, 2.1.331).
+/// Time-out in milliseconds of a call that names none, if `BASH_DEFAULT_TIMEOUT_MS` isn't set (measured, 2.1.331).
 const DEFAULT: u64 = 120_000;
 
-/// The longest in the foreground where `BASH_MAX_TIMEOUT_MS` isn't set, in milliseconds (read in 2.1.200 and 2.1.332).
+/// Longest time-out in milliseconds in the foreground, if `BASH_MAX_TIMEOUT_MS` isn't set (read in the code of 2.1.200
+/// and 2.1.332).
 const LONGEST: u64 = 600_000;
 
-/// The time-out of a call in the foreground that asks for `asked`, in milliseconds.
+/// Returns the time-out in milliseconds of a foreground call that asks for `asked`.
 pub fn in_foreground(asked: Option<u64>) -> u64 {
     let default = environment::bash_default_timeout_ms().unwrap_or(DEFAULT);
     let longest = environment::bash_max_timeout_ms().unwrap_or(LONGEST);

@@ -1,4 +1,4 @@
-//! A session's transcript: `projects/<slug>/<session>.jsonl`, one JSON a line (measured, 2.1.20 to 2.1.331).
+//! A session's transcript: `projects/<slug>/<session>.jsonl`, one JSON object per line (measured, 2.1.20 to 2.1.331).
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -10,38 +10,38 @@ use serde::Deserialize;
 
 use crate::folders;
 
-/// A line, as far as durations need it.
+/// A line, reduced to the fields that durations need.
 #[derive(Debug, Deserialize)]
 pub struct Entry<'a> {
-    /// When it was written.
+    /// Time of writing.
     pub timestamp: Option<Timestamp>,
-    /// Where the session was.
+    /// The session's folder.
     #[serde(borrow)]
     pub cwd: Option<Cow<'a, str>>,
-    /// Of a user's line.
+    /// The permission mode, in a user's line.
     #[serde(borrow, rename = "permissionMode")]
     pub permission_mode: Option<Cow<'a, str>>,
-    /// What was said.
+    /// The message.
     #[serde(borrow)]
     pub message: Option<Message<'a>>,
-    /// Of a result: what the tool gave.
+    /// The tool's result.
     #[serde(rename = "toolUseResult")]
     pub result: Option<ToolUseResult>,
 }
 
-/// What was said.
+/// A message of the conversation.
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
-    /// Blocks, or a text.
+    /// Blocks or text.
     #[serde(borrow)]
     pub content: Content<'a>,
 }
 
-/// Blocks, or a text.
+/// Blocks or text.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Content<'a> {
-    /// The model's calls are among them, and the results.
+    /// Blocks, which include the model's calls and their results.
     #[serde(borrow)]
     Blocks(Vec<Block<'a>>),
     /// Only text.
@@ -54,19 +54,19 @@ pub enum Content<'a> {
 pub enum Block<'a> {
     /// A call.
     ToolUse {
-        /// Its id.
+        /// The call's id.
         #[serde(borrow)]
         id: Cow<'a, str>,
-        /// The tool.
+        /// The tool's name.
         #[serde(borrow)]
         name: Cow<'a, str>,
-        /// What it was called with.
+        /// The tool's input.
         #[serde(borrow)]
         input: CallInput<'a>,
     },
     /// The result of a call.
     ToolResult {
-        /// Of the call with this id.
+        /// The id of the call.
         #[serde(borrow)]
         tool_use_id: Cow<'a, str>,
     },
@@ -75,50 +75,50 @@ pub enum Block<'a> {
     Other,
 }
 
-/// A call's input, as far as it is Bash's.
+/// A call's input, reduced to Bash's fields.
 #[derive(Debug, Deserialize)]
 pub struct CallInput<'a> {
     /// The command.
     #[serde(borrow)]
     pub command: Option<Cow<'a, str>>,
-    /// It asked for the background.
+    /// Whether it asked for the background.
     #[serde(default)]
     pub run_in_background: bool,
 }
 
-/// What a tool gave, as far as durations need it.
+/// A tool's result, reduced to the fields that durations need.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum ToolUseResult {
-    /// Of a call that went well.
+    /// The result of a successful call.
     Fields {
-        /// How long it took, in milliseconds.
+        /// Duration in milliseconds.
         #[serde(rename = "durationMs")]
         duration_ms: Option<f64>,
-        /// It went to the background.
+        /// Present if the call went to the background.
         #[serde(rename = "backgroundTaskId")]
         background: Option<serde::de::IgnoredAny>,
-        /// The user interrupted it.
+        /// Whether the user interrupted it.
         #[serde(default)]
         interrupted: bool,
     },
-    /// Of one that didn't: `Error: Exit code 3`, and what it printed; or why it didn't run.
+    /// The result of a failed call: `Error: Exit code 3` and the output, or the reason why it didn't run.
     Text(String),
     /// Anything else.
     Other(serde::de::IgnoredAny),
 }
 
-/// The end of a transcript that is looked at for a call, in bytes.
+/// Number of bytes at a transcript's end that are searched for a call.
 const TAIL: u64 = 256 * 1024;
 
-/// When the model made the call of this id, by the end of the transcript at `path`: later than that it began. `None`
-/// where it isn't there.
+/// Returns the time at which the model made the call with this id, according to the end of the transcript at `path`.
+/// The command began later. `None` where the call isn't found.
 pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
     let text = tail(path).ok()?;
     let mut lines = text.rsplit(|byte| *byte == b'\n');
     let finder = memchr::memmem::Finder::new(tool_use_id);
     lines.find_map(|line| {
-        // Most lines are others; a search is cheaper than reading them.
+        // Most lines don't contain the id, and searching is cheaper than parsing.
         finder.find(line)?;
         let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
         let Content::Blocks(blocks) = entry.message?.content else {
@@ -130,7 +130,7 @@ pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
     })
 }
 
-/// A line about what waits to be told to the model: the notice of a task's end among it (measured, 2.1.200 to 2.1.332).
+/// A line about a queued message to the model, such as the notice of a task's end (measured, 2.1.200 to 2.1.332).
 #[derive(Debug, Deserialize)]
 struct Queued {
     #[serde(rename = "type")]
@@ -138,7 +138,7 @@ struct Queued {
     content: Option<String>,
 }
 
-/// The texts that wait or waited to be told to the model, by the end of the transcript at `path`.
+/// Returns the queued messages to the model, past ones included, at the end of the transcript at `path`.
 pub fn queued(path: &Path) -> Vec<String> {
     const KIND: &str = "queue-operation";
     let text = tail(path).unwrap_or_default();
@@ -160,7 +160,7 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The lines of a transcript, each of at most `limit` bytes; longer ones are passed over.
+/// Calls `each` with every line of a transcript that is at most `limit` bytes long.
 pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64)) -> io::Result<()> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();
