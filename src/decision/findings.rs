@@ -1,4 +1,4 @@
-//! What the rules find among a script's simple commands.
+//! Results of the rules for each simple command of a script.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,31 +11,31 @@ use crate::rules::{Action, Layer, Rule, Rules};
 use crate::shell::{self, Script, SimpleCommand, Word, whole_logs};
 use crate::text::{SHOWN, one_line};
 
-/// What the rules say of each simple command.
+/// Results of the rules for all simple commands.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// What each simple command reads like.
+    /// The views of each simple command.
     pub views: Vec<Views>,
-    /// Indices of the simple commands that run long.
+    /// Indices of the long-running simple commands.
     pub long: Vec<usize>,
-    /// The first rule that asks for the background.
+    /// The first rule that requests the background.
     pub background: Option<Match>,
-    /// The first rule that asks for the foreground.
+    /// The first rule that requests the foreground.
     pub foreground: Option<Match>,
-    /// Why a command that a rule calls long isn't, here.
+    /// The reason why a command that a rule calls long isn't long here.
     pub short: Option<&'static str>,
 }
 
 /// A rule that matched.
 #[derive(Debug)]
 pub(super) struct Match {
-    /// Its name.
+    /// The rule's name.
     pub rule: String,
-    /// The user or the project has a say in it.
+    /// Whether the user or the project defined or changed it.
     pub is_own: bool,
-    /// It doesn't end by itself.
+    /// Whether the command never ends by itself.
     pub endless: bool,
-    /// Why, in words.
+    /// The reason, for people.
     pub reason: String,
 }
 
@@ -56,7 +56,7 @@ impl Match {
 }
 
 impl Findings {
-    /// Asks the rules about every simple command.
+    /// Matches every simple command against the rules.
     pub(super) fn of(script: &Script, rules: &Rules) -> Self {
         let mut findings = Self::default();
         let waits = script
@@ -97,8 +97,8 @@ impl Findings {
         findings
     }
 
-    /// The rule by which commands that no rule calls long stay in the foreground, where one matches each of them: a path with
-    /// `--help`, say. Asked only where something else calls them long.
+    /// Returns the rule that keeps otherwise unmatched commands in the foreground, if one matches each of them, such
+    /// as a path with `--help`. Call it only if something else says that they are long.
     pub(super) fn stays(&self, rules: &Rules) -> Option<Match> {
         let unknown = long_or_all(&self.views, &self.long);
         let views = unknown.iter().filter_map(|index| self.views.get(*index));
@@ -109,7 +109,8 @@ impl Findings {
             .then(|| Match::by(rule, view))
     }
 
-    /// The commands to edit: the long ones and those with a marker, else all that aren't quick.
+    /// Returns the commands to edit: the long ones and those with a marker, or if there are none, all that aren't
+    /// quick.
     pub(super) fn targets(&self, script: &Script, marked: &[usize]) -> Vec<usize> {
         let ends_at_once = |index: &usize| {
             let command = script.simple_commands.get(*index);
@@ -134,7 +135,7 @@ impl Findings {
     }
 }
 
-/// The command that a script is there for: the last that isn't quick.
+/// Returns a script's main command: the last one that isn't quick.
 pub fn main_command(script: &Script) -> Option<&SimpleCommand> {
     let targets = Findings::default().targets(script, &[]);
     let commands = targets
@@ -145,7 +146,8 @@ pub fn main_command(script: &Script) -> Option<&SimpleCommand> {
     commands.next()
 }
 
-/// The first log that one of the script's commands writes itself, quick ones aside: text, and with the errors in it.
+/// Returns the first log that a command of the script, quick ones excepted, writes itself. It must be text and contain
+/// standard error.
 pub fn own_log(script: &Script) -> Option<String> {
     let mut targets = Findings::default().targets(script, &[]);
     targets.retain(|&at| {
@@ -156,13 +158,13 @@ pub fn own_log(script: &Script) -> Option<String> {
     logs.find(|log| is_text(Path::new(log)))
 }
 
-/// What the name of a text ends with; any other file can be data.
+/// Endings of the names of text files. Any other file may contain data.
 const TEXTS: &[&str] = &[
     "log", "txt", "out", "output", "err", "error", "stdout", "stderr", "text", "trace", "report",
     "md",
 ];
 
-/// By the name's ending; `train.log.1` is one, too.
+/// Whether the name has a text file's ending; `train.log.1` has one too.
 fn is_text(file: &Path) -> bool {
     let ending = file.extension().and_then(OsStr::to_str);
     match ending {
@@ -174,13 +176,13 @@ fn is_text(file: &Path) -> bool {
     }
 }
 
-/// The program whose exit status stands for that of the script's own commands, quick ones aside, where that is hidden.
+/// Returns the program whose exit status hides the status of the script's own commands, quick ones excepted.
 pub fn status_of(script: &Script) -> Option<String> {
     let targets = Findings::default().targets(script, &[]);
     shell::status_of(script, &targets)
 }
 
-/// Whether the function around the command at `index` is called somewhere; a definition alone runs nothing.
+/// Whether the script calls the function around the command at `index`. A definition alone runs nothing.
 fn is_called(script: &Script, index: usize) -> bool {
     let name = script
         .simple_commands

@@ -1,4 +1,4 @@
-//! The question about a call, as a session has it: the hook, its dry run and `explain` all ask here.
+//! The decision about a call in a session. The hook, its dry run and `explain` all call these functions.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::history::{self, Limit, PastRuns};
 use crate::programs::{Tools, ToolsOnPath};
 use crate::state::log;
 
-/// A store that can't be read knows nothing, and the call goes on.
+/// Looks up past runs. An unreadable store counts as empty, so that the call goes on.
 fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<PastRuns> {
     let read = match store {
         Some(Ok(store)) => store.known(keys).map_err(|error| error.to_string()),
@@ -28,12 +28,12 @@ fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<PastRuns> {
 }
 
 impl Session {
-    /// Whether the settings say to leave its headless calls alone.
+    /// Whether the settings say to leave headless calls alone, and this session is headless.
     pub fn leave_headless(self, config: &Config) -> bool {
         self.headless && config.headless == Treatment::Leave
     }
 
-    /// Whether the settings say to leave its subagents' calls alone.
+    /// Whether the settings say to leave subagents' calls alone, and this call is one.
     pub fn leave_subagent(self, config: &Config) -> bool {
         self.subagent && config.subagents == Treatment::Leave
     }
@@ -49,7 +49,7 @@ impl Session {
         self.decide_with(call, site, configuration, &permissions)
     }
 
-    /// The same by permission rules that the caller gives.
+    /// Decides by the given permission rules.
     pub fn decide_with(
         self,
         call: Call<'_>,
@@ -87,7 +87,7 @@ impl Session {
         decide_monitor(command, &configuration.rules, &context)
     }
 
-    /// The circumstances of a call, without what was measured.
+    /// Returns the circumstances of a call, without its history.
     fn context<'a>(
         self,
         config: &Config,

@@ -1,4 +1,5 @@
-//! Where nobody said where a call runs: what was measured of its like decides, names only guess.
+//! The prediction of a call's duration if no rule or override of the user decides. Measured durations of similar calls
+//! count most; a name is only a guess.
 
 use super::findings::{Findings, Match};
 use super::{Call, Context, Outcome, Verdict, verdict};
@@ -12,22 +13,23 @@ use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
 use crate::text::{SHOWN, one_line};
 
-/// What was measured in a repository.
+/// Measured durations in a repository.
 #[derive(Clone, Copy)]
 pub struct History<'a> {
-    /// Its number.
+    /// The repository's number.
     pub repository: u64,
-    /// What is known of each key; called only for a call about which nobody said where it runs.
+    /// Looks up the past runs of each key. It is called only if no rule or override decides.
     pub known: &'a dyn Fn(&[Key]) -> Vec<PastRuns>,
-    /// Whether the client moves by itself what takes long.
+    /// Whether the client itself moves long calls.
     pub limit: Limit,
 }
 
-/// Number of durations that are told.
+/// Number of durations shown in a reason.
 const TOLD: usize = 3;
 
-/// The user's and the project's rules decide, and built-in ones that ask for the foreground. A built-in one that asks for
-/// the background decides until a short call speaks against it; else what was measured does.
+/// Decides whether a call runs in the background. The rules of the user and the project decide first, then built-in
+/// rules that request the foreground. A built-in rule that requests the background decides until a short call
+/// contradicts it. Otherwise the measured durations decide.
 pub(super) fn judge(
     call: Call<'_>,
     context: &Context<'_>,
@@ -78,7 +80,7 @@ fn foreground(found: &Match) -> Verdict {
     }
 }
 
-/// What the history says of a call.
+/// Past runs of a call and the forecast from them.
 struct HistoryLookup<'a> {
     found: Option<&'a Match>,
     limit: Limit,
@@ -87,7 +89,7 @@ struct HistoryLookup<'a> {
 }
 
 impl<'a> HistoryLookup<'a> {
-    /// Asks it; `None` where nothing in the call can run long.
+    /// Looks them up; `None` if nothing in the call can run long.
     fn new(history: &History<'_>, found: Option<&'a Match>, findings: &Findings) -> Option<Self> {
         let rule = found.map(|found| found.rule.as_str());
         let keys = keys_of(findings, rule, history.repository);
@@ -107,7 +109,7 @@ impl<'a> HistoryLookup<'a> {
         self.forecast.probability() >= self.limit.threshold()
     }
 
-    /// Whether the name alone moves it.
+    /// Whether the rule's name alone moves it.
     fn is_guessed(&self) -> bool {
         let by_name = |found: &Match| guesses(&found.rule, found.endless, self.limit);
         self.found.is_some_and(by_name) && self.forecast.name_stands()
@@ -121,7 +123,7 @@ impl<'a> HistoryLookup<'a> {
         self.forecast.expectation(self.level())
     }
 
-    /// Why it moves or stays: the durations that decided, else its name.
+    /// Returns the reason for the decision: the durations that decided, or the rule's name.
     fn why(&self) -> String {
         let Some(level) = self.level() else {
             return self.by_name();
@@ -163,7 +165,7 @@ impl<'a> HistoryLookup<'a> {
         }
     }
 
-    /// The calls that a level holds together.
+    /// Describes the group of calls at a level.
     fn kind(&self, level: usize) -> String {
         let key = self.keys.get(level);
         match (key, self.found) {
@@ -176,12 +178,12 @@ impl<'a> HistoryLookup<'a> {
     }
 }
 
-/// Whether the name of this built-in rule moves a call of which nothing is known.
+/// Whether the name of this built-in rule moves a call without past runs.
 pub fn guesses(rule: &str, endless: bool, limit: Limit) -> bool {
     limit == Limit::None || endless || Share::of(rule).is_worth_a_guess()
 }
 
-/// The newest durations; of a call that moves, a long one among them.
+/// Lists the newest durations. For a call that moves, the list includes a long one.
 fn told(seen: &[Observation], moves: bool) -> String {
     let mut told: Vec<Observation> = seen.iter().take(TOLD).copied().collect();
     if moves && !told.iter().any(|seen| seen.is_long()) {
@@ -194,7 +196,7 @@ fn told(seen: &[Observation], moves: bool) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a shape has a number in it.
+/// Whether a shape contains a number.
 fn has_number(shape: &str) -> bool {
     shape.split(' ').any(|word| word.contains('#'))
 }
@@ -207,18 +209,18 @@ fn keys_of(findings: &Findings, rule: Option<&str>, repository: u64) -> Vec<Key>
     CallKeys::of(commands, rule, repository).keys
 }
 
-/// What is known of a call by its command alone.
+/// Facts about a call that follow from its command alone.
 #[derive(Debug, Default)]
 pub struct Kind {
-    /// What its duration is kept under; nothing where it doesn't parse or can't run long.
+    /// The keys of its durations; empty if the command doesn't parse or can't run long.
     pub keys: Vec<Key>,
-    /// The background rule that matches.
+    /// The matching background rule.
     pub rule: Option<String>,
-    /// It doesn't end by itself.
+    /// Whether it never ends by itself.
     pub endless: bool,
 }
 
-/// What kind of call `command` is, in the repository of this number.
+/// Returns the kind of the call `command` in the repository with this number.
 pub fn kind_of(command: &str, rules: &Rules, repository: u64) -> Kind {
     match shell::parse(command) {
         Ok(script) => kind_of_script(&script, rules, repository),
@@ -226,7 +228,7 @@ pub fn kind_of(command: &str, rules: &Rules, repository: u64) -> Kind {
     }
 }
 
-/// Whether one of the script's programs is none that ends at once. Asked before any rule is read.
+/// Whether any program of the script may run long. This check needs no rules.
 pub fn can_run_long(script: &Script) -> bool {
     let mut programs = script
         .simple_commands
@@ -235,7 +237,7 @@ pub fn can_run_long(script: &Script) -> bool {
     programs.any(|program| !is_quick(&program))
 }
 
-/// What kind of call a command is that is parsed.
+/// Returns the kind of an already parsed command.
 pub fn kind_of_script(script: &Script, rules: &Rules, repository: u64) -> Kind {
     let findings = Findings::of(script, rules);
     let found = findings.background.as_ref();

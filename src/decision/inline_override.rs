@@ -1,12 +1,12 @@
-//! What a call says of itself: `BG_RUN=on`, `BG_RUN=off`.
+//! Overrides in the command itself: `BG_RUN=on`, `BG_RUN=off`.
 
 use crate::shell::{self, Script, Span, Word};
 use crate::text::nearest;
 
-/// The variable by which a call says where it wants to run: `BG_RUN=on`, `BG_RUN=off`.
+/// The variable with which a call chooses where it runs: `BG_RUN=on`, `BG_RUN=off`.
 pub(super) const MARKER: &str = "BG_RUN";
 
-/// What the call says of itself.
+/// The choice in the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InlineOverride {
     /// Run in the background.
@@ -18,16 +18,16 @@ pub(super) enum InlineOverride {
 /// The `BG_RUN=…` assignments in front of commands.
 #[derive(Debug, Default)]
 pub(super) struct InlineOverrides {
-    /// `Off` wins where both are said.
+    /// The choice; `Off` wins if both occur.
     pub choice: Option<InlineOverride>,
-    /// Each marker with the blank after it.
+    /// Each marker, including the blank after it.
     pub spans: Vec<Span>,
-    /// Indices of the simple commands that carry one.
+    /// Indices of the simple commands with a marker.
     pub commands: Vec<usize>,
 }
 
 impl InlineOverrides {
-    /// Finds them in front of commands that have a word and can be edited.
+    /// Finds the markers in front of commands that have a word and can be edited.
     pub(super) fn of(script: &Script, source: &str) -> Self {
         let mut markers = Self::default();
         for (index, command) in script.simple_commands.iter().enumerate() {
@@ -52,7 +52,7 @@ impl InlineOverrides {
     }
 }
 
-/// What to say of each `BG_RUN=…` in `command` that is neither `on` nor `off`, and so does nothing.
+/// Returns a message for each `BG_RUN=…` in `command` that is neither `on` nor `off` and therefore has no effect.
 pub fn unknown_words(command: &str) -> Vec<String> {
     let Ok(script) = shell::parse(command) else {
         return Vec::new();
@@ -91,7 +91,7 @@ fn override_of(word: &Word) -> Option<InlineOverride> {
     }
 }
 
-/// The span with the blanks (and line continuations) that part it from the next word.
+/// Extends the span by the blanks and line continuations before the next word.
 fn with_blank_after(span: Span, source: &str) -> Option<Span> {
     let rest = source.get(span.end..)?;
     let mut length = 0;

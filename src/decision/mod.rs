@@ -23,19 +23,19 @@ pub use findings::{main_command, own_log, status_of};
 pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
 pub use inline_override::unknown_words;
 
-/// A Bash call, as far as the decision needs it.
+/// A Bash call, reduced to the fields that the decision needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
     /// The command.
     pub command: &'a str,
-    /// The caller asked for the background itself.
+    /// Whether the caller itself asked for the background.
     pub run_in_background: bool,
     /// The call's own time-out, in milliseconds.
     pub timeout: Option<u64>,
 }
 
-/// The time-out of a background call, in milliseconds: the most that every client accepts. A foreground time-out carried
-/// over would end the task (measured, 2.1.260 and later).
+/// Time-out of a background call in milliseconds: the maximum that every client accepts. A foreground time-out would
+/// end the task (measured, 2.1.260 and later).
 const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 
 /// The circumstances of a call.
@@ -44,26 +44,27 @@ const BACKGROUND_TIMEOUT: u64 = 7_200_000;
     reason = "independent facts, each a gate of its own"
 )]
 pub struct Context<'a> {
-    /// Headless sessions are left alone, and this is one.
+    /// Whether headless sessions are left alone, and this is one.
     pub leave_headless: bool,
-    /// Subagents are left alone, and this is one.
+    /// Whether subagents are left alone, and this is one.
     pub leave_subagent: bool,
-    /// The client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
+    /// Whether the client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
     pub no_background_tasks: bool,
-    /// `BG_RUN=off` stands in the environment.
+    /// Whether `BG_RUN=off` is set in the environment.
     pub switched_off: bool,
-    /// Gives the user's permission rules; called only for a call that is rewritten.
+    /// Reads the user's permission rules; called only for a call that is rewritten.
     pub permissions: &'a dyn Fn() -> PermissionRules,
-    /// Gives what sets `PYTHONUNBUFFERED` for every command; called only for a call that is rewritten.
+    /// Finds the place that sets `PYTHONUNBUFFERED` for every command; called only for a call that is rewritten.
     pub python_unbuffered: &'a dyn Fn() -> Option<UnbufferedSource>,
-    /// What was measured here; `None` where that is switched off.
+    /// The measured durations; `None` if the history is switched off.
     pub history: Option<History<'a>>,
-    /// The programs of the machine; asked only for a call that is rewritten, about those that an edit depends on.
+    /// The programs of the machine. They are asked only for a call that is rewritten, and only if an edit depends on
+    /// them.
     pub tools: &'a dyn Tools,
 }
 
 impl<'a> Context<'a> {
-    /// An interactive session in which nothing is left alone, on a machine with the GNU tools.
+    /// An interactive session that leaves no call alone, on a machine with the GNU tools.
     pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
         Self {
             leave_headless: false,
@@ -86,31 +87,31 @@ pub enum Outcome {
     Background,
     /// In the foreground, because a rule or the call says so.
     Foreground,
-    /// Left as it is: not ours.
+    /// Unchanged, because nothing here concerns bg-run.
     Pass,
 }
 
-/// What is to be done with a call, and why.
+/// The decision about a call, with its reason.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// Where it runs.
+    /// Where the call runs.
     pub outcome: Outcome,
     /// The rule that decided.
     pub rule: Option<String>,
-    /// Why, in words.
+    /// The reason, for people.
     pub reason: String,
-    /// The command after its edits.
+    /// The edited command.
     pub rewrite: Rewrite,
-    /// The time-out that the call gets, in milliseconds; `None`: its own.
+    /// The call's new time-out in milliseconds; `None` keeps its own.
     pub timeout: Option<u64>,
-    /// In the foreground, the session would stand in another folder afterwards.
+    /// Whether the call would change the session's folder in the foreground.
     pub changes_folder: bool,
-    /// What was to be expected of it, where the history was asked.
+    /// The expected duration, if the history was consulted.
     pub expected: Option<Expectation>,
 }
 
 impl Decision {
-    /// Whether the call has to be answered: something about it changes.
+    /// Whether the answer changes anything about the call.
     pub fn changes(&self, call: Call<'_>) -> bool {
         self.rewrite.command != call.command
             || (self.outcome == Outcome::Background && !call.run_in_background)
@@ -160,7 +161,7 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
     }
 }
 
-/// The ask or deny rule that would decide otherwise about the call in the background, with this time-out.
+/// Returns an ask or deny rule whose outcome would change for the call in the background with this time-out.
 fn rule_of_parameters(
     call: Call<'_>,
     timeout: Option<u64>,
@@ -175,8 +176,8 @@ fn rule_of_parameters(
     moved.or(raised).map(str::to_owned)
 }
 
-/// Decides about a Monitor's command. The client runs it in the background by itself, and each line that it prints is an
-/// event (2.1.331), so that a buffer would hold events back: it is unbuffered, and nothing else.
+/// Decides about a Monitor's command. The client already runs it in the background, and each line that it prints is an
+/// event (2.1.331). A buffer would delay events, so the command is unbuffered and otherwise unchanged.
 pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> Decision {
     let script = match shell::parse(command) {
         Ok(script) => script,
@@ -253,8 +254,8 @@ fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
     }
 }
 
-/// The order of the gates: the call's own word, what makes a background task impossible, the kind of session,
-/// the rules.
+/// Applies the gates in order: the call's own override, obstacles to a background task, the kind of session, the
+/// rules.
 fn judge(
     call: Call<'_>,
     rules: &Rules,
@@ -378,7 +379,7 @@ mod tests {
                 "PYTHONUNBUFFERED=1 pytest 2>&1",
             ),
             ("BG_RUN=maybe ls", Outcome::Pass, "BG_RUN=maybe ls"),
-            // Its own output would be among those that it reads.
+            // The command would read its own output too.
             (
                 "BG_RUN=on cat /tmp/claude-0/-p/s/tasks/*.output",
                 Outcome::Pass,
@@ -397,7 +398,7 @@ mod tests {
                 "echo \"$(BG_RUN=off ls)\"",
             ),
             ("BG_RUN=on sleep 100", Outcome::Background, "sleep 100"),
-            // Without a word in front, `do` is a reserved one.
+            // Without a preceding word, `do` is a reserved word.
             (
                 "x\nBG_RUN=on do",
                 Outcome::Background,
@@ -483,7 +484,7 @@ mod tests {
                 "while true; do gh run list | grep -c done; sleep 30; done",
                 "while true; do gh run list | grep --line-buffered -c done; sleep 30; done",
             ),
-            // A tail that holds back isn't taken out, and no stream goes elsewhere.
+            // The tail stays although it delays output, and no stream is redirected.
             ("pytest | tail -5", "PYTHONUNBUFFERED=1 pytest | tail -5"),
             ("tail -f log | sed s/a/b/", "tail -f log | sed s/a/b/"),
             ("BG_RUN=off pytest | grep x", "BG_RUN=off pytest | grep x"),

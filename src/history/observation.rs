@@ -46,7 +46,7 @@ impl Observation {
     }
 
     /// How much it says of the next run, from 0 to 1. A crash at the start says little of a run that gets further, and
-    /// an interrupted run nothing; a run that reached the foreground_limit was long however it ended.
+    /// an interrupted run nothing; a run that reached the limit was long however it ended.
     pub fn weight(self) -> f64 {
         match self.end {
             _ if self.is_long() => 1.0,

@@ -1,5 +1,5 @@
-//! Hooks of other tools that rewrite Bash calls as well. The client takes one answer only, of whichever finishes last, so
-//! those in `chain` are run here, one after the other, before bg-run decides about what they made of the call.
+//! Other tools' hooks that rewrite Bash calls. The client accepts only the answer of the hook that finishes last. So
+//! bg-run itself runs the hooks in `chain`, one after the other, before it decides about their result.
 
 use std::time::{Duration, Instant};
 
@@ -12,26 +12,27 @@ use crate::programs::bounded;
 use crate::state::log;
 use crate::text::{MAX_MESSAGE, one_line};
 
-/// Each has so long, and all of them twice that: the client gives bg-run ten seconds.
+/// Time limit of each hook; all together have twice that. The client gives bg-run ten seconds.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// More than this on a stream is no answer: the hook is ended there, in bytes.
+/// Maximum size in bytes of a hook's answer. A hook that prints more is stopped.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// The exit status by which a hook refuses a call (hooks reference, "Exit code output").
+/// The exit status with which a hook refuses a call (hooks reference, "Exit code output").
 const REFUSED: i32 = 2;
 
-/// What they came to.
+/// The combined result of the hooks.
 #[derive(Debug, Default)]
 pub(super) struct Chained {
-    /// The call as they leave it, where one changed it.
+    /// The call as they changed it, if any did.
     pub(super) tool_input: Option<Map<String, Value>>,
-    /// What else they answered: it is passed on as it is.
+    /// Other fields of their answers, passed on unchanged.
     top: Map<String, Value>,
     specific: Map<String, Value>,
 }
 
-/// Runs `commands` on the event, each on what the one before it left. One that fails or is slow is skipped and logged.
+/// Runs `commands` on the event, each on the result of the one before. A hook that fails or is too slow is skipped and
+/// logged.
 pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
     let mut chained = Chained::default();
     let Ok(mut event) = serde_json::from_slice::<Value>(event) else {
@@ -55,7 +56,7 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
     chained
 }
 
-/// The answer of one of them; `None`: it had nothing to say.
+/// Runs one hook and returns its answer; `None` if it printed nothing.
 fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option<Value>> {
     let (program, arguments) = command.split_first().context("no program is named")?;
     let command = duct::cmd(program, arguments).env(environment::CHAINED, "1");
@@ -77,7 +78,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
         ),
     }
     let text = text(&ended.stdout);
-    // What is no JSON, the client shows in its own log only.
+    // The client shows other text only in its own log.
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
@@ -90,7 +91,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     Ok(Some(answer))
 }
 
-/// The same in an answer: bg-run itself ends with 0 always.
+/// Expresses a refusal as an answer, because bg-run itself always exits with 0.
 fn refusal(why: &str) -> Value {
     serde_json::json!({"hookSpecificOutput": {
         "hookEventName": "PreToolUse",
@@ -99,7 +100,7 @@ fn refusal(why: &str) -> Value {
     }})
 }
 
-/// From the mildest to the strictest; of several hooks' decisions the client takes the strictest.
+/// Decisions from the mildest to the strictest. The client applies the strictest of several.
 const DECISIONS: [&str; 3] = ["allow", "ask", "deny"];
 
 fn strictness(decision: Option<&Value>) -> Option<usize> {
@@ -138,7 +139,7 @@ impl Chained {
         }
     }
 
-    /// One of them keeps the call from running.
+    /// Whether a hook keeps the call from running.
     pub(super) fn refuses(&self) -> bool {
         let says = |map: &Map<String, Value>, key: &str, word: &str| {
             map.get(key).and_then(Value::as_str) == Some(word)
@@ -148,7 +149,7 @@ impl Chained {
             || self.top.get("continue") == Some(&Value::Bool(false))
     }
 
-    /// Theirs and ours as one answer; `None` where nobody says anything.
+    /// Merges their answers and ours into one; `None` if all are empty.
     pub(super) fn with(self, ours: Option<Answer>) -> Option<Answer> {
         let is_silent =
             self.tool_input.is_none() && self.top.is_empty() && self.specific.is_empty();
@@ -178,7 +179,7 @@ impl Chained {
     }
 }
 
-/// Texts are kept one below the other; of anything else the last one counts.
+/// Adds a value. Texts are joined by line breaks; any other value replaces the earlier one.
 fn put(map: &mut Map<String, Value>, key: String, value: Value) {
     const TEXTS: [&str; 2] = ["systemMessage", "additionalContext"];
     let earlier = map.get(&key).and_then(Value::as_str);
@@ -191,7 +192,7 @@ fn put(map: &mut Map<String, Value>, key: String, value: Value) {
     map.insert(key, value);
 }
 
-/// Their text above ours.
+/// Puts their text above ours.
 fn joined(ours: &mut Option<String>, passed: &mut Map<String, Value>, key: &str) {
     let Some(Value::String(theirs)) = passed.remove(key) else {
         return;

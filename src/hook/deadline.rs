@@ -1,4 +1,4 @@
-//! The end of a hook that hangs: on a state folder that doesn't answer, say.
+//! A time limit for a hook that hangs, for example on a state folder that doesn't answer.
 
 use std::process;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::state::log;
 
-/// A hook that doesn't wait for a task ends itself after this time, whatever time-out it is registered with.
+/// Time after which a hook that isn't waiting for a task exits, whatever time-out it is registered with.
 const WITHIN: Duration = Duration::from_secs(9);
 
-/// Ends this process after a time, unless it is dropped before.
+/// Exits this process after a time, unless dropped earlier.
 pub(super) struct Deadline {
     _dropped: Option<Sender<()>>,
 }
 
 impl Deadline {
-    /// Starts the clock.
+    /// Starts the time limit.
     pub(super) fn start() -> Self {
         Self::start_with(WITHIN, || process::exit(0))
     }
@@ -25,7 +25,7 @@ impl Deadline {
         let (sender, receiver) = channel::<()>();
         let watch = move || {
             if receiver.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
-                // The log may be on what hangs.
+                // The log may be on the file system that hangs.
                 thread::spawn(|| log::line("hook: gave up, the call is left as it was"));
                 thread::sleep(Duration::from_millis(100));
                 end();
@@ -53,7 +53,7 @@ mod tests {
         drop(Deadline::start_with(Duration::from_mins(1), move || {
             let _ = sender.send("done");
         }));
-        // The clock's thread is over, and with it the sender.
+        // The timer's thread has ended and dropped the sender.
         assert!(receiver.recv().is_err());
     }
 }

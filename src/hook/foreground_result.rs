@@ -1,4 +1,4 @@
-//! The result of a call that the client moved to the background and the hook waited for, as it would be in the foreground.
+//! The result that a waited-for call would have had in the foreground.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,37 +10,37 @@ use crate::claude::task::{self, Footer};
 use crate::environment;
 use crate::tasks::status::Status;
 
-/// The client hands the first characters of an output on, and the name of the file that holds all of it, where it is longer
-/// than this (`BASH_MAX_OUTPUT_LENGTH`; read and measured, 2.1.200 to 2.1.332).
+/// Default of `BASH_MAX_OUTPUT_LENGTH`, in characters. For a longer output, the client returns only its beginning and
+/// the name of the file that contains all of it (read and measured, 2.1.200 to 2.1.332).
 const LENGTH: u64 = 30_000;
 
-/// No setting makes that longer (read in 2.1.200 and 2.1.332).
+/// Maximum of that setting, in characters (read in the code of 2.1.200 and 2.1.332).
 const LONGEST: u64 = 150_000;
 
-/// UTF-8 takes at most so many bytes for a character.
+/// Maximum number of bytes per character in UTF-8.
 const BYTES_PER_CHARACTER: u64 = 4;
 
-/// The fields of a result that are there only because the call is in the background; all that begin with `background` are.
+/// Fields of a result that exist only for a background call, besides all that begin with `background`.
 const OF_BACKGROUND: &[&str] = &["timedOutAfterMs", "subagentCapApplied"];
 
-/// An output.
+/// A task's output.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// All of it.
+    /// The complete output.
     Whole(String),
-    /// Its beginning.
+    /// The beginning of a long output.
     Start {
-        /// As many characters as the client hands on.
+        /// As many characters as the client returns.
         text: String,
-        /// The size of the whole, in bytes.
+        /// Size of the complete output, in bytes.
         size: u64,
     },
-    /// It holds a NUL.
+    /// The output contains a NUL.
     NotText,
 }
 
 impl Output {
-    /// The task's output at `path`, without the client's last line; at most a beginning is read.
+    /// Reads the task's output at `path`, without the client's footer. Of a long output, only the beginning is read.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let length = environment::bash_max_output_length().unwrap_or(LENGTH);
         Self::of_file(&task::open(path)?, length.min(LONGEST))
@@ -72,7 +72,7 @@ impl Output {
     }
 }
 
-/// Without blank lines in front and blanks at the end, as the client hands outputs on.
+/// Removes leading blank lines and trailing blanks, as the client does.
 fn trimmed(text: &str) -> &str {
     let text = text.trim_end();
     let first = text.len() - text.trim_start().len();
@@ -81,7 +81,7 @@ fn trimmed(text: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// The text of a result: the exit status in front, where it isn't 0, and `note` behind the output.
+/// Returns the text of a result: the exit status if it isn't 0, the output, then `note`.
 pub(super) fn text(output: &str, status: Status, note: Option<&str>) -> String {
     let exit = match (status, status.exit()) {
         (_, Some(0)) => None,
@@ -98,7 +98,7 @@ pub(super) fn text(output: &str, status: Status, note: Option<&str>) -> String {
     parts.join("\n")
 }
 
-/// The result `response` of a call in the background, as that of a call that has ended; `None` where its output isn't text.
+/// Turns the `response` of a background call into the result of a finished call; `None` if its output isn't text.
 pub(super) fn ended(
     response: &Value,
     (output, path): (&Output, &Path),
@@ -116,7 +116,7 @@ pub(super) fn ended(
             let path = path.to_str()?;
             result.insert("persistedOutputPath".to_owned(), path.into());
             result.insert("persistedOutputSize".to_owned(), (*size).into());
-            // Of a long output the client shows the model only the beginning.
+            // The client shows the model only the beginning of a long output.
             let start = match note {
                 Some(note) => format!("{note}\n{start}"),
                 None => start.clone(),
@@ -128,8 +128,8 @@ pub(super) fn ended(
     Some(result)
 }
 
-/// The result of a call that goes on in the background after its own time-out, in milliseconds; `None` where the client
-/// doesn't say how long it waited.
+/// Returns the result of a call that continues in the background after its own time-out in milliseconds; `None` if the
+/// client doesn't say how long it waited.
 pub(super) fn timed_out(response: &Value, timeout: u64) -> Option<Map<String, Value>> {
     let mut result = response.as_object()?.clone();
     let after = result.get_mut("timedOutAfterMs")?;
@@ -161,7 +161,7 @@ mod tests {
             (b"a\n[exited with code 3]\n", whole("a")),
             (b"\n[exited with code 0]\n", whole("")),
             (b"a\n\n[killed]\n", whole("a")),
-            // The job's own line isn't the client's.
+            // This line is the job's own, not the client's.
             (
                 b"[exited with code 1]\n\n[exited with code 0]\n",
                 whole("[exited with code 1]"),

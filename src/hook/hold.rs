@@ -1,4 +1,4 @@
-//! Waiting inside the hook for tasks that the client would kill with its answer.
+//! Conditions and time limit for waiting inside the hook for tasks that the client would kill after the hook's answer.
 
 use std::time::Duration;
 
@@ -6,21 +6,20 @@ use crate::config::{Config, Treatment};
 use crate::install;
 use crate::tasks::record::{Cause, TaskRecord};
 
-/// Whether a session without a user waits for this task: one that the client moved at the limit or that we moved, and
-/// that ends by itself. Older clients than those that know the limit aren't held: 2.1.20 hangs at its end where a task has
-/// ended before (measured).
+/// Whether a headless session waits for this task: the client moved it at the limit or bg-run moved it, and it ends by
+/// itself. Clients without the limit aren't held, because 2.1.20 hangs on exit if a task has ended before (measured).
 pub(super) fn is_held(note: &TaskRecord) -> bool {
     matches!(note.cause, Cause::Moved | Cause::Limit) && note.timed && !note.endless
 }
 
-/// Whether a subagent waits for it: one that we moved, where the settings say so.
+/// Whether a subagent waits for it: bg-run moved it, and the settings ask for the background.
 pub(super) fn is_held_for_subagent(note: &TaskRecord, config: &Config) -> bool {
     config.subagents == Treatment::Background && note.cause == Cause::Moved && is_held(note)
 }
 
-/// The longest wait at a session's end: `hold`, or what the client grants its hooks where that is shorter.
+/// Longest wait at a session's end: `hold`, or the client's time limit for hooks if that is shorter.
 pub(super) fn longest(config: &Config) -> Duration {
-    /// What the answer itself may take.
+    /// Time reserved for the answer itself.
     const ANSWER: Duration = Duration::from_secs(10);
     let granted = Duration::from_secs(install::timeout("Stop"));
     config.hold.0.min(granted.saturating_sub(ANSWER))

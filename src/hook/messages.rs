@@ -1,4 +1,5 @@
-//! What users and models are told; of tasks, the users by `lines`. All that comes from outside is cleaned and clipped.
+//! Messages about calls to users and models; `end_messages` has the user's messages about tasks. Text from outside is
+//! cleaned and clipped here.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,7 +21,7 @@ use crate::tasks::status::Status;
 use crate::text::{MAX_MESSAGE, SHOWN, clipped, fenced, for_model, one_line, span};
 use crate::viewer::OpenOutcome;
 
-/// What would be done with a call, for the user of a dry run; and why it is one, where a file has a fault.
+/// Tells the user of a dry run what would happen to a call, and which faulty file causes the dry run.
 pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String {
     let what = match decision.outcome {
         Outcome::Background => "would run in the background as",
@@ -36,7 +37,7 @@ pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String
     )
 }
 
-/// What the client's own limit did to a call, for the user of a dry run, which can't keep it from that.
+/// Tells the user of a dry run that the client's own limit moved a call. A dry run can't prevent that.
 pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
     let command = input.bash_command().unwrap_or_default();
     let name = one_line(input.description().unwrap_or(command), SHOWN);
@@ -50,13 +51,13 @@ pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
     }
 }
 
-/// A fault in the user's files, for the user.
+/// Tells the user of a fault in a settings or rules file.
 pub(super) fn faulty_file(problem: &Problem) -> String {
     let problem = one_line(&problem.to_string(), MAX_MESSAGE);
     format!("bg-run ignores a file with an error: {problem}")
 }
 
-/// What was done to a call, for the model.
+/// Tells the model what changed about its call.
 pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
     if decision.outcome != Outcome::Background {
         return None;
@@ -71,7 +72,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
             ),
             _ => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
-        // Newer clients say so themselves, and have this variable.
+        // Newer clients set this variable and tell the model themselves.
         if decision.changes_folder && environment::claude_pid().is_none() {
             sentences.push(
                 "Its `cd` doesn't carry over: the session's folder stays as it is.".to_owned(),
@@ -90,7 +91,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-/// The model's call, where the same command still runs as this task.
+/// Tells the model that the command of its call still runs as this task.
 pub(super) fn still_runs(note: &TaskRecord) -> String {
     let ran = Timestamp::now().duration_since(note.began());
     let ran = span(Duration::try_from(ran).unwrap_or_default());
@@ -104,20 +105,20 @@ pub(super) fn still_runs(note: &TaskRecord) -> String {
 /// A call that went to the background.
 pub(super) struct Launch<'a> {
     pub(super) note: &'a TaskRecord,
-    /// The usual time of such a task, in seconds.
+    /// Usual duration of such a task, in seconds.
     pub(super) usual: Option<f32>,
     /// The limit, in milliseconds.
     pub(super) limit: Option<u64>,
-    /// What was left out of it.
+    /// Each `| tail …` that was removed.
     pub(super) tails: &'a [String],
     pub(super) shown: &'a OpenOutcome,
-    /// What the user has to know of typing there.
+    /// A warning about typing in the output's editor tab.
     pub(super) caution: Option<&'a str>,
-    /// The session or the subagent doesn't end before it.
+    /// Whether the session or subagent waits for the task before it ends.
     pub(super) held: bool,
 }
 
-/// What is said of a launch, to the user and to the model.
+/// Tells the user and the model about a launch.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     let note = launch.note;
     let usual = if note.endless { None } else { launch.usual };
@@ -141,12 +142,12 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     answer_of(Some(line), for_model)
 }
 
-/// What is said of a launch where nobody watches.
+/// Tells the model about a launch in an unattended session.
 pub(super) fn held(note: &TaskRecord) -> Answer {
     answer_of(None, launched_for_model(note, None, true))
 }
 
-/// The end of a task whose output can't be the result of its call.
+/// Reports the end of a task whose output can't be returned as the result of its call.
 pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
     let after = end
         .ran()
@@ -160,8 +161,8 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
     answer_of(None, told)
 }
 
-/// What the client doesn't say: it names the id and the file, and from 2.1.200 on that a notice will come; of a task that
-/// is held it says that it is terminated with the final response (2.1.260 and later).
+/// Tells the model about a launch, without repeating the client. The client names the id and the file, and from
+/// 2.1.200 on it announces a notice. It also says that a held task ends with the final response (2.1.260 and later).
 fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> String {
     let mut told = String::new();
     if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
@@ -195,12 +196,12 @@ fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> Str
     told
 }
 
-/// What people call a task, in quotation marks.
+/// A task's name in quotation marks.
 fn quoted(note: &TaskRecord) -> String {
     format!("\"{}\"", note.name().replace('"', "'"))
 }
 
-/// How a task ended, in words: `"Run e2e tests" failed with 1 after 3 min`.
+/// Describes a task's end: `"Run e2e tests" failed with exit status 1 after 3 min`.
 pub(super) fn outcome(note: &TaskRecord) -> String {
     let sentence = status(note).sentence(note.status_of.as_deref(), &after(note));
     format!("{} {sentence}", quoted(note))
@@ -215,26 +216,26 @@ fn after(note: &TaskRecord) -> String {
     ran.map_or_else(String::new, |ran| format!(" after {}", span(ran)))
 }
 
-/// What was left out of a command takes so many columns at most,
+/// Maximum width in columns of the removed text in a message.
 const TAIL: usize = 13;
 
-/// and the place where a file is open.
+/// Maximum width in columns of the name of an editor or terminal.
 const PLACE: usize = 20;
 
-/// So many lines of an ended task's output the model is given.
+/// Number of an ended task's last lines that the model gets.
 const LINES: usize = 15;
 
-/// And so much of each, in characters.
+/// Maximum length of each line, in characters.
 const LINE: usize = 200;
 
-/// The ends, a line each; `None` where there are none.
+/// Tells the user about ended tasks, one per line; `None` if there are none.
 pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
     let lines = end_messages::ended(notes);
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// The same for the model, with the last lines, so that it needs no call for them. Its name was given by a model, and the
-/// lines come from a program: both are data.
+/// Tells the model about ended tasks with their last lines, so that it needs no call to read them. The name comes from
+/// a model and the lines from a program, so both are fenced as data.
 pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     let parts = notes.iter().map(|note| {
         let status_of = note.status_of.as_deref();
@@ -264,10 +265,10 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// So many tasks of earlier sessions the model is told of, those that run and those that have ended.
+/// Maximum number of earlier sessions' tasks in a message, counted separately for running and ended ones.
 const LEFT_OVER: usize = 5;
 
-/// The tasks that earlier sessions left, for the model: what still runs by id and name, then how the others ended.
+/// Tells the model about tasks from earlier sessions: the running ones by id and name, then the ends of the others.
 pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
     let newest = |notes: &[TaskRecord]| notes.iter().rev().take(LEFT_OVER).cloned().collect();
     let (running, ended): (Vec<TaskRecord>, Vec<TaskRecord>) = (newest(running), newest(ended));
@@ -303,7 +304,8 @@ fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
     }
 }
 
-/// A call that went to the background: what, why, and where it can be watched; with its usual time where one is given.
+/// The user's line about a launch: the task, the reason, and where its output can be watched; with the usual duration
+/// if known.
 fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
     let (note, shown) = (launch.note, launch.shown);
     let tails = launch.tails.join(" ");
@@ -339,7 +341,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
             let id = end_messages::shortened(&note.id);
             end_messages::named(note, &format!(" {what}, {opened} in {place} ({id})"))
         }
-        // Why it is in the background, where nobody asked for it, is worth a second row.
+        // The reason for the background, unless the caller asked for it, deserves a second row.
         OpenOutcome::Not(reason) => {
             let why = why.map_or_else(String::new, |why| format!(" {why},"));
             let reason = one_line(reason, MAX_MESSAGE);

@@ -1,7 +1,7 @@
-//! `bg-run hook`: one event in, one answer or nothing out.
+//! `bg-run hook`: reads one event and prints one answer, or nothing.
 //!
-//! It fails open. Whatever goes wrong here, the call goes on as it was, the exit status is 0, and the log says
-//! what happened.
+//! The hook fails open. Whatever goes wrong, the call goes on unchanged, the exit status is 0, and the log records the
+//! error.
 
 mod chain;
 mod deadline;
@@ -32,7 +32,7 @@ use crate::config::Mode;
 use crate::programs;
 use crate::state::log;
 
-/// A pipe holds at least as much that nobody has read yet, in bytes.
+/// A pipe's buffer holds at least this many unread bytes.
 const HELD: usize = 4096;
 
 /// Reads one event from stdin and answers it on stdout.
@@ -58,17 +58,17 @@ fn try_run(mode: Mode) -> Result<()> {
         .context("stdout can't be written")
 }
 
-/// The answer to an event as JSON on one line; `None`: there is nothing to say.
+/// Returns the answer to an event as one line of JSON; `None` if there is nothing to say.
 ///
 /// # Errors
 ///
-/// When `text` isn't an event that bg-run knows.
+/// Fails if `text` isn't an event that bg-run knows.
 pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let input = serde_json::from_slice(text).context("stdin is no hook input")?;
     answer_to(&input, text, mode)
 }
 
-/// What the hooks in `chain` make of a command that is called in `cwd`; `None`: one of them refuses it.
+/// Returns a command as the hooks in `chain` change it when it is called in `cwd`; `None` if one of them refuses it.
 pub fn chained(commands: &[Vec<String>], command: &str, cwd: &Path) -> Option<String> {
     let event = serde_json::json!({
         "hook_event_name": "PreToolUse",
@@ -112,7 +112,7 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "UserPromptSubmit" => Ok(user_prompt_submit::answer(input, mode)),
         "Stop" => Ok(stop::answer(input, mode)),
         "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
-        // The launcher of a plugin without a program answers it as well.
+        // The launcher of a plugin without a program answers this event too.
         "SessionStart" => Ok(session_start::answer(input, mode)),
         other => bail!("the event `{other}` is none that bg-run knows"),
     }

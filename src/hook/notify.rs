@@ -1,4 +1,4 @@
-//! A notification of the desktop through the terminal, where that one knows a sequence for it.
+//! A desktop notification through the terminal, if the terminal has an escape sequence for it.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::tasks::record::{End, TaskRecord};
 use crate::text::one_line;
 use crate::{environment, programs};
 
-/// By which sequence a terminal makes a notification.
+/// A terminal's escape sequence for notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sequence {
-    /// `OSC 9 ; TEXT`: iTerm2, and those that follow it.
+    /// `OSC 9 ; TEXT`: iTerm2 and compatible terminals.
     Osc9,
-    /// `OSC 777 ; notify ; TITLE ; TEXT`: rxvt-unicode, and those that follow it.
+    /// `OSC 777 ; notify ; TITLE ; TEXT`: rxvt-unicode and compatible terminals.
     Osc777,
     /// `OSC 99 ; ; TEXT`: kitty's desktop notifications.
     Osc99,
@@ -34,10 +34,10 @@ const TERMINALS: &[(&str, Sequence)] = &[
     ("kitty", Sequence::Osc99),
 ];
 
-/// A title that says whose it is.
+/// Title of the notification.
 const TITLE: &str = "bg-run";
 
-/// What the terminal is sent for tasks that ended; `None` where none took long enough, or it wouldn't understand.
+/// Returns the sequence for ended tasks; `None` if none ran long enough, or the terminal has no sequence.
 pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> {
     if !config.notify {
         return None;
@@ -70,7 +70,7 @@ pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> 
 }
 
 fn written(sequence: Sequence, text: &str) -> String {
-    // A semicolon parts the fields.
+    // A semicolon separates the fields.
     let text = one_line(text, 120).replace(';', ",");
     match sequence {
         Sequence::Osc9 => format!("\u{1b}]9;{TITLE}: {text}\u{7}"),
@@ -79,10 +79,10 @@ fn written(sequence: Sequence, text: &str) -> String {
     }
 }
 
-/// Time that tmux has to tell an option.
+/// Time limit for tmux's answer about an option.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Whether tmux hands sequences over that aren't its own.
+/// Whether tmux passes unknown sequences through.
 fn passes_through() -> bool {
     let Some(tmux) = programs::find("tmux") else {
         return false;

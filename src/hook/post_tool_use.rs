@@ -1,5 +1,5 @@
-//! `PostToolUse`: the output of a call that went to the background is opened, and both the user and the model
-//! are told; how long another call took is kept.
+//! `PostToolUse`: opens the output of a call that went to the background, tells the user and the model, and records
+//! the duration of any other call.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,7 +32,7 @@ use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
 
-/// The answer to a call; `None` where it didn't go to the background.
+/// Answers the event; `None` if the call didn't go to the background.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     input.bash_command()?;
     let id = input
@@ -60,7 +60,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         ..task_record(input, &site, &task, &configuration, (&done, session.limit))
     };
     if config.dry_run || environment::switched_off() {
-        // The limit is there all the same, and some clients would lose the task to it.
+        // The limit applies nevertheless, and some clients would lose the task because of it.
         if session.leave_headless(config) {
             let record = record();
             if waited_call::is_one(&record, session, config) {
@@ -96,7 +96,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
             Some(_) => hold::is_held_for_subagent(&note, config),
             None => session.headless,
         };
-    // Nobody watches, or nobody asked for more than that nothing is lost.
+    // Either nobody watches, or the settings ask only that no task is lost.
     if session.leave_headless(config) || session.leave_subagent(config) {
         return held.then(|| messages::held(&note));
     }
@@ -119,7 +119,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }))
 }
 
-/// What is told of large outputs after a call that takes a while.
+/// Warns about large outputs after a call that took a while.
 fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
     let mut tasks = TaskRecord::unended();
     tasks.retain(|task| task.session == input.session_id);
@@ -139,8 +139,8 @@ fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
     })
 }
 
-/// Starts the opener for the first of `files` that is there, where the session may have one more. Returns also what the user
-/// has to know of typing there.
+/// Starts the opener for the first existing file in `files`, if the session may have another tab. Also returns a
+/// warning about typing there.
 fn show(
     input: &Input,
     site: &CallSite,
@@ -160,7 +160,7 @@ fn show(
         log::line(&format!("PostToolUse: {error:#}"));
         OpenOutcome::Not(error.to_string())
     });
-    // A pane of the terminal only shows.
+    // A terminal pane is read-only anyway.
     let in_editor = matches!(&shown, OpenOutcome::In(place) if *place == viewer.name);
     let caution = in_editor
         .then(|| typing_caution::caution(&viewer))
@@ -168,7 +168,7 @@ fn show(
     (shown, caution)
 }
 
-/// The command's own log, where no rule for Read keeps it from the model.
+/// Returns the command's own log, unless a Read rule may deny it to the model.
 fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     let log = folders::resolve(&site.cwd, log);
     let around = Session::from_env(false, "");
@@ -185,7 +185,7 @@ fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     }
 }
 
-/// What is noted of it, for `bg-run tasks` and for what is to be done at its end.
+/// Creates the task's record for `bg-run tasks` and for the messages at its end.
 fn task_record(
     input: &Input,
     site: &CallSite,
@@ -216,7 +216,7 @@ fn task_record(
     let ran = input.duration_ms.map(|milliseconds| milliseconds / 1000.0);
     let ran = ran.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let ran = ran.or(limit.map(Duration::from_millis)).unwrap_or_default();
-    // Of what was in the background at once, the client times the launch.
+    // For a call that started in the background, the client measures only the launch.
     let was_there = matches!(cause, Cause::Moved | Cause::Caller);
     let ran = if was_there { Duration::ZERO } else { ran };
     let timeout = match cause {
@@ -262,7 +262,7 @@ fn task_record(
     }
 }
 
-/// The `| tail …` at the end of a script: it prints nothing before the end of what it reads.
+/// Returns the `| tail …` at the end of a script, which prints nothing until its input ends.
 fn held_back(script: &Script, source: &str) -> Option<String> {
     let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
     let stage = pipeline.stages.last()?;
@@ -280,7 +280,7 @@ fn held_back(script: &Script, source: &str) -> Option<String> {
     ))
 }
 
-/// The command that names a script of several lines, or one that begins with assignments.
+/// Returns the main command, to name a script that has several lines or begins with assignments.
 fn main_of(script: &Script, source: &str) -> Option<String> {
     let first = script.simple_commands.first()?;
     if !source.trim().contains('\n') && first.assignments.is_empty() {
@@ -291,7 +291,7 @@ fn main_of(script: &Script, source: &str) -> Option<String> {
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// The client that runs this hook.
+/// Returns the client that runs this hook.
 fn client() -> Option<Process> {
     let parent = || Process::of(std::os::unix::process::parent_id());
     environment::claude_pid()
@@ -299,7 +299,7 @@ fn client() -> Option<Process> {
         .or_else(parent)
 }
 
-/// Who put a call in the background.
+/// Returns who put the call in the background.
 fn cause(input: &Input, done: &CallOutcome, limit: Option<u64>) -> Cause {
     let response = &input.tool_response;
     if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {

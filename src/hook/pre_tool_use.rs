@@ -1,4 +1,4 @@
-//! `PreToolUse`: a Bash call that will run long comes back as a background call, a Monitor's command unbuffered.
+//! `PreToolUse`: turns a long-running Bash call into a background call, and unbuffers a Monitor's command.
 
 use std::mem::ManuallyDrop;
 
@@ -17,14 +17,14 @@ use crate::tasks::ended_or_lost;
 use crate::tasks::record::TaskRecord;
 use crate::{environment, shell};
 
-/// The answer to a call, whose event has this text; `None` leaves it as it is.
+/// Answers the event with this text; `None` leaves the call unchanged.
 pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
     if let Some(command) = input.monitor_command() {
         return answer_to_monitor(input, command, mode);
     }
     input.bash_command()?;
     let site = CallSite::new(&input.cwd).in_session(&input.session_id);
-    // The process ends with this answer: taking hundreds of rules apart would be for nothing.
+    // The process exits after this answer, so freeing hundreds of rules would be wasted time.
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));
     let others = &configuration.settings.chain;
     if others.is_empty() || environment::is_set(environment::CHAINED) {
@@ -45,7 +45,7 @@ pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
     chained.with(ours)
 }
 
-/// What bg-run itself says to it.
+/// Returns bg-run's own answer, without those of `chain`.
 fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> Option<Answer> {
     let call = Call {
         command: input.bash_command()?,
@@ -86,7 +86,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
             ..Answer::default()
         });
     }
-    // The rewrite itself is the same whoever gives it; what is said is said once.
+    // Every registration returns the rewrite, but only one shows the message.
     let done = CallOutcome {
         moved: decision.outcome == Outcome::Background && !call.run_in_background,
         timeout: input.timeout(),
@@ -111,7 +111,8 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     })
 }
 
-/// What the model is told where the same command still runs in the same folder. Calls that end at once cost nothing.
+/// Returns a message to the model if the same command still runs in the same folder. Calls that end at once cost
+/// nothing.
 fn still_runs(
     input: &Input,
     site: &CallSite,
@@ -123,7 +124,7 @@ fn still_runs(
     let command = input.bash_command()?;
     let can_run_long = || match decision.expected {
         Some(_) => true,
-        // The history would have been asked about it.
+        // The history would have been consulted.
         None if settings.history => false,
         None => shell::parse(command).is_ok_and(|script| decision::can_run_long(&script)),
     };
@@ -142,7 +143,7 @@ fn still_runs(
     running.last().map(messages::still_runs)
 }
 
-/// Nothing is said of it: only buffers change.
+/// Answers a Monitor call without a message, because only its buffering changes.
 fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer> {
     let site = CallSite::new(&input.cwd).in_session(&input.session_id);
     let configuration = ManuallyDrop::new(Configuration::load(&site, mode));

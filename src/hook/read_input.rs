@@ -1,4 +1,4 @@
-//! The hook's input: one event on stdin, within a time and a size.
+//! Reads the hook's input: one event on stdin, with limits on time and size.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,23 +9,24 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::claude::input::Input;
 
-/// Size of the largest event, in bytes.
+/// Maximum size of an event, in bytes.
 const MAX_INPUT: usize = 8 * 1024 * 1024;
 
-/// Bytes that are read of a larger one: the client goes on writing, and a broken pipe would trouble it.
+/// Maximum number of bytes that are read of a larger event. The client is still writing, and a broken pipe would
+/// disturb it.
 const MAX_DRAINED: usize = 64 * 1024 * 1024;
 
-/// Size of one read, in bytes: the capacity of a pipe.
+/// Size of one read in bytes, which is a pipe's capacity.
 const PART: usize = 64 * 1024;
 
-/// Time that the hook waits for its input: the client gives a hook up after ten seconds.
+/// Maximum time to wait for the input. The client gives up on a hook after ten seconds.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Reads an event, and returns it with its text as soon as it is whole: stdin may stay open.
+/// Reads an event and returns it with its text as soon as it is complete. Stdin may stay open.
 ///
 /// # Errors
 ///
-/// When stdin holds no event, or none in time.
+/// Fails if stdin contains no event, or none in time.
 pub(super) fn read_input() -> Result<(Input, Vec<u8>)> {
     let stdin = io::stdin().lock();
     let end = Instant::now() + INPUT_TIMEOUT;

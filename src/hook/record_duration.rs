@@ -1,4 +1,4 @@
-//! The duration of a call that ran in the foreground, in the history.
+//! Records the duration of a foreground call in the history.
 
 use jiff::Timestamp;
 
@@ -14,8 +14,8 @@ use crate::shell::Script;
 use crate::tasks::status::Status;
 use crate::{environment, shell};
 
-/// The script of a call that can run long; `None` where nothing is to be done about it. Most calls end at once: they cost
-/// no more than this.
+/// Returns the script of a call that can run long; `None` if nothing needs recording. Most calls end at once and cost
+/// no more than this check.
 pub(super) fn can_run_long(input: &Input, mode: Mode) -> Option<Script> {
     let command = input.bash_command()?;
     if mode == Mode::Dry || environment::switched_off() {
@@ -25,7 +25,7 @@ pub(super) fn can_run_long(input: &Input, mode: Mode) -> Option<Script> {
     decision::can_run_long(&script).then_some(script)
 }
 
-/// Records a call that ran in the foreground to its end, well or not.
+/// Records a call that ran to its end in the foreground, successful or not.
 pub(super) fn record(input: &Input, script: &Script, mode: Mode) {
     let _deadline = Deadline::start();
     let site = CallSite::new(&input.cwd);
@@ -42,8 +42,8 @@ pub(super) fn record(input: &Input, script: &Script, mode: Mode) {
     }
 }
 
-/// The duration that the client tells; of an older one, the time since the model made the call, which holds the user's
-/// approval, too: where that is short, the command was.
+/// Returns the duration measured by the client. For an older client, returns the time since the model made the call if
+/// it is short. That time includes the wait for the user's approval, so the command itself was short too.
 fn observed(input: &Input) -> Option<Observation> {
     let code = input.error.strip_prefix("Exit code ");
     let code = code.and_then(|rest| rest.lines().next()?.trim().parse().ok());

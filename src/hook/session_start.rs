@@ -1,5 +1,5 @@
-//! `SessionStart`: Python prints at once in every command of the session, without a word in their text. What earlier sessions
-//! left is told.
+//! `SessionStart`: unbuffers Python for every command of the session without changing their text, and reports tasks of
+//! earlier sessions.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -17,17 +17,17 @@ use crate::state::{call_claims, log, sessions};
 use crate::tasks::record::TaskRecord;
 use crate::tasks::{end_messages, ended_or_lost};
 
-/// A longer environment file is left alone, in bytes.
+/// Maximum size in bytes of an environment file that is changed.
 const MAX_FILE: u64 = 256 * 1024;
 
-/// The answer to a session's start.
+/// Answers the start of a session.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     unbuffer(input, mode);
     left_over(input, mode)
 }
 
-/// What is told of the tasks that earlier sessions of this project left: those that still run, and those that have ended
-/// since and that nobody was told of.
+/// Reports the tasks of this project's earlier sessions: those still running, and ended ones that nobody has been told
+/// about.
 fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     let begins = matches!(input.source.as_str(), "startup" | "resume");
     if !begins || environment::switched_off() {
@@ -46,7 +46,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     if config.dry_run {
         return None;
     }
-    // Another registration's hook looks at the same tasks.
+    // Another registration's hook reports the same tasks.
     let client = environment::claude_pid().unwrap_or_default();
     let start = format!("{}-{client}-{}", input.session_id, input.source);
     if client != 0 && !call_claims::claim("SessionStart", &start) {
@@ -66,8 +66,8 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     })
 }
 
-/// Whether the session that started the task has ended. A client that still runs looks after its tasks itself, but for those
-/// of a session that it has left for this one.
+/// Whether the session that started the task has ended. A running client looks after its own tasks, except those of a
+/// session that it left for this one.
 fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
     match task.client {
         Some(client) if client.is_alive() => {
@@ -77,7 +77,8 @@ fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
     }
 }
 
-/// Leaves the variable in the session's environment file. A value of the user's, in the settings' `env` or elsewhere, stays.
+/// Writes the variable to the session's environment file. A value that the user set, in the settings' `env` or
+/// elsewhere, stays.
 fn unbuffer(input: &Input, mode: Mode) {
     let Some(file) = environment::claude_env_file() else {
         return;
@@ -102,7 +103,7 @@ fn unbuffer(input: &Input, mode: Mode) {
     }
 }
 
-/// Whether the file holds the line then: it doesn't where it names the variable otherwise.
+/// Appends the line unless the file mentions the variable already. Returns whether the file contains the line now.
 fn leave(file: &Path) -> io::Result<bool> {
     let text = match folders::read_regular(file, MAX_FILE) {
         Ok(text) => text,

@@ -1,4 +1,5 @@
-//! `Stop` and `SubagentStop`: what the client would kill with its answer is waited for, and ends are told.
+//! `Stop` and `SubagentStop`: waits for tasks that the client would kill after the answer, and reports the ends of
+//! tasks.
 
 use super::{hold, messages};
 use crate::claude::answer::Answer;
@@ -10,7 +11,7 @@ use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, wait};
 
-/// The answer of a session that is about to end its turn.
+/// Answers a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
     let session = Session::from_env(false, &input.permission_mode);
@@ -29,7 +30,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         );
         return None;
     }
-    // The client's notice follows, and has the status of those that wrote none.
+    // The client's notice follows, and it knows the status of tasks without a footer.
     let mut ended = ended_or_lost::of(&tasks, &[]);
     ended.retain(|(_, end)| end.status != Status::Lost);
     let ended = ended_or_lost::mark_finished(ended, &config);
@@ -40,8 +41,9 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     .filter(|answer| answer.system_message.is_some())
 }
 
-/// The answer of a subagent that is about to end: it waits for the tasks that we moved, and goes on once with what they
-/// came to. A synchronous one gets no notice of their ends (measured, 2.1.200 to 2.1.331).
+/// Answers a subagent that is about to end. The hook waits for the tasks that bg-run moved, and keeps the subagent
+/// from ending once to report their results. A synchronous subagent gets no notice of their ends (measured, 2.1.200 to
+/// 2.1.331).
 pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
     let agent = input.agent_id.as_deref()?;

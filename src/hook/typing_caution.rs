@@ -1,4 +1,4 @@
-//! Whether a key typed in an output changes it, which the user is told once.
+//! A one-time warning that typing in an output changes it.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use crate::state::reported;
 use crate::text::{SHOWN, clipped, one_line};
 use crate::viewer::Viewer;
 
-/// Larger settings aren't read, in bytes.
+/// Maximum size in bytes of a settings file that is read.
 const MAX_SETTINGS: u64 = 1024 * 1024;
 
-/// A name takes so many columns at most.
+/// Maximum width of a name, in columns.
 const NAME: usize = 20;
 
-/// What to tell the user of an output that was opened, where keys typed in it change it and that wasn't told before.
+/// Returns the warning about an opened output, if typing in it would change it and the user hasn't been warned.
 pub(super) fn caution(viewer: &Viewer) -> Option<String> {
     let mark = format!("typing\0{}", viewer.name);
     if reported::was_said(&mark) {
@@ -32,8 +32,8 @@ pub(super) fn caution(viewer: &Viewer) -> Option<String> {
     reported::say(&mark).then_some(told)
 }
 
-/// Whether the settings of the editor here leave outputs writable, and the user didn't ask for that. Nothing is known of an
-/// editor whose folder isn't there.
+/// Whether the editor's settings leave outputs writable, unless the user chose that. An editor without a settings
+/// folder counts as unknown.
 fn lets_type() -> bool {
     let Some(path) = editor::path() else {
         return true;

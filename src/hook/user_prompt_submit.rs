@@ -1,4 +1,4 @@
-//! `UserPromptSubmit`: the client's notice that a task ended comes as a prompt; other ends are looked for.
+//! `UserPromptSubmit`: the client announces a task's end in a prompt; the hook looks for other ends itself.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,14 +21,14 @@ use crate::tasks::record::{End, TaskRecord};
 use crate::tasks::status::Status;
 use crate::tasks::wait;
 
-/// The client's notice of an end comes in this time, with the status: of several that end at once it tells one after the
-/// other (measured, 2.1.331).
+/// Time within which the client announces an end with its status. It announces several ends one after the other
+/// (measured, 2.1.331).
 const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
-/// A task whose end the client tells may have a process that still writes, for so long at most.
+/// Maximum time for which a process may still write after the client announced the task's end.
 const LAST_WRITES: Duration = Duration::from_millis(300);
 
-/// What user and model are told of the session's tasks; `None`: nothing is new.
+/// Returns the news about the session's tasks for user and model; `None` if there is none.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if environment::switched_off() {
         return None;
@@ -44,7 +44,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let mut found = ended_or_lost::of(&tasks, &notices);
-    // Nothing asks for it again before the next prompt.
+    // Nothing asks about these tasks again before the next prompt.
     let mut late = tasks.clone();
     late.retain(|task| notices.iter().any(|notice| notice.id == task.id));
     ended_or_lost::drop_ended(&mut late, &found);
@@ -58,7 +58,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .filter(|(note, end)| is_due(note, end, &notices));
     let ended = ended_or_lost::mark_finished(told.collect(), &config);
     let earlier = noticed(&notices, &ended);
-    // Stopped by `bg-run stop`, it ended before the client knew.
+    // `bg-run stop` ended it before the client noticed.
     let stopped = earlier.iter().filter(|note| {
         note.ended
             .is_some_and(|ended| ended.status == Status::Stopped)
@@ -91,7 +91,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     })
 }
 
-/// Whether an end is told now. One of unknown status whose output is still there is left to the client's notice for a while.
+/// Whether to report an end now. The client's notice gets a while to report an end of unknown status, if the output
+/// still exists.
 fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
     let is_noticed = notices.iter().any(|notice| notice.id == note.id);
     if end.status != Status::Lost || end.ran.is_none() || is_noticed {
@@ -103,14 +104,14 @@ fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
             unended_since: Some(now),
             ..note.clone()
         };
-        // One that can't be recorded would be left for ever.
+        // Without a written record, the end would stay unreported for ever.
         return note.write().is_err();
     };
     now.duration_since(since) >= NOTICE_WAIT
 }
 
-/// Those whose ends were seen before the client's notice came: the user knows, the model doesn't. Before 2.1.260 only the
-/// notice has the exit status.
+/// Returns tasks whose end was reported to the user before the client's notice told the model. Before 2.1.260, only
+/// the notice contains the exit status.
 fn noticed(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
     let earlier = notices
         .iter()
@@ -125,7 +126,7 @@ fn noticed(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
         .collect()
 }
 
-/// A task that has written nothing for long, though others of its kind ended: said once.
+/// Returns a one-time message about a task that has written nothing for long, although similar tasks ended.
 fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
     if task.called_silent || task.endless {
         return None;
@@ -141,7 +142,7 @@ fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
     Some(end_messages::silent(&task, silence))
 }
 
-/// Whether others of its kind are known to have ended, and sooner than this one has been silent.
+/// Whether similar tasks are known to have ended within the time for which this one has been silent.
 fn its_like_ended(task: &TaskRecord, silence: Duration) -> bool {
     let keys = &task.keys;
     let from = keys.iter().position(|key| key.level == Level::Target as u8);

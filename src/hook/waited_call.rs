@@ -1,5 +1,5 @@
-//! `PostToolUse` in a session without a user: what the client moved at the limit is waited for as long as the foreground
-//! would have waited, and the true result takes the place of the client's.
+//! `PostToolUse` in a headless session: waits for a call that the client moved at the limit, for as long as the
+//! foreground would have waited, and replaces the client's result by the real one.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::wait::{self, WaitOutcome};
 use crate::text::one_line;
 
-/// Whether the session would have had this call's result from the foreground, without the limit.
+/// Whether the session would have had this call's result from the foreground without the limit.
 pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> bool {
     let leaves = session.leave_headless(config) && record.agent.is_none();
     leaves && record.cause == Cause::Limit && hold::is_held(record)
 }
 
-/// Whether the user wants to be told of calls and tasks.
+/// Whether to tell the user about calls and tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotifyUser {
-    /// As always.
+    /// Tell the user.
     Yes,
-    /// bg-run is switched off, or only tries what it would do: nothing but the result counts.
+    /// Tell nothing but the result: bg-run is switched off or in a dry run.
     No,
 }
 
-/// Waits for the task of a call and answers with its result; `None` leaves the client's result as it is.
+/// Waits for the task of a call and returns its result; `None` keeps the client's result.
 pub(super) fn answer(
     input: &Input,
     record: &TaskRecord,
@@ -52,7 +52,7 @@ pub(super) fn answer(
         (Some(end), _) => {
             if telling == NotifyUser::Yes {
                 ended_or_lost::mark_finished(vec![(record.clone(), end)], config);
-                // The client's notice tells the model nothing new.
+                // The result makes the client's notice redundant for the model.
                 call_claims::claim("Noticed", &record.id);
             }
             ended(input, record, end)
@@ -84,7 +84,7 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     })
 }
 
-/// A `cd` in the foreground would have moved the session.
+/// In the foreground, a `cd` would have changed the session's folder.
 fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     let script = shell::parse(&record.command).ok()?;
     let folder = one_line(&input.cwd.display().to_string(), MAX_PATH);
@@ -93,7 +93,8 @@ fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     })
 }
 
-/// The task has run as long as the call's own time-out allows: it is in the background as it would be without the limit.
+/// Reports that the task has reached the call's own time-out. It continues in the background, as it would without the
+/// limit.
 fn goes_on(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
     let mut answer = match telling {
         NotifyUser::Yes => messages::held(record),
