@@ -3,6 +3,7 @@
 
 const path = require('node:path');
 const vscode = require('vscode');
+const { requireRegular } = require('./files');
 const { Follower, OUTPUT } = require('./follow');
 const { Tasks, span, words } = require('./tasks');
 const { plain } = require('./text');
@@ -70,7 +71,7 @@ class View {
     const task = editor && this.shownIn(editor.document);
     const running = this.tasks.list().filter((task) => task.state === 'running');
     if (task) {
-      this.status.text = `$(${look(task).icon}) ${plain(clipped(task.name))}: ${words(task)}`;
+      this.status.text = `$(${look(task).icon}) ${plain(`${clipped(task.name)}: ${words(task)}`)}`;
       this.status.tooltip = tooltip(task);
     } else if (running.length) {
       this.status.text = `$(sync~spin) ${running.length === 1 ? plain(clipped(running[0].name)) : `${running.length} tasks`} running`;
@@ -99,18 +100,19 @@ class View {
     const front = vscode.window.activeTextEditor?.document.uri.fsPath;
     if (vscode.window.state.focused && this.tasks.files(task).includes(front)) return;
     const say = task.state === 'done' ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
-    if ((await say(`"${plain(clipped(task.name))}": ${words(task)}`, 'Show')) === 'Show') await this.open(task);
+    if ((await say(plain(`"${clipped(task.name)}": ${words(task)}`), 'Show')) === 'Show') await this.open(task);
   }
 
   async open(task) {
     const file = this.tasks.tab(task);
     try {
+      requireRegular(file);
       const editor = await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
       const last = editor.document.lineCount - 1;
       editor.selection = new vscode.Selection(last, 0, last, 0);
       editor.revealRange(new vscode.Range(last, 0, last, 0));
     } catch (error) {
-      vscode.window.showWarningMessage(`The output of "${plain(clipped(task.name))}" can't be opened: ${error.message}`);
+      vscode.window.showWarningMessage(plain(`The output of "${clipped(task.name)}" can't be opened: ${error.message}`));
     }
   }
 
@@ -119,11 +121,11 @@ class View {
   }
 
   getTreeItem(task) {
-    const item = new vscode.TreeItem(task.name);
+    const item = new vscode.TreeItem(plain(task.name));
     const ago = task.ended ? `, ${span(Date.now() - task.ended)} ago` : '';
     const { icon, colour } = look(task);
     item.id = task.id;
-    item.description = words(task) + ago;
+    item.description = plain(words(task) + ago);
     item.iconPath = new vscode.ThemeIcon(icon, new vscode.ThemeColor(colour));
     item.tooltip = tooltip(task);
     item.accessibilityInformation = { label: `${task.name}, ${item.description}` };

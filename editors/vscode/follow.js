@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const vscode = require('vscode');
 const { parse } = require('./ansi');
+const { readSmall } = require('./files');
 const { stateDir } = require('./tasks');
 
 const OUTPUT = /[\\/]tasks[\\/][^\\/]+\.output$/;
@@ -11,14 +12,24 @@ const OUTPUT = /[\\/]tasks[\\/][^\\/]+\.output$/;
 /** Whether bg-run noted that it opened the file: a note holds its path. */
 function isNoted(file) {
   const sessions = path.join(stateDir(), 'opened');
-  try {
-    return fs.readdirSync(sessions).some((session) => {
-      const dir = path.join(sessions, session);
-      return fs.readdirSync(dir).some((note) => fs.readFileSync(path.join(dir, note), 'utf8') === file);
-    });
-  } catch {
-    return false;
-  }
+  const holds = (note) => {
+    try {
+      return readSmall(note) === file;
+    } catch {
+      return false;
+    }
+  };
+  const names = (dir) => {
+    try {
+      return fs.readdirSync(dir);
+    } catch {
+      return [];
+    }
+  };
+  return names(sessions).some((session) => {
+    const dir = path.join(sessions, session);
+    return names(dir).some((note) => holds(path.join(dir, note)));
+  });
 }
 
 class Follower {

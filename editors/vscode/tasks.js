@@ -4,6 +4,7 @@ const { execFile } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { readSmall } = require('./files');
 
 /** The name of a link: what runs, and the id. */
 const LINK = /(?:^| · )([\w-]+)\.output$/;
@@ -20,22 +21,10 @@ function stateDir() {
   return path.join(process.env.XDG_STATE_HOME || path.join(os.homedir(), '.local/state'), 'bg-run');
 }
 
-/** The text of a regular file of this user's; opened without waiting, because it can be a FIFO by now. */
-function read(file) {
-  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-  try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile() || stat.uid !== process.getuid()) throw new Error(`${file} is no file of this user's`);
-    return fs.readFileSync(fd, 'utf8');
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
 /** The program as the hook has left its path; null where no task was started yet. */
 function program() {
   try {
-    const found = read(path.join(stateDir(), 'program')).trim();
+    const found = readSmall(path.join(stateDir(), 'program')).trim();
     return path.isAbsolute(found) ? found : null;
   } catch {
     return null;
@@ -221,4 +210,4 @@ function words(task) {
   return `${task.words} for ${span(ran)}${usual}`;
 }
 
-module.exports = { Tasks, read, span, stateDir, words };
+module.exports = { Tasks, span, stateDir, words };

@@ -8,12 +8,11 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const vscode = require('vscode');
+const { readSmall, requireRegular } = require('./files');
 const { stateDir } = require('./tasks');
 
 /** How often the lease is renewed, in milliseconds; bg-run takes one for valid that is younger than 30 s. */
 const RENEWED_EVERY = 10_000;
-/** Requests are short, in bytes. */
-const MAX_REQUEST = 64 * 1024;
 
 class Windows {
   /** `isOutput` tells whether a file is a task's output; `shown` is told of the editor of each that was opened. */
@@ -100,6 +99,7 @@ class Windows {
 
   /** Shows `file` at its end in a column in which nobody is typing. */
   async open(file) {
+    requireRegular(file);
     const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
     const editor = await vscode.window.showTextDocument(document, { preserveFocus: true, preview: false, viewColumn: this.column() });
     this.shown(editor);
@@ -112,18 +112,6 @@ class Windows {
     const free = (group) => !group.activeTab || shows(group);
     const group = free(activeTabGroup) ? activeTabGroup : all.find(free) ?? all.find((group) => group !== activeTabGroup);
     return group?.viewColumn ?? vscode.ViewColumn.Beside;
-  }
-}
-
-/** The text of a small regular file. Nothing is waited for, whatever lies there. */
-function readSmall(file) {
-  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
-  try {
-    const status = fs.fstatSync(fd);
-    if (!status.isFile() || status.size > MAX_REQUEST) throw new Error('no request');
-    return fs.readFileSync(fd, 'utf8');
-  } finally {
-    fs.closeSync(fd);
   }
 }
 

@@ -59,7 +59,7 @@ const { span } = part('./tasks');
 const { Windows } = part('./windows');
 
 test('links and icons of VS Code are no links and icons any more', () => {
-  for (const text of ['[Show log](command:git.push)', '$(pass) all is well', '[a][b](c)', '$(x)[y](z)']) {
+  for (const text of ['[Show log](command:git.push)', '$(pass) all is well', '[a][b](c)', '$(x)[y](z)', '](', '\\$(pass)', '[a]\\](command:b)', '$($(x))']) {
     assert.doesNotMatch(plain(text), /\]\(|\$\(/, text);
   }
   assert.equal(plain('pytest -x [unit] (fast) $5'), 'pytest -x [unit] (fast) $5');
@@ -94,6 +94,18 @@ test('a line of many colours costs its length, not its square', () => {
   assert.ok(ratio < 32, `${ratio}`);
 });
 
+test('a note that is a FIFO holds nothing up', () => {
+  const session = path.join(root, 'opened', 's1');
+  fs.mkdirSync(session, { recursive: true });
+  execFileSync('mkfifo', [path.join(session, '1')]);
+  fs.writeFileSync(path.join(root, 'opened', 's0'), 'no folder');
+  fs.writeFileSync(path.join(session, '2'), '/p/job.log');
+  const follower = new Follower();
+  const document = (file) => ({ uri: { scheme: 'file', fsPath: file, toString: () => file } });
+  assert.ok(follower.known(document('/p/job.log')));
+  assert.equal(follower.known(document('/p/other.log')), undefined);
+});
+
 const until = async (probe) => {
   for (let tries = 0; tries < 500; tries++) {
     if (probe()) return;
@@ -110,6 +122,11 @@ test('a window keeps a lease, and opens what it is asked for without the keyboar
   assert.deepEqual(lease().folders, [fs.realpathSync(root)]);
   assert.equal(lease().host, os.hostname());
 
+  const file = (name) => {
+    fs.writeFileSync(path.join(root, name), '');
+    return path.join(root, name);
+  };
+  const output = file('b2.output');
   let count = 0;
   const ask = async (file) => {
     const stem = path.join(folder, `${window.name}.${++count}`);
@@ -126,10 +143,16 @@ test('a window keeps a lease, and opens what it is asked for without the keyboar
     [[{ viewColumn: 1, ...tab('/p/main.py') }, { viewColumn: 2, ...tab('/p/b.py') }], 2],
   ]) {
     windows.groups = groups;
-    assert.equal(await ask('/t/b2.output'), false);
-    assert.deepEqual(opened.pop(), { file: '/t/b2.output', preserveFocus: true, preview: false, viewColumn: column });
+    assert.equal(await ask(output), false);
+    assert.deepEqual(opened.pop(), { file: output, preserveFocus: true, preview: false, viewColumn: column });
   }
-  assert.equal(await ask('/t/broken.output'), true);
+  assert.equal(await ask(file('broken.output')), true);
+  // What became something else than a file by now isn't opened: VS Code could wait for it.
+  execFileSync('mkfifo', [path.join(root, 'fifo.output')]);
+  for (const name of ['fifo.output', 'none.output', '.']) {
+    assert.equal(await ask(path.join(root, name)), true, name);
+  }
+  assert.deepEqual(opened, []);
 
   // What isn't a request blocks nothing.
   const fifo = path.join(folder, `${window.name}.99`);

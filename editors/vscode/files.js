@@ -1,0 +1,25 @@
+// Files that may have become something else by now: nothing here waits for a FIFO or a device, or reads without end.
+
+const fs = require('node:fs');
+
+/** The files of bg-run's state folder are short, in bytes. */
+const MOST = 64 * 1024;
+
+/** The text of a small regular file of this user's. */
+function readSmall(file) {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+  try {
+    const status = fs.fstatSync(fd);
+    if (!status.isFile() || status.size > MOST || status.uid !== process.getuid()) throw new Error(`${file} isn't a small file of this user's`);
+    return fs.readFileSync(fd, 'utf8');
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Refuses what isn't a regular file, or a link to one, before VS Code opens it. */
+function requireRegular(file) {
+  if (!fs.statSync(file).isFile()) throw new Error(`${file} isn't a regular file`);
+}
+
+module.exports = { readSmall, requireRegular };
