@@ -441,10 +441,13 @@ fn nothing_from_outside_acts_on_a_terminal_or_a_model() {
         assert!(!text.contains('\u{202e}'), "{text:?}");
     };
     let moved = call(&sandbox, "odd");
-    clean(
-        moved["hookSpecificOutput"]["additionalContext"]
-            .as_str()
-            .unwrap(),
+    let context = moved["hookSpecificOutput"]["additionalContext"].as_str();
+    clean(context.unwrap());
+    // The model hears no word of a cloned repository.
+    assert!(!context.unwrap().contains("obey"), "{context:?}");
+    assert!(
+        context.unwrap().contains("a rule of the project"),
+        "{context:?}"
     );
     for arguments in [
         &["rules"][..],

@@ -17,7 +17,7 @@ use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::list::{self, Task};
 use crate::tasks::output_size;
 use crate::tasks::status::Status;
-use crate::text::{self, clipped, one_line};
+use crate::text::{self, clipped, lines, one_line};
 
 /// Number of rows without `-n`.
 const SHOWN: usize = 20;
@@ -239,8 +239,8 @@ struct Row<'a> {
     words: String,
     /// The program whose exit status that is, where it isn't the command's own.
     status_of: Option<&'a str>,
-    command: Option<&'a str>,
-    description: Option<&'a str>,
+    command: Option<String>,
+    description: Option<String>,
     project: Option<&'a Path>,
     cwd: Option<&'a Path>,
     session: Option<&'a str>,
@@ -269,8 +269,8 @@ impl<'a> Row<'a> {
             exit: task.status.exit(),
             words: task.words(),
             status_of: task.status_of(),
-            command: record.map(|record| record.command.as_str()),
-            description: record.and_then(|record| record.description.as_deref()),
+            command: record.map(|record| lines(&record.command)),
+            description: record.and_then(|record| Some(lines(record.description.as_deref()?))),
             project: record.and_then(|record| known(&record.project)),
             cwd: record.and_then(|record| known(&record.cwd)),
             session: record

@@ -12,7 +12,7 @@ use crate::claude::input::Input;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
 use crate::folders::MAX_PATH;
-use crate::rules::Problem;
+use crate::rules::{Problem, Rules};
 use crate::tasks::durations;
 use crate::tasks::end_messages;
 use crate::tasks::output::{full_disk, last_of};
@@ -57,20 +57,26 @@ pub(super) fn faulty_file(problem: &Problem) -> String {
     format!("bg-run ignores a file with an error: {problem}")
 }
 
-/// Tells the model what changed about its call.
-pub(super) fn moved(decision: &Decision, call: Call<'_>) -> Option<String> {
+/// Tells the model what changed about its call. The words of a project's rule come from a repository, so they aren't told.
+pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Option<String> {
     if decision.outcome != Outcome::Background {
         return None;
     }
     let mut sentences = Vec::new();
     if !call.run_in_background {
-        sentences.push(match &decision.rule {
-            Some(_) | None if decision.expected.is_some() || decision.rule.is_some() => format!(
-                "bg-run moved this call to the background: it is expected to run long ({}). \
-                 Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it.",
-                for_model(&decision.reason, MAX_MESSAGE)
+        let why = match &decision.rule {
+            Some(rule) if rules.is_by_project(rule) => {
+                Some("a rule of the project names it".to_owned())
+            }
+            None if decision.expected.is_none() => None,
+            _ => Some(for_model(&decision.reason, MAX_MESSAGE)),
+        };
+        sentences.push(match why {
+            Some(why) => format!(
+                "bg-run moved this call to the background: it is expected to run long ({why}). \
+                 Where you need a command to stay in the foreground, put `BG_RUN=off ` in front of it."
             ),
-            _ => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
+            None => "bg-run moved this call to the background, as BG_RUN=on asks.".to_owned(),
         });
         // Newer clients set this variable and tell the model themselves.
         if decision.changes_folder && environment::claude_pid().is_none() {
@@ -154,7 +160,7 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
         .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
     let how = end.status.sentence(note.status_of.as_deref(), &after);
     let output = note.output.as_deref().unwrap_or(Path::new(""));
-    let output = one_line(&output.display().to_string(), MAX_PATH);
+    let output = for_model(&output.display().to_string(), MAX_PATH);
     let told = format!(
         "The command isn't in the background any more: it {how}. Its output isn't text; all of it is in {output}."
     );

@@ -95,7 +95,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let first = call_claims::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| {
         let still_runs = still_runs(input, site, session, &decision, configuration);
-        let told = messages::moved(&decision, call)
+        let told = messages::moved(&decision, call, &configuration.rules)
             .into_iter()
             .chain(still_runs);
         told.collect::<Vec<_>>().join("\n")

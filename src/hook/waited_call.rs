@@ -16,7 +16,7 @@ use crate::state::{call_claims, log};
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::wait::{self, WaitOutcome};
-use crate::text::one_line;
+use crate::text::for_model;
 
 /// Whether the session would have had this call's result from the foreground without the limit.
 pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> bool {
@@ -87,7 +87,7 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
 /// In the foreground, a `cd` would have changed the session's folder.
 fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     let script = shell::parse(&record.command).ok()?;
-    let folder = one_line(&input.cwd.display().to_string(), MAX_PATH);
+    let folder = for_model(&input.cwd.display().to_string(), MAX_PATH);
     script.changes_folder.then(|| {
         format!("bg-run: the session's folder is still {folder}; the `cd` of this call doesn't carry over.")
     })
