@@ -357,8 +357,8 @@ fn an_end_is_named_for_what_it_is() {
             "b1",
             "./a",
             "x\n[killed]\n",
-            "completed",
-            "completed (exit code 0)",
+            "killed",
+            "was stopped",
             "\" killed after",
         ),
         (

@@ -74,12 +74,7 @@ impl Task {
     }
 
     fn state(&self) -> Value {
-        let tmp = self.sandbox.path("tmp");
-        let mut command = self.sandbox.command(support::sandbox::BG_RUN);
-        command
-            .args(["tasks", "--json"])
-            .env("CLAUDE_CODE_TMPDIR", tmp);
-        let listed = command.output().unwrap();
+        let listed = self.command(&["tasks", "--json"]).output().unwrap();
         let tasks: Value = serde_json::from_slice(&listed.stdout).unwrap();
         assert_eq!(tasks.as_array().unwrap().len(), 1, "{tasks}");
         tasks[0]["state"].clone()
@@ -107,6 +102,21 @@ impl Task {
                 .ends_with(text)
                 .then_some(())
         });
+    }
+
+    /// Writes to the output, as the client does at the end.
+    fn append(&self, text: &str) {
+        let mut output = File::options().append(true).open(&self.output).unwrap();
+        std::io::Write::write_all(&mut output, text.as_bytes()).unwrap();
+    }
+
+    /// bg-run in the task's project.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.command(support::sandbox::BG_RUN);
+        command
+            .args(arguments)
+            .env("CLAUDE_CODE_TMPDIR", self.sandbox.path("tmp"));
+        command
     }
 
     /// Has the job go on to its end.
@@ -140,14 +150,43 @@ fn what_a_running_job_prints_and_a_prompt_quotes_is_no_end() {
         );
         assert_eq!(task.state(), "running", "{line}");
         task.end();
-        let mut output = File::options().append(true).open(&task.output).unwrap();
-        std::io::Write::write_all(&mut output, b"\n[exited with code 3]\n").unwrap();
-        drop(output);
+        task.append("\n[exited with code 3]\n");
         let told = task.prompt("and now?");
         let told = told["systemMessage"].as_str().unwrap();
         assert!(told.contains("exit 3"), "{told}");
         assert_eq!(task.state(), "exit");
     }
+}
+
+/// Older clients write no last line: what stands there is the job's.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn the_client_s_notice_counts_more_than_the_job_s_last_line() {
+    let notice = "<task-notification>\n<task-id>b1</task-id>\n<status>failed</status>\n\
+                  <summary>Background command \"x\" failed with exit code 3</summary>\n</task-notification>";
+    for line in [
+        "worker 3: [killed]",
+        "[worker 3] [killed]",
+        "see build 12 [exited with code 0]",
+        "[exited with code 0]",
+        "\\n[killed]",
+        "[exited with code 0]\\r",
+        "\\033[31m[killed]\\033[0m",
+    ] {
+        let script = format!("printf 'x\\n{line}\\n'; read _; exit 3");
+        let mut task = Task::start(&script, &moved());
+        task.end();
+        let told = task.prompt(notice);
+        let told = told["systemMessage"].as_str().unwrap();
+        assert!(told.contains("exit 3"), "{line}: {told}");
+    }
+    // One that a prompt quotes doesn't count more than the client's own line.
+    let mut task = Task::start("read _; exit 0", &moved());
+    task.end();
+    task.append("\n[exited with code 0]\n");
+    let told = task.prompt(&format!("What is this? {notice}"));
+    let told = told["systemMessage"].as_str().unwrap();
+    assert!(told.contains("\" done"), "{told}");
 }
 
 #[test]
@@ -161,9 +200,7 @@ fn what_a_job_left_behind_is_no_part_of_it() {
             .then_some(())
     });
     task.end();
-    let mut output = File::options().append(true).open(&task.output).unwrap();
-    std::io::Write::write_all(&mut output, b"\n[exited with code 0]\n").unwrap();
-    drop(output);
+    task.append("\n[exited with code 0]\n");
     assert_eq!(task.state(), "done");
     assert!(task.stop() < Duration::from_secs(20), "nothing is held");
 }
@@ -194,6 +231,35 @@ fn an_output_that_is_removed_renamed_or_replaced_ends_nothing() {
     }
 }
 
+/// An output that became a link leads nobody to another file, the model least of all.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
+fn a_link_in_an_output_s_place_is_not_read() {
+    let mut task = Task::start("echo x; read _; exit 3", &moved());
+    task.wait_for("x\n");
+    let secret = task.sandbox.write("home/secret", "the secret\n");
+    fs::remove_file(&task.output).unwrap();
+    std::os::unix::fs::symlink(&secret, &task.output).unwrap();
+    let shown = |arguments: &[&str], input: &str| {
+        let mut command = task.command(arguments);
+        let input = task.sandbox.write("input.json", input);
+        let output = command.stdin(File::open(input).unwrap()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let session = json!({"session_id": "5e551014"}).to_string();
+    let line = shown(&["statusline"], &session);
+    assert!(line.starts_with("./job: "), "{line}");
+    assert!(!line.contains("secret"), "{line}");
+    for arguments in [&["tasks", "--json"][..], &["tasks"], &["logs", "b1"]] {
+        let shown = shown(arguments, "");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+    task.end();
+    let told = task.prompt("and now?");
+    assert_ne!(told, Value::Null);
+    assert!(!told.to_string().contains("secret"), "{told}");
+}
+
 #[test]
 fn the_hold_is_the_cap() {
     let task = Task::start("read _", &json!({"timeout": 99_999_999_999_u64}));
@@ -205,30 +271,97 @@ fn the_hold_is_the_cap() {
     );
 }
 
+/// A clock that goes back by an hour each time that it is asked, as a library that the program loads first.
+const CLOCK: &str = "
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+static long asked;
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int done = syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_REALTIME) time->tv_sec -= 3600 * ++asked;
+    return done;
+}";
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs LD_PRELOAD")]
+fn a_clock_that_goes_back_makes_no_hold_longer() {
+    let task = Task::start("read _", &json!({"timeout": 600_000}));
+    let source = task.sandbox.write("clock.c", CLOCK);
+    let library = task.sandbox.path("clock.so");
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source]);
+    if !compiler.status().is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: there is no C compiler");
+    }
+    task.hold("2s");
+    let start = Instant::now();
+    task.answer(
+        &task.sandbox.event("Stop", &json!({})),
+        &[
+            ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+            ("LD_PRELOAD", &library.display().to_string()),
+        ],
+    );
+    let took = start.elapsed();
+    assert!(
+        (Duration::from_secs(2)..Duration::from_secs(20)).contains(&took),
+        "{took:?}"
+    );
+}
+
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn waiting_costs_nothing() {
-    let script = "while :; do echo x >/dev/stderr; done";
-    let task = Task::start(script, &json!({"timeout": 600_000}));
-    task.hold("3s");
-    let event = task.sandbox.event("Stop", &json!({}));
-    let event = task.sandbox.write("event.json", &event.to_string());
-    let timed = task
-        .sandbox
-        .command("bash")
-        .args(["-c", "TIMEFORMAT='%3U %3S'; time \"$0\" hook <\"$1\""])
-        .arg(support::sandbox::BG_RUN)
-        .arg(&event)
-        .env("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")
-        .env("CLAUDE_CODE_TMPDIR", task.sandbox.path("tmp"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8(timed.stderr).unwrap();
-    let used: f64 = told
-        .split_whitespace()
-        .map(|part| part.parse::<f64>().unwrap())
-        .sum();
-    assert!(used < 0.15, "{used} s of a processor in 3 s");
+    for script in [
+        "while :; do echo x >/dev/stderr; done",
+        "while :; do echo x; done",
+    ] {
+        // Nobody else runs the user's program: the wait for it is one of those below.
+        let task = Task::start(
+            &format!("ulimit -f 100000; {script}"),
+            &json!({"timeout": 600_000}),
+        );
+        task.hold("3s");
+        let event = task.sandbox.event("Stop", &json!({}));
+        let event = task.sandbox.write("event.json", &event.to_string());
+        let used = |arguments: &[&str]| {
+            let input = if arguments == ["hook"] {
+                event.as_path()
+            } else {
+                Path::new("/dev/zero")
+            };
+            let script = "TIMEFORMAT='%3U %3S'; time timeout 3 \"$@\" <\"$0\" >/dev/null 2>&1";
+            let mut timed = task.sandbox.command("bash");
+            timed
+                .args(["-c", script])
+                .arg(input)
+                .arg(support::sandbox::BG_RUN)
+                .args(arguments)
+                .env("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")
+                .env("CLAUDE_CODE_TMPDIR", task.sandbox.path("tmp"));
+            let told = String::from_utf8(timed.output().unwrap().stderr).unwrap();
+            let parts = told.split_whitespace();
+            let used: f64 = parts.map(|part| part.parse::<f64>().unwrap()).sum();
+            assert!(
+                used < 0.15,
+                "{arguments:?}: {used} s of a processor in 3 s of {script}"
+            );
+        };
+        std::thread::scope(|scope| {
+            for arguments in [
+                &["hook"][..],
+                &["watch", "--json"],
+                &["tail", "b1"],
+                &["on-end", "--wait", "b1"],
+            ] {
+                scope.spawn(|| used(arguments));
+            }
+        });
+    }
 }
 
 /// With four tasks that ended, the settings, each output, each task's own log and the history are opened once and no rules,

@@ -18,35 +18,36 @@ pub enum Footer {
 pub const FOOTER_WITHIN: usize = 200;
 
 impl Footer {
-    /// Finds the footer at the end of `text`.
+    /// Finds the footer that the client appended to an output which ends with `text`. It is exactly a line of its own with
+    /// nothing after it; a longer line is the job's.
     pub fn of(text: &str) -> Option<Self> {
-        let line = text.trim_end_matches('\n').rsplit('\n').next()?;
-        if line.ends_with("[killed]") {
-            return Some(Self::Killed);
+        match last_line(text) {
+            "[killed]" => Some(Self::Killed),
+            "[process exited while detached; exit code unknown]" | "[exited with code unknown]" => {
+                Some(Self::Unknown)
+            }
+            line => {
+                let code = line.strip_prefix("[exited with code ")?.strip_suffix(']')?;
+                let number: i32 = code.parse().ok()?;
+                (number.to_string() == code).then_some(Self::Exited(number))
+            }
         }
-        if line.ends_with("[process exited while detached; exit code unknown]") {
-            return Some(Self::Unknown);
-        }
-        let (_, code) = line.strip_suffix(']')?.rsplit_once("[exited with code ")?;
-        code.parse().ok().map(Self::Exited)
     }
 
-    /// Length in bytes of the footer that the client appended to an output which ends with `text`: the line, and the
-    /// line feed before it.
+    /// Length of that footer in bytes: the line, and the line feed before it.
     pub fn length(text: &str) -> usize {
-        if !Self::is_exact(text) {
+        if Self::of(text).is_none() {
             return 0;
         }
-        let rest = text.trim_end_matches('\n').rsplit_once('\n');
+        let rest = text.strip_suffix('\n').unwrap_or(text).rsplit_once('\n');
         text.len() - rest.map_or(0, |(rest, _)| rest.len())
     }
+}
 
-    /// Whether `text` ends with a footer exactly as the client writes it: on its own line, with nothing after it.
-    pub fn is_exact(text: &str) -> bool {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let line = text.rsplit('\n').next().unwrap_or_default();
-        line.starts_with('[') && Self::of(text).is_some() && !text.ends_with('\n')
-    }
+/// The last line of `text`, whether a line feed ends it or not.
+fn last_line(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.rsplit('\n').next().unwrap_or_default()
 }
 
 /// Reads the end of an output, long enough to contain a footer.
@@ -70,13 +71,22 @@ mod tests {
     fn the_last_line_tells_the_end() {
         for (text, footer) in [
             ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
-            (
-                "no newline[exited with code 130]",
-                Some(Footer::Exited(130)),
-            ),
+            ("a\n\n[exited with code 130]", Some(Footer::Exited(130))),
+            ("a\n[exited with code -1]\n", Some(Footer::Exited(-1))),
+            ("a\n[exited with code unknown]\n", Some(Footer::Unknown)),
             ("[killed]\n", Some(Footer::Killed)),
             ("[exited with code 0]\nmore\n", None),
             ("[exited with code x]", None),
+            ("[exited with code +1]", None),
+            ("[exited with code 01]", None),
+            ("worker 3: [killed]\n", None),
+            ("[worker 3] [killed]\n", None),
+            ("[12:00] see [exited with code 0]\n", None),
+            (" [killed]\n", None),
+            ("[killed] \n", None),
+            ("[killed]\r\n", None),
+            ("[killed]\n\n", None),
+            ("\u{1b}[31m[killed]\u{1b}[0m\n", None),
             ("", None),
         ] {
             assert_eq!(Footer::of(text), footer, "{text}");

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::footer::Footer;
-use crate::folders;
+use super::task;
 
 /// Number of bytes read from the end of a file.
 const END: u64 = 16 * 1024;
@@ -48,14 +48,14 @@ impl OutputEnd {
         })
     }
 
-    /// Reads the end of the regular file at `path`.
+    /// Reads the end of the task's output or own log at `path`.
     ///
     /// # Errors
     ///
     /// Fails if there is no such file.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let (file, metadata) = folders::open_regular(path)?;
-        Self::read(&file, metadata.len())
+        let file = task::open_own(path)?;
+        Self::read(&file, file.metadata()?.len())
     }
 
     /// Whether the file holds text.
@@ -68,21 +68,17 @@ impl OutputEnd {
         Footer::of(&self.text)
     }
 
-    /// Whether the footer is exactly as the client writes it.
-    pub fn has_exact_footer(&self) -> bool {
-        Footer::is_exact(&self.text)
-    }
-
     /// Returns the last lines without colours, empty lines and the client's footer. Of a progress bar, which rewrites
     /// its line, it returns the latest state.
     pub fn lines(&self) -> Vec<String> {
-        let text = anstream::adapter::strip_str(&self.text).to_string();
+        let own = self.text.len() - Footer::length(&self.text);
+        let own = self.text.get(..own).unwrap_or_default();
+        let text = anstream::adapter::strip_str(own).to_string();
         let lines = text.split('\n').skip(usize::from(self.is_cut));
         let lines = lines.filter_map(|line| {
             let mut parts = line.split('\r').rev().map(str::trim_end);
             parts.find(|part| !part.trim().is_empty())
         });
-        let lines = lines.filter(|line| Footer::of(line.trim()).is_none());
         lines.map(ToOwned::to_owned).collect()
     }
 }
@@ -129,6 +125,10 @@ mod tests {
         assert_eq!(
             of("a\nb\n\u{1b}[31mc\u{1b}[0m\n\n[exited with code 1]\n"),
             ["b", "c"]
+        );
+        assert_eq!(
+            of("[killed]\nworker [killed]\n\n[killed]\n"),
+            ["[killed]", "worker [killed]"]
         );
         assert_eq!(of("start\n 1%\r 50%\r100%\r"), ["start", "100%"]);
         assert_eq!(of(""), [""; 0]);

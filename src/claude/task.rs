@@ -13,6 +13,7 @@ use rustix::fs::readlinkat;
 
 pub use super::footer::{FOOTER_WITHIN, Footer, end_of};
 use crate::environment;
+use crate::folders;
 use crate::platform::files;
 use crate::state::is_id;
 
@@ -250,6 +251,19 @@ pub fn is_output(path: &Path) -> bool {
 /// Fails if there is no such file.
 pub fn open(path: &Path) -> io::Result<File> {
     open_below(&roots(), path).map(|(file, _)| file)
+}
+
+/// Opens a task's output as [`open`] does, or another regular file, such as a command's own log.
+///
+/// # Errors
+///
+/// Fails if there is no such file.
+pub fn open_own(path: &Path) -> io::Result<File> {
+    if is_output(path) {
+        open(path)
+    } else {
+        Ok(folders::open_regular(path)?.0)
+    }
 }
 
 /// Resolves the path of an output. A session that continues the tasks of an earlier one has links to their outputs

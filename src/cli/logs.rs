@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::claude::task::{Footer, end_of};
-use crate::folders;
+use crate::claude::task::{Footer, end_of, open_own};
 use crate::tasks::list;
 
 /// Size of one read, in bytes.
@@ -20,8 +19,8 @@ const LONGEST: u64 = 8 * 1024 * 1024;
 pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
     let path = list::file(target)?;
     let cannot = || format!("{} can't be read", path.display());
-    let (mut file, metadata) = folders::open_regular(&path).with_context(cannot)?;
-    let mut length = metadata.len();
+    let mut file = open_own(&path).with_context(cannot)?;
+    let mut length = file.metadata().with_context(cannot)?.len();
     if let Some(number) = number {
         length = without_footer(&file, length).with_context(cannot)?;
         let start = start_of_last(&file, length, number).with_context(cannot)?;
@@ -46,16 +45,15 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
 /// Length of what the task itself wrote: without the client's footer and the empty lines before it.
 fn without_footer(file: &File, length: u64) -> io::Result<u64> {
     let end = end_of(file)?;
-    if !Footer::is_exact(&end) {
+    let footer = Footer::length(&end);
+    if footer == 0 {
         return Ok(length);
     }
-    let footer = end.trim_end_matches('\n').rsplit('\n').next();
-    let before = end.trim_end_matches('\n').len() - footer.map_or(0, str::len);
-    let body = end.get(..before).unwrap_or_default();
-    let empty = body.len() - body.trim_end_matches('\n').len();
+    let own = end.get(..end.len() - footer).unwrap_or_default();
+    let own = own.trim_end_matches('\n');
     // One newline ends the last line.
-    let cut = end.len() - before + empty.saturating_sub(1);
-    Ok(length.saturating_sub(cut as u64))
+    let kept = own.len() + usize::from(!own.is_empty());
+    Ok(length.saturating_sub((end.len() - kept) as u64))
 }
 
 /// Finds the start of the last `number` lines. It reads from the end, because an output can be large, and so can a line.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::folders;
+use crate::claude::task;
 use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::list;
 use crate::tasks::status::Status;
@@ -57,7 +57,7 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
 
 fn follow(path: &Path) -> Result<EndReason> {
     let cannot = || format!("{} can't be read", path.display());
-    let (mut file, _) = folders::open_regular(path).with_context(cannot)?;
+    let mut file = task::open_own(path).with_context(cannot)?;
     let mut output = std::io::stdout().lock();
     let (mut grown, mut asked) = (Instant::now(), None::<Instant>);
     let mut awaited = AwaitedTask::of_file(path);
@@ -92,7 +92,7 @@ fn reopen_if_replaced(file: &mut File, path: &Path) {
         return;
     };
     if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
-        if let Ok((other, _)) = folders::open_regular(path) {
+        if let Ok(other) = task::open_own(path) {
             *file = other;
         }
     } else if file.stream_position().is_ok_and(|at| at > named.len()) {

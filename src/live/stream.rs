@@ -24,6 +24,10 @@ use crate::tasks::status::Status;
 /// No task is told more often than this.
 const APART: Duration = Duration::from_secs(1);
 
+/// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`APART`], as long as
+/// changes follow each other.
+const BRIEF: Duration = Duration::from_millis(20);
+
 /// Longest wait without a look.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -175,6 +179,7 @@ impl Stream {
     ) -> Result<()> {
         let parent = rustix::process::getppid();
         let mut waited = WaitResult::Changed;
+        let mut rest = BRIEF;
         loop {
             let rows = self.look(waited);
             let mut text = Vec::new();
@@ -187,8 +192,13 @@ impl Stream {
             if until_idle && !self.followed.values().any(Followed::is_awaited) {
                 return Ok(());
             }
-            waited = if rows.is_empty() || self.activity.rest(APART, others) {
-                self.activity.wait(self.next(), others)
+            rest = if rows.is_empty() { rest } else { APART };
+            waited = if self.activity.rest(rest, others) {
+                let start = Instant::now();
+                let waited = self.activity.wait(self.next(), others);
+                let is_quiet = start.elapsed() >= APART;
+                rest = if is_quiet { BRIEF } else { APART.min(rest * 2) };
+                waited
             } else {
                 WaitResult::Closed
             };

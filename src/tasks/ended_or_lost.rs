@@ -4,8 +4,6 @@
 //! What it left behind, a daemon say, doesn't count. Only when no such process is left counts what else tells of the end, in
 //! this order: the record, the last line of the output, the client's notice.
 
-use std::fs::{File, Metadata};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +17,6 @@ use super::status::Status;
 use crate::claude::OutputEnd;
 use crate::claude::task;
 use crate::config::Config;
-use crate::folders;
 use crate::platform::processes::{self, Process, TrackedFile};
 
 /// The client's notice of a task's end, in the prompt that it gives the model (from 2.1.90).
@@ -29,13 +26,19 @@ pub struct Notice {
     pub id: String,
     /// How it ended.
     pub status: Status,
+    /// The prompt is nothing but notices, as the client's are. Another one may quote them.
+    pub is_alone: bool,
 }
 
 impl Notice {
     /// All in a prompt.
     pub fn in_prompt(prompt: &str) -> Vec<Self> {
-        let parts = prompt.split("<task-notification>").skip(1);
-        parts.filter_map(Self::of).collect()
+        let prompt = prompt.trim();
+        let mut parts = prompt.split("<task-notification>");
+        let is_first = parts.next() == Some("");
+        let is_alone = is_first && prompt.ends_with("</task-notification>");
+        let notices = parts.filter_map(Self::of);
+        notices.map(|notice| Self { is_alone, ..notice }).collect()
     }
 
     fn of(text: &str) -> Option<Self> {
@@ -59,6 +62,7 @@ impl Notice {
         Some(Self {
             id: field("task-id")?.to_owned(),
             status,
+            is_alone: false,
         })
     }
 }
@@ -239,17 +243,34 @@ pub struct CurrentStatus {
     pub ending: Option<OutputEnd>,
 }
 
-/// A program that prints a line like the client's goes on after it, where it isn't over.
-const SETTLED: Duration = Duration::from_secs(1);
+impl CurrentStatus {
+    /// Whether its output has stayed as it is for [`SETTLED`].
+    pub fn is_settled(&self) -> bool {
+        is_settled(self.changed)
+    }
+}
+
+/// A line like the client's counts after this time without a change, where nothing else tells that it is the client's.
+pub const SETTLED: Duration = Duration::from_secs(1);
+
+fn is_settled(changed: Option<SystemTime>) -> bool {
+    let since = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+    since.is_some_and(|since| since >= SETTLED)
+}
 
 /// Finds out how a task is: what `recorded` says of its end, whether it is `writing` to `output`, and the client's `notice`.
 pub fn find(
     recorded: Option<Status>,
     output: Option<&Path>,
     writing: WriterPresence,
-    notice: Option<Status>,
+    notice: Option<&Notice>,
 ) -> CurrentStatus {
-    let open = output.and_then(|output| open(output).ok());
+    let open = || {
+        let file = task::open_own(output?).ok()?;
+        let metadata = file.metadata().ok()?;
+        Some((file, metadata))
+    };
+    let open = open();
     let changed = open
         .as_ref()
         .and_then(|(_, metadata)| metadata.modified().ok());
@@ -268,20 +289,19 @@ pub fn find(
     let ending = open.and_then(|(file, metadata)| OutputEnd::read(&file, metadata.len()).ok());
     let footer = || ending.as_ref()?.footer().map(Status::of_footer);
     let status = if writing == WriterPresence::No {
-        match (footer(), notice) {
+        match (footer(), notice.map(|notice| notice.status)) {
             // Only the notice has the reason.
             (footer, Some(Status::MemoryShort)) if footer.is_none_or(Status::is_cut) => {
                 Status::MemoryShort
             }
-            (footer, notice) => footer.or(notice).unwrap_or(Status::Lost),
+            // A job can print a line like the client's, where the client writes none (2.1.200).
+            (Some(_), Some(told)) if told != Status::Lost && notice.is_some_and(|n| n.is_alone) => {
+                told
+            }
+            (footer, told) => footer.or(told).unwrap_or(Status::Lost),
         }
     } else {
-        let is_settled = changed.is_some_and(|changed| {
-            let since = SystemTime::now().duration_since(changed);
-            since.is_ok_and(|since| since >= SETTLED)
-        });
-        let counts = is_settled && ending.as_ref().is_some_and(OutputEnd::has_exact_footer);
-        let footer = if counts { footer() } else { None };
+        let footer = if is_settled(changed) { footer() } else { None };
         footer.unwrap_or(Status::Running)
     };
     CurrentStatus {
@@ -291,15 +311,6 @@ pub fn find(
     }
 }
 
-fn open(output: &Path) -> io::Result<(File, Metadata)> {
-    if !task::is_output(output) {
-        return folders::open_regular(output);
-    }
-    let file = task::open(output)?;
-    let metadata = file.metadata()?;
-    Ok((file, metadata))
-}
-
 /// The end of each of `records` that has one.
 pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> {
     let queries: Vec<EndQuery> = records.iter().map(EndQuery::of).collect();
@@ -307,7 +318,6 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
     let mut ended = Vec::new();
     for (record, writing) in records.iter().zip(writing) {
         let notice = notices.iter().find(|notice| notice.id == record.id);
-        let notice = notice.map(|notice| notice.status);
         let found = find(None, record.output.as_deref(), writing, notice);
         if found.status != Status::Running {
             let end = end(record, found.status, found.changed);
@@ -410,11 +420,23 @@ mod tests {
             let expected = Notice {
                 id: "b1".to_owned(),
                 status: expected,
+                is_alone: true,
             };
             assert_eq!(found, [expected], "{status} {summary}");
         }
         let two = notice("killed", "").repeat(2);
         assert_eq!(Notice::in_prompt(&two).len(), 2);
+        for (prompt, is_alone) in [
+            (format!("\n{two}\n"), true),
+            (format!("What is this? {two}"), false),
+            (format!("{two}\nWhat is this?"), false),
+        ] {
+            let found = Notice::in_prompt(&prompt);
+            assert!(
+                found.iter().all(|notice| notice.is_alone == is_alone),
+                "{prompt}"
+            );
+        }
         for prompt in [
             "",
             "hello",

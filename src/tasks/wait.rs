@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::ended_or_lost::{self, AwaitedTask, Notice};
+use super::ended_or_lost::{self, AwaitedTask, Notice, SETTLED};
 use super::last_output::LastOutput;
 use super::on_end;
 use super::record::{End, TaskRecord};
@@ -50,6 +50,12 @@ fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], a
             return;
         }
         let writers: Vec<u32> = awaited.iter().filter_map(AwaitedTask::writer).collect();
+        // A program can close its output a thousand times a second; a process ends once.
+        let interest = if writers.len() == awaited.len() {
+            Interest::Processes
+        } else {
+            interest
+        };
         if watch.wait(left, interest, &writers) == WakeReason::ParentGone {
             return;
         }
@@ -122,8 +128,10 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
 struct Open {
     record: TaskRecord,
     awaited: AwaitedTask,
-    /// When nobody wrote any more, for the first time, and nothing told how it ended.
-    lost_since: Option<Instant>,
+    /// When nobody wrote any more, for the first time.
+    unwritten_since: Option<Instant>,
+    /// How long what tells of the end is waited for from then on.
+    patience: Duration,
 }
 
 /// Waits as [`each_end`] does, records the ends and returns the tasks.
@@ -170,8 +178,8 @@ pub fn each_end(
         };
         let writers = open.iter().filter_map(|task| task.awaited.writer());
         let writers: Vec<u32> = writers.collect();
-        let is_lost = open.iter().any(|task| task.lost_since.is_some());
-        let interest = if is_lost {
+        let is_unwritten = open.iter().any(|task| task.unwritten_since.is_some());
+        let interest = if is_unwritten {
             Interest::Files
         } else {
             Interest::Processes
@@ -187,29 +195,31 @@ impl Open {
         Self {
             awaited: AwaitedTask::of(&record),
             record,
-            lost_since: None,
+            unwritten_since: None,
+            patience: LAST_WORD,
         }
     }
 
     /// Its end, as soon as it has one and nothing more is to be learnt of it.
     fn look(&mut self, transcript: &Path) -> Option<End> {
         let found = self.awaited.look();
-        let status = match found.status {
-            Status::Running => {
-                self.lost_since = None;
-                return None;
-            }
-            Status::Lost => {
-                let since = *self.lost_since.get_or_insert_with(Instant::now);
-                let told = self.told_in(transcript);
-                if told.is_none() && since.elapsed() < LAST_WORD {
-                    return None;
-                }
-                told.unwrap_or(Status::Lost)
-            }
-            status => status,
+        if found.status == Status::Running {
+            self.unwritten_since = None;
+            return None;
+        }
+        let since = *self.unwritten_since.get_or_insert_with(Instant::now);
+        self.patience = match found.status {
+            Status::Lost => LAST_WORD,
+            // The job itself may have printed that line, and the client's is still to come.
+            _ if !found.is_settled() => SETTLED,
+            _ => Duration::ZERO,
         };
+        let told = self.told_in(transcript);
+        if told.is_none() && since.elapsed() < self.patience {
+            return None;
+        }
         self.record.last_output = LastOutput::of(found.ending);
+        let status = told.unwrap_or(found.status);
         Some(ended_or_lost::end(&self.record, status, found.changed))
     }
 
@@ -221,12 +231,41 @@ impl Open {
     }
 
     fn pause(&self) -> Duration {
-        match self.lost_since {
+        match self.unwritten_since {
             // One more look is due when that time is over.
-            Some(since) => LAST_WORD
+            Some(since) => self
+                .patience
                 .saturating_sub(since.elapsed())
                 .max(Duration::from_millis(1)),
             None => AGAIN,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_last_line_that_was_written_just_now_may_not_be_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("b1.log");
+        std::fs::write(&output, "x\n[exited with code 0]\n").unwrap();
+        let record = TaskRecord {
+            id: "b1".to_owned(),
+            output: Some(output.clone()),
+            ..TaskRecord::default()
+        };
+        let mut task = Open::new(record);
+        let transcript = folder.path().join("none.jsonl");
+        assert_eq!(task.look(&transcript), None);
+        assert!(task.pause() <= SETTLED);
+        let file = std::fs::File::options().append(true).open(&output).unwrap();
+        std::io::Write::write_all(&mut &file, b"\n[exited with code 3]\n").unwrap();
+        file.set_modified(SystemTime::now() - 2 * SETTLED).unwrap();
+        let end = task.look(&transcript).unwrap();
+        assert_eq!(end.status, Status::Exit(3));
     }
 }
