@@ -26,6 +26,24 @@ pub(crate) struct Answer {
     pub(crate) passed: Map<String, Value>,
 }
 
+impl Answer {
+    /// Text for the user and text for the model, as the answer to `event`.
+    pub(crate) fn telling(
+        event: &'static str,
+        user: Option<String>,
+        model: Option<String>,
+    ) -> Self {
+        Self {
+            hook_specific_output: model.map(|text| ForModel {
+                additional_context: Some(text),
+                ..ForModel::of(event)
+            }),
+            system_message: user,
+            ..Self::default()
+        }
+    }
+}
+
 /// The part that depends on the event.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,4 +60,14 @@ pub(crate) struct ForModel {
     /// Other fields from the answers of hooks in `chain`, including their permission decisions.
     #[serde(flatten)]
     pub(crate) passed: Map<String, Value>,
+}
+
+impl ForModel {
+    /// An empty part for `event`.
+    pub(crate) fn of(event: &'static str) -> Self {
+        Self {
+            hook_event_name: event,
+            ..Self::default()
+        }
+    }
 }

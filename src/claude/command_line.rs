@@ -346,7 +346,11 @@ mod tests {
             }
             .add_to(&mut rules);
             assert_eq!(rules.unknown().is_none(), known, "{value}");
-            assert_eq!(rules.may_restrict("tail -5"), matches, "{value}");
+            assert_eq!(
+                rules.comparison().may_restrict("tail -5"),
+                matches,
+                "{value}"
+            );
         }
     }
 

@@ -218,26 +218,6 @@ impl PermissionRules {
         }
     }
 
-    /// Whether an allow rule matches the simple command `text` in some interpretation.
-    pub fn may_allow(&self, text: &str) -> bool {
-        self.comparison().may_allow(text)
-    }
-
-    /// Whether an ask or deny rule matches the simple command `text` in some interpretation.
-    pub fn may_restrict(&self, text: &str) -> bool {
-        self.comparison().may_restrict(text)
-    }
-
-    /// Whether every client version runs the simple command `text` without asking, unless an ask or deny rule matches.
-    pub fn surely_allow(&self, text: &str) -> bool {
-        self.comparison().surely_allow(text)
-    }
-
-    /// Whether a rule matches `text` without matching everything.
-    pub fn single_out(&self, text: &str) -> bool {
-        self.comparison().single_out(text)
-    }
-
     fn specifiers(&self) -> impl Iterator<Item = (List, &str)> {
         let allowed = self.allowed.keys().map(|text| (List::Allow, text.as_str()));
         let restricted = self.restricted.keys();
@@ -256,11 +236,6 @@ impl Comparison<'_> {
     /// Whether the limit is reached, so that the answers mean nothing.
     pub fn is_exhausted(&self) -> bool {
         self.work.get() > MAX_WORK
-    }
-
-    /// Returns the number of steps so far.
-    pub fn work(&self) -> usize {
-        self.work.get()
     }
 
     /// Counts steps that were taken elsewhere for a comparison.
@@ -337,12 +312,12 @@ impl Comparison<'_> {
         })
     }
 
-    /// See [`PermissionRules::may_allow`].
+    /// Whether an allow rule matches the simple command `text` in some interpretation.
     pub fn may_allow(&self, text: &str) -> bool {
         self.may(List::Allow, text)
     }
 
-    /// See [`PermissionRules::may_restrict`].
+    /// Whether an ask or deny rule matches the simple command `text` in some interpretation.
     pub fn may_restrict(&self, text: &str) -> bool {
         self.may(List::Restrict, text)
     }
@@ -354,7 +329,7 @@ impl Comparison<'_> {
         })
     }
 
-    /// See [`PermissionRules::surely_allow`].
+    /// Whether every client version runs the simple command `text` without asking, unless an ask or deny rule matches.
     pub fn surely_allow(&self, text: &str) -> bool {
         let allows = |specifier: &String| {
             let [word_prefix, .., exact] = self.readings(specifier, text);
@@ -438,7 +413,11 @@ mod tests {
             (r"ls a\\(b", r"ls a\(b", true),
             (r"ls \(a", "ls b", false),
         ] {
-            assert_eq!(rules(&[rule]).single_out(text), matched, "{rule} on {text}");
+            assert_eq!(
+                rules(&[rule]).comparison().single_out(text),
+                matched,
+                "{rule} on {text}"
+            );
         }
     }
 
@@ -495,13 +474,17 @@ mod tests {
         assert!(comparison.single_out("a") && comparison.may_restrict("a"));
         assert!(!comparison.surely_allow("a"));
         let most_of_a_step = 2 * (text.len() + 1000);
-        assert!(comparison.work() <= MAX_WORK + most_of_a_step * 10);
+        assert!(comparison.work.get() <= MAX_WORK + most_of_a_step * 10);
     }
 
     #[test]
     fn a_rule_for_the_pipe_end_is_seen() {
-        assert!(rules(&["tail:*"]).single_out("tail -20"));
-        assert!(rules(&["* -20"]).single_out("tail -20"));
-        assert!(!rules(&["*", "pytest:*"]).single_out("tail -20"));
+        assert!(rules(&["tail:*"]).comparison().single_out("tail -20"));
+        assert!(rules(&["* -20"]).comparison().single_out("tail -20"));
+        assert!(
+            !rules(&["*", "pytest:*"])
+                .comparison()
+                .single_out("tail -20")
+        );
     }
 }

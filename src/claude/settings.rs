@@ -339,7 +339,7 @@ mod tests {
         ] {
             let machine = Machine::with(&[(file, &text("deny", "a")), ("project/.git/HEAD", "")]);
             let rules = machine.rules(ALL);
-            assert_eq!(rules.may_restrict("a"), counts, "{file}");
+            assert_eq!(rules.comparison().may_restrict("a"), counts, "{file}");
             assert_eq!(rules.unknown(), None, "{file}");
         }
         for file in [
@@ -392,12 +392,13 @@ mod tests {
             ),
         ] {
             let rules = Machine::with(files).rules(is_loaded);
-            assert_eq!(rules.surely_allow("a"), allows, "{files:?}");
-            assert!(rules.may_allow("a"), "{files:?}");
+            assert_eq!(rules.comparison().surely_allow("a"), allows, "{files:?}");
+            assert!(rules.comparison().may_allow("a"), "{files:?}");
         }
         assert!(
             Machine::with(&[(managed, only_managed)])
                 .rules(ALL)
+                .comparison()
                 .surely_allow("m")
         );
     }
@@ -449,10 +450,10 @@ mod tests {
                 let rules = Machine::with(&[(file, &text)]).rules(ALL);
                 assert!(rules.unknown().is_some(), "{file} {odd}");
                 assert!(
-                    rules.may_allow("a") && !rules.surely_allow("a"),
+                    rules.comparison().may_allow("a") && !rules.comparison().surely_allow("a"),
                     "{file} {odd}"
                 );
-                assert!(rules.may_restrict("b"), "{file} {odd}");
+                assert!(rules.comparison().may_restrict("b"), "{file} {odd}");
                 let rule = rules.telling_apart("timeout", Some("600000"), "7200000");
                 assert!(rule.is_some(), "{file} {odd}");
             }

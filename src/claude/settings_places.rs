@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
+use Owner::{Local, Managed, Project, User};
+use Reading::{Certain, Possible, Unread};
+
 use crate::{environment, folders};
 
 /// The folder of an administrator's files, which override all others.
@@ -87,78 +90,35 @@ impl Roots {
     }
 }
 
+const fn place(
+    name: &'static str,
+    since: Option<&'static str>,
+    reading: Reading,
+    owner: Owner,
+    paths: fn(&Roots) -> Vec<PathBuf>,
+) -> Place {
+    Place {
+        name,
+        since,
+        reading,
+        owner,
+        paths,
+    }
+}
+
 /// All places; later ones override earlier ones.
+#[rustfmt::skip]
 pub const PLACES: &[Place] = &[
-    Place {
-        name: "~/.claude/cowork_settings.json",
-        since: Some("2.1.332"),
-        reading: Reading::Possible,
-        owner: Owner::User,
-        paths: |roots| roots.in_claude_dir("cowork_settings.json"),
-    },
-    Place {
-        name: "~/.claude/settings.json",
-        since: None,
-        reading: Reading::Certain,
-        owner: Owner::User,
-        paths: |roots| roots.in_claude_dir("settings.json"),
-    },
-    Place {
-        name: ".claude/settings.json",
-        since: None,
-        reading: Reading::Certain,
-        owner: Owner::Project,
-        paths: |roots| vec![roots.project.join(PROJECT)],
-    },
-    Place {
-        name: ".claude/settings.local.json of the Git top folder and of the main checkout",
-        since: Some("2.1.260"),
-        reading: Reading::Possible,
-        owner: Owner::Local,
-        paths: git_folders,
-    },
-    Place {
-        name: ".claude/settings.local.json",
-        since: None,
-        reading: Reading::Certain,
-        owner: Owner::Local,
-        paths: |roots| vec![roots.project.join(LOCAL)],
-    },
-    Place {
-        name: "managed-settings.json",
-        since: None,
-        reading: Reading::Certain,
-        owner: Owner::Managed,
-        paths: |roots| vec![roots.managed("managed-settings.json")],
-    },
-    Place {
-        name: "managed-settings.d/*.json",
-        since: None,
-        reading: Reading::Certain,
-        owner: Owner::Managed,
-        paths: drop_ins,
-    },
-    Place {
-        name: "~/.claude/remote-settings.json",
-        since: None,
-        reading: Reading::Unread,
-        owner: Owner::Managed,
-        paths: |roots| roots.in_claude_dir("remote-settings.json"),
-    },
-    Place {
-        name: "/Library/Managed Preferences/…/com.anthropic.claudecode.plist",
-        since: None,
-        reading: Reading::Unread,
-        owner: Owner::Managed,
-        paths: property_lists,
-    },
-    Place {
-        name: "/mnt/c/Program Files/ClaudeCode",
-        since: None,
-        reading: Reading::Unread,
-        owner: Owner::Managed,
-        paths: |roots| vec![roots.root.join("mnt/c/Program Files/ClaudeCode")],
-    },
+    place("~/.claude/cowork_settings.json", Some("2.1.332"), Possible, User, |roots| roots.in_claude_dir("cowork_settings.json")),
+    place("~/.claude/settings.json", None, Certain, User, |roots| roots.in_claude_dir("settings.json")),
+    place(".claude/settings.json", None, Certain, Project, |roots| vec![roots.project.join(PROJECT)]),
+    place(".claude/settings.local.json of the Git top folder and of the main checkout", Some("2.1.260"), Possible, Local, git_folders),
+    place(".claude/settings.local.json", None, Certain, Local, |roots| vec![roots.project.join(LOCAL)]),
+    place("managed-settings.json", None, Certain, Managed, |roots| vec![roots.managed("managed-settings.json")]),
+    place("managed-settings.d/*.json", None, Certain, Managed, drop_ins),
+    place("~/.claude/remote-settings.json", None, Unread, Managed, |roots| roots.in_claude_dir("remote-settings.json")),
+    place("/Library/Managed Preferences/…/com.anthropic.claudecode.plist", None, Unread, Managed, property_lists),
+    place("/mnt/c/Program Files/ClaudeCode", None, Unread, Managed, |roots| vec![roots.root.join("mnt/c/Program Files/ClaudeCode")]),
 ];
 
 /// A project's settings file, relative to the project's folder.

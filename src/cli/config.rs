@@ -130,19 +130,11 @@ fn shown(value: Option<&toml::Value>) -> String {
     value.map_or_else(|| "-".to_owned(), toml::Value::to_string)
 }
 
-fn code(is_whole: bool) -> ExitCode {
-    if is_whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
 fn all(json: bool) -> Result<ExitCode> {
     let (settings, is_whole) = settings()?;
     if json {
         println!("{}", serde_json::to_string_pretty(&settings)?);
-        return Ok(code(is_whole));
+        return Ok(print::exit_code(is_whole));
     }
     let rows = settings.iter().map(|setting| {
         let from = match setting.from {
@@ -158,7 +150,7 @@ fn all(json: bool) -> Result<ExitCode> {
         ]
     });
     print!("{}", table(&rows.collect::<Vec<_>>(), environment::width()));
-    Ok(code(is_whole))
+    Ok(print::exit_code(is_whole))
 }
 
 /// The rows in columns. Where they are wider than the terminal, the last cell stands on lines of its own below.
@@ -190,7 +182,7 @@ fn one(name: &str, json: bool) -> Result<ExitCode> {
     } else {
         println!("{}", print::outside(shown(setting.value.as_ref())));
     }
-    Ok(code(is_whole))
+    Ok(print::exit_code(is_whole))
 }
 
 /// Writes one value into the file; comments and order stay.
@@ -291,5 +283,5 @@ fn check() -> Result<ExitCode> {
             path.display()
         );
     }
-    Ok(code(faults == 0))
+    Ok(print::exit_code(faults == 0))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use super::doctor;
+use super::{doctor, print};
 use crate::claude::task::{ClientSession, TaskId};
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
@@ -91,11 +91,7 @@ pub(super) fn run() -> Result<ExitCode> {
         std::io::stdout().flush()?;
         std::io::stdin().read_line(&mut String::new())?;
     }
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(print::exit_code(status.success()))
 }
 
 /// The way from the demo to Claude Code.

@@ -1,12 +1,22 @@
 //! Output that all subcommands share. Text from outside is cleaned and clipped here.
 
 use std::fmt::Display;
+use std::process::ExitCode;
 
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::environment;
 use crate::rules::Problem;
 use crate::text::{MAX_MESSAGE, one_line};
+
+/// The exit code of a command that worked, or of one that reported faults.
+pub(super) fn exit_code(works: bool) -> ExitCode {
+    if works {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
 
 /// One paragraph on standard output, wrapped for the terminal.
 pub(super) fn line(text: impl Display) {

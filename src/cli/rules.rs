@@ -193,11 +193,7 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
     for file in files {
         faults += check_file(&mut rules, &file)?;
     }
-    Ok(if faults == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(print::exit_code(faults == 0))
 }
 
 /// In bytes.

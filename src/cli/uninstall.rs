@@ -31,11 +31,7 @@ pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
     if mode == Mode::Real {
         forget_state();
     }
-    Ok(if is_whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(print::exit_code(is_whole))
 }
 
 /// Takes everything out of everywhere, the user's own rules and settings, too.
@@ -80,11 +76,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
         "The program stays: {}; `cargo uninstall bg-run` removes it",
         program.display()
     ));
-    Ok(if is_whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(print::exit_code(is_whole))
 }
 
 /// Whether nothing of bg-run is left in the file.

@@ -157,10 +157,8 @@ impl Chained {
             return ours;
         }
         let mut answer = ours.unwrap_or_default();
-        let mut specific = answer.hook_specific_output.take().unwrap_or(ForModel {
-            hook_event_name: "PreToolUse",
-            ..ForModel::default()
-        });
+        let specific = answer.hook_specific_output.take();
+        let mut specific = specific.unwrap_or_else(|| ForModel::of("PreToolUse"));
         specific.updated_input = specific.updated_input.or(self.tool_input);
         specific.passed = self.specific;
         joined(

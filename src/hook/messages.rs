@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::decision::{Call, Decision, Outcome};
 use crate::environment;
@@ -42,13 +42,11 @@ pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
     let command = input.bash_command().unwrap_or_default();
     let name = one_line(input.description().unwrap_or(command), SHOWN);
     let after = limit.map(|limit| format!(" after {}", span(Duration::from_millis(limit))));
-    Answer {
-        system_message: Some(format!(
-            "bg-run (dry run): Claude Code's own limit moved \"{name}\" to the background{}; `bg-run install --no-limit` takes the limit away",
-            after.unwrap_or_default()
-        )),
-        ..Answer::default()
-    }
+    let after = after.unwrap_or_default();
+    let told = format!(
+        "bg-run (dry run): Claude Code's own limit moved \"{name}\" to the background{after}; `bg-run install --no-limit` takes the limit away"
+    );
+    Answer::telling("PostToolUse", Some(told), None)
 }
 
 /// Tells the user of a fault in a settings or rules file.
@@ -145,12 +143,16 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
         let _ = write!(line, "\n{caution}");
     }
     let for_model = launched_for_model(note, usual.as_deref(), launch.held);
-    answer_of(Some(line), for_model)
+    Answer::telling("PostToolUse", Some(line), Some(for_model))
 }
 
 /// Tells the model about a launch in an unattended session.
 pub(super) fn held(note: &TaskRecord) -> Answer {
-    answer_of(None, launched_for_model(note, None, true))
+    Answer::telling(
+        "PostToolUse",
+        None,
+        Some(launched_for_model(note, None, true)),
+    )
 }
 
 /// Reports the end of a task whose output can't be returned as the result of its call.
@@ -164,7 +166,7 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
     let told = format!(
         "The command isn't in the background any more: it {how}. Its output isn't text; all of it is in {output}."
     );
-    answer_of(None, told)
+    Answer::telling("PostToolUse", None, Some(told))
 }
 
 /// Tells the model about a launch, without repeating the client. The client names the id and the file, and from
@@ -296,18 +298,6 @@ pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) 
         ));
     }
     (!parts.is_empty()).then(|| parts.join("\n\n"))
-}
-
-fn answer_of(for_user: Option<String>, for_model: String) -> Answer {
-    Answer {
-        hook_specific_output: Some(ForModel {
-            hook_event_name: "PostToolUse",
-            additional_context: Some(for_model),
-            ..ForModel::default()
-        }),
-        system_message: for_user,
-        ..Answer::default()
-    }
 }
 
 /// The user's line about a launch: the task, the reason, and where its output can be watched; with the usual duration

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use super::messages::{self, Launch};
 use super::waited_call::{self, NotifyUser};
 use super::{hold, record_duration, typing_caution};
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::Answer;
 use crate::claude::command_line::CommandLine;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -128,15 +128,18 @@ fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
     }
     let told = output_size::unreported_warnings(&tasks, &input.session_id);
     let join = |texts: Vec<String>| texts.join("\n");
-    (!told.is_empty()).then(|| Answer {
-        system_message: Some(join(told.iter().map(|told| told.line.clone()).collect())),
-        hook_specific_output: Some(ForModel {
-            hook_event_name: "PostToolUse",
-            additional_context: Some(join(told.into_iter().map(|told| told.for_model).collect())),
-            ..ForModel::default()
-        }),
-        ..Answer::default()
-    })
+    if told.is_empty() {
+        return None;
+    }
+    let (for_user, for_model) = told
+        .into_iter()
+        .map(|told| (told.line, told.for_model))
+        .unzip();
+    Some(Answer::telling(
+        "PostToolUse",
+        Some(join(for_user)),
+        Some(join(for_model)),
+    ))
 }
 
 /// Starts the opener for the first existing file in `files`, if the session may have another tab. Also returns a

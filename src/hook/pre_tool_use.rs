@@ -67,24 +67,13 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     if !decision.changes(call) {
         let still_runs = still_runs(input, site, session, &decision, configuration);
         let is_news = problem.is_some() || still_runs.is_some();
-        return (is_news && call_claims::claim("PreToolUse", &input.tool_use_id)).then(|| Answer {
-            system_message: problem.map(messages::faulty_file),
-            hook_specific_output: still_runs.map(|still_runs| ForModel {
-                hook_event_name: "PreToolUse",
-                additional_context: Some(still_runs),
-                ..ForModel::default()
-            }),
-            ..Answer::default()
+        return (is_news && call_claims::claim("PreToolUse", &input.tool_use_id)).then(|| {
+            Answer::telling("PreToolUse", problem.map(messages::faulty_file), still_runs)
         });
     }
     if configuration.settings.dry_run {
-        return Some(Answer {
-            system_message: Some(messages::would_do(
-                &decision,
-                configuration.problems.first(),
-            )),
-            ..Answer::default()
-        });
+        let told = messages::would_do(&decision, configuration.problems.first());
+        return Some(Answer::telling("PreToolUse", Some(told), None));
     }
     // Every registration returns the rewrite, but only one shows the message.
     let done = CallOutcome {
@@ -153,10 +142,8 @@ fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer>
         return None;
     }
     if configuration.settings.dry_run {
-        return Some(Answer {
-            system_message: Some(messages::would_do(&decision, None)),
-            ..Answer::default()
-        });
+        let told = messages::would_do(&decision, None);
+        return Some(Answer::telling("PreToolUse", Some(told), None));
     }
     Some(rewritten(input, &decision, None))
 }
@@ -164,10 +151,9 @@ fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer>
 fn rewritten(input: &Input, decision: &Decision, for_model: Option<String>) -> Answer {
     Answer {
         hook_specific_output: Some(ForModel {
-            hook_event_name: "PreToolUse",
             updated_input: Some(updated_input(&input.tool_input, decision)),
             additional_context: for_model,
-            ..ForModel::default()
+            ..ForModel::of("PreToolUse")
         }),
         ..Answer::default()
     }

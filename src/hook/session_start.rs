@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::messages;
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
@@ -55,15 +55,9 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     let found = ended_or_lost::of(&tasks, &[]);
     ended_or_lost::drop_ended(&mut tasks, &found);
     let ended = ended_or_lost::mark_finished(found, &config);
-    Some(Answer {
-        system_message: Some(end_messages::left_over(&tasks, &ended)?),
-        hook_specific_output: Some(ForModel {
-            hook_event_name: "SessionStart",
-            additional_context: messages::left_over_for_model(&tasks, &ended),
-            ..ForModel::default()
-        }),
-        ..Answer::default()
-    })
+    let for_user = end_messages::left_over(&tasks, &ended)?;
+    let for_model = messages::left_over_for_model(&tasks, &ended);
+    Some(Answer::telling("SessionStart", Some(for_user), for_model))
 }
 
 /// Whether the session that started the task has ended. A running client looks after its own tasks, except those of a

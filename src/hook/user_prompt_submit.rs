@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{messages, notify};
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::claude::task;
@@ -79,15 +79,10 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let terminal_sequence = is_watched
         .then(|| notify::sequence(&ended, &config))
         .flatten();
+    let for_user = (!lines.is_empty()).then(|| lines.join("\n"));
     Some(Answer {
-        hook_specific_output: context.map(|context| ForModel {
-            hook_event_name: "UserPromptSubmit",
-            additional_context: Some(context),
-            ..ForModel::default()
-        }),
         terminal_sequence,
-        system_message: (!lines.is_empty()).then(|| lines.join("\n")),
-        ..Answer::default()
+        ..Answer::telling("UserPromptSubmit", for_user, context)
     })
 }
 

@@ -74,9 +74,8 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     Some(match result {
         Some(result) => Answer {
             hook_specific_output: Some(ForModel {
-                hook_event_name: "PostToolUse",
                 updated_tool_output: Some(result),
-                ..ForModel::default()
+                ..ForModel::of("PostToolUse")
             }),
             ..Answer::default()
         },
@@ -102,10 +101,9 @@ fn goes_on(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
     };
     let timeout = record.timeout.unwrap_or_default();
     if let Some(result) = foreground_result::timed_out(&input.tool_response, timeout) {
-        let for_model = answer.hook_specific_output.get_or_insert(ForModel {
-            hook_event_name: "PostToolUse",
-            ..ForModel::default()
-        });
+        let for_model = answer
+            .hook_specific_output
+            .get_or_insert(ForModel::of("PostToolUse"));
         for_model.updated_tool_output = Some(result);
     }
     answer

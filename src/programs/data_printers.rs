@@ -1,7 +1,7 @@
 //! Programs that print data: a dump, an archive, a stream. What cuts it short behind a pipe stays, or all of it would be
 //! kept and shown.
 
-use super::options::{has_word, interpreter_name, program_name};
+use super::options::{has_option, has_word, interpreter_name, program_name};
 
 /// When a program prints data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,26 +143,21 @@ pub(super) fn prints_data(words: &[String]) -> bool {
     });
     let mut rows = rows.map(|(_, when)| match when {
         Always => true,
-        Without(options) => !has_option(options, arguments),
-        With(options) => has_option(options, arguments),
+        Without(options) => !has_any(options, arguments),
+        With(options) => has_any(options, arguments),
         AsAnArchive => is_an_archive(arguments),
     });
     rows.any(|prints| prints)
 }
 
 /// Whether one of `options` is among `arguments`: with a value in the same word, or a letter within a cluster.
-fn has_option(options: &str, arguments: &[String]) -> bool {
+fn has_any(options: &str, arguments: &[String]) -> bool {
     arguments.iter().any(|word| {
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
-        let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-        has_word(options, word)
+        let mut with_values = options.split(' ').filter(|option| option.ends_with('='));
+        has_option(options, word)
             || has_word(options, name)
-            || options.split(' ').any(|option| {
-                let letter = option.strip_prefix('-').filter(|rest| rest.len() == 1);
-                option.ends_with('=') && word.starts_with(option)
-                    || letter
-                        .is_some_and(|letter| cluster.is_some_and(|rest| rest.contains(letter)))
-            })
+            || with_values.any(|option| word.starts_with(option))
     })
 }
 

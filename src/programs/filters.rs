@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::options::has_option;
 use super::tools::{Output, Tools, Trial};
 use super::unwrap::Views;
 
@@ -255,7 +256,7 @@ impl Call<'_> {
         let streams = self.found.means == LineBuffering::Streams
             || arguments
                 .iter()
-                .any(|word| is_among(self.found.already, word));
+                .any(|word| has_option(self.found.already, word));
         (!streams).then(|| self.line_buffering_edit(tools))
     }
 
@@ -337,19 +338,6 @@ impl Call<'_> {
 }
 
 const UNKNOWN: &str = "isn't known to take an option here to print line by line";
-
-/// Whether `word` is one of the options in `list`, short ones within a cluster too.
-fn is_among(list: &str, word: &str) -> bool {
-    let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-    list.split(' ')
-        .filter(|option| !option.is_empty())
-        .any(|option| {
-            let letter = option.strip_prefix('-').filter(|rest| rest.len() == 1);
-            option == word
-                || letter
-                    .is_some_and(|letter| cluster.is_some_and(|cluster| cluster.contains(letter)))
-        })
-}
 
 #[cfg(test)]
 mod tests {

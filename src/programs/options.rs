@@ -33,6 +33,16 @@ pub(super) fn has_word(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split(' ').any(|entry| entry == word)
 }
 
+/// Whether `word` is one of the options in `list`, one space between; short ones count within a cluster too.
+pub(super) fn has_option(list: &str, word: &str) -> bool {
+    let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+    has_word(list, word)
+        || list.split(' ').any(|option| {
+            let letter = option.strip_prefix('-').filter(|rest| rest.len() == 1);
+            letter.is_some_and(|letter| cluster.is_some_and(|cluster| cluster.contains(letter)))
+        })
+}
+
 /// Options before the subcommand that take the next word: `make -C dir test` means `make test`.
 #[rustfmt::skip]
 const GLOBAL_OPTIONS: &[(&str, &str)] = &[

@@ -4,7 +4,7 @@ mod table;
 
 use std::borrow::Cow;
 
-use super::options::{has_word, interpreter_name, named_by, program_name};
+use super::options::{has_option, has_word, interpreter_name, named_by, program_name};
 use super::program_kinds::is_builtin;
 use InnerCommand::Words;
 use WrapperTrait::{Detaches, Environment, SeenThrough, TextAfter};
@@ -212,21 +212,8 @@ impl Wrapper {
 
     /// Whether it returns at once and the program inside goes on by itself.
     pub(super) fn detaches(&self, rest: &[String]) -> bool {
-        let with = |list: &str| {
-            list.is_empty()
-                || options_of(rest).any(|option| {
-                    let cluster = option
-                        .strip_prefix('-')
-                        .filter(|rest| !rest.starts_with('-'));
-                    list.split(' ').any(|wanted| {
-                        let letter = wanted.strip_prefix('-').filter(|rest| rest.len() == 1);
-                        wanted == option
-                            || letter.is_some_and(|letter| {
-                                cluster.is_some_and(|cluster| cluster.contains(letter))
-                            })
-                    })
-                })
-        };
+        let with =
+            |list: &str| list.is_empty() || options_of(rest).any(|option| has_option(list, option));
         self.traits
             .iter()
             .any(|found| matches!(found, Detaches(list) if with(list)))

@@ -284,11 +284,13 @@ impl Session {
         }
         let restricted = !self.rules["deny"].is_null() || !self.rules["ask"].is_null();
         match fate {
-            Fate::Runs if !self.known.may_allow(command) => Some("it runs, by no rule of ours"),
-            Fate::Denied if !self.known.may_restrict(command) => {
+            Fate::Runs if !self.known.comparison().may_allow(command) => {
+                Some("it runs, by no rule of ours")
+            }
+            Fate::Denied if !self.known.comparison().may_restrict(command) => {
                 Some("it is denied, by no rule of ours")
             }
-            Fate::Asks if !restricted && self.known.surely_allow(command) => {
+            Fate::Asks if !restricted && self.known.comparison().surely_allow(command) => {
                 Some("it asks, and we take it for allowed")
             }
             _ => None,

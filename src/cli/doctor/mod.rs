@@ -123,11 +123,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
     } else {
         show(&checks);
     }
-    Ok(if works {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(print::exit_code(works))
 }
 
 fn show(checks: &[Check]) {

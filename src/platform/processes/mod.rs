@@ -199,12 +199,6 @@ pub fn writers(files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
 
-/// The same, of those only that `ancestor` started, directly or through others that still run. What was left behind by
-/// its parent belongs to nobody any more. Only these processes are looked at.
-pub fn writers_below(ancestor: u32, files: &[TrackedFile]) -> Option<Vec<Writer>> {
-    writers_among(&System, descendants(&System, ancestor)?, files)
-}
-
 /// Whether a process still writes to this file. Only that process is looked at.
 pub fn still_writes(process: u32, file: &TrackedFile) -> bool {
     !System.writes(process, &TargetFile::all(file)).is_empty()
@@ -461,8 +455,6 @@ mod tests {
             is_output: true,
         };
         assert!(writers(&files).unwrap().contains(&writer));
-        assert_eq!(writers_below(own, &files), Some(vec![writer.clone()]));
-        assert_eq!(writers_below(process, &files), Some(Vec::new()));
         // Renamed, replaced, removed: it writes all the same.
         let elsewhere = folder.path().join("output.1");
         fs::rename(&file, &elsewhere).unwrap();
