@@ -169,7 +169,8 @@ impl Code {
 /// Largest automaton, in bytes: a larger one is slower to load than the expression is to compile.
 const MAX_BYTES: usize = 128 * 1024;
 
-/// The sparse automaton of an expression.
+/// The sparse automaton of an expression, which says only whether a text matches. So repetitions stop as early as they
+/// can: that leaves fewer states, and minimization leaves the fewest.
 fn built(source: &str, anchored: bool) -> Result<Vec<u8>> {
     let start = if anchored {
         StartKind::Anchored
@@ -177,8 +178,8 @@ fn built(source: &str, anchored: bool) -> Result<Vec<u8>> {
         StartKind::Unanchored
     };
     let dense = dense::Builder::new()
-        .syntax(automaton::bytes())
-        .configure(dense::Config::new().start_kind(start))
+        .syntax(automaton::bytes().swap_greed(true))
+        .configure(dense::Config::new().start_kind(start).minimize(true))
         .build(source)?;
     let bytes = dense.to_sparse()?.to_bytes_native_endian();
     if bytes.len() > MAX_BYTES {
