@@ -27,6 +27,34 @@ pub struct Bench {
     pub bg_run: PathBuf,
 }
 
+/// The folders and files that are embedded in the program as they are.
+const EMBEDDED: [&str; 6] = [
+    "docs/config.schema.json",
+    "docs/rules.schema.json",
+    "editors/vscode",
+    "skills/bg-run",
+    "src/cli/starter_rules.toml",
+    "src/history/shares.tsv",
+];
+
+/// The size of the embedded files, in bytes.
+pub fn embedded() -> u64 {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sizes = EMBEDDED.iter().map(|name| size(&root.join(name)));
+    sizes.sum()
+}
+
+fn size(path: &Path) -> u64 {
+    // The icon and the tests of the view are only in the plugin.
+    if path.ends_with("icon.png") || path.ends_with("tests") {
+        return 0;
+    }
+    match fs::read_dir(path) {
+        Ok(entries) => entries.map(|entry| size(&entry.unwrap().path())).sum(),
+        Err(_) => fs::metadata(path).unwrap().len(),
+    }
+}
+
 pub fn is_quiet(status: std::process::ExitStatus, what: &str) {
     assert!(status.success(), "{what}: {status}");
 }
@@ -61,6 +89,11 @@ impl Bench {
         self.folder.path().join(name)
     }
 
+    /// The program as `cargo install` builds it: linked statically against glibc on Linux, with its allocator.
+    pub fn from_source() -> &'static Path {
+        Path::new(env!("CARGO_BIN_EXE_bg-run"))
+    }
+
     /// The hook, with no rules of a user's.
     pub fn hook(&self, event: Value) -> Case {
         Case {
@@ -70,10 +103,10 @@ impl Bench {
         }
     }
 
-    /// The same as `cargo install` makes it: linked statically against glibc on Linux, with its allocator.
+    /// The same, built from source.
     pub fn hook_as_installed_by_cargo(&self, event: Value) -> Case {
         let mut case = self.hook(event);
-        env!("CARGO_BIN_EXE_bg-run").clone_into(&mut case.words[0]);
+        case.words[0] = Self::from_source().display().to_string();
         case
     }
 

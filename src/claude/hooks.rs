@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use regex::bytes::RegexBuilder;
 use serde_json::Value;
 
 use super::client::Version;
@@ -176,6 +176,12 @@ impl Source {
     }
 }
 
+/// Whether the expression matches; as in JavaScript, its classes hold ASCII only.
+fn is_match(expression: &str, text: &str) -> bool {
+    let expression = RegexBuilder::new(expression).unicode(false).build();
+    expression.is_ok_and(|expression| expression.is_match(text.as_bytes()))
+}
+
 impl Hook {
     /// Whether it runs for this tool.
     pub fn is_for(&self, tool: &str) -> bool {
@@ -183,8 +189,8 @@ impl Hook {
             None | Some("" | "*") => true,
             Some(matcher) => {
                 matcher.split('|').any(|name| name == tool)
-                    || Regex::new(matcher).is_ok_and(|pattern| pattern.is_match(tool))
-                        && !matcher.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                    || !matcher.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                        && is_match(matcher, tool)
             }
         }
     }

@@ -1,11 +1,10 @@
 //! `bg-run history`: what was measured per command.
 
-use std::cmp::Reverse;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
-use regex::Regex;
+use regex::bytes::RegexBuilder;
 use serde::Serialize;
 
 use super::args::{HistoryArgs, Sort};
@@ -56,12 +55,14 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
         }));
     }
     if let Some(pattern) = &wanted.forget {
-        let Ok(pattern) = Regex::new(pattern) else {
+        // Ignoring case works for ASCII letters only.
+        let compile = |unicode| RegexBuilder::new(pattern).unicode(unicode).build();
+        let Ok(pattern) = compile(true).or_else(|_| compile(false)) else {
             bail!(
                 "`{pattern}` is no regular expression; put a backslash before what is meant as it stands"
             );
         };
-        let gone = store.forget(repository, |row| pattern.is_match(&row.text))?;
+        let gone = store.forget(repository, |row| pattern.is_match(row.text.as_bytes()))?;
         return Ok(said(&match gone {
             0 => "Nothing matches, so nothing is forgotten".to_owned(),
             1 => "1 entry is forgotten".to_owned(),
@@ -71,17 +72,13 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     let mut rows = store.rows(repository)?;
     rows.retain(|row| row.level == Level::Core as u8);
     let mut rows: Vec<CommandSummary> = rows.iter().map(CommandSummary::of).collect();
-    match wanted.sort {
-        Sort::Last => rows.sort_by_key(|row| Reverse(row.last.clone())),
-        Sort::Runs => rows.sort_by_key(|row| Reverse(row.runs)),
-        Sort::Command => rows.sort_by(|one, other| one.command.cmp(&other.command)),
-        Sort::Median => rows.sort_by(|one, other| {
-            other
-                .median
-                .unwrap_or_default()
-                .total_cmp(&one.median.unwrap_or_default())
-        }),
-    }
+    let median = |row: &CommandSummary| row.median.unwrap_or_default();
+    rows.sort_by(|one, other| match wanted.sort {
+        Sort::Last => other.last.cmp(&one.last),
+        Sort::Runs => other.runs.cmp(&one.runs),
+        Sort::Command => one.command.cmp(&other.command),
+        Sort::Median => median(other).total_cmp(&median(one)),
+    });
     if wanted.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else if rows.is_empty() {
