@@ -160,7 +160,11 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Calls `each` with every line of a transcript that is at most `limit` bytes long.
+/// Calls `each` with every line of a transcript that is at most `limit` bytes long, and with the number of bytes read.
+///
+/// # Errors
+///
+/// If the file can't be read.
 pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64)) -> io::Result<()> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();

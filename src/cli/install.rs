@@ -20,7 +20,8 @@ use crate::text;
 /// Name by which `--by-name` registers bg-run.
 const NAME: &str = "bg-run";
 
-/// Registers the running binary, or what is called `bg-run` on the `PATH`, but for `only_limit`; and the limit with it.
+/// Registers the hooks and writes the settings that go with them; for the user's scope, sets up the view and the editors
+/// too. The hooks call this program, or with `by_name` the `bg-run` on the `PATH`.
 pub(super) fn install(
     options: &Options,
     by_name: bool,

@@ -14,9 +14,9 @@ const SCARCE_PART: u64 = 10;
 /// The room on a disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskSpace {
-    /// What this user can still take.
+    /// Space that this user can still use, in bytes.
     pub free: u64,
-    /// All of it.
+    /// Size of the disk, in bytes.
     pub whole: u64,
 }
 
