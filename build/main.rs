@@ -99,7 +99,7 @@ impl Code {
             Action::Background => "Background",
             Action::Foreground => "Foreground",
         };
-        let commands = self.texts(rule.commands.as_ref())?;
+        let commands = self.commands(rule.commands.as_ref())?;
         let arguments = self.texts(rule.arguments.as_ref())?;
         let patterns = self.patterns(rule.r#match.as_ref())?;
         let without = self.texts(rule.without.as_ref())?;
@@ -133,6 +133,15 @@ impl Code {
             values.join(", ")
         )?;
         Ok(format!("Cow::Borrowed(&{name})"))
+    }
+
+    fn commands(&mut self, texts: Option<&Texts>) -> Result<String> {
+        let entries = texts.map(|texts| texts.0.as_slice()).unwrap_or_default();
+        let first = automaton::beginnings(entries);
+        let entries = self.texts(texts)?;
+        Ok(format!(
+            "Commands {{ entries: {entries}, first: {first:#x} }}"
+        ))
     }
 
     fn texts(&mut self, texts: Option<&Texts>) -> Result<String> {

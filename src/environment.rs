@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use directories::BaseDirs;
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
@@ -189,6 +191,11 @@ pub fn claude_config_dir() -> Option<PathBuf> {
 /// `CLAUDE_PROJECT_DIR`: the project's folder, in a hook.
 pub fn claude_project_dir() -> Option<PathBuf> {
     path("CLAUDE_PROJECT_DIR")
+}
+
+/// `HOME`, else the home folder that the system's list of users has.
+pub fn home_dir() -> Option<PathBuf> {
+    path("HOME").or_else(|| Some(BaseDirs::new()?.home_dir().to_owned()))
 }
 
 /// `USER`, else `LOGNAME`: the name of the user's account.

@@ -1,11 +1,12 @@
 //! The places of bg-run's own files and the client's.
 
+use std::cell::OnceCell;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use directories::{BaseDirs, ProjectDirs};
+use directories::ProjectDirs;
 
 use crate::environment;
 use crate::platform::files;
@@ -34,7 +35,7 @@ pub fn user_rules_file() -> Option<PathBuf> {
 
 /// The client's own folder: `CLAUDE_CONFIG_DIR`, else `~/.claude`.
 pub fn claude_dir() -> Option<PathBuf> {
-    environment::claude_config_dir().or_else(|| Some(BaseDirs::new()?.home_dir().join(".claude")))
+    environment::claude_config_dir().or_else(|| Some(environment::home_dir()?.join(".claude")))
 }
 
 /// Name of the file in a folder of ours that lists the folders above it that were made with it.
@@ -91,6 +92,7 @@ pub struct CallSite {
     pub project: PathBuf,
     /// The id of the client's session; empty outside of one.
     pub session: String,
+    git: OnceCell<Option<GitFolder>>,
 }
 
 impl CallSite {
@@ -98,8 +100,17 @@ impl CallSite {
     pub fn new(cwd: &Path) -> Self {
         Self {
             cwd: cwd.to_owned(),
-            project: project_dir(cwd),
+            ..Self::of_project(project_dir(cwd))
+        }
+    }
+
+    /// The one of a command that starts in the project's own folder.
+    pub fn of_project(project: PathBuf) -> Self {
+        Self {
+            cwd: project.clone(),
+            project,
             session: String::new(),
+            git: OnceCell::new(),
         }
     }
 
@@ -109,6 +120,20 @@ impl CallSite {
         Self {
             session: session.to_owned(),
             ..self
+        }
+    }
+
+    /// The repository around the project, looked for once.
+    pub fn git(&self) -> Option<&GitFolder> {
+        let git = self.git.get_or_init(|| GitFolder::around(&self.project));
+        git.as_ref()
+    }
+
+    /// The `.git` folder that all worktrees of the repository share; without one, the project.
+    pub fn repository(&self) -> PathBuf {
+        match self.git() {
+            Some(git) => git.shared.clone(),
+            None => one_spelling(self.project.clone()),
         }
     }
 }
@@ -142,29 +167,35 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
 /// A longer `.git` file names no folder, in bytes.
 const MAX_GIT_FILE: u64 = 8 * 1024;
 
-/// Returns the `.git` folder that all worktrees of the repository around `project` share; without one, `project`.
-pub fn repository(project: &Path) -> PathBuf {
-    if project.as_os_str().len() > MAX_PATH {
-        return project.to_owned();
-    }
-    git_folder(project).map_or_else(|| one_spelling(project.to_owned()), |(_, shared)| shared)
+/// The folders of a Git repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitFolder {
+    /// The top folder of the worktree.
+    pub top: PathBuf,
+    /// The `.git` folder that all worktrees share.
+    pub shared: PathBuf,
 }
 
-/// Returns the nearest folder up from `project` that has a `.git`, and the `.git` folder that all worktrees share.
-pub fn git_folder(project: &Path) -> Option<(&Path, PathBuf)> {
-    let mut folders = project.ancestors();
-    let (top, git, metadata) = folders.find_map(|top| {
-        let git = top.join(".git");
-        let metadata = fs::metadata(&git).ok()?;
-        Some((top, git, metadata))
-    })?;
-    let shared = if metadata.is_dir() {
-        one_spelling(git)
-    } else {
-        // A worktree's, or a submodule's, which is a repository of its own.
-        common_folder(&git).unwrap_or(git)
-    };
-    Some((top, shared))
+impl GitFolder {
+    /// The repository that the nearest `.git` up from `project` belongs to.
+    fn around(project: &Path) -> Option<Self> {
+        if project.as_os_str().len() > MAX_PATH {
+            return None;
+        }
+        let (git, metadata) = project.ancestors().find_map(|top| {
+            let git = top.join(".git");
+            let metadata = fs::metadata(&git).ok()?;
+            Some((git, metadata))
+        })?;
+        let top = git.parent()?.to_owned();
+        let shared = if metadata.is_dir() {
+            one_spelling(git)
+        } else {
+            // A worktree's, or a submodule's, which is a repository of its own.
+            common_folder(&git).unwrap_or(git)
+        };
+        Some(Self { top, shared })
+    }
 }
 
 /// The path as the system spells it: without links, in the case that it was made in.
@@ -198,13 +229,22 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// Whether the error says that there is no such file.
+pub fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
 /// The bytes of a regular file, as [`read_regular`] reads it.
 ///
 /// # Errors
 ///
-/// When there is none, it is of another kind, or larger.
+/// When there is none, it is of another kind, or larger (`FileTooLarge`).
 pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let too_large = || io::Error::other(format!("it is larger than {} KiB", limit / 1024));
+    let too_large = || {
+        let why = format!("it is larger than {} KiB", limit / 1024);
+        io::Error::new(io::ErrorKind::FileTooLarge, why)
+    };
     let (file, metadata) = open_regular(path)?;
     if metadata.len() > limit {
         return Err(too_large());
@@ -240,11 +280,9 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
 
 /// `path` as the shell would take it in `cwd`: absolute, with a leading `~/`, or from there.
 pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
-    let home = path.strip_prefix("~/").zip(BaseDirs::new());
-    match home {
-        Some((rest, dirs)) => dirs.home_dir().join(rest),
-        None => cwd.join(path),
-    }
+    let home = |rest| Some(environment::home_dir()?.join(rest));
+    let in_home = path.strip_prefix("~/").and_then(home);
+    in_home.unwrap_or_else(|| cwd.join(path))
 }
 
 #[cfg(test)]
@@ -253,6 +291,7 @@ mod tests {
 
     #[test]
     fn worktrees_share_their_repository() {
+        let repository = |project: &Path| CallSite::of_project(project.to_owned()).repository();
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
         let main = root.join("main");

@@ -13,7 +13,7 @@ use bg_run::claude::settings_file::{Fault, MAX_SIZE, Verdict, judge};
 fn fault(bytes: &[u8]) -> Option<Fault> {
     match judge(bytes) {
         Verdict::Dead(fault) => Some(fault),
-        Verdict::Accepted(_) | Verdict::Unknown(_) => None,
+        Verdict::Accepted(_) | Verdict::Unknown { .. } => None,
     }
 }
 
@@ -44,7 +44,7 @@ fn what_cannot_be_known_is_neither() {
     let nested = format!("{{\"a\": {}{}}}", "[".repeat(600), "]".repeat(600));
     for text in ["{\"a\": \"\\ud800\"}", "{\"a\": 1e999}", nested.as_str()] {
         assert!(
-            matches!(judge(text.as_bytes()), Verdict::Unknown(_)),
+            matches!(judge(text.as_bytes()), Verdict::Unknown { .. }),
             "{text}"
         );
     }

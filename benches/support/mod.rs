@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bg_run::folders::CallSite;
 use bg_run::history::store::{Key, Run, Store};
 use bg_run::history::{Observation, repository_of};
 use serde_json::{Value, json};
@@ -152,7 +153,11 @@ impl Bench {
             fs::create_dir(&state).unwrap();
             fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
             if keys > 0 {
-                fill(&state, repository_of(&self.path("home")), keys);
+                fill(
+                    &state,
+                    repository_of(&CallSite::of_project(self.path("home"))),
+                    keys,
+                );
             }
         }
         let mut case = self.hook(event);

@@ -131,8 +131,9 @@ fn decided(
     limit: Option<Limit>,
 ) -> Decision {
     let permissions = PermissionRules::default;
+    let repository = || repository_named(&[&row.project, &row.machine]);
     let history = limit.map(|limit| History {
-        repository: repository_named(&[&row.project, &row.machine]),
+        repository: &repository,
         known,
         limit,
     });

@@ -4,9 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use directories::BaseDirs;
-
-use crate::{folders, programs};
+use crate::{environment, folders, programs};
 
 /// A version of the client, such as `2.1.331`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +47,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Finds the client's program: on the `PATH`, otherwise where its own installer puts it.
 pub fn program() -> Option<PathBuf> {
-    let home = || Some(BaseDirs::new()?.home_dir().join(".local/bin/claude"));
+    let home = || Some(environment::home_dir()?.join(".local/bin/claude"));
     let local = || Some(folders::claude_dir()?.join("local/claude"));
     let elsewhere = [home(), local()].into_iter().flatten();
     programs::find("claude").or_else(|| {

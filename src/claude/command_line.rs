@@ -7,10 +7,8 @@
 use std::fmt;
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::permissions::{List, PermissionRules};
-use super::settings::Content;
+use super::settings_file::{self, Verdict};
 use super::settings_places::Owner;
 use crate::environment;
 use crate::platform::processes;
@@ -107,9 +105,9 @@ impl CommandLine {
                 }
                 for value in values_of(arguments, SETTINGS) {
                     let (settings, is_whole) = match settings_of(&value, folder) {
-                        Content::Known(settings) => (settings, true),
-                        Content::Unknown { partial, .. } => (partial, false),
-                        Content::Missing | Content::Ignored(_) => (Value::Null, false),
+                        Verdict::Accepted(settings) => (settings, true),
+                        Verdict::Dead(fault) => (fault.settings.unwrap_or_default(), false),
+                        Verdict::Unknown { partial, .. } => (partial, false),
                     };
                     rules.add_settings_of_command_line(&settings);
                     if !is_whole || settings.is_null() {
@@ -221,11 +219,11 @@ fn split_tools(text: &str) -> Vec<String> {
     tools
 }
 
-fn settings_of(value: &str, folder: &Path) -> Content {
+fn settings_of(value: &str, folder: &Path) -> Verdict {
     if value.trim_start().starts_with('{') {
-        Content::parse(value)
+        settings_file::judge(value.as_bytes())
     } else {
-        Content::of(&folder.join(value))
+        settings_file::judge_at(&folder.join(value))
     }
 }
 

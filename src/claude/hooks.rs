@@ -7,7 +7,7 @@ use regex::bytes::RegexBuilder;
 use serde_json::Value;
 
 use super::client::Version;
-use super::settings::{self, Content};
+use super::settings;
 use super::settings_file::{self, Verdict};
 use super::settings_places::{Owner, Reading};
 use crate::folders;
@@ -79,7 +79,7 @@ fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
             mend = Some(dead.mend);
             Value::Null
         }
-        Verdict::Unknown(why) => {
+        Verdict::Unknown { why, .. } => {
             fault = Some(no_hook(why));
             Value::Null
         }
@@ -92,15 +92,6 @@ fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
         fault,
         mend,
         left_out,
-    }
-}
-
-/// Reads the file as the client does. Unlike [`settings::read`], it reports text that isn't JSON.
-fn read(path: &Path) -> Result<Value, String> {
-    match Content::of(path) {
-        Content::Known(settings) => Ok(settings),
-        Content::Missing => Ok(Value::Null),
-        Content::Ignored(why) | Content::Unknown { why, .. } => Err(why),
     }
 }
 
@@ -118,7 +109,7 @@ fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
     }
     let installed = folders::claude_dir().map(|dir| dir.join("plugins/installed_plugins.json"));
     let installed = installed
-        .and_then(|path| read(&path).ok())
+        .and_then(|path| settings::read(&path).ok())
         .unwrap_or_default();
     let names = enabled.into_iter().filter(|(_, is_on)| *is_on);
     let folder = |name: &str| {

@@ -8,9 +8,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use directories::BaseDirs;
-
 use super::specifier;
+use crate::environment;
 
 /// A rule that denies the model access to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl ReadRule {
         }
         if let Some(rest) = pattern.strip_prefix("~/") {
             let pattern = Pattern::anchored(rest);
-            return BaseDirs::new().is_some_and(|dirs| is_below(dirs.home_dir(), &pattern));
+            return environment::home_dir().is_some_and(|home| is_below(&home, &pattern));
         }
         let Some(rest) = pattern.strip_prefix('/') else {
             return is_below(project, &Pattern::of(pattern));
@@ -203,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_rule_covers_what_the_client_would_not_read() {
-        let home = BaseDirs::new().unwrap().home_dir().to_owned();
+        let home = environment::home_dir().unwrap();
         let of_home = home.join("keys/x.log");
         let of_home = of_home.to_str().unwrap();
         for (rule, path, covered) in [

@@ -6,6 +6,7 @@ use super::command_line::CommandLine;
 use super::permissions::PermissionRules;
 use super::settings;
 use super::settings_places::{Owner, Roots};
+use crate::folders::CallSite;
 use crate::state::sessions;
 use crate::{environment, folders};
 
@@ -115,9 +116,9 @@ impl Session {
         }
     }
 
-    /// Returns the permission rules of the project in `project` and of the client's command line.
-    pub fn permissions(self, project: &Path, command_line: &CommandLine) -> PermissionRules {
-        let roots = Roots::of(project);
+    /// Returns the permission rules of the project around a call and of the client's command line.
+    pub fn permissions(self, site: &CallSite, command_line: &CommandLine) -> PermissionRules {
+        let roots = Roots::of(site);
         let mut rules = settings::permission_rules(&roots, &|owner| {
             // Allow rules of a cloned repository count only in a trusted folder, and a headless session asked nobody
             // about trust (measured, 2.1.200 to 2.1.332).

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::lenient_json;
 use super::permissions::{Origin, PermissionRules};
-use super::settings_file::{self, Verdict};
+use super::settings_file::{self, Fault, Verdict};
 use super::settings_places::{self, Owner, PLACES, Place, Reading, Roots};
+use crate::folders::CallSite;
 use crate::{environment, folders};
 
 /// A settings file that a user may edit.
@@ -43,59 +42,6 @@ pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Maximum size in bytes of a file that is read.
-const MAX_SIZE: u64 = 4 * 1024 * 1024;
-
-/// The content of a settings file, as far as the client's view of it is known.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// There is no file.
-    Missing,
-    /// The client ignores the file, for this reason: it isn't JSON (measured, 2.1.20 to 2.1.332).
-    Ignored(String),
-    /// The client may read something from the file that is unknown here.
-    Unknown {
-        /// The reason.
-        why: String,
-        /// The settings that are known nevertheless.
-        partial: Value,
-    },
-    /// The settings.
-    Known(Value),
-}
-
-impl Content {
-    /// Reads the file at `path`.
-    pub fn of(path: &Path) -> Self {
-        match folders::read_regular(path, MAX_SIZE) {
-            Ok(text) => Self::parse(&text),
-            Err(error) if settings_places::is_missing(&error) => Self::Missing,
-            Err(error) => Self::Unknown {
-                why: format!("it can't be read: {error}"),
-                partial: Value::Null,
-            },
-        }
-    }
-
-    /// Parses a file's text. Here the client's `JSON.parse` accepts more than a strict parser: lone surrogates,
-    /// `1e999`, and any depth. It accepts one byte order mark, but no comments and no trailing commas.
-    pub fn parse(text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.trim().is_empty() {
-            return Self::Known(Value::Null);
-        }
-        match serde_json::from_str(text) {
-            Ok(settings) => Self::Known(settings),
-            // Parsing into `IgnoredAny` checks the grammar only, without limits.
-            Err(error) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Self::Unknown {
-                why: format!("it can't be parsed: {error}"),
-                partial: lenient_json::settings(text),
-            },
-            Err(error) => Self::Ignored(format!("it is no JSON: {error}")),
-        }
-    }
-}
-
 /// Reads the settings in the file at `path`. A file that is missing or isn't JSON gives `Null`, because the client
 /// ignores it.
 ///
@@ -104,10 +50,10 @@ impl Content {
 /// Fails if the content can't be known: the file isn't regular, is too large, isn't readable, or contains more than
 /// the parser accepts.
 pub fn read(path: &Path) -> io::Result<Value> {
-    match Content::of(path) {
-        Content::Known(settings) => Ok(settings),
-        Content::Missing | Content::Ignored(_) => Ok(Value::Null),
-        Content::Unknown { why, .. } => Err(io::Error::other(why)),
+    match settings_file::judge_at(path) {
+        Verdict::Accepted(settings) => Ok(settings),
+        Verdict::Dead(fault) => fault.settings.ok_or(io::ErrorKind::FileTooLarge.into()),
+        Verdict::Unknown { why, .. } => Err(io::Error::other(why)),
     }
 }
 
@@ -115,7 +61,7 @@ pub fn read(path: &Path) -> io::Result<Value> {
 pub type IsLoaded<'a> = &'a dyn Fn(Owner) -> bool;
 
 /// Reads the permission rules from all places around a project.
-pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRules {
+pub fn permission_rules(roots: &Roots<'_>, is_loaded: IsLoaded<'_>) -> PermissionRules {
     let mut rules = PermissionRules::default();
     let mut managed_only = false;
     // An administrator's files come first because they can exclude all others.
@@ -127,14 +73,25 @@ pub fn permission_rules(roots: &Roots, is_loaded: IsLoaded<'_>) -> PermissionRul
                 }
                 continue;
             }
-            let (settings, is_whole) = match Content::of(&path) {
-                Content::Missing | Content::Ignored(_) => continue,
-                Content::Known(settings) => (settings, true),
-                Content::Unknown { why, partial } => {
+            let (settings, is_whole) = match settings_file::judge_at(&path) {
+                Verdict::Accepted(settings) => (settings, true),
+                // An unknown version of the client may accept the file.
+                Verdict::Dead(Fault {
+                    settings: Some(settings),
+                    ..
+                }) => (settings, false),
+                Verdict::Dead(fault) => {
+                    rules.may_be_more(format!("{}: {}", path.display(), fault.cause));
+                    continue;
+                }
+                Verdict::Unknown { why, partial } => {
                     rules.may_be_more(format!("{}: {why}", path.display()));
                     (partial, false)
                 }
             };
+            if settings.is_null() {
+                continue;
+            }
             let is_managed = place.owner == Owner::Managed;
             if is_managed && sets(&settings, "allowManagedPermissionRulesOnly") {
                 managed_only = true;
@@ -191,7 +148,8 @@ pub struct Variable {
 /// Returns the value of `name` in the settings' `env` for the project in `project`. The last file that names it wins:
 /// user, project, local, administrator (hooks reference; measured for the first three, 2.1.200 and 2.1.331).
 pub fn variable(name: &str, project: &Path) -> Option<Variable> {
-    let files = settings_places::read_files(&Roots::of(project)).into_iter();
+    let site = CallSite::of_project(project.to_owned());
+    let files = settings_places::read_files(&Roots::of(&site)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
         // The client ignores all values of a file that has one invalid value.
         let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
@@ -226,7 +184,7 @@ pub fn background_disabled_by(project: &Path) -> Option<String> {
 
 /// Returns the files whose hooks clients run; later ones win.
 pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
-    settings_places::read_files(&Roots::of(project))
+    settings_places::read_files(&Roots::of(&CallSite::of_project(project.to_owned())))
 }
 
 /// Returns a sentence with the reason why the client runs no hook of a file with these settings: they are switched
@@ -305,8 +263,9 @@ mod tests {
 
         fn rules(&self, is_loaded: IsLoaded<'_>) -> PermissionRules {
             let root = self.folder.path();
+            let site = CallSite::of_project(root.join("project/sub"));
             let roots = Roots {
-                project: root.join("project/sub"),
+                site: &site,
                 claude_dir: Some(root.join("home/.claude")),
                 root: root.to_owned(),
                 user: Some("ann".to_owned()),
@@ -404,38 +363,6 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_taken_as_the_client_takes_it() {
-        let nested = format!(r#"{{"x": {}{}}}"#, "[".repeat(600), "]".repeat(600));
-        for (text, kind) in [
-            ("{}", "known"),
-            ("", "known"),
-            (" \n", "known"),
-            ("\u{feff}{}", "known"),
-            (r#"{"a": 1, "a": 2}"#, "known"),
-            (r#"{"a": "\ud83d\ude00 \u0042"}"#, "known"),
-            (r#"{"a": "\ud800"}"#, "unknown"),
-            (r#"{"a": 1e999}"#, "unknown"),
-            (&nested, "unknown"),
-            ("\u{feff}\u{feff}{}", "ignored"),
-            ("{} // note", "ignored"),
-            (r#"{"a": 1,}"#, "ignored"),
-            ("{'a': 1}", "ignored"),
-            ("{", "ignored"),
-            ("{\"a\": \"\u{1}\"}", "ignored"),
-            ("{\u{a0}}", "ignored"),
-        ] {
-            let found = match Content::parse(text) {
-                Content::Missing => "missing",
-                Content::Ignored(_) => "ignored",
-                Content::Unknown { .. } => "unknown",
-                Content::Known(_) => "known",
-            };
-            let start: String = text.chars().take(40).collect();
-            assert_eq!(found, kind, "{start}");
-        }
-    }
-
-    #[test]
     fn what_is_known_of_an_odd_file_counts() {
         let nested = format!("{}{}", "[".repeat(600), "]".repeat(600));
         for odd in [r#""\ud83d""#, "1e999", &nested] {
@@ -471,10 +398,26 @@ mod tests {
         }
         let machine = Machine::with(&[("home/.claude/settings.json/x", "")]);
         assert!(machine.rules(ALL).unknown().is_some());
+        let large = format!("{{}}{}", " ".repeat(settings_file::MAX_SIZE));
+        let machine = Machine::with(&[("home/.claude/settings.json", &large)]);
+        assert!(machine.rules(ALL).unknown().is_some());
+    }
+
+    #[test]
+    fn a_file_is_decoded_as_the_client_decodes_it() {
         let machine = Machine::with(&[("home/.claude/settings.json", "")]);
         let file = machine.folder.path().join("home/.claude/settings.json");
-        fs::write(file, [b'{', 0xff, b'}']).unwrap();
-        assert!(machine.rules(ALL).unknown().is_some());
+        let text = text("allow", "a");
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(&file, [&b"\xff\xfe"[..], &utf16].concat()).unwrap();
+        assert!(machine.rules(ALL).surely_allow("a"));
+        // One wrong value, and the client takes nothing of the file.
+        let wrong = text.replacen('{', "{\"model\": 5, ", 1);
+        fs::write(&file, &wrong).unwrap();
+        let rules = machine.rules(ALL);
+        assert!(!rules.surely_allow("a") && rules.may_allow("a"));
+        fs::write(&file, [b'{', 0xff, b'}']).unwrap();
+        assert_eq!(machine.rules(ALL).unknown(), None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The client's validation of a settings file: it accepts the whole file or ignores all of it.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::settings_places;
+use super::lenient_json;
 use super::settings_types as types;
 use crate::folders;
 
@@ -20,8 +21,13 @@ pub enum Verdict {
     Accepted(Value),
     /// The client ignores the whole file.
     Dead(Fault),
-    /// The client accepts the file, but its values can't be known here, for this reason.
-    Unknown(String),
+    /// The client may read something from the file that is unknown here.
+    Unknown {
+        /// The reason.
+        why: String,
+        /// The settings that are known nevertheless.
+        partial: Value,
+    },
 }
 
 /// The reason why the client ignores a file.
@@ -33,6 +39,8 @@ pub struct Fault {
     pub cause: String,
     /// The fix, as a sentence.
     pub mend: String,
+    /// The settings of a file with an invalid value, `Null` if it isn't JSON; `None` if it is too large.
+    pub settings: Option<Value>,
 }
 
 impl fmt::Display for Fault {
@@ -45,15 +53,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Maximum size in bytes of a file that is read here. Of a larger one, only the size is reported.
-const MAX_READ: u64 = 64 * 1024 * 1024;
-
 /// Judges the file at `path`. A missing file counts as empty.
 pub fn judge_at(path: &Path) -> Verdict {
-    match folders::read_regular_bytes(path, MAX_READ) {
+    match folders::read_regular_bytes(path, MAX_SIZE as u64) {
         Ok(bytes) => judge(&bytes),
-        Err(error) if settings_places::is_missing(&error) => Verdict::Accepted(Value::Null),
-        Err(error) => Verdict::Unknown(format!("it can't be read: {error}")),
+        Err(error) if folders::is_missing(&error) => Verdict::Accepted(Value::Null),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Verdict::Dead(too_large()),
+        Err(error) => Verdict::Unknown {
+            why: format!("it can't be read: {error}"),
+            partial: Value::Null,
+        },
     }
 }
 
@@ -61,30 +70,46 @@ pub fn judge_at(path: &Path) -> Verdict {
 /// byte order mark, little-endian UTF-16 with a mark, any byte within a string, and otherwise only strict JSON.
 pub fn judge(bytes: &[u8]) -> Verdict {
     if bytes.len() > MAX_SIZE {
-        let cause = format!("more than {} MiB", MAX_SIZE / 1024 / 1024);
-        return dead(None, cause, "Make it smaller.");
+        return Verdict::Dead(too_large());
     }
     let text = decoded(bytes);
     if text.trim_matches(is_blank).is_empty() {
         return Verdict::Accepted(Value::Null);
     }
-    // Parsing into `IgnoredAny` checks the grammar only, without limits on numbers, escapes and depth, like
-    // `JSON.parse`.
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
-        return Verdict::Dead(syntax(&text, &error));
-    }
-    match serde_json::from_str(&text) {
-        Err(error) => Verdict::Unknown(format!("it can't be parsed here: {error}")),
-        Ok(settings) => match types::fault(&settings) {
-            Some((keys, cause, mend)) => dead(line_of(&text, &keys), cause, mend),
-            None => Verdict::Accepted(settings),
-        },
+    let settings = match serde_json::from_str(&text) {
+        Ok(settings) => settings,
+        Err(error) => return unparsed(&text, &error),
+    };
+    match types::fault(&settings) {
+        Some((keys, cause, mend)) => Verdict::Dead(Fault {
+            line: line_of(&text, &keys),
+            cause,
+            mend,
+            settings: Some(settings),
+        }),
+        None => Verdict::Accepted(settings),
     }
 }
 
-fn dead(line: Option<usize>, cause: String, mend: impl Into<String>) -> Verdict {
-    let mend = mend.into();
-    Verdict::Dead(Fault { line, cause, mend })
+/// Judges a text that the parser here rejects. The client's `JSON.parse` accepts more: lone surrogates, `1e999`, any depth.
+fn unparsed(text: &str, error: &serde_json::Error) -> Verdict {
+    // Parsing into `IgnoredAny` checks the grammar only, without limits.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Verdict::Unknown {
+            why: format!("it can't be parsed here: {error}"),
+            partial: lenient_json::settings(text),
+        },
+        Err(error) => Verdict::Dead(syntax(text, &error)),
+    }
+}
+
+fn too_large() -> Fault {
+    Fault {
+        line: None,
+        cause: format!("more than {} MiB", MAX_SIZE / 1024 / 1024),
+        mend: "Make it smaller.".to_owned(),
+        settings: None,
+    }
 }
 
 fn decoded(bytes: &[u8]) -> String {
@@ -140,6 +165,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Fault {
         line: Some(line_at(text, at)),
         cause: cause.to_owned(),
         mend: mend.to_owned(),
+        settings: Some(Value::Null),
     };
     let rest = text.get(at..).unwrap_or_default();
     let before = text.get(..at).unwrap_or_default();

@@ -1,14 +1,12 @@
 //! A table of the places of settings files: which clients read them, and whether bg-run does.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-
-use directories::BaseDirs;
 
 use Owner::{Local, Managed, Project, User};
 use Reading::{Certain, Possible, Unread};
 
+use crate::folders::CallSite;
 use crate::{environment, folders};
 
 /// The folder of an administrator's files, which override all others.
@@ -53,14 +51,14 @@ pub struct Place {
     pub reading: Reading,
     /// See [`Owner`].
     pub owner: Owner,
-    paths: fn(&Roots) -> Vec<PathBuf>,
+    paths: fn(&Roots<'_>) -> Vec<PathBuf>,
 }
 
 /// The folders in which the places are searched.
 #[derive(Debug, Clone)]
-pub struct Roots {
-    /// The folder in which the session was started.
-    pub project: PathBuf,
+pub struct Roots<'a> {
+    /// The place of the call; its project is the folder that the session was started in.
+    pub site: &'a CallSite,
     /// See [`folders::claude_dir`].
     pub claude_dir: Option<PathBuf>,
     /// `/`, except in tests.
@@ -69,11 +67,11 @@ pub struct Roots {
     pub user: Option<String>,
 }
 
-impl Roots {
-    /// Returns the folders of this machine around a project.
-    pub fn of(project: &Path) -> Self {
+impl<'a> Roots<'a> {
+    /// The folders of this machine around a call.
+    pub fn of(site: &'a CallSite) -> Self {
         Self {
-            project: project.to_owned(),
+            site,
             claude_dir: folders::claude_dir(),
             root: PathBuf::from("/"),
             user: environment::user(),
@@ -95,7 +93,7 @@ const fn place(
     since: Option<&'static str>,
     reading: Reading,
     owner: Owner,
-    paths: fn(&Roots) -> Vec<PathBuf>,
+    paths: fn(&Roots<'_>) -> Vec<PathBuf>,
 ) -> Place {
     Place {
         name,
@@ -111,9 +109,9 @@ const fn place(
 pub const PLACES: &[Place] = &[
     place("~/.claude/cowork_settings.json", Some("2.1.332"), Possible, User, |roots| roots.in_claude_dir("cowork_settings.json")),
     place("~/.claude/settings.json", None, Certain, User, |roots| roots.in_claude_dir("settings.json")),
-    place(".claude/settings.json", None, Certain, Project, |roots| vec![roots.project.join(PROJECT)]),
+    place(".claude/settings.json", None, Certain, Project, |roots| vec![roots.site.project.join(PROJECT)]),
     place(".claude/settings.local.json of the Git top folder and of the main checkout", Some("2.1.260"), Possible, Local, git_folders),
-    place(".claude/settings.local.json", None, Certain, Local, |roots| vec![roots.project.join(LOCAL)]),
+    place(".claude/settings.local.json", None, Certain, Local, |roots| vec![roots.site.project.join(LOCAL)]),
     place("managed-settings.json", None, Certain, Managed, |roots| vec![roots.managed("managed-settings.json")]),
     place("managed-settings.d/*.json", None, Certain, Managed, drop_ins),
     place("~/.claude/remote-settings.json", None, Unread, Managed, |roots| roots.in_claude_dir("remote-settings.json")),
@@ -128,13 +126,13 @@ pub(super) const LOCAL: &str = ".claude/settings.local.json";
 
 impl Place {
     /// Returns the files of the place, whether they exist or not.
-    pub fn paths(&self, roots: &Roots) -> Vec<PathBuf> {
+    pub fn paths(&self, roots: &Roots<'_>) -> Vec<PathBuf> {
         (self.paths)(roots)
     }
 }
 
 /// Returns the files of all places that bg-run reads; later ones override earlier ones.
-pub fn read_files(roots: &Roots) -> Vec<(&'static Place, PathBuf)> {
+pub fn read_files(roots: &Roots<'_>) -> Vec<(&'static Place, PathBuf)> {
     let read = PLACES
         .iter()
         .filter(|place| place.reading != Reading::Unread);
@@ -152,20 +150,14 @@ pub(super) fn presence(path: &Path) -> Option<String> {
             "{} exists and isn't read by bg-run",
             path.display()
         )),
-        Err(error) if is_missing(&error) => None,
+        Err(error) if folders::is_missing(&error) => None,
         Err(error) => Some(format!("{} can't be looked at: {error}", path.display())),
     }
 }
 
-/// Whether the error means that there is no such file.
-pub(super) fn is_missing(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
-}
-
 /// Returns the folder itself if its names can't be listed. Reading it as a file then fails, so its content counts as
 /// unknown.
-fn drop_ins(roots: &Roots) -> Vec<PathBuf> {
+fn drop_ins(roots: &Roots<'_>) -> Vec<PathBuf> {
     let folder = roots.managed("managed-settings.d");
     match fs::read_dir(&folder) {
         Ok(entries) => {
@@ -176,37 +168,34 @@ fn drop_ins(roots: &Roots) -> Vec<PathBuf> {
             paths.sort();
             paths
         }
-        Err(error) if is_missing(&error) => Vec::new(),
+        Err(error) if folders::is_missing(&error) => Vec::new(),
         Err(_) => vec![folder],
     }
 }
 
 /// Returns the folders without the project's own, whose file every client reads.
-fn git_folders(roots: &Roots) -> Vec<PathBuf> {
-    let project = &roots.project;
-    if project.as_os_str().len() > folders::MAX_PATH {
-        return Vec::new();
-    }
-    let Some((top, shared)) = folders::git_folder(project) else {
+fn git_folders(roots: &Roots<'_>) -> Vec<PathBuf> {
+    let Some(git) = roots.site.git() else {
         return Vec::new();
     };
     let mut found: Vec<PathBuf> = Vec::new();
-    for folder in shared.parent().into_iter().chain([top]) {
+    for folder in git.shared.parent().into_iter().chain([&*git.top]) {
         let file = folder.join(LOCAL);
-        if folder != project && !found.contains(&file) {
+        if folder != roots.site.project && !found.contains(&file) {
             found.push(file);
         }
     }
     found
 }
 
-fn property_lists(roots: &Roots) -> Vec<PathBuf> {
+fn property_lists(roots: &Roots<'_>) -> Vec<PathBuf> {
     const NAME: &str = "com.anthropic.claudecode.plist";
     let folder = roots.root.join("Library/Managed Preferences");
-    let home = BaseDirs::new();
-    let home = home
-        .as_ref()
-        .and_then(|dirs| dirs.home_dir().file_name()?.to_str());
+    if presence(&folder).is_none() {
+        return Vec::new();
+    }
+    let home = environment::home_dir();
+    let home = home.as_ref().and_then(|home| home.file_name()?.to_str());
     let users = roots.user.as_deref().into_iter().chain(home);
     let of_users = users.map(|user| folder.join(user).join(NAME));
     [folder.join(NAME)].into_iter().chain(of_users).collect()
@@ -216,9 +205,9 @@ fn property_lists(roots: &Roots) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn roots(root: &Path, project: &str) -> Roots {
+    fn roots<'a>(root: &Path, site: &'a CallSite) -> Roots<'a> {
         Roots {
-            project: root.join(project),
+            site,
             claude_dir: Some(root.join("home/.claude")),
             root: root.to_owned(),
             user: Some("ann".to_owned()),
@@ -247,7 +236,8 @@ mod tests {
             ("fix/sub", &["main", "fix"]),
             ("alone/sub", &[]),
         ] {
-            let found = git_folders(&roots(&root, project));
+            let site = CallSite::of_project(root.join(project));
+            let found = git_folders(&roots(&root, &site));
             let wanted: Vec<PathBuf> = wanted
                 .iter()
                 .map(|name| root.join(name).join(LOCAL))

@@ -46,7 +46,7 @@ struct RecentRun {
 pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     let store = Store::own()?;
     let cwd = std::env::current_dir().context("the current folder is gone")?;
-    let repository = (!wanted.all).then(|| repository_of(&CallSite::new(&cwd).project));
+    let repository = (!wanted.all).then(|| repository_of(&CallSite::new(&cwd)));
     if wanted.clear {
         store.clear(repository)?;
         return Ok(said(match repository {

@@ -230,10 +230,11 @@ impl Learner {
     /// Decides by the built-in rules, alone or with the learnt durations.
     fn decision(&self, command: &Command, by_history: bool) -> String {
         let known = |keys: &[Key]| self.store.known(keys).unwrap_or_default();
+        let repository = || command.repository;
         let permissions = PermissionRules::default;
         let context = Context {
             history: by_history.then_some(History {
-                repository: command.repository,
+                repository: &repository,
                 known: &known,
                 limit: Limit::InForce,
             }),
@@ -256,7 +257,7 @@ impl Place {
         let name = site.project.file_name().unwrap_or(site.project.as_os_str());
         Self {
             rules: Configuration::load(&site, Mode::Real).rules,
-            repository: repository_of(&site.project),
+            repository: repository_of(&site),
             project: name.to_string_lossy().into_owned(),
         }
     }

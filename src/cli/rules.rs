@@ -14,7 +14,7 @@ use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::guesses;
 use crate::folders::{self, CallSite};
-use crate::history::Limit;
+use crate::history::{Limit, Share};
 use crate::programs::Views;
 use crate::rules::{Action, Layer, Origin, Problem, Rule, Rules, lint};
 use crate::shell;
@@ -91,7 +91,7 @@ fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     match (rule.enabled, rule.action, limit) {
         (false, _, _) | (_, Action::Foreground, _) => String::new(),
         (_, _, Some(milliseconds))
-            if !is_own && !guesses(&rule.name, rule.endless, Limit::InForce) =>
+            if !is_own && !guesses(Share::of(Some(&rule.name)), rule.endless, Limit::InForce) =>
         {
             let limit = Duration::from_millis(milliseconds).as_secs_f64();
             format!("from {limit} s on")

@@ -3,7 +3,6 @@
 mod keys;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::environment;
@@ -143,11 +142,7 @@ impl Configuration {
     /// `None` where there is no such file.
     fn read(path: &Path, limit: u64) -> Option<(Option<FileState>, Result<String, Problem>)> {
         match folders::read_regular(path, limit) {
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                None
-            }
+            Err(error) if folders::is_missing(&error) => None,
             text => {
                 let metadata = fs::metadata(path).ok();
                 let state = metadata.map(|metadata| FileState::new(path, &metadata));

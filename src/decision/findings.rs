@@ -63,9 +63,7 @@ impl Findings {
             .simple_commands
             .iter()
             .any(|command| command.program().as_deref() == Some("wait"));
-        let commands = script.simple_commands.iter();
-        let views = commands.map(|command| Views::of(command, &rules.wrappers));
-        let all_views: Vec<Views> = views.collect();
+        let all_views = Views::of_all(script, &rules.wrappers);
         for ((index, command), views) in script.simple_commands.iter().enumerate().zip(&all_views) {
             let Some((rule, view)) = rules.winner(views) else {
                 continue;

@@ -45,7 +45,7 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
-        let permissions = || self.permissions(&site.project, &CommandLine::from_env());
+        let permissions = || self.permissions(site, &CommandLine::from_env());
         self.decide_with(call, site, configuration, &permissions)
     }
 
@@ -59,8 +59,9 @@ impl Session {
     ) -> Decision {
         let store = configuration.settings.history.then(Store::own);
         let known = |keys: &[Key]| known(store.as_ref(), keys);
+        let repository = || history::repository_of(site);
         let history = store.as_ref().map(|_| History {
-            repository: history::repository_of(&site.project),
+            repository: &repository,
             known: &known,
             limit: self.limit.map_or(Limit::None, |_| Limit::InForce),
         });
@@ -80,7 +81,7 @@ impl Session {
         site: &CallSite,
         configuration: &Configuration,
     ) -> Decision {
-        let permissions = || self.permissions(&site.project, &CommandLine::from_env());
+        let permissions = || self.permissions(site, &CommandLine::from_env());
         let tools = ToolsOnPath::new(site);
         let unbuffered = || self.unbuffered_by(&site.session);
         let context = self.context(&configuration.settings, &permissions, &unbuffered, &tools);

@@ -16,8 +16,8 @@ use crate::text::{SHOWN, one_line};
 /// Measured durations in a repository.
 #[derive(Clone, Copy)]
 pub struct History<'a> {
-    /// The repository's number.
-    pub repository: u64,
+    /// Returns the repository's number. It is called only if the past runs are looked up.
+    pub repository: &'a dyn Fn() -> u64,
     /// Looks up the past runs of each key. It is called only if no rule or override decides.
     pub known: &'a dyn Fn(&[Key]) -> Vec<PastRuns>,
     /// Whether the client itself moves long calls.
@@ -83,6 +83,8 @@ fn foreground(found: &Match) -> Verdict {
 /// Past runs of a call and the forecast from them.
 struct HistoryLookup<'a> {
     found: Option<&'a Match>,
+    /// How often such calls are long elsewhere.
+    share: Share,
     limit: Limit,
     keys: Vec<Key>,
     forecast: Forecast,
@@ -92,11 +94,13 @@ impl<'a> HistoryLookup<'a> {
     /// Looks them up; `None` if nothing in the call can run long.
     fn new(history: &History<'_>, found: Option<&'a Match>, findings: &Findings) -> Option<Self> {
         let rule = found.map(|found| found.rule.as_str());
+        let share = Share::of(rule);
         let keys = keys_of(findings, rule, history.repository);
         (!keys.is_empty()).then(|| Self {
             found,
+            share,
             limit: history.limit,
-            forecast: Forecast::new(rule, &(history.known)(&keys)),
+            forecast: Forecast::new(share, &(history.known)(&keys)),
             keys,
         })
     }
@@ -111,7 +115,7 @@ impl<'a> HistoryLookup<'a> {
 
     /// Whether the rule's name alone moves it.
     fn is_guessed(&self) -> bool {
-        let by_name = |found: &Match| guesses(&found.rule, found.endless, self.limit);
+        let by_name = |found: &Match| guesses(self.share, found.endless, self.limit);
         self.found.is_some_and(by_name) && self.forecast.name_stands()
     }
 
@@ -149,7 +153,7 @@ impl<'a> HistoryLookup<'a> {
         let Some(found) = self.found else {
             return "no rule matches".to_owned();
         };
-        let share = Share::of(&found.rule).percent();
+        let share = self.share.percent();
         match (self.moves(), self.is_guessed()) {
             (true, true) => found.reason.clone(),
             (true, false) => format!(
@@ -179,8 +183,8 @@ impl<'a> HistoryLookup<'a> {
 }
 
 /// Whether the name of this built-in rule moves a call without past runs.
-pub fn guesses(rule: &str, endless: bool, limit: Limit) -> bool {
-    limit == Limit::None || endless || Share::of(rule).is_worth_a_guess()
+pub fn guesses(share: Share, endless: bool, limit: Limit) -> bool {
+    limit == Limit::None || endless || share.is_worth_a_guess()
 }
 
 /// Lists the newest durations. For a call that moves, the list includes a long one.
@@ -201,12 +205,15 @@ fn has_number(shape: &str) -> bool {
     shape.split(' ').any(|word| word.contains('#'))
 }
 
-fn keys_of(findings: &Findings, rule: Option<&str>, repository: u64) -> Vec<Key> {
+fn keys_of(findings: &Findings, rule: Option<&str>, repository: impl FnOnce() -> u64) -> Vec<Key> {
     let indices = long_or_all(&findings.views, &findings.long);
+    if indices.is_empty() {
+        return Vec::new();
+    }
     let commands = indices
         .iter()
         .filter_map(|index| findings.views.get(*index));
-    CallKeys::of(commands, rule, repository).keys
+    CallKeys::of(commands, rule, repository()).keys
 }
 
 /// Facts about a call that follow from its command alone.
@@ -243,7 +250,7 @@ pub fn kind_of_script(script: &Script, rules: &Rules, repository: u64) -> Kind {
     let found = findings.background.as_ref();
     let rule = found.map(|found| found.rule.clone());
     Kind {
-        keys: keys_of(&findings, rule.as_deref(), repository),
+        keys: keys_of(&findings, rule.as_deref(), || repository),
         endless: found.is_some_and(|found| found.endless),
         rule,
     }

@@ -12,7 +12,7 @@ use crate::claude::parameter_rules::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::UnbufferedSource;
 use crate::history::Expectation;
-use crate::programs::{GnuTools, Tools};
+use crate::programs::{GnuTools, Tools, Views};
 use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
@@ -150,7 +150,7 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         }
     }
     let rewrite = if verdict.outcome == Outcome::Background {
-        let rewrite_context = rewrite_context(EditSet::All, &permissions, rules, context);
+        let rewrite_context = rewrite_context(EditSet::All, &permissions, &verdict.views, context);
         rewrite::rewrite(input, &verdict.targets, rewrite_context)
     } else {
         rewrite::without_markers(input, &permissions)
@@ -193,7 +193,8 @@ pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> De
         markers: &[],
     };
     let permissions = (context.permissions)();
-    let rewrite_context = rewrite_context(EditSet::Unbuffered, &permissions, rules, context);
+    let views = Views::of_all(&script, &rules.wrappers);
+    let rewrite_context = rewrite_context(EditSet::Unbuffered, &permissions, &views, context);
     let all: Vec<usize> = (0..script.simple_commands.len()).collect();
     let rewrite = rewrite::rewrite(input, &all, rewrite_context);
     let verdict = verdict(Outcome::Pass, "each line of a Monitor is an event");
@@ -211,14 +212,14 @@ fn left_alone(command: &str, reason: impl Into<String>) -> Decision {
 fn rewrite_context<'a>(
     wanted: EditSet,
     permissions: &'a PermissionRules,
-    rules: &'a Rules,
+    views: &'a [Views],
     context: &'a Context<'_>,
 ) -> RewriteContext<'a> {
     RewriteContext {
         wanted,
         permissions,
         python_unbuffered: (context.python_unbuffered)(),
-        wrappers: &rules.wrappers,
+        views,
         tools: context.tools,
     }
 }
@@ -241,6 +242,8 @@ struct Verdict {
     reason: String,
     /// The long-running simple commands.
     targets: Vec<usize>,
+    /// The readings of each simple command, of a call that goes to the background.
+    views: Vec<Views>,
     expected: Option<Expectation>,
 }
 
@@ -250,6 +253,7 @@ fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
         rule: None,
         reason: reason.into(),
         targets: Vec::new(),
+        views: Vec::new(),
         expected: None,
     }
 }
@@ -279,6 +283,7 @@ fn judge(
         let targets = findings.targets(script, &markers.commands);
         return Verdict {
             targets,
+            views: findings.views,
             ..verdict(Outcome::Background, "BG_RUN=on asks for the background")
         };
     }
@@ -297,7 +302,11 @@ fn judge(
         let reason = "a subagent is left alone: the client ends its tasks with its answer";
         return verdict(Outcome::Pass, reason);
     }
-    foresight::judge(call, context, script, (&findings, rules))
+    let verdict = foresight::judge(call, context, script, (&findings, rules));
+    Verdict {
+        views: findings.views,
+        ..verdict
+    }
 }
 
 #[cfg(test)]

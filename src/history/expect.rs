@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::key::Level;
 use super::observation::{Observation, PastRuns, RunEnd};
-use super::shares::{NO_RULE, Share};
+use super::shares::Share;
 
 /// From here to there a duration counts as long in part: what took 28 s may take 32 s next time.
 const NEARLY: (f32, f32) = (20.0, 45.0);
@@ -68,9 +68,9 @@ struct Step {
 }
 
 impl Forecast {
-    /// The forecast for a call that `rule` matches, from what is known of each of its levels, the coarse first.
-    pub fn new(rule: Option<&str>, known: &[PastRuns]) -> Self {
-        let prior = Share::of(rule.unwrap_or(NO_RULE)).prior();
+    /// The forecast for a call of a rule with this share, from the past runs of each of its levels, the coarse first.
+    pub fn new(share: Share, known: &[PastRuns]) -> Self {
+        let prior = share.prior();
         let mut probability = prior;
         let levels = known.iter().map(|known| {
             let step = Step::new(&known.observations, probability);

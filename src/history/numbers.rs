@@ -1,13 +1,11 @@
 //! Numbers of repositories and calls. Calls of one repository on one machine share what is known.
 
-use std::path::Path;
+use crate::folders::CallSite;
 
-use crate::folders;
-
-/// The number of the repository around `project`: all its worktrees have the same. Another machine that shares the home
+/// The number of the repository around a call: all its worktrees have the same. Another machine that shares the home
 /// folder has its own.
-pub fn repository_of(project: &Path) -> u64 {
-    let repository = folders::repository(project);
+pub fn repository_of(site: &CallSite) -> u64 {
+    let repository = site.repository();
     let machine = rustix::system::uname();
     repository_named(&[
         &repository.to_string_lossy(),

@@ -175,7 +175,7 @@ fn show(
 fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     let log = folders::resolve(&site.cwd, log);
     let around = Session::from_env(false, "");
-    let rules = around.permissions(&site.project, &CommandLine::from_env());
+    let rules = around.permissions(site, &CommandLine::from_env());
     match rules.withholds(&log, &site.project) {
         None => Some(log),
         Some(why) => {
@@ -199,7 +199,7 @@ fn task_record(
     let command = input.bash_command().unwrap_or_default();
     let script = shell::parse(command).ok();
     let kind = script.as_ref().map(|script| {
-        let repository = repository_of(&site.project);
+        let repository = repository_of(site);
         decision::kind_of_script(script, &configuration.rules, repository)
     });
     let kind = kind.unwrap_or_default();

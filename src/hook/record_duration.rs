@@ -33,7 +33,7 @@ pub(super) fn record(input: &Input, script: &Script, mode: Mode) {
     if !configuration.settings.history || configuration.settings.dry_run {
         return;
     }
-    let repository = repository_of(&site.project);
+    let repository = repository_of(&site);
     let kind = decision::kind_of_script(script, &configuration.rules, repository);
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)

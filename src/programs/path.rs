@@ -102,8 +102,9 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// Whether `program` lies in the project's folder, by its name or by what that leads to: it may have come with a cloned
 /// repository. A home folder, and what is above it, is no project in this sense.
 pub(crate) fn comes_with(program: &Path, project: &Path) -> bool {
-    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-    if home.is_some_and(|home| files::is_below(&home, project)) || project.parent().is_none() {
+    if environment::home_dir().is_some_and(|home| files::is_below(&home, project))
+        || project.parent().is_none()
+    {
         return false;
     }
     // The folder that names it counts as well: a link there was put there by the project.

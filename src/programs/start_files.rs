@@ -3,10 +3,9 @@
 //! 2.1.332); a session without one has the start files themselves.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-
-use directories::BaseDirs;
 
 use crate::shell::base_name;
 use crate::shell::word::unquote;
@@ -56,28 +55,23 @@ impl StartFiles {
     }
 
     fn read() -> Self {
-        let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-        let folders = [home, environment::zsh_dir()];
+        let folders = [environment::home_dir(), environment::zsh_dir()];
         let files = folders.iter().flatten().flat_map(|folder| {
             let names = START_FILES.iter();
             names.map(|name| folder.join(name))
         });
         let snapshot = newest_snapshot();
-        let snapshot_text = snapshot.as_deref().map(read);
-        let mut read: Vec<Result<String, ()>> = files
-            .chain(environment::bash_env())
-            .filter(|file| file.exists())
-            .map(|file| read(&file))
-            .collect();
+        let snapshot_text = snapshot.as_deref().and_then(read);
         let path = match &snapshot_text {
             Some(Ok(text)) => path_of(text),
             _ => None,
         };
-        read.extend(snapshot_text);
-        let is_partial = read.iter().any(Result::is_err);
+        let files = files.chain(environment::bash_env());
+        let texts = files.filter_map(|file| read(&file)).chain(snapshot_text);
+        let texts: Result<Vec<String>, io::Error> = texts.collect();
         Self {
-            texts: read.into_iter().flatten().collect(),
-            is_partial,
+            is_partial: texts.is_err(),
+            texts: texts.unwrap_or_default(),
             path,
         }
     }
@@ -107,15 +101,12 @@ impl StartFiles {
     }
 }
 
-fn read(file: &Path) -> Result<String, ()> {
-    let (file, metadata) = folders::open_regular(file).map_err(|_| ())?;
-    if metadata.len() > MAX_FILE {
-        return Err(());
+/// The text of a file; `None` where there is none.
+fn read(file: &Path) -> Option<io::Result<String>> {
+    match folders::read_regular_bytes(file, MAX_FILE) {
+        Err(error) if folders::is_missing(&error) => None,
+        read => Some(read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
     }
-    let mut bytes = Vec::new();
-    let mut bounded = std::io::Read::take(file, MAX_FILE);
-    std::io::Read::read_to_end(&mut bounded, &mut bytes).map_err(|_| ())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `snapshot-bash-1790000000000-x1y2z3.sh`: the newest is this session's, or one from the same start files.

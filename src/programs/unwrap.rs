@@ -14,7 +14,7 @@ use super::options::{knows_options_before, program_name, without_global_options}
 use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
 use super::{data_printers, program_kinds};
 use crate::shell::word::is_one_word;
-use crate::shell::{self, SimpleCommand};
+use crate::shell::{self, Script, SimpleCommand};
 use crate::text::LetterSet;
 
 /// Depth to which wrappers and shell texts are followed.
@@ -132,11 +132,13 @@ impl View {
 
 impl Line {
     fn new(words: Vec<String>) -> Self {
-        let shown: Vec<String> = words
-            .iter()
-            .map(|word| word.replace(char::is_whitespace, "␣"))
-            .collect();
-        let text = shown.join(" ");
+        let mut text = words.join(" ");
+        if words.iter().any(|word| word.contains(char::is_whitespace)) {
+            let shown = words
+                .iter()
+                .map(|word| word.replace(char::is_whitespace, "␣"));
+            text = shown.collect::<Vec<_>>().join(" ");
+        }
         Self {
             letters: LetterSet::of(&text),
             text,
@@ -161,6 +163,12 @@ impl Views {
         };
         views.add(own, &words, Some(0), true);
         views
+    }
+
+    /// The views of each simple command of a script.
+    pub fn of_all(script: &Script, own: &[Wrapper]) -> Vec<Self> {
+        let commands = script.simple_commands.iter();
+        commands.map(|command| Self::of(command, own)).collect()
     }
 
     /// The readings, the outermost first.

@@ -205,7 +205,7 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programs::GnuTools;
+    use crate::programs::{GnuTools, Views};
     use serde_json::json;
 
     /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.
@@ -242,7 +242,7 @@ mod tests {
             wanted: EditSet::All,
             permissions,
             python_unbuffered: None,
-            wrappers: &[],
+            views: &Views::of_all(&script, &[]),
             tools: &GnuTools,
         };
         rewrite(input, &targets, context)

@@ -9,7 +9,7 @@ use super::{EditKind, LeftOut, PlannedEdit, RewriteInput};
 use super::{interpreter, tail, zsh_differences};
 use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
 use crate::claude::session::UnbufferedSource;
-use crate::programs::{Tools, Views, Wrapper, is_quick};
+use crate::programs::{Tools, Views, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
 /// The variable that makes Python print at once.
@@ -36,8 +36,8 @@ pub struct RewriteContext<'a> {
     pub permissions: &'a PermissionRules,
     /// Source that sets `PYTHONUNBUFFERED` already.
     pub python_unbuffered: Option<UnbufferedSource>,
-    /// The user's own wrappers.
-    pub wrappers: &'a [Wrapper],
+    /// The readings of each simple command.
+    pub views: &'a [Views],
     /// The programs of this machine; asked only about those that an edit depends on.
     pub tools: &'a dyn Tools,
 }
@@ -72,21 +72,21 @@ pub(super) fn plan(
         plan.drop_tail(targets);
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
-        if let Some(command) = input.script.simple_commands.get(index) {
+        let command = input.script.simple_commands.get(index);
+        if let Some((command, views)) = command.zip(context.views.get(index)) {
             if !zsh_differences::names_a_program(command) {
-                let why = "its first word may name no program, or another in zsh_differences";
+                let why = "its first word may name no program, or another in zsh";
                 plan.leave(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            let views = Views::of(command, context.wrappers);
             if let Some(word) = &views.reserved {
                 let why = format!("zsh takes `{word}` for a reserved word");
                 plan.leave(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            plan.unbuffer_by_option(command, &views);
+            plan.unbuffer_by_option(command, views);
             plan.stream(index);
-            plan.unbuffer(command, &views);
+            plan.unbuffer(command, views);
             if context.wanted == EditSet::All {
                 plan.join_stderr(command);
             }

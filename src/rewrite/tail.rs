@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::name_meaning::{self, Preserve};
 use super::{RewriteContext, RewriteInput};
-use crate::programs::{Views, is_builtin};
+use crate::programs::is_builtin;
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
 /// One or more `tail` at the end of a pipeline that can go.
@@ -114,19 +114,17 @@ fn prints_for_people(
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let spans = || kept.iter().map(|stage| stage.span);
-    let commands = input.script.simple_commands.iter();
-    let mut inside = commands.filter(|command| {
+    let commands = input.script.simple_commands.iter().zip(context.views);
+    let mut inside = commands.filter(|(command, _)| {
         let start = command.start().unwrap_or_default();
         spans().any(|span| (span.start..span.end).contains(&start))
     });
-    inside.try_for_each(
-        |command| match Views::of(command, context.wrappers).prints_data() {
-            Some(program) => Err(format!(
-                "`{program}` prints data, all of which it would show"
-            )),
-            None => Ok(()),
-        },
-    )
+    inside.try_for_each(|(_, views)| match views.prints_data() {
+        Some(program) => Err(format!(
+            "`{program}` prints data, all of which it would show"
+        )),
+        None => Ok(()),
+    })
 }
 
 /// Without the pipe, what stands before it runs in the shell itself, its status is seen, and zsh treats its

@@ -67,6 +67,12 @@ pub(crate) const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
 }
 
+/// The first bytes of these texts, each by its [`bit`].
+pub(crate) fn beginnings(texts: &[impl AsRef<str>]) -> u64 {
+    let first = texts.iter().filter_map(|text| text.as_ref().bytes().next());
+    first.fold(0, |all, byte| all | bit(byte))
+}
+
 fn states(hir: &Hir) -> usize {
     let sum = |parts: &[Hir]| parts.iter().map(states).fold(0, usize::saturating_add);
     match hir.kind() {

@@ -2,7 +2,7 @@
 
 use super::file::Action;
 use super::parsed::{Expressions, ParsedLayer, ParsedRule};
-use super::pattern::{Patterns, Text, Texts};
+use super::pattern::{Commands, Patterns, Text, Texts};
 use super::problem::{Fault, Origin, Problem, position};
 use super::rule::{Layer, Rule, Rules};
 
@@ -14,7 +14,7 @@ pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 mod built_in {
     use std::borrow::Cow;
 
-    use super::super::pattern::{Matcher, Pattern, Text};
+    use super::super::pattern::{Commands, Matcher, Pattern, Text};
     use super::{Action, Layer, Rule};
 
     include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
@@ -29,7 +29,7 @@ impl Rules {
     /// The built-in rules, with the automata that the build script made.
     pub fn built_in() -> Self {
         Self {
-            all: built_in::RULES.to_vec(),
+            all: built_in::RULES.as_slice().into(),
             wrappers: Vec::new(),
         }
     }
@@ -68,11 +68,11 @@ impl Rules {
                 problems.push(Problem::at(position(text, at), &fault));
             }
         }
-        added.append(&mut next.all);
-        next.all = added;
+        added.append(next.all.to_mut());
+        next.all = added.into();
         next.wrappers.extend(parsed.wrappers);
         for (name, at) in parsed.off {
-            if let Some(rule) = next.all.iter_mut().find(|rule| rule.name == name) {
+            if let Some(rule) = next.all.to_mut().iter_mut().find(|rule| rule.name == name) {
                 rule.enabled = false;
                 rule.lay_over(layer);
             } else {
@@ -99,7 +99,7 @@ impl Rules {
         added: &mut Vec<Rule>,
     ) -> Result<(), Fault> {
         let name = entry.name.clone();
-        let known = self.all.iter_mut().find(|rule| rule.name == name);
+        let known = self.all.to_mut().iter_mut().find(|rule| rule.name == name);
         if let Some(rule) = known {
             rule.lay_over(layer);
             rule.change(entry);
@@ -111,7 +111,7 @@ impl Rules {
             over: Vec::new(),
             action: Action::Background,
             enabled: true,
-            commands: Texts::default(),
+            commands: Commands::default(),
             arguments: Texts::default(),
             patterns: Patterns::default(),
             without: Texts::default(),
@@ -181,7 +181,7 @@ mod tests {
     fn the_built_in_rules_have_no_fault() {
         let mut rules = Rules::default();
         assert_eq!(rules.add_layer(DEFAULT_RULES, &Layer::BuiltIn), Ok(()));
-        for rule in &rules.all {
+        for rule in rules.iter() {
             assert!(!rule.reason.is_empty(), "{}", rule.name);
             for pattern in rule.patterns.iter().chain(rule.unless.iter()) {
                 regex::Regex::new(pattern.as_str()).unwrap();

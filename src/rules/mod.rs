@@ -13,6 +13,6 @@ pub use file::Action;
 pub use layers::DEFAULT_RULES;
 pub use lint::lint;
 pub use parsed::Expressions;
-pub use pattern::{Pattern, Patterns, Text, Texts};
+pub use pattern::{Commands, Pattern, Patterns, Text, Texts};
 pub use problem::{Origin, Problem};
 pub use rule::{Layer, Rule, Rules};

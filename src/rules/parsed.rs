@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::file::{Action, RuleEntry, RulesFile, Texts};
-use super::pattern::{Pattern, Patterns, Text, Texts as OwnedTexts};
+use super::pattern::{Commands, Pattern, Patterns, Text, Texts as OwnedTexts};
 use super::problem::{Fault, Position, Problem, position};
 use super::rule::Layer;
 use crate::programs::{Wrapper, WrapperSource};
@@ -23,7 +23,7 @@ pub(super) struct ParsedRule {
     pub(super) at: usize,
     pub(super) action: Option<Action>,
     pub(super) enabled: Option<bool>,
-    pub(super) commands: Option<OwnedTexts>,
+    pub(super) commands: Option<Commands>,
     pub(super) arguments: Option<OwnedTexts>,
     pub(super) patterns: Option<Patterns>,
     pub(super) without: Option<OwnedTexts>,
@@ -192,7 +192,7 @@ impl ParsedRule {
             at,
             action: entry.action,
             enabled: entry.enabled,
-            commands: texts(&entry.commands),
+            commands: texts(&entry.commands).map(Commands::new),
             arguments: texts(&entry.arguments),
             patterns: patterns(&entry.r#match),
             without: texts(&entry.without),

@@ -15,6 +15,39 @@ pub type Texts = Cow<'static, [Text]>;
 /// Several regular expressions.
 pub type Patterns = Cow<'static, [Pattern]>;
 
+/// Commands that a rule names: a program, and perhaps words after it.
+#[derive(Debug, Clone, Default)]
+pub struct Commands {
+    pub(super) entries: Texts,
+    /// The first bytes of all entries ([`automaton::bit`]).
+    pub(super) first: u64,
+}
+
+impl Commands {
+    /// Takes commands that were read from a file.
+    pub(super) fn new(entries: Texts) -> Self {
+        Self {
+            first: automaton::beginnings(&entries),
+            entries,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries that may begin with `program`: none, for nearly all.
+    pub(super) fn beginning_like(&self, program: &str) -> &[Text] {
+        let begins = |byte: u8| self.first & automaton::bit(byte) != 0;
+        if program.bytes().next().is_some_and(begins) {
+            &self.entries
+        } else {
+            &[]
+        }
+    }
+}
+
 /// A regular expression.
 #[derive(Debug, Clone)]
 pub struct Pattern {

@@ -1,9 +1,10 @@
 //! Rules: which commands run long, and which stay in the foreground.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::file::Action;
-use super::pattern::{Pattern, Patterns, Text, Texts};
+use super::pattern::{Commands, Pattern, Patterns, Text, Texts};
 use crate::programs::{Line, View, Views, Wrapper, has_short_option};
 
 /// Source of a rule. Later ones win.
@@ -41,7 +42,7 @@ pub struct Rule {
     /// `false` where a layer switched it off.
     pub enabled: bool,
     /// The command's first words are those of one entry. Empty: any command.
-    pub commands: Texts,
+    pub commands: Commands,
     /// One of these is among the arguments. Empty: any arguments.
     pub arguments: Texts,
     /// One of these matches the text. Empty: any text.
@@ -76,7 +77,7 @@ impl Rule {
 
     fn wants(&self, line: &Line) -> bool {
         let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
-        (commands.is_empty() || commands.iter().any(|entry| starts_with(line, entry)))
+        (commands.is_empty() || is_one_of(line, commands))
             && (arguments.is_empty() || has_argument(line, arguments))
             && (patterns.is_empty() || matches_any(patterns, line))
     }
@@ -101,23 +102,20 @@ fn matches_any(patterns: &[Pattern], line: &Line) -> bool {
         .any(|pattern| pattern.is_match(text, line.letters))
 }
 
-fn starts_with(line: &Line, entry: &str) -> bool {
-    let Some((first, rest)) = line.words.split_first() else {
+fn is_one_of(line: &Line, commands: &Commands) -> bool {
+    let Some((program, rest)) = line.words.split_first() else {
         return false;
     };
-    // Nearly all entries differ there.
-    if entry.bytes().next() != first.bytes().next() {
-        return false;
-    }
-    let mut rest = rest.iter();
-    match entry.strip_prefix(first.as_str()) {
+    let mut entries = commands.beginning_like(program).iter();
+    entries.any(|entry| match entry.strip_prefix(program.as_str()) {
         Some("") => true,
         Some(parts) => parts.strip_prefix(' ').is_some_and(|parts| {
+            let mut rest = rest.iter();
             let mut parts = parts.split(' ');
             parts.all(|part| rest.next().is_some_and(|word| word == part))
         }),
         None => false,
-    }
+    })
 }
 
 /// `--x` stands for `--x` and `--x=…`, and `-x` for a bundle such as `-vx`, too, of programs that bundle their options.
@@ -144,7 +142,7 @@ fn is_option(word: &str, entry: &str) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Those that are switched off, too.
-    pub(super) all: Vec<Rule>,
+    pub(super) all: Cow<'static, [Rule]>,
     /// The wrappers that the user and the project add.
     pub wrappers: Vec<Wrapper>,
 }

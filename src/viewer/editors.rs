@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use directories::BaseDirs;
-
 use super::editor_table::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
 use crate::{environment, programs};
 
@@ -55,7 +53,7 @@ fn is_on_path(row: &Row) -> bool {
 
 /// The folders that macOS keeps applications in.
 fn application_folders() -> Vec<PathBuf> {
-    let own = BaseDirs::new().map(|dirs| dirs.home_dir().join("Applications"));
+    let own = environment::home_dir().map(|home| home.join("Applications"));
     [Some(PathBuf::from("/Applications")), own]
         .into_iter()
         .flatten()
@@ -272,7 +270,7 @@ fn app_folder(file: &Path) -> Option<&Path> {
 /// The names of the folders above the editor's file, in small letters, without those of the user's home: somebody may be
 /// called Cursor.
 fn own_folders(file: &Path) -> Vec<String> {
-    let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let home = environment::home_dir();
     let home = home.filter(|home| file.starts_with(home)).or_else(|| {
         let is_home = |dir: &&Path| {
             dir.parent()

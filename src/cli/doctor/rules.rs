@@ -94,7 +94,7 @@ fn lint_findings() -> Vec<Check> {
 
 fn permissions(site: &CallSite) -> Check {
     let command_line = CommandLine::from_env();
-    let rules = Session::from_env(false, "").permissions(&site.project, &command_line);
+    let rules = Session::from_env(false, "").permissions(site, &command_line);
     let says = format!(
         "Permission rules: {} in the settings files; {command_line}",
         rules.count()

@@ -1,7 +1,7 @@
 //! Filters behind a pipe, made to print line by line.
 
 use super::Plan;
-use crate::programs::{LineBufferingEdit, Views, WordContext, line_buffering};
+use crate::programs::{LineBufferingEdit, WordContext, line_buffering};
 use crate::rewrite::EditKind;
 use crate::rewrite::name_meaning::{self, Preserve};
 use crate::shell::{Edit, SimpleCommand, Sink, Word};
@@ -13,19 +13,19 @@ impl Plan<'_> {
         let kind = EditKind::LineBuffered;
         let mut wanted = Vec::new();
         for index in self.chain(target) {
-            let Some(command) = self.input.script.simple_commands.get(index) else {
+            let command = self.input.script.simple_commands.get(index);
+            let Some((command, views)) = command.zip(self.context.views.get(index)) else {
                 continue;
             };
             let program = command.program().unwrap_or_default();
             if self.input.script.functions.contains(&program) {
                 return;
             }
-            let views = Views::of(command, self.context.wrappers);
             let around = WordContext {
                 word_at: &|at| command.words.get(at).map(Word::text),
                 changed: &|word| name_meaning::changed(self.input, word, Preserve::Program),
             };
-            match line_buffering(&views, around, self.context.tools) {
+            match line_buffering(views, around, self.context.tools) {
                 None => {}
                 Some(Ok(line_buffering)) => wanted.push((command, line_buffering)),
                 Some(Err(why)) => return self.leave(kind, why.to_string()),
