@@ -325,7 +325,7 @@ fn waiting_costs_nothing() {
             &format!("ulimit -f 100000; {script}"),
             &json!({"timeout": 600_000}),
         );
-        task.hold("3s");
+        task.hold("5s");
         let event = task.sandbox.event("Stop", &json!({}));
         let event = task.sandbox.write("event.json", &event.to_string());
         let used = |arguments: &[&str]| {
@@ -334,7 +334,7 @@ fn waiting_costs_nothing() {
             } else {
                 Path::new("/dev/zero")
             };
-            let script = "TIMEFORMAT='%3U %3S'; time timeout 3 \"$@\" <\"$0\" >/dev/null 2>&1";
+            let script = "TIMEFORMAT='%3U %3S'; time timeout 5 \"$@\" <\"$0\" >/dev/null 2>&1";
             let mut timed = task.sandbox.command("bash");
             timed
                 .args(["-c", script])
@@ -346,10 +346,8 @@ fn waiting_costs_nothing() {
             let told = String::from_utf8(timed.output().unwrap().stderr).unwrap();
             let parts = told.split_whitespace();
             let used: f64 = parts.map(|part| part.parse::<f64>().unwrap()).sum();
-            assert!(
-                used < 0.15,
-                "{arguments:?}: {used} s of a processor in 3 s of {script}"
-            );
+            // Starting and looking once costs most of it on a busy machine; waking each time costs more than 0.6 s.
+            assert!(used < 0.4, "{arguments:?}: {used} s of a processor in 5 s");
         };
         std::thread::scope(|scope| {
             for arguments in [

@@ -40,15 +40,21 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Reads the task's output at `path`, without the client's footer. Of a long output, only the beginning is read.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    /// Reads the output at `path` of a task that ended with `status`, without the client's footer. Of a long output, only
+    /// the beginning is read.
+    pub(super) fn of(path: &Path, status: Status) -> io::Result<Self> {
         let length = environment::bash_max_output_length().unwrap_or(LENGTH);
-        Self::of_file(&task::open(path)?, length.min(LONGEST))
+        Self::of_file(&task::open(path)?, status, length.min(LONGEST))
     }
 
-    fn of_file(file: &File, length: u64) -> io::Result<Self> {
+    fn of_file(file: &File, status: Status, length: u64) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        let footer = Footer::length(&task::end_of(file)?) as u64;
+        let end = task::end_of(file)?;
+        // A line of another status is the job's own, where the client writes none.
+        let footer = match Footer::of(&end).map(Status::of_footer) {
+            Some(told) if told == status => Footer::length(&end) as u64,
+            _ => 0,
+        };
         let size = size.saturating_sub(footer);
         let mut text = Vec::new();
         let mut from_start = file;
@@ -148,7 +154,9 @@ mod tests {
     fn output(bytes: &[u8], length: u64) -> Output {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        Output::of_file(&file, length).unwrap()
+        let footer = Footer::of(&String::from_utf8_lossy(bytes));
+        let status = footer.map_or(Status::Done, Status::of_footer);
+        Output::of_file(&file, status, length).unwrap()
     }
 
     #[test]
@@ -178,6 +186,16 @@ mod tests {
             let shown = String::from_utf8_lossy(bytes);
             assert_eq!(output(bytes, 1000), expected, "{shown:?}");
         }
+    }
+
+    #[test]
+    fn a_line_of_another_status_is_the_job_s() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"a\n[exited with code 0]\n").unwrap();
+        let of = |status| Output::of_file(&file, status, 1000).unwrap();
+        let whole = |text: &str| Output::Whole(text.to_owned());
+        assert_eq!(of(Status::Done), whole("a"));
+        assert_eq!(of(Status::Exit(3)), whole("a\n[exited with code 0]"));
     }
 
     #[test]

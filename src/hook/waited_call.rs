@@ -64,7 +64,7 @@ pub(super) fn answer(
 
 fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     let path = record.output.as_deref()?;
-    let output = Output::of(path).unwrap_or_else(|error| {
+    let output = Output::of(path, end.status).unwrap_or_else(|error| {
         log::line(&format!("PostToolUse: {}: {error}", path.display()));
         Output::NotText
     });

@@ -244,18 +244,18 @@ pub struct CurrentStatus {
 }
 
 impl CurrentStatus {
-    /// Whether its output has stayed as it is for [`SETTLED`].
-    pub fn is_settled(&self) -> bool {
-        is_settled(self.changed)
+    /// Whether its output hasn't changed for `time`.
+    pub fn is_unchanged_for(&self, time: Duration) -> bool {
+        is_unchanged_for(self.changed, time)
     }
 }
 
 /// A line like the client's counts after this time without a change, where nothing else tells that it is the client's.
-pub const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_secs(1);
 
-fn is_settled(changed: Option<SystemTime>) -> bool {
+fn is_unchanged_for(changed: Option<SystemTime>, time: Duration) -> bool {
     let since = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-    since.is_some_and(|since| since >= SETTLED)
+    since.is_some_and(|since| since >= time)
 }
 
 /// Finds out how a task is: what `recorded` says of its end, whether it is `writing` to `output`, and the client's `notice`.
@@ -301,7 +301,8 @@ pub fn find(
             (footer, told) => footer.or(told).unwrap_or(Status::Lost),
         }
     } else {
-        let footer = if is_settled(changed) { footer() } else { None };
+        let counts = is_unchanged_for(changed, SETTLED);
+        let footer = if counts { footer() } else { None };
         footer.unwrap_or(Status::Running)
     };
     CurrentStatus {

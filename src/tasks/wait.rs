@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::ended_or_lost::{self, AwaitedTask, Notice, SETTLED};
+use super::ended_or_lost::{self, AwaitedTask, Notice};
 use super::last_output::LastOutput;
 use super::on_end;
 use super::record::{End, TaskRecord};
@@ -20,6 +20,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// After nobody writes any more, the client has this long to tell the exit status: by the last line of the output, or in the
 /// transcript (2.1.200).
 const LAST_WORD: Duration = Duration::from_secs(3);
+
+/// A last line like the client's counts when the output hasn't changed for this long, unless the transcript tells the status:
+/// the job itself may have printed that line, and the client's is still to come.
+const FOOTER_AGE: Duration = Duration::from_millis(300);
 
 /// The reason that a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,8 +214,7 @@ impl Open {
         let since = *self.unwritten_since.get_or_insert_with(Instant::now);
         self.patience = match found.status {
             Status::Lost => LAST_WORD,
-            // The job itself may have printed that line, and the client's is still to come.
-            _ if !found.is_settled() => SETTLED,
+            _ if !found.is_unchanged_for(FOOTER_AGE) => FOOTER_AGE,
             _ => Duration::ZERO,
         };
         let told = self.told_in(transcript);
@@ -261,10 +264,11 @@ mod tests {
         let mut task = Open::new(record);
         let transcript = folder.path().join("none.jsonl");
         assert_eq!(task.look(&transcript), None);
-        assert!(task.pause() <= SETTLED);
+        assert!(task.pause() <= FOOTER_AGE);
         let file = std::fs::File::options().append(true).open(&output).unwrap();
         std::io::Write::write_all(&mut &file, b"\n[exited with code 3]\n").unwrap();
-        file.set_modified(SystemTime::now() - 2 * SETTLED).unwrap();
+        file.set_modified(SystemTime::now() - 2 * FOOTER_AGE)
+            .unwrap();
         let end = task.look(&transcript).unwrap();
         assert_eq!(end.status, Status::Exit(3));
     }
