@@ -1,5 +1,5 @@
-//! What is kept of one key. What finds an entry stands in front at a fixed width, the rest is as `postcard` writes it: a call
-//! decodes the rest of its own keys only, and leaves that of all others as it stands.
+//! The stored durations of one key. The fields that find an entry have a fixed width and come first; `postcard`
+//! encodes the rest. A call decodes only its own keys' entries and copies all others unread.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,67 +9,67 @@ use serde::{Deserialize, Serialize};
 
 use super::observation::{Observation, PastRuns, RunEnd};
 
-/// Number of runs that are kept of each key.
+/// Number of runs that are kept per key.
 const KEPT: usize = 8;
 
-/// Length of the text that is kept of each key, in bytes.
+/// Maximum length in bytes of the text that is kept per key.
 const MAX_TEXT: usize = 124;
 
-/// What a duration is kept under.
+/// A key under which durations are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// Number of the repository.
+    /// The repository's number.
     pub repository: u64,
-    /// How coarse the text is.
+    /// The level; a higher one is more specific.
     pub level: u8,
     /// Hash of the whole text.
     pub hash: u64,
-    /// What may be kept in clear, for people to read; only its first 124 bytes are.
+    /// The readable part, without secrets. Only its first 124 bytes are stored.
     pub text: String,
 }
 
 /// One run of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// Kept under each of these keys, which are of one repository.
+    /// The keys, all of the same repository.
     pub keys: Vec<Key>,
-    /// How long it took.
+    /// The measured duration.
     pub observation: Observation,
     /// Time of its end, in seconds since 1970.
     pub at: u32,
-    /// Number of the call. The same call is recorded once.
+    /// The call's number. Each call is recorded once.
     pub call: u32,
 }
 
-/// A key, as people see it.
+/// A stored key for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// As in [`Key`].
+    /// See [`Key::repository`].
     pub repository: u64,
-    /// As in [`Key`].
+    /// See [`Key::level`].
     pub level: u8,
-    /// As in [`Key`], as far as it was kept.
+    /// The stored part of [`Key::text`].
     pub text: String,
     /// Number of recorded runs.
     pub runs: u32,
-    /// Time of the last one, in seconds since 1970.
+    /// Time of the last run, in seconds since 1970.
     pub last: u32,
     /// The newest first, at most 8.
     pub observations: Vec<Observation>,
 }
 
-/// What is kept of one key.
+/// The stored entry of one key.
 #[derive(Debug, Clone)]
 pub(super) struct Entry<'a> {
     hash: u64,
     level: u8,
     /// Time of the last run, in seconds since 1970.
     pub(super) last: u32,
-    /// A [`EntryBody`] in bytes.
+    /// An encoded [`EntryBody`].
     rest: Cow<'a, [u8]>,
 }
 
-/// What isn't needed to find an entry.
+/// The fields that aren't needed to find an entry.
 #[derive(Debug, Serialize, Deserialize)]
 struct EntryBody<'a> {
     #[serde(borrow)]
@@ -79,10 +79,10 @@ struct EntryBody<'a> {
     seen: Vec<StoredRun>,
 }
 
-/// One run, as far as it is kept.
+/// A run as stored.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct StoredRun {
-    /// Number of the call, the same in the entries of all its keys.
+    /// The call's number, equal in the entries of all its keys.
     call: u32,
     seconds: f32,
     end: RunEnd,
@@ -96,7 +96,7 @@ impl StoredRun {
 }
 
 impl<'a> Entry<'a> {
-    /// Takes an entry from the front of `left`.
+    /// Splits an entry off the front of `left`.
     pub(super) fn take(left: &mut &'a [u8]) -> Option<Self> {
         let mut rest = *left;
         let hash = u64::from_le_bytes(take(&mut rest)?);
@@ -113,11 +113,11 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// Adds its bytes.
+    /// Appends the encoded entry.
     ///
     /// # Errors
     ///
-    /// When it is longer than any can be.
+    /// Fails if the entry exceeds the maximum length.
     pub(super) fn put(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let length = u16::try_from(self.rest.len()).map_err(io::Error::other)?;
         bytes.extend(self.hash.to_le_bytes());
@@ -128,18 +128,18 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
-    /// What no other entry of the repository has.
+    /// Returns the key that is unique within the repository.
     pub(super) fn id(&self) -> (u64, u8) {
         (self.hash, self.level)
     }
 }
 
 impl Entry<'_> {
-    /// The entry of a key with its first run.
+    /// Creates the entry of a key with its first run.
     ///
     /// # Errors
     ///
-    /// When it can't be written down.
+    /// Fails if the run can't be encoded.
     pub(super) fn new(key: &Key, run: &Run) -> io::Result<Self> {
         let end = key.text.floor_char_boundary(MAX_TEXT);
         let mut rest = EntryBody {
@@ -160,11 +160,11 @@ impl Entry<'_> {
         self.hash == key.hash && self.level == key.level
     }
 
-    /// Adds a run, once.
+    /// Adds a run unless it is already present.
     ///
     /// # Errors
     ///
-    /// When the entry is damaged.
+    /// Fails if the entry is damaged.
     pub(super) fn add(&mut self, run: &Run) -> io::Result<()> {
         let mut rest = self.rest()?;
         if rest.add(run) {
@@ -174,11 +174,11 @@ impl Entry<'_> {
         Ok(())
     }
 
-    /// What is known of its key.
+    /// Returns the past runs of the key.
     ///
     /// # Errors
     ///
-    /// When the entry is damaged.
+    /// Fails if the entry is damaged.
     pub(super) fn known(&self) -> io::Result<PastRuns> {
         let rest = self.rest()?;
         Ok(PastRuns {
@@ -187,11 +187,11 @@ impl Entry<'_> {
         })
     }
 
-    /// The entry, as people see it.
+    /// Returns the entry for display.
     ///
     /// # Errors
     ///
-    /// When it is damaged.
+    /// Fails if the entry is damaged.
     pub(super) fn row(&self, repository: u64) -> io::Result<Row> {
         let rest = self.rest()?;
         Ok(Row {
@@ -212,12 +212,12 @@ impl Entry<'_> {
     }
 }
 
-/// The error of a file that isn't as it was written.
+/// Returns the error for a file with unexpected content.
 pub(super) fn damaged() -> io::Error {
     io::Error::other("is damaged or another version's")
 }
 
-/// Takes bytes from the front of `left`.
+/// Splits `N` bytes off the front of `left`.
 pub(super) fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = left.split_first_chunk()?;
     *left = rest;
@@ -225,8 +225,8 @@ pub(super) fn take<const N: usize>(left: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 impl EntryBody<'_> {
-    /// Adds a run, and says whether it is a new one. Beyond the bound the oldest is forgotten, one without weight before all
-    /// others.
+    /// Adds a run and returns whether it is new. Above the limit, the oldest run without weight is dropped, or else
+    /// the oldest.
     fn add(&mut self, run: &Run) -> bool {
         if self.seen.iter().any(|seen| seen.call == run.call) {
             return false;
@@ -245,7 +245,7 @@ impl EntryBody<'_> {
         true
     }
 
-    /// Forgets the runs of these calls, and says whether there were any.
+    /// Forgets the runs of these calls and returns whether there were any.
     fn forget(&mut self, calls: &HashSet<u32>) -> bool {
         let before = self.seen.len();
         self.seen.retain(|seen| !calls.contains(&seen.call));
@@ -263,7 +263,7 @@ impl EntryBody<'_> {
     }
 }
 
-/// Forgets the least recently recorded entries beyond a number.
+/// Forgets the least recently recorded entries above a maximum number.
 pub(super) fn shrink(entries: &mut Vec<Entry<'_>>, most: usize) {
     while entries.len() > most {
         let oldest = entries
@@ -275,11 +275,12 @@ pub(super) fn shrink(entries: &mut Vec<Entry<'_>>, most: usize) {
     }
 }
 
-/// Forgets the entries whose rows `gone` names, and their runs in all others. Returns how many it named.
+/// Forgets the entries for which `gone` returns true, and their runs in all other entries. Returns the number of those
+/// entries.
 ///
 /// # Errors
 ///
-/// When an entry is damaged.
+/// Fails if an entry is damaged.
 pub(super) fn forget(
     entries: &mut Vec<Entry<'_>>,
     gone: impl Fn(&Entry<'_>) -> io::Result<bool>,

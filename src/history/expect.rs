@@ -1,4 +1,4 @@
-//! How likely a call is to run long, by what was measured of its kind.
+//! The probability that a call runs long, from the durations of similar calls.
 
 use serde::Serialize;
 
@@ -6,27 +6,27 @@ use super::key::Level;
 use super::observation::{Observation, PastRuns, RunEnd};
 use super::shares::Share;
 
-/// From here to there a duration counts as long in part: what took 28 s may take 32 s next time.
+/// Range in seconds in which a duration counts as partly long, because a call that took 28 s may take 32 s next time.
 const NEARLY: (f32, f32) = (20.0, 45.0);
 
-/// Weight of an observation beside the next newer one.
+/// Weight of an observation relative to the next newer one.
 const DECAY: f64 = 0.75;
 
-/// Weight of what the coarser level says, in observations.
+/// Weight of the coarser level's probability, as a number of observations.
 const PRIOR: f64 = 6.0;
 
-/// From which probability on a call goes to the background at once. `docs/foresight.md` has the replay that they come
-/// from.
+/// Whether the client's limit is in force. It determines the probability from which a call goes to the background at
+/// once. `docs/foresight.md` describes the replay behind the thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// The client moves by itself what takes longer, so only likely ones are moved before.
+    /// The client itself moves calls that reach the limit, so only likely ones are moved earlier.
     InForce,
     /// Nothing else moves a long call.
     None,
 }
 
 impl Limit {
-    /// The probability.
+    /// Returns the threshold for the probability.
     pub fn threshold(self) -> f64 {
         match self {
             Self::InForce => 0.32,
@@ -35,35 +35,35 @@ impl Limit {
     }
 }
 
-/// What is to be expected of a call, with the durations that decided.
+/// The expected duration of a call, with the durations that decided.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Expectation {
-    /// That it takes 30 s or longer, from 0 to 1.
+    /// Probability of taking 30 s or longer, from 0 to 1.
     pub probability: f64,
     /// Number of the durations.
     pub observations: usize,
-    /// The durations in seconds, the newest first.
+    /// The durations in seconds, newest first.
     pub seconds: Vec<f32>,
-    /// Their median, without those that hold an approval or a crash.
+    /// Their median in seconds, without failed runs and times that may include an approval.
     #[serde(skip)]
     usual: Option<f32>,
 }
 
-/// What the levels of a call say, the coarse first.
+/// The forecasts of a call's levels, the coarsest first.
 #[derive(Debug, Clone)]
 pub struct Forecast {
     prior: f64,
     levels: Vec<Step>,
 }
 
-/// What one level says.
+/// The forecast of one level.
 #[derive(Debug, Clone)]
 struct Step {
-    /// The observations that count, the newest first.
+    /// The observations that count, newest first.
     seen: Vec<Observation>,
     /// The share of long ones among them.
     share: f64,
-    /// The probability by this level and all coarser ones.
+    /// The probability from this level and all coarser ones.
     probability: f64,
 }
 
@@ -81,14 +81,14 @@ impl Forecast {
         Self { prior, levels }
     }
 
-    /// That the call takes 30 s or longer, from 0 to 1.
+    /// Returns the probability that the call takes 30 s or longer, from 0 to 1.
     pub fn probability(&self) -> f64 {
         let last = self.levels.last();
         last.map_or(self.prior, |step| step.probability)
     }
 
-    /// Whether no call of the rule, the coarsest level, was short and ended well here. Until then, a guess by its name
-    /// stands.
+    /// Whether no call of the rule, the coarsest level, was short and successful here. Until then, a guess from its
+    /// name stands.
     pub fn name_stands(&self) -> bool {
         let of_rule = self.levels.first().into_iter().flat_map(|step| &step.seen);
         of_rule
@@ -96,8 +96,8 @@ impl Forecast {
             .all(|seen| seen.is_long() || seen.weight() < 1.0)
     }
 
-    /// The level whose observations decided that the call is moved or stays: the finest one that says so itself; of a
-    /// call that stays, else the finest one that says anything.
+    /// Returns the level whose observations decided. This is the finest level that reaches the same decision alone. A
+    /// call that stays falls back to the finest level with any observations.
     pub fn deciding(&self, moves: bool, limit: Limit) -> Option<usize> {
         let agrees = |step: &Step| (step.share >= limit.threshold()) == moves;
         let finest = |wanted: &dyn Fn(&Step) -> bool| {
@@ -108,14 +108,14 @@ impl Forecast {
         finest(&agrees).or_else(|| finest(&|_| !moves))
     }
 
-    /// The observations of a level, the newest first.
+    /// Returns the observations of a level, newest first.
     pub fn seen(&self, level: Option<usize>) -> &[Observation] {
         let step = level.and_then(|level| self.levels.get(level));
         step.map_or(&[], |step| &step.seen)
     }
 
-    /// The usual time of such a call in seconds, by the durations that would decide about the next one; none where those
-    /// are of other calls, too.
+    /// Returns the usual time of such a call in seconds, from the durations that would decide about the next one;
+    /// `None` if those include other calls.
     pub fn usual_seconds(&self, limit: Limit) -> Option<f32> {
         let is_likely = self.probability() >= limit.threshold();
         let level = self.deciding(is_likely, limit);
@@ -123,7 +123,7 @@ impl Forecast {
         self.expectation(level).usual
     }
 
-    /// The expectation, with the durations of that level.
+    /// Returns the expectation with the durations of that level.
     pub fn expectation(&self, level: Option<usize>) -> Expectation {
         let seen = self.seen(level);
         let whole = seen
@@ -141,7 +141,7 @@ impl Forecast {
 }
 
 impl Step {
-    /// The level with these observations, where the coarser ones say `prior`.
+    /// Computes a level with these observations; `prior` is the probability from the coarser ones.
     fn new(observations: &[Observation], prior: f64) -> Self {
         let (mut long, mut weights, mut age) = (0.0, 0.0, 1.0);
         let mut seen = Vec::new();
@@ -152,7 +152,7 @@ impl Step {
             }
             long += age * own * length(*one);
             weights += age * own;
-            // What says little makes the older ones little older: so a long run never lowers the probability.
+            // An observation of little weight hardly ages the older ones, so a long run never lowers the probability.
             age *= DECAY.powf(own);
             seen.push(*one);
         }
@@ -164,7 +164,7 @@ impl Step {
     }
 }
 
-/// 0: short, 1: long.
+/// Returns how long an observation counts: 0 for short, 1 for long.
 fn length(seen: Observation) -> f64 {
     if seen.end == RunEnd::AtMost {
         return 0.0;

@@ -1,43 +1,43 @@
-//! The bytes of a repository's file: a line that names its version, then blocks of entries, each behind its length and a
-//! checksum.
+//! The format of a repository's file: a line with the version, then blocks of entries, each preceded by its length and
+//! a checksum.
 //!
-//! The first block is written whole, with the file. A call adds a block, which costs less than another file. Of the entries
-//! of one key the last counts. What a writer that was killed left of a block counts for nothing.
+//! The first block is written together with the file. A call appends a block, which is cheaper than a new file. The
+//! last of several entries of a key counts. An incomplete block, left by a killed writer, is ignored.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::entry::{Entry, Run, damaged, take};
 
-/// Names the version.
+/// The first line, which contains the version.
 const HEAD: &[u8] = b"bg-run durations 1\n";
 
-/// Number of keys that are kept of a repository; the least recently recorded ones go.
+/// Maximum number of keys per repository. The least recently recorded ones are dropped.
 pub(super) const MOST_KEYS: usize = 2000;
 
-/// Number of entries that are added before the file is written anew, where the first block has less than twice as many.
+/// Number of appended entries after which the file is rewritten, unless the first block has at least half as many.
 const MOST_ADDED: usize = 256;
 
-/// Length of what stands in front of a block's entries, in bytes.
+/// Length in bytes of the header in front of a block's entries.
 const FRONT: usize = 12;
 
-/// The entries of a file, one after the other, those that no longer count too.
+/// An iterator over all entries of a file, including replaced ones.
 #[derive(Debug)]
 pub(super) struct Entries<'a> {
-    /// The bytes behind the last block.
+    /// The bytes after the last block.
     left: &'a [u8],
-    /// The entries of the block that are still to come.
+    /// The remaining entries of the current block.
     block: &'a [u8],
     /// Number of blocks so far.
     blocks: usize,
 }
 
 impl<'a> Entries<'a> {
-    /// The entries in these bytes; an empty file has none.
+    /// Iterates over the entries in these bytes; an empty file has none.
     ///
     /// # Errors
     ///
-    /// When they aren't a file of this version.
+    /// Fails if the bytes aren't a file of this version.
     pub(super) fn of(bytes: &'a [u8]) -> io::Result<Self> {
         let is_empty = bytes.is_empty();
         let left = bytes.strip_prefix(HEAD).or(is_empty.then_some(bytes));
@@ -48,7 +48,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// The next block; `None` where no whole one follows.
+    /// Reads the next block; `None` if no complete one follows.
     fn next_block(&mut self) -> io::Result<Option<()>> {
         let mut block = || {
             let mut left = self.left;
@@ -64,7 +64,7 @@ impl<'a> Entries<'a> {
                 self.blocks += 1;
                 Ok(Some(()))
             }
-            // The first is never written in part.
+            // The first block is never incomplete.
             None if self.blocks > 0 => Ok(None),
             _ => Err(damaged()),
         }
@@ -83,7 +83,7 @@ impl<'a> Entries<'a> {
 impl<'a> Iterator for Entries<'a> {
     type Item = io::Result<Entry<'a>>;
 
-    /// The next one; after an error there is none.
+    /// Returns the next entry; after an error, nothing.
     fn next(&mut self) -> Option<Self::Item> {
         let entry = self.try_next();
         if entry.is_err() {
@@ -93,11 +93,11 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// The entries that count.
+/// Returns the last entry of each key.
 ///
 /// # Errors
 ///
-/// When the file is damaged.
+/// Fails if the file is damaged.
 pub(super) fn newest(bytes: &[u8]) -> io::Result<Vec<Entry<'_>>> {
     let mut newest: Vec<Entry<'_>> = Vec::new();
     let mut places = HashMap::new();
@@ -112,20 +112,20 @@ pub(super) fn newest(bytes: &[u8]) -> io::Result<Vec<Entry<'_>>> {
     Ok(newest)
 }
 
-/// A block, and its place in a file.
+/// A block and its position in a file.
 #[derive(Debug)]
 pub(super) struct AppendedBlock {
-    /// The length of what stands in front, in bytes.
+    /// Length in bytes of the file in front of the block.
     pub(super) at: u64,
     /// The block.
     pub(super) block: Vec<u8>,
 }
 
-/// The block that adds a run to a file; `None` where the file is to be written anew, or there is none yet.
+/// Returns the block that adds a run to a file; `None` if the file must be rewritten or doesn't exist yet.
 ///
 /// # Errors
 ///
-/// When the file is damaged.
+/// Fails if the file is damaged.
 pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>> {
     let mut entries = Entries::of(bytes)?;
     let mut known: Vec<Option<Entry<'_>>> = vec![None; run.keys.len()];
@@ -169,11 +169,11 @@ fn new(known: &[Option<Entry<'_>>]) -> usize {
     known.iter().filter(|known| known.is_none()).count()
 }
 
-/// The bytes of a file with these entries.
+/// Encodes a file with these entries.
 ///
 /// # Errors
 ///
-/// When an entry is longer than any can be.
+/// Fails if an entry exceeds the maximum length.
 pub(super) fn encode(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
     let mut bytes = HEAD.to_vec();
     put_block(entries, &mut bytes)?;
@@ -193,7 +193,7 @@ fn put_block(entries: &[Entry<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// FNV-1a of words in the place of bytes, for speed: one changed word always changes it.
+/// FNV-1a on words instead of bytes, for speed. A change of a single word always changes the result.
 fn checksum(bytes: &[u8]) -> u64 {
     let add = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
     let (words, left) = bytes.as_chunks();

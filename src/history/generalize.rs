@@ -1,29 +1,29 @@
-//! What a command's words say of how long it runs: which name it, which are values that change from call to call.
+//! Generalises a command's words: some name what runs, others are values that change from call to call.
 
 use crate::shell::base_name;
 
-/// Words after which the next one names what is run, too: `npm run build`, `gh pr checks`.
+/// Words that are followed by another name: `npm run build`, `gh pr checks`.
 #[rustfmt::skip]
 const CARRIERS: &[&str] = &[
     "run", "run-script", "exec", "x", "compose", "pr", "workspace", "issue", "repo", "release", "buildx", "nextest", "stack",
     "bisect", "stash", "remote", "image", "container", "volume", "network", "s3", "ec2", "lambda", "compute", "workflow", "tool",
 ];
 
-/// Programs whose words aren't shown: their arguments may hold a password in any place.
+/// Programs whose arguments aren't shown, because any of them may contain a password.
 #[rustfmt::skip]
 const REMOTE: &[&str] = &[
     "aws", "az", "curl", "ftp", "gcloud", "gpg", "http", "https", "lftp", "mongo", "mongosh", "mysql", "mysqldump", "openssl",
     "psql", "redis-cli", "scp", "sftp", "smbclient", "sqlcmd", "ssh", "sshpass", "vault", "wget", "xh",
 ];
 
-/// Options that narrow a run to a part, besides paths and names.
+/// Options that limit a run to a part, besides paths and names.
 #[rustfmt::skip]
 const NARROWING: &[&str] = &[
     "-k", "-t", "-g", "-p", "--filter", "--grep", "--only", "--package", "--test", "--testNamePattern", "--testPathPattern",
     "--tests", "-run", "--run", "--lf", "--last-failed", "--changed", "--related", "--bin", "--lib", "--example", "--spec",
 ];
 
-/// Whether `word` can be a subcommand or a target: a short name without a value in it.
+/// Whether `word` can be a subcommand or a target: a short name without a value.
 fn is_name(word: &str) -> bool {
     let mut bytes = word.bytes();
     bytes
@@ -44,7 +44,7 @@ fn is_path(word: &str) -> bool {
         })
 }
 
-/// The program, and how many words name what it runs.
+/// Returns the number of leading words, program included, that name what runs.
 pub(super) fn named(words: &[String]) -> usize {
     let is_script = words.first().is_some_and(|word| is_path(word));
     let name = |at: usize| {
@@ -61,7 +61,7 @@ pub(super) fn named(words: &[String]) -> usize {
     if carries && name(2) { 3 } else { 2 }
 }
 
-/// Whether it runs a part of what its name would run: a path, a name or a filter follows.
+/// Whether the command runs only a part of what its name stands for: a path, a name or a filter follows.
 pub(super) fn is_narrowed(words: &[String], named: usize) -> bool {
     words.iter().skip(named).any(|word| {
         let option = word.split('=').next().unwrap_or(word);
@@ -69,13 +69,13 @@ pub(super) fn is_narrowed(words: &[String], named: usize) -> bool {
     })
 }
 
-/// The words with their values generalised: options stay, paths keep their kind, numbers and strings don't stay.
+/// Generalises the values: options stay, paths keep their kind, numbers and strings are replaced.
 pub(super) fn shape(words: &[String], named: usize) -> String {
     let mut shape = words.get(..named).unwrap_or_default().join(" ");
     let mut last = "";
     for word in words.iter().skip(named) {
         let general = general(word);
-        // `a b c` is as good as `a`.
+        // Repeated values count as one: `a b c` equals `a`.
         if general != last || general.starts_with('-') {
             shape.push(' ');
             shape.push_str(general);
@@ -106,7 +106,7 @@ fn general(word: &str) -> &str {
     "*"
 }
 
-/// What may be kept of the words in clear, for people to read: none that could be a secret.
+/// Returns the words that may be stored in clear for people to read, without possible secrets.
 pub(super) fn in_clear(words: &[String], named: usize) -> String {
     let program = words.first().map(String::as_str).unwrap_or_default();
     let hides_all = REMOTE.contains(&base_name(program));
@@ -123,10 +123,10 @@ pub(super) fn in_clear(words: &[String], named: usize) -> String {
     clean(&shown.join(" "))
 }
 
-/// Stands for what isn't shown.
+/// Replaces hidden words.
 const HIDDEN: &str = "…";
 
-/// Whether the word is of a kind that holds no secret: a name, a path, a number, an option without a value.
+/// Whether the word is of a kind that contains no secret: a name, a path, a number, or an option without a value.
 fn is_harmless(word: &str, is_value: bool) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./,*+[]:".contains(&byte);
     let single_colon = word.replace("::", "").contains(':');
@@ -135,13 +135,13 @@ fn is_harmless(word: &str, is_value: bool) -> bool {
     }
     match (word.starts_with("--"), word.starts_with('-')) {
         (true, _) => true,
-        // `-pSECRET`
+        // `-pSECRET` is an option with its value.
         (_, true) => word.len() <= 3,
         _ => !is_value || is_path(word) || word.bytes().all(|byte| byte.is_ascii_digit()),
     }
 }
 
-/// `text` without anything in it that looks random: 16 or more letters and digits with both among them, or 32 of either.
+/// Removes everything that looks random from `text`: 16 or more mixed letters and digits, or 32 of either.
 pub(super) fn clean(text: &str) -> String {
     let is_random = |run: &str| {
         let digits = run.bytes().filter(u8::is_ascii_digit).count();

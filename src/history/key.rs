@@ -1,27 +1,27 @@
-//! What a call's duration is kept under, from the coarse to the fine.
+//! The keys under which a call's duration is stored, from the coarsest to the finest.
 
 use super::entry::Key;
 use super::generalize;
 use crate::programs::{Line, Views, is_quick};
 
-/// How much of a call a key says.
+/// The specificity of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// The rule that matches.
+    /// The matching rule.
     Rule,
     /// The programs.
     Head,
-    /// With their subcommands, and whether they run a part only.
+    /// The programs, their subcommands, and whether they run only a part.
     Target,
-    /// With their options; values generalised.
+    /// The programs, subcommands and options, with generalised values.
     Shape,
-    /// The commands, without what changes nothing about them: folders, assignments, redirections, wrappers, light filters.
+    /// The exact commands, without irrelevant parts: folders, assignments, redirections, wrappers, light filters.
     Core,
 }
 
 impl Level {
-    /// All, the coarse first.
+    /// All levels, the coarsest first.
     pub const ALL: [Self; 5] = [
         Self::Rule,
         Self::Head,
@@ -31,10 +31,11 @@ impl Level {
     ];
 }
 
-/// More commands than this of a call aren't told apart.
+/// Maximum number of commands in a call that are distinguished.
 const MAX_COMMANDS: usize = 8;
 
-/// The commands of a call that its duration is kept under: those that a rule calls long, else all that can run long.
+/// Returns the commands under which a call's duration is stored: those that a rule calls long, or else all that can
+/// run long.
 pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
     let can_run_long = |index: &usize| {
         let first = views.get(*index).and_then(innermost);
@@ -49,15 +50,15 @@ pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
     indices
 }
 
-/// What a call's duration is kept under.
+/// The keys of a call's duration.
 #[derive(Debug, Clone, Default)]
 pub struct CallKeys {
-    /// A key per level, the coarse first; none where nothing in the call can run long.
+    /// A key per level, the coarsest first; empty if nothing in the call can run long.
     pub keys: Vec<Key>,
 }
 
 impl CallKeys {
-    /// The keys of the commands with these readings, which `rule` matches, in the repository of this number.
+    /// Returns the keys of the commands with these views, which `rule` matches, in the repository with this number.
     pub fn of<'a>(
         commands: impl Iterator<Item = &'a Views>,
         rule: Option<&str>,
@@ -100,7 +101,7 @@ fn joined<'a>(commands: &[Words<'a>], part: impl Fn(&Words<'a>) -> String) -> St
     parts.join("; ")
 }
 
-/// A command's words, and how many of them name what it runs.
+/// A command's words, and the number of them that name what it runs.
 struct Words<'a> {
     line: &'a Line,
     named: usize,
@@ -141,14 +142,14 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The innermost reading: without global options, and with its folder.
+/// Returns the innermost view, without global options and with its folder.
 fn innermost(views: &Views) -> Option<&Line> {
     let view = views.iter().last()?;
     let line = view.bare.as_ref().or(view.with_folder.as_ref());
     Some(line.unwrap_or(&view.full))
 }
 
-/// FNV-1a, which the standard hasher doesn't promise to stay.
+/// FNV-1a. The standard hasher doesn't promise stable results.
 pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -234,7 +235,7 @@ mod tests {
         assert_ne!(hashes("pytest -x"), plain);
     }
 
-    /// None of these may be read in what is kept.
+    /// Texts that must not appear in stored keys.
     #[test]
     fn secrets_are_not_kept_in_clear() {
         for (command, secret) in [

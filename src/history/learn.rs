@@ -1,4 +1,4 @@
-//! Durations of calls made before bg-run was there: from the transcripts that the client keeps.
+//! Learns the durations of earlier calls from the client's transcripts.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,24 +13,24 @@ use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_l
 use crate::folders;
 use crate::foreground_limit::is_long;
 
-/// Longer lines hold pictures or whole files, no call of ours, in bytes.
+/// Maximum length of a line in bytes. Longer ones contain pictures or whole files, not Bash calls.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
-/// So many calls of a session wait for their results at most.
+/// Maximum number of a session's calls that wait for their results.
 const MAX_PENDING: usize = 1000;
 
-/// A call whose duration is sure.
+/// A call with a reliable duration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnedCall {
     /// The command.
     pub command: String,
-    /// Where the session was.
+    /// The session's folder.
     pub cwd: PathBuf,
-    /// How long it took.
+    /// The measured duration.
     pub observation: Observation,
-    /// When it ended, in seconds since 1970.
+    /// Time of its end, in seconds since 1970.
     pub at: u32,
-    /// Number of the call.
+    /// The call's number.
     pub call: u32,
 }
 
@@ -41,7 +41,7 @@ struct Pending {
     in_background: bool,
 }
 
-/// All transcripts below the client's folder, with their sizes, the one that was changed longest ago first.
+/// Returns all transcripts below the client's folder with their sizes, the least recently changed first.
 pub fn transcripts() -> Vec<(PathBuf, u64)> {
     let projects = folders::claude_dir().map(|dir| dir.join("projects"));
     let below = |folder: PathBuf| {
@@ -61,15 +61,15 @@ pub fn transcripts() -> Vec<(PathBuf, u64)> {
     files.map(|(_, path, length)| (path, length)).collect()
 }
 
-/// Hands each call of the transcript at `path` whose duration is sure to `each`, and says after each line how many bytes
-/// were read.
+/// Calls `each` for every call with a reliable duration in the transcript at `path`, and reports after each line how
+/// many bytes were read.
 ///
-/// Between a call and its result, the user may have been asked. So what the client timed itself and what a session asked
-/// nobody for is a duration; of the rest, what came back within 30 s took so long at most.
+/// Between a call and its result, the client may have asked the user. So a duration is reliable if the client measured
+/// it or the session never asks. Any other result that arrived within 30 s gives an upper bound.
 ///
 /// # Errors
 ///
-/// When the file can't be read.
+/// Fails if the file can't be read.
 pub fn read(
     path: &Path,
     mut each: impl FnMut(LearnedCall),
@@ -87,7 +87,7 @@ pub fn read(
     })
 }
 
-/// Most lines are neither a call of Bash nor a result, and needn't be parsed.
+/// Filters the lines to be parsed. Most are neither a Bash call nor a result.
 fn is_of_interest(line: &[u8]) -> bool {
     let has = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
     has("\"tool_result\"") || has("\"tool_use\"") && has("\"Bash\"") || has("\"permissionMode\"")
@@ -180,7 +180,7 @@ fn learnt(
     if call.in_background || !is_sure && is_long(seconds) || seconds < 0.0 {
         return None;
     }
-    // What may hold an approval is known to be short, but not how short.
+    // A time that may include an approval is only an upper bound.
     let end = match end {
         RunEnd::Success if !is_sure => RunEnd::AtMost,
         end => end,
@@ -194,7 +194,7 @@ fn learnt(
     })
 }
 
-/// How a call ended that has an error for a result; `None` where it never ran, as when the user denied it.
+/// Returns how a failed call ended; `None` if it never ran, for example because the user denied it.
 fn end_of_failed(text: &str) -> Option<RunEnd> {
     let rest = text.strip_prefix("Error: ").unwrap_or(text);
     if rest.starts_with("Command timed out") {
@@ -202,7 +202,7 @@ fn end_of_failed(text: &str) -> Option<RunEnd> {
     }
     let code = rest.strip_prefix("Exit code ")?.lines().next()?.trim();
     match code.parse() {
-        // Killed by a signal.
+        // A signal killed it.
         Ok(129..=159) => Some(RunEnd::CutOff),
         Ok(0) => Some(RunEnd::Success),
         _ => Some(RunEnd::Failure),

@@ -1,4 +1,4 @@
-//! How long commands took, and what that says of the next one.
+//! The history of commands' durations, and the forecast for the next run.
 
 mod entry;
 mod expect;

@@ -1,4 +1,4 @@
-//! Numbers of repositories and calls. Calls of one repository on one machine share what is known.
+//! Numbers that identify repositories and calls. Calls of one repository on one machine share their history.
 
 use crate::folders::CallSite;
 
@@ -13,12 +13,12 @@ pub fn repository_of(site: &CallSite) -> u64 {
     ])
 }
 
-/// The number of what has these names; the same in every build.
+/// Returns the number for these names, which is the same in every build.
 pub fn repository_named(names: &[&str]) -> u64 {
     super::key::hash(names.iter().flat_map(|name| name.bytes().chain([0])))
 }
 
-/// The number of the call of this id.
+/// Returns the number of the call with this id.
 pub fn call_number(id: &str) -> u32 {
     let hash = repository_named(&[id]);
     #[expect(

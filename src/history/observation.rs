@@ -1,4 +1,4 @@
-//! A measured duration, and how much it says of the next one.
+//! A measured duration, and its weight for the next forecast.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::foreground_limit;
 
-/// Longest duration that is kept, in seconds.
+/// Maximum duration that is stored, in seconds.
 const LONGEST: f32 = 7.0 * 24.0 * 3600.0;
 
-/// How a run ended, as far as that bears on its duration.
+/// How a run ended, if that affects its duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunEnd {
-    /// With status 0, or unknown.
+    /// Status 0 or unknown.
     #[default]
     Success,
-    /// With another status.
+    /// Another status.
     Failure,
-    /// Interrupted or killed: it would have run longer.
+    /// Interrupted or killed; it would have run longer.
     CutOff,
-    /// As a success, of a call that may have waited for the user's approval: it took this long at most.
+    /// Successful after a possible wait for the user's approval, so its duration is an upper bound.
     AtMost,
 }
 
@@ -45,8 +45,8 @@ impl Observation {
         foreground_limit::is_long(self.seconds)
     }
 
-    /// How much it says of the next run, from 0 to 1. A crash at the start says little of a run that gets further, and
-    /// an interrupted run nothing; a run that reached the limit was long however it ended.
+    /// Returns its weight for the next forecast, from 0 to 1. A crash at the start has little weight, and an
+    /// interrupted run has none. A run that reached the limit was long, however it ended.
     pub fn weight(self) -> f64 {
         match self.end {
             _ if self.is_long() => 1.0,
@@ -56,7 +56,7 @@ impl Observation {
         }
     }
 
-    /// The same with a duration that is possible.
+    /// Limits the duration to the possible range.
     pub(super) fn clamped(self) -> Self {
         let seconds = if self.seconds.is_nan() {
             0.0
@@ -68,7 +68,7 @@ impl Observation {
 }
 
 impl fmt::Display for Observation {
-    /// `2.1 s`, `at most 16 s`, `0.9 s (failed)`; a long one counts whole however it ended.
+    /// Formats it as `2.1 s`, `at most 16 s` or `0.9 s (failed)`. The end of a long run isn't shown.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = duration(self.seconds);
         match self.end {
@@ -81,7 +81,7 @@ impl fmt::Display for Observation {
     }
 }
 
-/// `2.1 s`, `140 s`, `95 min`.
+/// Formats a duration: `2.1 s`, `140 s`, `95 min`.
 fn duration(seconds: f32) -> String {
     match seconds {
         seconds if seconds < 9.95 => format!("{seconds:.1} s"),
@@ -90,7 +90,7 @@ fn duration(seconds: f32) -> String {
     }
 }
 
-/// What is known of a kind of call.
+/// The past runs of a kind of call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PastRuns {
     /// The newest first, at most 8.
@@ -100,8 +100,8 @@ pub struct PastRuns {
 }
 
 impl PastRuns {
-    /// Whether it is known to run for longer than `seconds` and not to end by itself: two runs at least, and all long ones,
-    /// were cut off, and two after that time.
+    /// Whether it is known to run longer than `seconds` without ending by itself: at least two runs were cut off after
+    /// that time, and so were all long ones.
     pub fn outlasts(&self, seconds: f32) -> bool {
         let long = || self.observations.iter().filter(|seen| seen.is_long());
         let was_cut = |seen: &&Observation| seen.end == RunEnd::CutOff;

@@ -1,4 +1,4 @@
-//! Durations on their way into the store.
+//! Records durations in the store.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,12 +8,12 @@ use super::observation::Observation;
 use super::store::{Key, Run, Store};
 use crate::state::log;
 
-/// Adds an observation of the call with this id; what can't be kept is logged.
+/// Adds an observation of the call with this id. Errors go to the log.
 pub fn keep(call: &str, keys: &[Key], observation: Observation) {
     keep_all([(call, keys, observation)]);
 }
 
-/// Adds observations of several calls: their id, keys and observation. The store is opened once for each repository.
+/// Adds observations of several calls by id and keys. The store is opened once per repository.
 pub fn keep_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observation)>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
@@ -24,7 +24,7 @@ pub fn keep_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observa
             keys: keys.to_vec(),
             observation,
             at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
-            // A call without an id is one of its own.
+            // A call without an id gets a number of its own.
             call: match call {
                 "" => call_number(&now.as_nanos().to_string()),
                 id => call_number(id),

@@ -1,22 +1,22 @@
-//! The share of long calls per built-in rule elsewhere: what a name alone says.
+//! The share of long calls per built-in rule in other people's sessions, which a first guess is based on.
 
-/// `rule calls long`, made by `scripts/shares`.
+/// Rows of `rule calls long`, made by `scripts/shares`.
 const TABLE: &str = include_str!("shares.tsv");
 
-/// The name under which the table has the calls that no rule matches.
+/// The table's name for calls that no rule matches.
 pub const NO_RULE: &str = "-";
 
-/// Long calls and calls that are added to each row, so that a rare rule is taken for one that is right as often as all
-/// rules together.
+/// Long calls and total calls that are added to each row. They pull the share of a rare rule towards the average of
+/// all rules.
 const USUAL: (f64, f64) = (0.15, 2.0);
 
-/// A name is worth a first guess where at least this share of its calls is long.
+/// Minimum share of long calls for a first guess by the rule's name.
 const WORTH: f64 = 0.2;
 
-/// Fewer calls than this say nothing about a rule.
+/// Minimum number of calls from which a rule's share means anything.
 const ENOUGH: f64 = 10.0;
 
-/// Counts of one rule's calls elsewhere.
+/// Numbers of one rule's calls elsewhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Share {
     calls: f64,
@@ -37,18 +37,18 @@ impl Share {
         Self { calls, long }
     }
 
-    /// The probability that a call of the rule is long, while nothing else is known.
+    /// Returns the probability that a call of the rule is long when nothing else is known.
     pub fn prior(self) -> f64 {
         let (long, calls) = USUAL;
         (self.long + long) / (self.calls + calls)
     }
 
-    /// Whether the first call of the rule is moved by its name where the client moves long calls by itself.
+    /// Whether the name alone moves the rule's first call if the client itself moves long calls.
     pub fn is_worth_a_guess(self) -> bool {
         self.calls < ENOUGH || self.long >= WORTH * self.calls
     }
 
-    /// Long calls of a hundred.
+    /// Returns the percentage of long calls.
     pub fn percent(self) -> f64 {
         100.0 * self.long / self.calls.max(1.0)
     }

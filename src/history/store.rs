@@ -1,8 +1,8 @@
-//! The store of how long commands took: one file per repository.
+//! The store of commands' durations: one file per repository.
 //!
-//! Readers take no lock: a writer adds a block behind the others, or puts another file in the place of the old one by rename.
-//! Writers take turns by a lock beside the files. Nothing is synced: a power cut may cost the file of one repository, which
-//! then counts as empty.
+//! Readers take no lock. A writer appends a block, or replaces the file by a rename. A lock beside the files
+//! serialises the writers. Nothing is synced: a power cut may lose the file of one repository, which then counts as
+//! empty.
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -16,7 +16,7 @@ use super::observation::PastRuns;
 use crate::platform::lock;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
 
-/// Time for which a writer waits for the lock: others hold it for a millisecond, unless one was stopped in the middle.
+/// Maximum wait of a writer for the lock. Others hold it for a millisecond, unless one was suspended meanwhile.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// The store.
@@ -32,11 +32,11 @@ enum Place {
 }
 
 impl Store {
-    /// The user's, in bg-run's own folder; made with the first record.
+    /// Returns the user's store in bg-run's own folder, which the first record creates.
     ///
     /// # Errors
     ///
-    /// When there is no home folder.
+    /// Fails if there is no home folder.
     pub fn own() -> io::Result<Self> {
         let place = Place::Own;
         crate::state::dir()
@@ -44,22 +44,22 @@ impl Store {
             .ok_or_else(|| io::Error::other("there is no home folder"))
     }
 
-    /// A store in another folder, which is made.
+    /// Creates a store in another folder.
     ///
     /// # Errors
     ///
-    /// When it can't be made or is somebody else's.
+    /// Fails if the folder can't be created or belongs to somebody else.
     pub fn in_folder(path: &Path) -> io::Result<Self> {
         Folder::at(path, Kind::History)?;
         let place = Place::At(path.to_owned());
         Ok(Self { place })
     }
 
-    /// Returns what is known of each key, of one repository; nothing where there is no file yet.
+    /// Returns the past runs of each key, all of one repository; empty ones if there is no file yet.
     ///
     /// # Errors
     ///
-    /// When the file is there and can't be read.
+    /// Fails if the file exists and can't be read.
     pub fn known(&self, keys: &[Key]) -> io::Result<Vec<PastRuns>> {
         let mut known = vec![PastRuns::default(); keys.len()];
         let (Some(first), Some(folder)) = (keys.first(), absent(self.folder())?) else {
@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it can't be written, or others hold the lock for too long. What is there stays.
+    /// Fails if the run can't be written or others hold the lock for too long. Existing data stays.
     pub fn record(&self, run: &Run) -> io::Result<()> {
         let Some(first) = run.keys.first() else {
             return Ok(());
@@ -97,7 +97,7 @@ impl Store {
         let bytes = read(&folder, first.repository)?;
         match file_format::added(&bytes, run) {
             Ok(Some(added)) => append(&folder, first.repository, &added),
-            // What is damaged is found once more there.
+            // Rewriting detects the damage again.
             Ok(None) | Err(_) => {
                 put_all(&folder, first.repository, std::slice::from_ref(run), false)
             }
@@ -108,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`record`](Self::record).
+    /// Fails like [`record`](Self::record).
     pub fn record_all(&self, runs: &[Run]) -> io::Result<()> {
         if let [run] = runs {
             return self.record(run);
@@ -116,11 +116,11 @@ impl Store {
         self.put(runs, false)
     }
 
-    /// Adds old runs of one repository. A key with something newer stays as it is.
+    /// Adds old runs of one repository. A key with newer runs stays unchanged.
     ///
     /// # Errors
     ///
-    /// As [`record`](Self::record).
+    /// Fails like [`record`](Self::record).
     pub fn learn(&self, runs: &[Run]) -> io::Result<()> {
         self.put(runs, true)
     }
@@ -138,7 +138,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a file is there and can't be read.
+    /// Fails if a file exists and can't be read.
     pub fn rows(&self, repository: Option<u64>) -> io::Result<Vec<Row>> {
         let mut rows = Vec::new();
         let Some(folder) = absent(self.folder())? else {
@@ -153,11 +153,12 @@ impl Store {
         Ok(rows)
     }
 
-    /// Forgets the rows that `gone` names, and their runs in all other rows. Returns how many rows it named.
+    /// Forgets the rows for which `gone` returns true, and their runs in all other rows. Returns the number of those
+    /// rows.
     ///
     /// # Errors
     ///
-    /// When a file is there and can't be changed.
+    /// Fails if a file exists and can't be changed.
     pub fn forget(
         &self,
         repository: Option<u64>,
@@ -177,18 +178,18 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Forgets everything, or all of one repository.
+    /// Forgets everything, or everything about one repository.
     ///
     /// # Errors
     ///
-    /// When a file is there and can't be removed.
+    /// Fails if a file exists and can't be removed.
     pub fn clear(&self, repository: Option<u64>) -> io::Result<()> {
         let Some(folder) = absent(self.folder())? else {
             return Ok(());
         };
         let _lock = lock(&folder)?;
         if repository.is_none() {
-            // What a killed process left of a replacement, too.
+            // Includes unfinished replacements that a killed process left.
             let names = folder.names(usize::MAX);
             let others = names.iter().filter(|name| *name != HISTORY_LOCK);
             others.for_each(|name| folder.remove(name));
@@ -203,11 +204,11 @@ impl Store {
         Ok(())
     }
 
-    /// Counts the keys; `None` where there is no store yet.
+    /// Returns the number of keys; `None` if there is no store yet.
     ///
     /// # Errors
     ///
-    /// When a file can't be read or is damaged.
+    /// Fails if a file can't be read or is damaged.
     pub fn check(&self) -> io::Result<Option<usize>> {
         let Some(folder) = absent(self.folder())? else {
             return Ok(None);
@@ -228,7 +229,7 @@ impl Store {
         Ok(keys)
     }
 
-    /// The folder, if it is there.
+    /// Opens the folder if it exists.
     fn folder(&self) -> io::Result<Folder> {
         match &self.place {
             Place::At(path) => Folder::open_at(path, Kind::History),
@@ -236,7 +237,7 @@ impl Store {
         }
     }
 
-    /// The same, made where it isn't there yet: trying to make it costs more than opening it.
+    /// Opens the folder, creating it if missing. Opening it first is cheaper than trying to create it.
     fn folder_to_change(&self) -> io::Result<Folder> {
         match (absent(self.folder())?, &self.place) {
             (Some(folder), _) => Ok(folder),
@@ -246,12 +247,12 @@ impl Store {
     }
 }
 
-/// The name of a repository's file.
+/// Returns the name of a repository's file.
 fn name(repository: u64) -> String {
     format!("{repository:016x}")
 }
 
-/// The repositories that have a file.
+/// Returns the repositories that have a file.
 fn repositories(folder: &Folder, only: Option<u64>) -> Vec<u64> {
     let names = folder.names(usize::MAX);
     let names = names.iter().filter(|name| is_hash(name));
@@ -261,16 +262,16 @@ fn repositories(folder: &Folder, only: Option<u64>) -> Vec<u64> {
         .collect()
 }
 
-/// Reads a repository's file; one that isn't there is empty.
+/// Reads a repository's file. A missing one counts as empty.
 fn read(folder: &Folder, repository: u64) -> io::Result<Vec<u8>> {
     Ok(absent(folder.read(&name(repository)))?.unwrap_or_default())
 }
 
-/// Adds a block to a repository's file, under the lock.
+/// Appends a block to a repository's file under the lock.
 fn append(folder: &Folder, repository: u64, added: &AppendedBlock) -> io::Result<()> {
     let file = folder.file_to_change(&name(repository))?;
     if file.metadata()?.len() > added.at {
-        // What was left of another one goes.
+        // Removes an incomplete block.
         file.set_len(added.at)?;
     }
     let written = file.write_all_at(&added.block, added.at);
@@ -280,8 +281,8 @@ fn append(folder: &Folder, repository: u64, added: &AppendedBlock) -> io::Result
     written
 }
 
-/// Adds runs to a repository's file and writes it anew, under the lock. With `only_newer`, a key with something newer stays
-/// as it is.
+/// Adds runs to a repository's file and rewrites it under the lock. With `only_newer`, a key with newer runs stays
+/// unchanged.
 fn put_all(folder: &Folder, repository: u64, runs: &[Run], only_newer: bool) -> io::Result<()> {
     change(folder, repository, |entries| {
         for run in runs {
@@ -299,7 +300,7 @@ fn put_all(folder: &Folder, repository: u64, runs: &[Run], only_newer: bool) -> 
     })
 }
 
-/// Changes a repository's file and writes it anew, under the lock. A damaged one is begun anew, and the log says so.
+/// Changes a repository's file and rewrites it under the lock. A damaged file is replaced by a new one and logged.
 fn change(
     folder: &Folder,
     repository: u64,
@@ -321,7 +322,7 @@ fn change(
     folder.replace(&name, &[&changed])
 }
 
-/// Takes the writers' lock, which lasts until the file is dropped or the process ends.
+/// Takes the writers' lock, which is held until the file is dropped or the process ends.
 fn lock(folder: &Folder) -> io::Result<std::fs::File> {
     let file = folder.file_to_change(HISTORY_LOCK)?;
     lock::take_within(&file, WAIT)?;

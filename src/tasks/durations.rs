@@ -1,4 +1,4 @@
-//! The durations of tasks: what is kept of one, the usual one, and the words for them.
+//! Durations of tasks: recording them, and usual times in words.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::programs::is_quick;
 use crate::shell::{self, SimpleCommand};
 use crate::text::span;
 
-/// Keeps how long tasks took that have ended.
+/// Records the durations of ended tasks.
 pub(super) fn keep(records: &[TaskRecord]) {
     history::keep_all(records.iter().filter_map(|record| {
         let observation = observation(record)?;
@@ -22,7 +22,7 @@ pub(super) fn keep(records: &[TaskRecord]) {
 fn observation(record: &TaskRecord) -> Option<Observation> {
     let ended = record.ended.as_ref()?;
     let ran = ended.ran()?;
-    // A pause in the terminal stands still; nobody waits for what the caller itself put there.
+    // A terminal pause includes no work, and nobody waits for tasks that the caller itself put into the background.
     let is_unknown = matches!(ended.status, Status::Lost | Status::Detached);
     let was_cut =
         ended.status.is_cut() || is_unknown && record.cause == Cause::Caller && record.endless;
@@ -36,7 +36,7 @@ fn observation(record: &TaskRecord) -> Option<Observation> {
     })
 }
 
-/// The usual times of tasks. Tasks of one kind are looked up once.
+/// Usual durations of tasks. Each kind of task is looked up once.
 #[derive(Debug, Default)]
 pub struct UsualTimes {
     history: Option<Store>,
@@ -44,7 +44,7 @@ pub struct UsualTimes {
 }
 
 impl UsualTimes {
-    /// Those that the user's history knows; none where it can't be read.
+    /// Reads the user's history; empty if it can't be read.
     pub fn own() -> Self {
         Self {
             history: Store::own().ok(),
@@ -52,8 +52,8 @@ impl UsualTimes {
         }
     }
 
-    /// The usual time of such a task in seconds: the median of the durations that would decide about the next one. That of
-    /// a loop isn't known, because how often one goes round isn't kept.
+    /// Returns the usual duration of such a task in seconds: the median of the durations that would decide about the
+    /// next one. A loop has none, because the number of its rounds isn't recorded.
     pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
         if record.keys.is_empty() || loops(&record.command) {
             return None;
@@ -69,7 +69,7 @@ impl UsualTimes {
     }
 }
 
-/// Whether one of the programs that can run long stands in a loop.
+/// Whether one of the programs that can run long is in a loop.
 fn loops(command: &str) -> bool {
     let script = shell::parse(command).unwrap_or_default();
     let commands = script.simple_commands.iter();
@@ -78,12 +78,12 @@ fn loops(command: &str) -> bool {
     programs.any(|program| !is_quick(&program))
 }
 
-/// A usual time of `seconds`, rounded: `2 min`.
+/// Formats a usual duration of `seconds`, rounded: `2 min`.
 pub fn usual(seconds: Option<f32>) -> Option<String> {
     Duration::try_from_secs_f32(seconds?).ok().map(span)
 }
 
-/// How long a task has run by now, beside its usual time in seconds: `40 s of about 2 min`.
+/// Formats a running task's time beside its usual duration in seconds: `40 s of about 2 min`.
 pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
     let ran = span(ran);
     match usual(usual_seconds) {
@@ -92,7 +92,7 @@ pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
     }
 }
 
-/// Whether a task is a server or a watcher by what was measured of its very words, for all that a call may take.
+/// Whether runs of exactly this command show a server or a watcher: they outlast any time-out of a call.
 pub fn outlasts(keys: &[Key], call: Duration) -> bool {
     let Some(key) = keys.last() else { return false };
     let known = Store::own().and_then(|store| store.known(std::slice::from_ref(key)));

@@ -1,4 +1,4 @@
-//! What the user is told of a task: one line of the client's screen, whatever the task is called.
+//! Messages to the user about a task's end. Each fits one line of the client's screen, whatever the task's name.
 
 use std::time::Duration;
 
@@ -9,23 +9,22 @@ use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::text::{MAX_MESSAGE, clipped, one_line, span};
 
-/// So many columns are left in a terminal of 100 beside what the client puts before a line: `  ⎿  UserPromptSubmit says: `
-/// (measured, 2.1.331).
+/// Columns left in a terminal of 100 after the client's prefix `  ⎿  UserPromptSubmit says: ` (measured, 2.1.331).
 pub const WIDTH: usize = 71;
 
-/// So many are left from the second row of a message on, which the client indents by five.
+/// Columns left from a message's second row on, which the client indents by five.
 const WIDTH_BELOW: usize = 93;
 
-/// Of a name at least so many columns are shown, though the line doesn't fit then.
+/// Minimum number of a name's columns that are shown, even if the line then doesn't fit.
 const LEAST: usize = 11;
 
-/// An id's first characters tell it from others, and the commands take them for it.
+/// Number of an id's characters that are shown. They identify the task, and the commands accept them.
 const ID: usize = 4;
 
-/// Beginnings of a tool's summary that only say again how the task ended.
+/// Beginnings of a tool's summary that only repeat how the task ended.
 const SAID_ALREADY: &[&str] = &["test result: ok. ", "test result: FAILED. ", "make: *** "];
 
-/// How each task ended, after how long, and the line of its output that says most: a row each of one message.
+/// Describes each task's end in a row: its status, its duration, and the most informative line of its output.
 pub fn ended<'a>(records: impl IntoIterator<Item = &'a TaskRecord>) -> Vec<String> {
     let widths = std::iter::once(WIDTH).chain(std::iter::repeat(WIDTH_BELOW));
     let rows = records.into_iter().zip(widths);
@@ -44,7 +43,7 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
         .and_then(End::ran)
         .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
     if status == Status::MemoryShort {
-        // There is no room for more.
+        // Nothing else fits.
         return named(record, &format!(" {how}"));
     }
     let how = match full_disk(record) {
@@ -57,7 +56,7 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
     let mut beginnings = SAID_ALREADY.iter();
     let rest = beginnings.find_map(|beginning| last.strip_prefix(beginning));
     let last = one_line(rest.unwrap_or(&last), MAX_MESSAGE);
-    // The name and the last line share what is left: each has a half, and what the other doesn't need.
+    // The name and the last line share the remaining columns. Each gets half, plus whatever the other doesn't need.
     let how = format!(" {how}{after}: ");
     let left = width.saturating_sub(START.width() + "\"".width() + how.width());
     let name = left.saturating_sub(last.width()).max(left / 2).max(LEAST);
@@ -66,7 +65,7 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
     format!("{START}{name}\"{how}{last}")
 }
 
-/// A task that has been silent for long.
+/// Describes a task that has been silent for long.
 pub fn silent(record: &TaskRecord, silence: Duration) -> String {
     named(
         record,
@@ -78,13 +77,13 @@ pub fn silent(record: &TaskRecord, silence: Duration) -> String {
     )
 }
 
-/// The prefix of the line at a session's start is longer: `  ⎿  SessionStart:startup says: `.
+/// Columns left at a session's start, where the prefix is longer: `  ⎿  SessionStart:startup says: `.
 const WIDTH_AT_START: usize = 68;
 
-/// So many tasks are named at a session's start.
+/// Maximum number of tasks named at a session's start.
 const NAMED: usize = 3;
 
-/// What earlier sessions left: what still runs first, then what has ended; of each the newest first. `None`: nothing.
+/// Describes the tasks of earlier sessions, newest first: running ones, then ended ones; `None` if there are none.
 pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
     const FROM: &str = "bg-run: from earlier: ";
     let how = |record: &TaskRecord| match record.ended {
@@ -95,7 +94,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
         },
     };
     let all: Vec<&TaskRecord> = running.iter().rev().chain(ended.iter().rev()).collect();
-    // As many as fit, at least one.
+    // Names as many tasks as fit, but at least one.
     let line = |count: usize| {
         let named = || all.iter().take(count);
         let rest = match all.len().saturating_sub(count) {
@@ -105,7 +104,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
         let marks = "\"\" ".width() + ", ".width();
         let taken: usize = named().map(|record| how(record).width() + marks).sum();
         let left = WIDTH_AT_START.saturating_sub(FROM.width() + rest.width() + taken);
-        // A short name leaves its room to the others.
+        // Columns that a short name doesn't need go to the others.
         let width_at = |each: usize| {
             named()
                 .map(|record| name_of(record).width().min(each))
@@ -128,7 +127,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
 
 const START: &str = "bg-run: \"";
 
-/// A line about a task, whose name gives way to the rest.
+/// Formats a line about a task; its name is shortened to make the rest fit.
 pub fn named(record: &TaskRecord, rest: &str) -> String {
     let left = WIDTH.saturating_sub(START.width() + "\"".width() + rest.width());
     format!(
@@ -147,16 +146,16 @@ fn name_of(record: &TaskRecord) -> String {
     record.name().replace('"', "'")
 }
 
-/// As it can be written in a command.
+/// Returns the start of an id, for use in a command.
 pub fn start_of(id: &str) -> &str {
     match id.char_indices().nth(ID) {
-        // A single character more isn't worth a sign for it.
+        // An ellipsis for a single character would save nothing.
         Some((at, _)) if id.chars().count() > ID + 1 => id.get(..at).unwrap_or(id),
         _ => id,
     }
 }
 
-/// The same for people, with a sign for the rest.
+/// Returns the start of an id with an ellipsis, for people.
 pub fn shortened(id: &str) -> String {
     match start_of(id) {
         start if start == id => start.to_owned(),

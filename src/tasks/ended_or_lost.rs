@@ -1,8 +1,8 @@
-//! Whether and how a task has ended: found out here and nowhere else.
+//! The only place that decides whether a task has ended or is lost, and how it ended.
 //!
-//! A task runs as long as one of its own processes has its output open for writing: one that still descends from the client.
-//! What it left behind, a daemon say, doesn't count. Only when no such process is left counts what else tells of the end, in
-//! this order: the record, the last line of the output, the client's notice.
+//! A task runs as long as one of its own processes has its output open for writing. Its own processes are those that
+//! still descend from the client; a daemon that it left behind doesn't count. Once no such process is left, other
+//! evidence of the end counts, in this order: the record, the output's last line, the client's notice.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,19 +19,19 @@ use crate::claude::task;
 use crate::config::Config;
 use crate::platform::processes::{self, Process, TrackedFile};
 
-/// The client's notice of a task's end, in the prompt that it gives the model (from 2.1.90).
+/// The client's notice about a task's end, in the prompt that it gives to the model (from 2.1.90).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The task.
+    /// The task's id.
     pub id: String,
-    /// How it ended.
+    /// The status at its end.
     pub status: Status,
     /// The prompt is nothing but notices, as the client's are. Another one may quote them.
     pub is_alone: bool,
 }
 
 impl Notice {
-    /// All in a prompt.
+    /// Returns all notices in a prompt.
     pub fn in_prompt(prompt: &str) -> Vec<Self> {
         let prompt = prompt.trim();
         let mut parts = prompt.split("<task-notification>");
@@ -48,7 +48,8 @@ impl Notice {
             Some(rest.split_once(&format!("</{name}>"))?.0.trim())
         };
         let code = || {
-            // In parentheses or not, by status and version; what stands before is the command's.
+            // The code is in parentheses or not, depending on status and version. The text before it belongs to the
+            // command.
             let (_, rest) = field("summary")?.rsplit_once("exit code ")?;
             rest.trim_end_matches(')').parse().ok()
         };
@@ -67,35 +68,35 @@ impl Notice {
     }
 }
 
-/// Whether a notice's summary gives the memory as the reason (2.1.260 and later): `Background command "NAME" was stopped
-/// because the system is running low on memory`. What stands in the quotation marks is the command's.
+/// Whether a notice's summary names memory as the reason (2.1.260 and later): `Background command "NAME" was stopped
+/// because the system is running low on memory`. The text in quotation marks belongs to the command.
 fn says_memory_short(summary: &str) -> bool {
     let reason = summary.rsplit('"').next().unwrap_or_default();
     reason.contains("low on memory")
 }
 
-/// Whether a process of a task writes to its output.
+/// Whether a process of a task has its output open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriterPresence {
-    /// One does.
+    /// At least one process has.
     Yes,
-    /// None does.
+    /// No process has.
     No,
     /// The system doesn't tell.
     Unknown,
 }
 
-/// A task, as far as its end is looked for.
+/// The facts about a task that are needed to detect its end.
 #[derive(Debug, Clone)]
 pub struct EndQuery {
-    /// Its output, where that was found.
+    /// Its output, if known.
     pub output: Option<TrackedFile>,
-    /// The client that started it, where that was recorded.
+    /// The client that started it, if recorded.
     pub client: Option<Process>,
 }
 
 impl EndQuery {
-    /// The task of this record.
+    /// Returns the query for the task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
             output: record.tracked_file(),
@@ -103,7 +104,7 @@ impl EndQuery {
         }
     }
 
-    /// The task that `path` is the output or the own log of; else whoever writes there.
+    /// Returns the query for the task whose output or log is at `path`, or else for any writer of that file.
     fn of_file(path: &Path) -> Self {
         let by_name = || TaskRecord::of(path.file_stem()?.to_str()?);
         let record = by_name().filter(|record| record.output.as_deref() == Some(path));
@@ -123,24 +124,24 @@ impl EndQuery {
         record.as_ref().map_or(own, Self::of)
     }
 
-    /// Whether a process that writes to the output is one of the task's. Of a client that is gone nobody can tell any more
-    /// which processes it left behind: there all of them count.
+    /// Whether a process that writes to the output belongs to the task. After the client has gone, its descendants
+    /// can't be recognised any more, so all writers count.
     fn is_its(&self, process: u32) -> bool {
         self.client
             .is_none_or(|client| !client.is_alive() || client.is_around(process))
     }
 }
 
-/// A task whose end is waited for.
+/// A task whose end is awaited.
 #[derive(Debug)]
 pub struct AwaitedTask {
     query: EndQuery,
-    /// Those that wrote when all processes were looked at last.
+    /// The writers at the last scan of all processes.
     known: Vec<u32>,
 }
 
 impl AwaitedTask {
-    /// The task of this record.
+    /// Creates it for the task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
             query: EndQuery::of(record),
@@ -148,7 +149,7 @@ impl AwaitedTask {
         }
     }
 
-    /// The task that `path` is the output or the own log of; else the writing of that file.
+    /// Creates it for the task whose output or log is at `path`, or else for the writers of that file.
     pub fn of_file(path: &Path) -> Self {
         Self {
             query: EndQuery::of_file(path),
@@ -156,12 +157,12 @@ impl AwaitedTask {
         }
     }
 
-    /// A process of it that wrote at the last look: the one that was started first, which is likely the last to end.
+    /// Returns the task's oldest writer at the last scan, which is likely to end last.
     pub fn writer(&self) -> Option<u32> {
         self.known.iter().min().copied()
     }
 
-    /// How it is now. As long as one of the processes writes that did, no others are looked at.
+    /// Returns the current status. As long as a known writer remains, other processes aren't scanned.
     pub fn look(&mut self) -> CurrentStatus {
         let query = &self.query;
         let output = query.output.as_ref();
@@ -189,7 +190,7 @@ impl AwaitedTask {
     }
 }
 
-/// The processes of each task that write to its output, by one look at all processes; `None` where the system doesn't tell.
+/// Returns the writers of each task's output, from one scan of all processes; `None` if the system doesn't tell.
 fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
     let tracked_file: Vec<TrackedFile> = queries
         .iter()
@@ -209,7 +210,7 @@ fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
     Some(queries.iter().map(of).collect())
 }
 
-/// Whether a process of each task writes to its output.
+/// Returns for each task whether one of its processes has its output open for writing.
 pub fn writing(queries: &[EndQuery]) -> Vec<WriterPresence> {
     let found = writers(queries);
     let of = |(at, query): (usize, &EndQuery)| {
@@ -221,7 +222,7 @@ pub fn writing(queries: &[EndQuery]) -> Vec<WriterPresence> {
 
 fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> WriterPresence {
     match found {
-        // Without an output, nobody can be seen writing.
+        // Without an output, no writer can be found.
         _ if query.output.is_none() => match query.client {
             Some(client) if client.is_alive() => WriterPresence::Unknown,
             _ => WriterPresence::No,
@@ -232,14 +233,14 @@ fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> WriterPresence {
     }
 }
 
-/// How a task is, and when its output last changed.
+/// A task's status, and the time of its output's last change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentStatus {
     /// How it is.
     pub status: Status,
-    /// When its output was last written to, where that is still there.
+    /// Time of the last write to its output, if that still exists.
     pub changed: Option<SystemTime>,
-    /// The end of its output, where that was read.
+    /// The end of its output, if it was read.
     pub ending: Option<OutputEnd>,
 }
 
@@ -258,7 +259,7 @@ fn is_unchanged_for(changed: Option<SystemTime>, time: Duration) -> bool {
     since.is_some_and(|since| since >= time)
 }
 
-/// Finds out how a task is: what `recorded` says of its end, whether it is `writing` to `output`, and the client's `notice`.
+/// Determines a task's status from its `recorded` end, from `writing` to its `output`, and from the client's `notice`.
 pub fn find(
     recorded: Option<Status>,
     output: Option<&Path>,
@@ -332,19 +333,19 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
     ended
 }
 
-/// Takes the tasks with these ends out of `tasks`.
+/// Removes the tasks with these ends from `tasks`.
 pub fn drop_ended(tasks: &mut Vec<TaskRecord>, ended: &[(TaskRecord, End)]) {
     tasks.retain(|task| ended.iter().all(|(over, _)| over.id != task.id));
 }
 
-/// Those of `tasks` that still run, as far as outputs and processes tell.
+/// Returns those of `tasks` that still run, according to outputs and processes.
 pub fn still_running(mut tasks: Vec<TaskRecord>) -> Vec<TaskRecord> {
     let ended = of(&tasks, &[]);
     drop_ended(&mut tasks, &ended);
     tasks
 }
 
-/// How many of these files belong to a task that runs; of another file, whether a process writes to it.
+/// Counts the files that belong to a running task. A file of no task counts if a process writes to it.
 pub fn running_among(files: &[PathBuf]) -> usize {
     let record_of = |file: &PathBuf| TaskRecord::of(file.file_stem()?.to_str()?);
     let has_ended = |file: &&PathBuf| {
@@ -360,13 +361,13 @@ pub fn running_among(files: &[PathBuf]) -> usize {
     running.filter(runs).count()
 }
 
-/// The end of a task that the user has stopped just now.
+/// Returns the end of a task that the user has just stopped.
 pub fn stopped(record: TaskRecord) -> (TaskRecord, End) {
     let ended = end(&record, Status::Stopped, Some(SystemTime::now()));
     (record, ended)
 }
 
-/// The last change of its output is its end, as near as that can be known.
+/// Creates the end of a task. The last change of its output is the best estimate of the time.
 pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
     let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
     let at = changed.map_or_else(Timestamp::now, |changed| changed.max(record.started));
@@ -377,7 +378,8 @@ pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTim
     End { at, status, ran }
 }
 
-/// Records those ends, keeps the durations and has the user's program run. Returns those that nobody else recorded before.
+/// Records those ends, stores the durations, and runs the user's program. Returns the tasks that no other process has
+/// recorded.
 pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<TaskRecord> {
     let finished = TaskRecord::end(ended);
     for record in &finished {

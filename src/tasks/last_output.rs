@@ -1,10 +1,10 @@
-//! What was read of a task's output already.
+//! The end of a task's output, kept after the first read.
 
 use std::sync::OnceLock;
 
 use crate::claude::OutputEnd;
 
-/// What a task wrote last, read once.
+/// The last lines of a task's output, read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastOutput {
     output: Option<OutputEnd>,
@@ -12,7 +12,7 @@ pub struct LastOutput {
 }
 
 impl LastOutput {
-    /// What is known from the end of its output, where that was read.
+    /// Creates it from the end of the output, if that was read.
     pub fn of(output: Option<OutputEnd>) -> Self {
         Self {
             output,
@@ -20,7 +20,7 @@ impl LastOutput {
         }
     }
 
-    /// The lines that `read` finds, with the end of the output where that is known; they are read once.
+    /// Returns the lines that `read` finds, given the end of the output if known. `read` is called once.
     pub fn lines(&self, read: impl FnOnce(Option<&OutputEnd>) -> Vec<String>) -> &[String] {
         self.lines.get_or_init(|| read(self.output.as_ref()))
     }

@@ -1,5 +1,4 @@
-//! Which tasks there are, those whose outputs lie on this machine and those of which only the record is left, and which one
-//! is meant.
+//! The list of tasks, from outputs on this machine and from records, and the search for one of them.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,22 +17,22 @@ use crate::platform::files;
 use crate::platform::processes::TrackedFile;
 use crate::text::{self, SHOWN, one_line};
 
-/// A task of this user's.
+/// A task of this user.
 #[derive(Debug)]
 pub struct Task {
-    /// As the client named it.
+    /// The client's id for it.
     pub id: String,
-    /// How it is.
+    /// Its status.
     pub status: Status,
-    /// When it was started, as far as that is known; else when it last wrote.
+    /// Time of its start if known, or else of its last output.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// Time of its end.
     pub ended: Option<Timestamp>,
-    /// How long it ran, or runs by now.
+    /// Duration of its run, or of its run so far.
     pub ran: Option<Duration>,
-    /// What is kept of it.
+    /// Its record.
     pub record: Option<TaskRecord>,
-    /// Its output, where that is still there.
+    /// Its output, if that still exists.
     pub output: Option<PathBuf>,
     /// The client's name for its project.
     slug: String,
@@ -87,28 +86,28 @@ impl Task {
         self.started = started.or(written);
     }
 
-    /// The program whose exit status stands for the task's, where that isn't the command's own.
+    /// Returns the program that determines the task's exit status, if that isn't the command's own.
     pub fn status_of(&self) -> Option<&str> {
         self.record.as_ref()?.status_of.as_deref()
     }
 
-    /// Its output, as a file whose writers can be looked for, though it may have been removed.
+    /// Returns its output for a search of writers, even if the file has been removed.
     pub fn tracked_file(&self) -> Option<TrackedFile> {
         query(self.output.as_deref(), self.record.as_ref()).output
     }
 
-    /// How it is, in a word or two.
+    /// Returns its state in a word or two.
     pub fn words(&self) -> String {
         self.status.words(self.status_of())
     }
 
-    /// What people call it.
+    /// Returns its name for people.
     pub fn name(&self) -> Option<String> {
         let name = self.record.as_ref().map(TaskRecord::name);
         name.filter(|name| !name.is_empty())
     }
 
-    /// What it can be called by: its name, and its command.
+    /// Returns the texts by which it can be named: its name and its command.
     fn texts(&self) -> impl Iterator<Item = String> {
         let command = self
             .record
@@ -118,7 +117,7 @@ impl Task {
         name.into_iter().chain(command)
     }
 
-    /// What is worth looking at: the log that it writes itself, else its output.
+    /// Returns the file worth showing: its own log, or else its output.
     pub fn file(&self) -> Option<&Path> {
         let log = self
             .record
@@ -132,7 +131,7 @@ impl Task {
     pub fn is_of(&self, project: &Path) -> bool {
         match self.record.as_ref().map(|record| record.project.as_path()) {
             Some(of) if !of.as_os_str().is_empty() => files::is_same(of, project),
-            // As the client has it, which shortens long ones by a hash: those are only in the list of all.
+            // Long slugs end with a hash and never match, so their tasks appear only in the list of all.
             _ => project
                 .to_string_lossy()
                 .chars()
@@ -141,12 +140,12 @@ impl Task {
         }
     }
 
-    /// The last line that says something.
+    /// Returns its last informative line.
     pub fn last_line(&self) -> Option<String> {
         Some(one_line(&output::summary_of_file(self.file()?)?, 200))
     }
 
-    /// On one line, for a choice.
+    /// Describes the task in one line, for a choice.
     fn described(&self) -> String {
         let name = self.name().unwrap_or_else(|| "-".to_owned());
         let project = self.record.as_ref().map(|record| record.project.display());
@@ -161,7 +160,7 @@ impl Task {
     }
 }
 
-/// All tasks, the newest first.
+/// Returns all tasks, newest first.
 pub fn all() -> Vec<Task> {
     let mut records: HashMap<String, TaskRecord> = TaskRecord::all()
         .into_iter()
@@ -171,7 +170,7 @@ pub fn all() -> Vec<Task> {
     let mut with_output = HashSet::new();
     for output in task::outputs() {
         let record = records.get(output.id()).filter(|record| {
-            // Another session's task can have the same id.
+            // A task of another session can have the same id.
             let named = record.output.as_deref().map(task::real_path);
             named.is_none_or(|named| named.is_ok_and(|named| named == output.path))
         });
@@ -202,7 +201,7 @@ pub fn all() -> Vec<Task> {
     tasks
 }
 
-/// The output where it lies now, which a session can have handed on.
+/// Returns the query with the output's current path, which a session may have passed on.
 fn query(output: Option<&Path>, record: Option<&TaskRecord>) -> EndQuery {
     let mut query = record.map_or(
         EndQuery {
@@ -221,7 +220,7 @@ fn query(output: Option<&Path>, record: Option<&TaskRecord>) -> EndQuery {
     query
 }
 
-/// The project around this process.
+/// Returns the project of the current folder.
 pub fn project() -> PathBuf {
     CallSite::new(&std::env::current_dir().unwrap_or_default()).project
 }
@@ -232,7 +231,7 @@ fn begins_with(text: &str, start: &str) -> bool {
     rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
-/// Whether the words of `wanted` stand in `text`, from the beginning of a word on.
+/// Whether `text` contains the words of `wanted`, starting at the beginning of a word.
 fn has_word(text: &str, wanted: &str) -> bool {
     let mut places = text.match_indices(wanted);
     places.any(|(at, _)| {
@@ -241,20 +240,20 @@ fn has_word(text: &str, wanted: &str) -> bool {
     })
 }
 
-/// So many are listed where it isn't clear which is meant.
+/// Maximum number of tasks that are listed when a name is ambiguous.
 const CANDIDATES: usize = 10;
 
-/// The task that `target` names: its id, the start of it, or a part of its name; without one, this project's newest.
-/// What is ambiguous is looked for in this project first.
+/// Finds the task named by `target`: an id, the start of one, or a part of a name. Without `target`, finds this
+/// project's newest task. For an ambiguous name, this project's tasks come first.
 ///
 /// # Errors
 ///
-/// When there is none, or it isn't clear which.
+/// Fails if no task matches, or several do.
 pub fn find(target: Option<&str>) -> Result<Task> {
     named(target, "")
 }
 
-/// The same; a task that isn't there is refused with the words of `or` behind its name.
+/// Finds a task. The error for an unknown one ends with `or`.
 fn named(target: Option<&str>, or: &str) -> Result<Task> {
     let project = project();
     let (here, elsewhere): (Vec<Task>, Vec<Task>) =
@@ -270,7 +269,7 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
         };
     };
     let wanted = target.to_lowercase();
-    // The nearest first: `go` means `go test`, not `cargo test`.
+    // The best match comes first: `go` means `go test`, not `cargo test`.
     let tests: [&dyn Fn(&Task) -> bool; 6] = [
         &|task| task.id == target,
         &|task| task.id.starts_with(target),
@@ -289,7 +288,7 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
             let Some(newest) = found.first() else {
                 continue;
             };
-            // Of those that are called alike it is the newest.
+            // Of several tasks with the same name, the newest is meant.
             let is_clear = found.iter().all(|task| {
                 task.id == newest.id || (task.name().is_some() && task.name() == newest.name())
             });
@@ -314,14 +313,14 @@ fn list_candidates(found: &[&Task]) {
     }
 }
 
-/// The file of the task that `target` names, or the file of that path.
+/// Returns the file of the task named by `target`, or the file with that path.
 ///
 /// # Errors
 ///
-/// When there is none, it isn't clear which, or it is gone.
+/// Fails if no task matches, several do, or the file is gone.
 pub fn file(target: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = target.map(Path::new).filter(|path| path.is_file()) {
-        // A tab's file is a link to the output.
+        // A tab shows a link to the output.
         let real = std::fs::read_link(path).ok();
         let real = real.filter(|real| real.is_absolute());
         return Ok(std::path::absolute(real.as_deref().unwrap_or(path))?);
@@ -336,7 +335,7 @@ pub fn file(target: Option<&str>) -> Result<PathBuf> {
     }
 }
 
-/// What is still known of a task whose output was removed.
+/// Describes a task whose output was removed.
 pub fn gone(task: &Task) -> String {
     let name = task.name().unwrap_or_else(|| task.id.clone());
     let output = task

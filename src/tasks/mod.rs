@@ -1,4 +1,4 @@
-//! Background tasks: the records of them, whether and how they ended, and the words for it.
+//! Background tasks: their records, the detection of their ends, and messages about them.
 
 pub mod durations;
 pub mod end_messages;

@@ -1,4 +1,4 @@
-//! The program that the user has run at the end of a task: `on-end` of `config.toml`. No shell reads its words.
+//! Runs the user's program at the end of a task: `on-end` of `config.toml`, without a shell.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -18,13 +18,13 @@ use crate::state::{Announcement, announced, log};
 use crate::text::{MAX_MESSAGE, one_line};
 use crate::{environment, programs};
 
-/// The program may take this long.
+/// Time limit of the program.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// It may print this much on a stream, in bytes.
+/// Maximum output of the program per stream, in bytes.
 const MAX_PRINTED: usize = 1024 * 1024;
 
-/// What stands for a task's values in the words, and the variables that hold the same.
+/// Placeholders for a task's values, and the variables with the same values.
 pub const PLACEHOLDERS: [(&str, &str); 6] = [
     ("{name}", "BG_RUN_TASK_NAME"),
     ("{status}", "BG_RUN_TASK_STATUS"),
@@ -34,7 +34,7 @@ pub const PLACEHOLDERS: [(&str, &str); 6] = [
     ("{output}", "BG_RUN_TASK_OUTPUT"),
 ];
 
-/// Has the user's program run for a task whose end is known, once, where it took long enough.
+/// Runs the user's program once for an ended task that took long enough.
 pub fn run(record: &TaskRecord, config: &Config) {
     let Some(end) = &record.ended else { return };
     let after = config.on_end_after.unwrap_or(config.notify_after).0;
@@ -48,7 +48,7 @@ pub fn run(record: &TaskRecord, config: &Config) {
     }
 }
 
-/// The task's values, in the order of [`PLACEHOLDERS`].
+/// Returns the task's values in the order of [`PLACEHOLDERS`].
 fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
     let seconds = end.ran().map(|ran| ran.as_secs().to_string());
     let last = summary_of(record).unwrap_or_default();
@@ -56,7 +56,7 @@ fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
     [
         record.name().into(),
         end.status.words(record.status_of.as_deref()).into(),
-        // After a restart nobody knows.
+        // The time is unknown after a restart.
         seconds.unwrap_or_else(|| "?".to_owned()).into(),
         one_line(&last, MAX_MESSAGE).into(),
         record.project.clone().into(),
@@ -64,7 +64,7 @@ fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
     ]
 }
 
-/// A word with the values in the place of their placeholders. A placeholder in a value is text.
+/// Replaces the placeholders in a word by the values. Placeholders within values stay text.
 fn filled(word: &str, values: &[OsString]) -> OsString {
     let mut rest = word;
     let mut filled = OsString::new();
@@ -83,7 +83,7 @@ fn filled(word: &str, values: &[OsString]) -> OsString {
     }
 }
 
-/// Starts a process of its own that runs the program.
+/// Starts a separate process that runs the program.
 fn start(words: &[String], values: &[OsString]) -> Result<()> {
     let words: Vec<OsString> = words.iter().map(|word| filled(word, values)).collect();
     let variables = PLACEHOLDERS.iter().map(|(_, variable)| *variable);
@@ -95,11 +95,11 @@ fn start(words: &[String], values: &[OsString]) -> Result<()> {
     })
 }
 
-/// Starts a process of its own that waits for the task's end.
+/// Starts a separate process that waits for the task's end.
 ///
 /// # Errors
 ///
-/// When it can't be started.
+/// Fails if the process can't be started.
 pub fn wait_detached(record: &TaskRecord) -> Result<()> {
     spawn(|command| {
         command.args(["--wait", &record.id]);
@@ -121,7 +121,7 @@ fn spawn(with: impl FnOnce(&mut Command)) -> Result<()> {
     Ok(())
 }
 
-/// That process: runs the words that [`run`] has filled in.
+/// Runs the words that [`run`] has filled in. This is the separate process's work.
 pub fn run_detached(words: &[OsString]) {
     detach::leave_session();
     if let Some((program, arguments)) = words.split_first()
@@ -133,7 +133,7 @@ pub fn run_detached(words: &[OsString]) {
 }
 
 fn run_bounded(program: &OsStr, arguments: &[OsString]) -> Result<()> {
-    // Its task may belong to a cloned repository that brings programs.
+    // The task may belong to a cloned repository that contains programs.
     if let Some(project) = environment::task_project() {
         programs::work_in(&project);
     }
@@ -155,7 +155,7 @@ fn run_bounded(program: &OsStr, arguments: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-/// Programs that run a text as code: shells and other interpreters, each with the letters of the options before it.
+/// Programs that run a text as code: shells and other interpreters, each with the letters of the options for it.
 const INTERPRETERS: &[(&[&str], &str)] = &[
     (
         &[
@@ -170,7 +170,7 @@ const INTERPRETERS: &[(&[&str], &str)] = &[
     (&["php"], "r"),
 ];
 
-/// The word of a command that is run as code though it holds a placeholder, whose value comes from outside.
+/// Returns a word that is run as code although it contains a placeholder, whose value comes from outside.
 pub fn code_with_placeholder(words: &[String]) -> Option<&str> {
     let holds = |word: &&String| PLACEHOLDERS.iter().any(|(name, _)| word.contains(name));
     words
@@ -180,7 +180,7 @@ pub fn code_with_placeholder(words: &[String]) -> Option<&str> {
             let name = Path::new(word).file_name()?.as_bytes();
             let rest = words.get(at + 1..)?;
             if name == b"ssh" {
-                // The other side's shell reads all words.
+                // The remote shell parses all words.
                 return rest.iter().find(holds);
             }
             let (_, letters) = INTERPRETERS

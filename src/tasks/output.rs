@@ -1,4 +1,4 @@
-//! What a task wrote, as far as it is worth telling.
+//! The informative parts of a task's output.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::claude::{OutputEnd, last_lines};
 use crate::platform::disk;
 use crate::programs::summary;
 
-/// The last lines of what a task wrote: of its own log, where it has one in its project. Elsewhere it may have appended to
-/// what isn't its own.
+/// Returns the last lines that a task wrote: from its own log if that is in its project, otherwise from its output. A
+/// log elsewhere may contain other programs' text.
 fn lines_of(record: &TaskRecord) -> &[String] {
     record.last_output.lines(|output| {
         let log = record.log.as_ref();
@@ -22,19 +22,19 @@ fn lines_of(record: &TaskRecord) -> &[String] {
     })
 }
 
-/// The last of them, at most `count`.
+/// Returns at most `count` of the last lines.
 pub fn last_of(record: &TaskRecord, count: usize) -> &[String] {
     let lines = lines_of(record);
     let from = lines.len().saturating_sub(count);
     lines.get(from..).unwrap_or_default()
 }
 
-/// The line of it that says most.
+/// Returns its most informative line.
 pub fn summary_of(record: &TaskRecord) -> Option<String> {
     summary::of(lines_of(record))
 }
 
-/// The folder whose full disk may be why a task failed: its output's, its log's or its project's.
+/// Returns the folder with a full disk that may have made a task fail: its output's, its log's or its project's.
 pub fn full_disk(record: &TaskRecord) -> Option<&Path> {
     let failed = record
         .ended
@@ -49,7 +49,7 @@ pub fn full_disk(record: &TaskRecord) -> Option<&Path> {
     folders.find(|folder| disk::is_full(folder))
 }
 
-/// The line of a file that says most.
+/// Returns a file's most informative line.
 pub fn summary_of_file(file: &Path) -> Option<String> {
     summary::of(&last_lines(file, usize::MAX).ok()?)
 }
@@ -60,7 +60,7 @@ fn is_own(log: &Path, project: &Path) -> bool {
     inside.is_some_and(|(log, project)| log.is_file() && log.starts_with(project))
 }
 
-/// Whether a file that is there holds text.
+/// Whether a file exists and contains text.
 pub fn is_text(file: &Path) -> bool {
     OutputEnd::of(file).is_ok_and(|ending| ending.is_text())
 }

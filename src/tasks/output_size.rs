@@ -1,6 +1,7 @@
-//! Sizes of outputs: what is worth showing, and what is told once of an output that fills its disk.
+//! Sizes of outputs: display, and one-time warnings about outputs that fill the disk.
 //!
-//! A size is the file's length, as every reader sees it. Outputs are appended to, so that it is also the room that they take.
+//! A size is the file's length, as every reader sees it. Outputs are only appended to, so it also equals their disk
+//! usage.
 
 use std::path::Path;
 
@@ -10,19 +11,19 @@ use super::record::TaskRecord;
 use crate::platform::disk;
 use crate::state::{Announcement, announced};
 
-/// A size is shown from here on, in bytes.
+/// Minimum size that is shown, in bytes.
 pub const LARGE: u64 = 100_000_000;
 
-/// An output is told of when it has passed this size, in bytes.
+/// Size above which the user is warned, in bytes.
 pub const HUGE: u64 = 1_000_000_000;
 
-/// The size of a file in bytes, where it is large enough to be shown.
+/// Returns the size of a file in bytes if it is large enough to be shown.
 pub fn if_large(file: &Path) -> Option<u64> {
     let size = file.metadata().ok()?.len();
     (size >= LARGE).then_some(size)
 }
 
-/// A size in words: `640 MB`, `1.2 GB`.
+/// Formats a size: `640 MB`, `1.2 GB`.
 pub fn shown(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [
         (1_000_000_000_000, "TB"),
@@ -39,7 +40,7 @@ pub fn shown(bytes: u64) -> String {
     }
 }
 
-/// What is told of the room that a task takes.
+/// A warning about the size of a task's output.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SizeWarning {
     /// The line for the user.
@@ -48,8 +49,8 @@ pub struct SizeWarning {
     pub for_model: String,
 }
 
-/// What is to be told of those of a session's tasks that run: that an output has passed 1 GB, once a task, and that its disk
-/// is nearly full, once a session.
+/// Returns the new warnings about a session's running tasks: an output has passed 1 GB, once per task, or its disk is
+/// nearly full, once per session.
 pub fn unreported_warnings(tasks: &[TaskRecord], session: &str) -> Vec<SizeWarning> {
     let sized = tasks.iter().filter(|task| !task.unattended);
     let sized = sized.filter_map(|task| Some((task, task.file()?.metadata().ok()?.len())));

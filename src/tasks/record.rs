@@ -1,4 +1,4 @@
-//! What is kept of a task in the state folder: its output file says nothing of its command.
+//! Records of tasks in the state folder. An output file alone says nothing about its command.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,104 +14,104 @@ use crate::platform::processes::{FileId, Process, TrackedFile};
 use crate::state::{Folder, Kind, is_id, log};
 use crate::text::{SHOWN, one_line};
 
-/// At most so many records are read.
+/// Maximum number of records that are read.
 const MAX_RECORDS: usize = 5000;
 
-/// At most so many tasks are looked after.
+/// Maximum number of unended tasks that are watched.
 const MAX_UNENDED: usize = 200;
 
-/// A task, as it was launched and as it ended.
+/// A task's launch and end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct TaskRecord {
-    /// As the client named it.
+    /// The client's id.
     pub id: String,
-    /// The command after its edits.
+    /// The edited command.
     pub command: String,
-    /// What the model said that it is.
+    /// The model's description.
     pub description: Option<String>,
-    /// Where it was started.
+    /// The folder in which it was started.
     pub cwd: PathBuf,
-    /// The project around that.
+    /// The project around that folder.
     pub project: PathBuf,
     /// The client's session.
     pub session: String,
-    /// The subagent, where one started it.
+    /// The subagent that started it, if any.
     pub agent: Option<String>,
-    /// Its session has no user.
+    /// Whether its session has no user.
     pub unattended: bool,
-    /// When it was found in the background.
+    /// Time at which it was found in the background.
     pub started: Timestamp,
-    /// How long it had run by then, in milliseconds.
+    /// Milliseconds for which it had run by then.
     pub ran_before: u64,
-    /// Who put it there.
+    /// Who put it into the background.
     pub cause: Cause,
-    /// The call's own time-out, in milliseconds, where it went over it.
+    /// The call's own time-out in milliseconds, if the call exceeded it.
     pub timeout: Option<u64>,
-    /// The client that started it tells how long calls take (2.1.200 and newer).
+    /// Whether its client reports the durations of calls (2.1.200 and newer).
     pub timed: bool,
-    /// It has no end of its own: a server, a watcher.
+    /// Whether it never ends by itself, like a server or a watcher.
     pub endless: bool,
     /// The log that it writes itself.
     pub log: Option<PathBuf>,
-    /// The file of its output, as the client names it.
+    /// The client's path of its output.
     pub output: Option<PathBuf>,
-    /// That file on its disk: the name may come to mean another.
+    /// Identity of the output file; the path may come to mean another file.
     pub file: Option<FileId>,
     /// The client that started it.
     pub client: Option<Process>,
-    /// The rule that matches it.
+    /// The matching rule.
     pub rule: Option<String>,
-    /// The program whose exit status stands for the task's, where that isn't the command's own.
+    /// The program that determines the task's exit status, if that isn't the command's own.
     pub status_of: Option<String>,
-    /// The `| tail …` at its end that shows nothing before it.
+    /// The final `| tail …`, which prints nothing before its input ends.
     pub held_back: Option<String>,
-    /// Its long command alone, where more stands around it than one line says.
+    /// Its main command, if one line can't show the whole script.
     pub main: Option<String>,
-    /// What its duration is kept under; none where durations aren't kept.
+    /// The keys of its duration; empty if durations aren't recorded.
     pub keys: Vec<Key>,
-    /// The user was told that it is silent.
+    /// Whether the user was told that it is silent.
     pub called_silent: bool,
-    /// When no process wrote any more, for the first time, and nothing told how it ended.
+    /// Time at which it first had no writer and no known status.
     pub unended_since: Option<Timestamp>,
-    /// Its end, where that was seen.
+    /// Its end, if detected.
     pub ended: Option<End>,
-    /// What it wrote last; not kept.
+    /// Its last lines; not stored.
     #[serde(skip)]
     pub last_output: LastOutput,
 }
 
-/// Who put a task in the background.
+/// Who put a task into the background.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// bg-run did.
+    /// bg-run moved it.
     Moved,
-    /// The call asked for it.
+    /// The call itself asked for it.
     #[default]
     Caller,
-    /// The client did, when it took longer than the limit.
+    /// The client moved it at the limit.
     Limit,
-    /// The client did, at the call's own time-out.
+    /// The client moved it at the call's own time-out.
     TimeOut,
-    /// The user did, with Ctrl+B.
+    /// The user moved it with Ctrl+B.
     User,
 }
 
 /// The end of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// When.
+    /// Time of the end.
     pub at: Timestamp,
-    /// How.
+    /// The status.
     pub status: Status,
-    /// How long it ran in all, in milliseconds, where both ends are known.
+    /// Total duration in milliseconds, if start and end are known.
     pub ran: Option<u64>,
 }
 
 impl End {
-    /// How long it ran in all.
+    /// Returns the total duration.
     pub fn ran(&self) -> Option<Duration> {
         self.ran.map(Duration::from_millis)
     }
@@ -122,7 +122,7 @@ impl TaskRecord {
     ///
     /// # Errors
     ///
-    /// When the state folder can't be written.
+    /// Fails if the state folder can't be written.
     pub fn write(&self) -> Result<()> {
         ensure!(is_id(&self.id), "{:?} is not a task id", self.id);
         let folder = Folder::make(Kind::Tasks).context(UNWRITTEN)?;
@@ -136,21 +136,21 @@ impl TaskRecord {
             .context(UNWRITTEN)
     }
 
-    /// Writes it as that of a task that hasn't ended.
+    /// Writes the record of a new, unended task.
     ///
     /// # Errors
     ///
-    /// When the state folder can't be written.
+    /// Fails if the state folder can't be written.
     pub fn launch(&self) -> Result<()> {
         self.write()?;
         let folder = Folder::make(Kind::Running).context("the state folder can't be written")?;
         folder.clear_daily();
-        // Another registration's hook may have made it.
+        // The hook of another registration may have created it.
         let _ = folder.create(&self.id, b"");
         Ok(())
     }
 
-    /// Records ends. Returns the tasks of which this process is the first that does.
+    /// Records ends. Returns the tasks whose end this process recorded first.
     pub fn end(ended: Vec<(Self, End)>) -> Vec<Self> {
         if ended.is_empty() {
             return Vec::new();
@@ -170,7 +170,7 @@ impl TaskRecord {
         first
     }
 
-    /// Records the status of an end that was recorded without one, or without the reason for it.
+    /// Adds the status, or the reason for it, to an end that was recorded without.
     pub fn learn_status(&mut self, status: Status) {
         if let Some(ended) = &mut self.ended
             && (ended.status == Status::Lost && status != Status::Lost
@@ -181,7 +181,7 @@ impl TaskRecord {
         }
     }
 
-    /// Those whose end nobody has recorded, the oldest first.
+    /// Returns the tasks without a recorded end, oldest first.
     pub fn unended() -> Vec<Self> {
         let Ok(folder) = Folder::open(Kind::Running) else {
             return Vec::new();
@@ -198,7 +198,7 @@ impl TaskRecord {
         records
     }
 
-    /// The record of the task with this id; `None` where there is none that can be read.
+    /// Reads the record of the task with this id; `None` if there is none or it can't be read.
     pub fn of(id: &str) -> Option<Self> {
         if !is_id(id) {
             return None;
@@ -206,7 +206,7 @@ impl TaskRecord {
         Self::read(&Folder::open(Kind::Tasks).ok()?, id)
     }
 
-    /// All of them that can be read, in no order.
+    /// Returns all readable records, in no particular order.
     pub fn all() -> Vec<Self> {
         let Ok(folder) = Folder::open(Kind::Tasks) else {
             return Vec::new();
@@ -225,7 +225,7 @@ impl TaskRecord {
         (record.id == id).then_some(record)
     }
 
-    /// What people call it: the description, else the command, on one line.
+    /// Returns its name for people on one line: the description, or else the command.
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         match one_line(description, SHOWN) {
@@ -237,20 +237,20 @@ impl TaskRecord {
         }
     }
 
-    /// Whether its command has the words of one of these, but for the edits that stand around every command.
+    /// Whether its command equals one of these, ignoring the edits that can surround every command.
     pub fn has_words_of(&self, commands: [&str; 2]) -> bool {
         let own = || without_edits(&self.command).split_whitespace();
         let mut others = commands.into_iter().map(without_edits);
         others.any(|other| own().eq(other.split_whitespace()))
     }
 
-    /// The file that it fills: its own log, where that is there, else its output.
+    /// Returns the file that it fills: its own log if that exists, or else its output.
     pub fn file(&self) -> Option<&Path> {
         let log = self.log.as_deref().filter(|log| log.is_file());
         log.or(self.output.as_deref())
     }
 
-    /// Its output, as a file whose writers can be looked for.
+    /// Returns its output for a search of writers.
     pub fn tracked_file(&self) -> Option<TrackedFile> {
         Some(TrackedFile {
             path: self.output.clone()?,
@@ -258,7 +258,7 @@ impl TaskRecord {
         })
     }
 
-    /// When its command began.
+    /// Returns the time at which its command began.
     pub fn began(&self) -> Timestamp {
         let before = Duration::from_millis(self.ran_before);
         self.started.checked_sub(before).unwrap_or(self.started)
@@ -273,7 +273,7 @@ fn log_failure(written: Result<()>) {
     }
 }
 
-/// The edits that stand around every command say nothing of this one.
+/// Removes the edits that can surround every command.
 fn without_edits(command: &str) -> &str {
     let command = command.trim();
     let command = command
@@ -282,7 +282,7 @@ fn without_edits(command: &str) -> &str {
     command.strip_suffix(" 2>&1").unwrap_or(command)
 }
 
-/// Forgets, at most once a day, records that haven't changed for so long, and the links that belong to them.
+/// Removes, at most once a day, records that haven't changed for this time, and their links.
 pub fn clear_daily(kept: Duration) {
     if let Ok(folder) = Folder::open(Kind::Tasks) {
         folder.clear_daily_after(kept);
@@ -293,12 +293,12 @@ fn file_of(id: &str) -> String {
     format!("{id}.json")
 }
 
-/// Records for the tests of what is told of tasks.
+/// Records for the tests of messages about tasks.
 #[cfg(test)]
 pub(crate) mod examples {
     use super::{Cause, TaskRecord};
 
-    /// Names of many widths.
+    /// Names of various widths.
     pub(crate) const NAMES: [&str; 4] = [
         "Run e2e tests",
         "Train the model for 10 epochs on all of the data",
@@ -306,7 +306,7 @@ pub(crate) mod examples {
         "x",
     ];
 
-    /// The record of a task with this name.
+    /// Returns the record of a task with this name.
     pub(crate) fn record(name: &str, cause: Cause) -> TaskRecord {
         TaskRecord {
             id: "b33k0q1x9".to_owned(),

@@ -1,40 +1,40 @@
-//! How a task is: one enum, and from it all words, colours and numbers.
+//! The status of a task, with its words, colours and numbers.
 
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::claude::task::Footer;
 
-/// How a task is.
+/// The status of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// A process of it writes to its output, or nobody can tell.
+    /// One of its processes writes to its output, or the system doesn't tell.
     Running,
     /// It ended by itself, with exit status 0.
     Done,
     /// It ended by itself, with this exit status.
     Exit(i32),
-    /// It was killed, with this exit status where that is known.
+    /// Killed, with this exit status if known.
     Killed(Option<i32>),
-    /// The client killed it, because memory was short.
+    /// Killed by the client because memory was short.
     MemoryShort,
-    /// The user stopped it with `bg-run stop`.
+    /// Stopped by the user with `bg-run stop`.
     Stopped,
-    /// No process of it writes any more, and nothing tells how it ended.
+    /// No process of it writes any more, and no evidence shows how it ended.
     Lost,
-    /// It ended after its session had left it, so its exit status isn't known.
+    /// Ended after its session had left it, so its exit status is unknown.
     Detached,
 }
 
-/// Of a signal, shells make 128 and its number.
+/// Exit statuses for signals: shells use 128 plus the signal's number.
 const BY_SIGNAL: std::ops::RangeInclusive<i32> = 129..=159;
 
-/// What a shell has for SIGTERM, which is what the client sends.
+/// A shell's exit status after SIGTERM, which the client sends.
 const TERMINATED: i32 = 143;
 
 impl Status {
-    /// The status of a task that ended with this exit status.
+    /// Returns the status for this exit status.
     pub fn of_exit(code: i32) -> Self {
         match code {
             0 => Self::Done,
@@ -43,7 +43,7 @@ impl Status {
         }
     }
 
-    /// The status that the client's last line tells.
+    /// Returns the status in the client's footer.
     pub fn of_footer(footer: Footer) -> Self {
         match footer {
             Footer::Exited(code) => Self::of_exit(code),
@@ -52,8 +52,8 @@ impl Status {
         }
     }
 
-    /// The name of the state, as JSON and the extension have it. A status that is another program's is no success of the
-    /// task.
+    /// Returns the name of the state for JSON and the extension. A status 0 of another program doesn't mean that the
+    /// task succeeded.
     pub fn state(self, status_of: Option<&str>) -> &'static str {
         match self {
             Self::Running => "running",
@@ -66,7 +66,7 @@ impl Status {
         }
     }
 
-    /// The exit status, where it is known.
+    /// Returns the exit status, if known.
     pub fn exit(self) -> Option<i32> {
         match self {
             Self::Done => Some(0),
@@ -76,7 +76,7 @@ impl Status {
         }
     }
 
-    /// The state in a word or two, with the program whose status it is.
+    /// Returns the state in a word or two, with the program that determined the status.
     pub fn words(self, status_of: Option<&str>) -> String {
         let of = match (self, status_of) {
             (Self::Done | Self::Exit(_), Some(program)) => format!(" (status of `{program}`)"),
@@ -91,7 +91,7 @@ impl Status {
         }
     }
 
-    /// The end in a sentence that begins with the task's name; `after` is its time.
+    /// Returns a sentence's predicate about the end, to follow the task's name; `after` is the duration.
     pub fn sentence(self, status_of: Option<&str>, after: &str) -> String {
         let of = status_of.map_or_else(String::new, |program| {
             format!(
@@ -118,12 +118,12 @@ impl Status {
         }
     }
 
-    /// Whether something ended it before it was done.
+    /// Whether something ended it before it was finished.
     pub fn is_cut(self) -> bool {
         matches!(self, Self::Killed(_) | Self::MemoryShort | Self::Stopped)
     }
 
-    /// The colour that it is shown in.
+    /// Returns the colour of the state.
     pub fn style(self, status_of: Option<&str>) -> Style {
         let colour = match self {
             Self::Running => AnsiColor::Cyan,
@@ -135,7 +135,7 @@ impl Status {
         colour.on_default()
     }
 
-    /// The exit status of a command that followed the task to its end.
+    /// Returns the exit status for a command that followed the task to its end.
     pub fn exit_code(self) -> u8 {
         const UNKNOWN: i32 = 1;
         let code = match self {

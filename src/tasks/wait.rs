@@ -1,4 +1,4 @@
-//! Waiting for the ends of tasks, at no cost while they run.
+//! Waits for the ends of tasks without using the processor.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,10 +14,11 @@ use crate::platform::detach;
 use crate::platform::processes::Process;
 use crate::platform::watch::{Interest, WakeReason, Watch};
 
-/// What is looked at again after so long, whatever happens: a process may close its output and go on.
+/// Interval at which everything is checked again regardless of events, because a process may close its output and
+/// continue.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// After nobody writes any more, the client has this long to tell the exit status: by the last line of the output, or in the
+/// Time for the client to report the exit status after the last writer has gone: in the output's last line, or in the
 /// transcript (2.1.200).
 const LAST_WORD: Duration = Duration::from_secs(3);
 
@@ -28,13 +29,13 @@ const FOOTER_AGE: Duration = Duration::from_millis(300);
 /// The reason that a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitOutcome {
-    /// No task is left to wait for, or the time is over.
+    /// All tasks have ended, or the time is over.
     Through,
-    /// The client is gone, and nobody reads an answer.
+    /// The client has gone, so nobody reads an answer.
     ClientGone,
 }
 
-/// Waits until none of `tasks` is written to any more, at most so long.
+/// Waits until none of `tasks` has a writer, for at most this time.
 pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
     until_unwritten_by(&watch_of(tasks), Interest::Processes, tasks, at_most);
 }
@@ -66,18 +67,18 @@ fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], a
     }
 }
 
-/// Who finds an end first may know less of it than who finds it a moment later: `bg-run stop` does, or the hook that gets
-/// the client's notice.
+/// Time for others to record an end. They may know more about it: `bg-run stop`, or the hook that gets the client's
+/// notice.
 const OTHERS_FIRST: Duration = Duration::from_secs(2);
 
-/// The client's notice tells the status of a task that wrote none, and may come this late.
+/// Time within which the client's notice reports the status of a task without a footer.
 const NOTICE: Duration = Duration::from_secs(10);
 
-/// All processes are looked at again after this time.
+/// Interval between scans of all processes.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// A process of its own that waits for the end of the task with this id, and has the user's program run where nobody else
-/// found the end: no session of its project may be open by then.
+/// Waits for the end of the task with this id in a separate process, and runs the user's program if nobody else
+/// recorded the end. By then, no session of its project may be open.
 pub fn then_run_on_end(id: &str) {
     detach::leave_session();
     let Some(record) = TaskRecord::of(id) else {
@@ -102,12 +103,12 @@ pub fn then_run_on_end(id: &str) {
     }
 }
 
-/// Whether somebody has recorded the end of the task, or has removed its record.
+/// Whether somebody has recorded the end of the task or removed its record.
 fn is_recorded(id: &str) -> bool {
     TaskRecord::of(id).is_none_or(|record| record.ended.is_some())
 }
 
-/// The end of a task that nobody records for a while; `None` where somebody does, or it runs.
+/// Returns the end of a task if nobody else records it for a while; `None` if somebody does, or the task runs.
 fn lasting_end(record: &TaskRecord) -> Option<End> {
     const EVERY: Duration = Duration::from_millis(200);
     let mut awaited = AwaitedTask::of(record);
@@ -138,7 +139,7 @@ struct Open {
     patience: Duration,
 }
 
-/// Waits as [`each_end`] does, records the ends and returns the tasks.
+/// Waits like [`each_end`], records the ends and returns the tasks.
 pub fn until_ended(
     tasks: Vec<TaskRecord>,
     transcript: &Path,
@@ -155,8 +156,8 @@ pub fn until_ended(
     }
 }
 
-/// Waits until each of `tasks` has ended, but not longer than `at_most` by a clock that never goes back, and not for a client
-/// that is gone. Calls `on_end` for each end. The client's `transcript` may tell the exit status.
+/// Waits until each of `tasks` has ended, the monotonic time `at_most` has passed, or the client has gone. Calls
+/// `on_end` for each end. The client's `transcript` may contain the exit status.
 pub fn each_end(
     tasks: Vec<TaskRecord>,
     transcript: &Path,
@@ -204,7 +205,7 @@ impl Open {
         }
     }
 
-    /// Its end, as soon as it has one and nothing more is to be learnt of it.
+    /// Returns its end as soon as that is final.
     fn look(&mut self, transcript: &Path) -> Option<End> {
         let found = self.awaited.look();
         if found.status == Status::Running {
