@@ -1,4 +1,4 @@
-//! Every environment variable that bg-run reads, a function each. Nothing else reads the environment.
+//! All environment variables that bg-run reads, one function each. No other module reads the environment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn is_on(name: &str) -> bool {
     })
 }
 
-/// Whether VS Code's remote command finds the window around: by its socket, or under WSL by its command.
+/// Whether VS Code's remote command finds this terminal's window: by its socket, or under WSL by its command.
 pub fn is_in_a_window() -> bool {
     vscode_socket().is_some() || is_set("VSCODE_CLIENT_COMMAND")
 }
@@ -45,7 +45,7 @@ pub fn state_dir() -> Option<PathBuf> {
     path("BG_RUN_STATE_DIR")
 }
 
-/// `BG_RUN_DRY_RUN=1`: say what would be done and do nothing.
+/// `BG_RUN_DRY_RUN=1`: report what would happen without doing it.
 pub fn dry_run() -> bool {
     is_on("BG_RUN_DRY_RUN")
 }
@@ -60,7 +60,7 @@ pub fn switched_off() -> bool {
     })
 }
 
-/// `BG_RUN_HEADLESS`: `leave` or `background`, before the setting `headless`.
+/// `BG_RUN_HEADLESS`: `leave` or `background`, overriding the setting `headless`.
 pub fn headless() -> Option<String> {
     text("BG_RUN_HEADLESS")
 }
@@ -75,17 +75,17 @@ pub fn claude_pid() -> Option<u32> {
     text("CLAUDE_PID")?.parse().ok()
 }
 
-/// `BG_RUN_TASK_PROJECT`: the project of the task at whose end this process runs a program.
+/// `BG_RUN_TASK_PROJECT`: the project of the ended task for which this process runs a program.
 pub fn task_project() -> Option<PathBuf> {
     path("BG_RUN_TASK_PROJECT")
 }
 
-/// `PYTHONUNBUFFERED` is in the environment, and so in that of every command. Any text switches it on.
+/// Whether `PYTHONUNBUFFERED` is set in the environment, and so for every command. Any text switches it on.
 pub fn python_unbuffered() -> bool {
     is_set(PYTHON_UNBUFFERED)
 }
 
-/// The same, were it empty: a value that switches it off.
+/// Whether `PYTHONUNBUFFERED` exists at all. An empty value switches it off.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
@@ -94,28 +94,28 @@ pub fn names_python_unbuffered() -> bool {
     std::env::var_os(PYTHON_UNBUFFERED).is_some()
 }
 
-/// `CLAUDE_CODE_SESSION_ID`: the session around (measured in hooks, 2.1.331).
+/// `CLAUDE_CODE_SESSION_ID`: the id of the session (measured in hooks, 2.1.331).
 pub fn claude_session_id() -> Option<String> {
     text("CLAUDE_CODE_SESSION_ID")
 }
 
-/// Keeps the client from stopping background tasks when memory is short; it spares foreground commands anyway (read in
-/// 2.1.193 and newer).
+/// The variable that keeps the client from stopping background tasks when memory is short. The client never stops
+/// foreground commands for that (read in the code of 2.1.193 and newer).
 pub const NO_PRESSURE_REAP: &str = "CLAUDE_CODE_DISABLE_BG_SHELL_PRESSURE_REAP";
 
-/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: what runs longer than so many milliseconds is moved to the background by the
-/// client, 2.1.200 and later (measured).
+/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS`: the client moves a call that runs longer than this many milliseconds to
+/// the background (measured, 2.1.200 and later).
 pub fn auto_background_ms() -> Option<u64> {
     positive(AUTO_BACKGROUND)
 }
 
-/// The name of that variable.
+/// The name of the variable for [`auto_background_ms`].
 pub const AUTO_BACKGROUND: &str = "CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS";
 
-/// Set for the hooks in `chain`: should bg-run be one of them, it runs no further ones.
+/// The variable that is set for hooks in `chain`. If bg-run is one of them, it runs no further hooks.
 pub const CHAINED: &str = "BG_RUN_CHAINED";
 
-/// The name of the variable that keeps Python from holding its output back.
+/// The name of the variable that unbuffers Python.
 pub const PYTHON_UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
 /// `CLAUDE_CODE_SESSION_ATTENDED`: whether somebody watches the session (measured, 2.1.330).
@@ -127,22 +127,22 @@ pub fn session_attended() -> Option<bool> {
     }
 }
 
-/// `CLAUDE_JOB_DIR`: set in the sessions of `claude --bg`, which a user may attach to at any time (measured, 2.1.332).
+/// `CLAUDE_JOB_DIR`: set in sessions of `claude --bg`, to which a user can attach at any time (measured, 2.1.332).
 pub fn claude_job_dir() -> Option<PathBuf> {
     path("CLAUDE_JOB_DIR")
 }
 
-/// `BASH_DEFAULT_TIMEOUT_MS`: the time-out of a call that names none, in milliseconds.
+/// `BASH_DEFAULT_TIMEOUT_MS`: the time-out in milliseconds of a call that names none.
 pub fn bash_default_timeout_ms() -> Option<u64> {
     positive("BASH_DEFAULT_TIMEOUT_MS")
 }
 
-/// `BASH_MAX_TIMEOUT_MS`: the longest time-out that a call in the foreground can have, in milliseconds.
+/// `BASH_MAX_TIMEOUT_MS`: the longest time-out in milliseconds of a foreground call.
 pub fn bash_max_timeout_ms() -> Option<u64> {
     positive("BASH_MAX_TIMEOUT_MS")
 }
 
-/// `BASH_MAX_OUTPUT_LENGTH`: the characters of an output that the client hands on whole.
+/// `BASH_MAX_OUTPUT_LENGTH`: the number of characters up to which the client returns an output complete.
 pub fn bash_max_output_length() -> Option<u64> {
     positive("BASH_MAX_OUTPUT_LENGTH")
 }
@@ -156,13 +156,13 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
-/// The same as it is written, which may be no number.
+/// The unparsed text of that variable, which may not be a number.
 pub fn auto_background() -> Option<String> {
     text(AUTO_BACKGROUND)
 }
 
-/// Folders in which the client may keep its temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured, 2.1.150
-/// to 2.1.331), `TMP` (2.1.331), `/tmp`.
+/// The client's possible folders for temporary files, the likeliest first: `CLAUDE_CODE_TMPDIR`, `TMPDIR` (measured,
+/// 2.1.150 to 2.1.331), `TMP` (2.1.331), `/tmp`.
 pub fn claude_tmp_dirs() -> Vec<PathBuf> {
     let variables = ["CLAUDE_CODE_TMPDIR", "TMPDIR", "TMP"].map(path);
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
@@ -178,17 +178,17 @@ fn once_each(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     kept
 }
 
-/// `CLAUDE_CODE_CHILD_NOTES_DIR`: a sibling of the folder with the task outputs (measured, 2.1.330).
+/// `CLAUDE_CODE_CHILD_NOTES_DIR`: a folder beside the one with the task outputs (measured, 2.1.330).
 pub fn claude_notes_dir() -> Option<PathBuf> {
     path("CLAUDE_CODE_CHILD_NOTES_DIR")
 }
 
-/// `CLAUDE_CONFIG_DIR`: the client's settings, instead of `~/.claude`.
+/// `CLAUDE_CONFIG_DIR`: the folder of the client's settings instead of `~/.claude`.
 pub fn claude_config_dir() -> Option<PathBuf> {
     path("CLAUDE_CONFIG_DIR")
 }
 
-/// `CLAUDE_PROJECT_DIR`: the project's folder, in a hook.
+/// `CLAUDE_PROJECT_DIR`: the project's folder, set in hooks.
 pub fn claude_project_dir() -> Option<PathBuf> {
     path("CLAUDE_PROJECT_DIR")
 }
@@ -203,13 +203,13 @@ pub fn user() -> Option<String> {
     text("USER").or_else(|| text("LOGNAME"))
 }
 
-/// `CLAUDE_ENV_FILE`: a file that the client runs before each command of the session (measured in a `SessionStart` hook,
-/// 2.1.200 to 2.1.332).
+/// `CLAUDE_ENV_FILE`: a file that the client runs before each command of the session (measured in a `SessionStart`
+/// hook, 2.1.200 to 2.1.332).
 pub fn claude_env_file() -> Option<PathBuf> {
     path("CLAUDE_ENV_FILE")
 }
 
-/// `ZDOTDIR`: the folder of zsh's start files, instead of the home folder.
+/// `ZDOTDIR`: the folder of zsh's start files instead of the home folder.
 pub fn zsh_dir() -> Option<PathBuf> {
     path("ZDOTDIR")
 }
@@ -219,20 +219,20 @@ pub fn bash_env() -> Option<PathBuf> {
     path("BASH_ENV")
 }
 
-/// `PATH`, split.
+/// The folders in `PATH`.
 pub fn search_path() -> Vec<PathBuf> {
     variable("PATH")
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default()
 }
 
-/// `VSCODE_IPC_HOOK_CLI`: the socket of the window around, in a remote window and in code-server.
+/// `VSCODE_IPC_HOOK_CLI`: the socket of this terminal's window, in a remote window and in code-server.
 pub fn vscode_socket() -> Option<PathBuf> {
     path("VSCODE_IPC_HOOK_CLI")
 }
 
-/// A file of the editor around: `VSCODE_GIT_ASKPASS_MAIN` in its terminals, the file with its messages in what its
-/// extensions start (`VSCODE_NLS_CONFIG`; measured, VS Code 1.139).
+/// The path of a file of the running editor: `VSCODE_GIT_ASKPASS_MAIN` in its terminals, or the file with its messages
+/// in processes of its extensions (`VSCODE_NLS_CONFIG`; measured, VS Code 1.139).
 pub fn vscode_file() -> Option<PathBuf> {
     path("VSCODE_GIT_ASKPASS_MAIN").or_else(|| {
         let messages: serde_json::Value = serde_json::from_str(&text("VSCODE_NLS_CONFIG")?).ok()?;
@@ -240,20 +240,20 @@ pub fn vscode_file() -> Option<PathBuf> {
     })
 }
 
-/// Whether an extension of VS Code started this, as Claude Code's own does: there is no terminal around, and none of its
-/// variables (measured, VS Code 1.139).
+/// Whether a VS Code extension started this process, as Claude Code's own extension does. There is no terminal then,
+/// and none of its variables are set (measured, VS Code 1.139).
 fn in_extension_host() -> bool {
     let is_host = |entry: String| entry.ends_with("extensionHostProcess");
     text("VSCODE_ESM_ENTRYPOINT").is_some_and(is_host)
         || claude_entrypoint().is_some_and(|entrypoint| entrypoint == "claude-vscode")
 }
 
-/// Signs of the editor that a terminal belongs to (measured and read in VS Code 1.139; the others from their
+/// Signs of the editor to which a terminal belongs (measured and read in VS Code 1.139; others from the editors'
 /// documentation).
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 pub struct EditorTerminal {
-    /// `TERM_PROGRAM=vscode`: VS Code and all its forks. Their extensions' processes count as well.
+    /// `TERM_PROGRAM=vscode`: VS Code and all its forks. Processes of their extensions count too.
     pub is_vscode: bool,
     /// `CURSOR_TRACE_ID` is set.
     pub is_cursor: bool,
@@ -267,7 +267,7 @@ pub struct EditorTerminal {
     pub bundle: Option<String>,
 }
 
-/// The terminal around.
+/// Returns the signs in this process's environment.
 pub fn editor_terminal() -> EditorTerminal {
     let program = text("TERM_PROGRAM").unwrap_or_default();
     EditorTerminal {
@@ -280,19 +280,19 @@ pub fn editor_terminal() -> EditorTerminal {
     }
 }
 
-/// Names of the terminal: `TERM_PROGRAM`, `LC_TERMINAL`, `TERM`.
+/// The names of the terminal: `TERM_PROGRAM`, `LC_TERMINAL`, `TERM`.
 pub fn terminal_names() -> Vec<String> {
     let names = ["TERM_PROGRAM", "LC_TERMINAL", "TERM"];
     names.into_iter().filter_map(text).collect()
 }
 
-/// The folders in which VS Code makes its sockets: `XDG_RUNTIME_DIR`, `TMPDIR`, `/tmp`.
+/// The folders in which VS Code creates its sockets: `XDG_RUNTIME_DIR`, `TMPDIR`, `/tmp`.
 pub fn socket_dirs() -> Vec<PathBuf> {
     let variables = ["XDG_RUNTIME_DIR", "TMPDIR"].map(path);
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
 }
 
-/// Number of columns of a line: the terminal's, else `COLUMNS`; `None` if neither is known.
+/// The number of columns of a line: the terminal's, or else `COLUMNS`; `None` if neither is known.
 pub fn width() -> Option<usize> {
     match terminal_size::terminal_size_of(std::io::stdout()) {
         Some((width, _)) => Some(width.0.into()),
@@ -300,7 +300,7 @@ pub fn width() -> Option<usize> {
     }
 }
 
-/// Whether a variable of this name is set: the marks of terminal multiplexers.
+/// Whether a variable with this name is set, to detect terminal multiplexers.
 pub fn is_set(name: &str) -> bool {
     variable(name).is_some()
 }

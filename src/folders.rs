@@ -1,4 +1,4 @@
-//! The places of bg-run's own files and the client's.
+//! The locations of bg-run's own files and the client's.
 
 use std::cell::OnceCell;
 use std::fs::{self, File, Metadata};
@@ -12,40 +12,40 @@ use crate::environment;
 use crate::platform::files;
 
 pub(crate) fn project_dirs() -> Option<&'static ProjectDirs> {
-    // Asked for several times per call.
+    // Cached, because it is needed several times per call.
     static DIRS: OnceLock<Option<ProjectDirs>> = OnceLock::new();
     DIRS.get_or_init(|| ProjectDirs::from("", "", "bg-run"))
         .as_ref()
 }
 
-/// The folder of `config.toml` and `rules.toml`; `None` where there is no home folder.
+/// Returns the folder of `config.toml` and `rules.toml`; `None` without a home folder.
 pub fn config_dir() -> Option<PathBuf> {
     environment::config_dir().or_else(|| Some(project_dirs()?.config_dir().to_owned()))
 }
 
-/// The user's `config.toml`.
+/// Returns the path of the user's `config.toml`.
 pub fn config_file() -> Option<PathBuf> {
     config_dir().map(|dir| dir.join("config.toml"))
 }
 
-/// The user's `rules.toml`.
+/// Returns the path of the user's `rules.toml`.
 pub fn user_rules_file() -> Option<PathBuf> {
     config_dir().map(|dir| dir.join("rules.toml"))
 }
 
-/// The client's own folder: `CLAUDE_CONFIG_DIR`, else `~/.claude`.
+/// Returns the client's own folder: `CLAUDE_CONFIG_DIR`, or else `~/.claude`.
 pub fn claude_dir() -> Option<PathBuf> {
     environment::claude_config_dir().or_else(|| Some(environment::home_dir()?.join(".claude")))
 }
 
-/// Name of the file in a folder of ours that lists the folders above it that were made with it.
+/// Name of the file that lists which parent folders were created together with a folder of ours.
 const MADE: &str = ".made";
 
-/// Makes a folder of ours, and what is missing above it; notes in it which those are.
+/// Creates a folder of ours with missing parents, and records those parents in it.
 ///
 /// # Errors
 ///
-/// When it can't be made.
+/// Fails if it can't be created.
 pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = fs::DirBuilder::new();
@@ -61,12 +61,12 @@ pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
         .map(|above| format!("{}\n", above.display()))
         .collect();
     builder.recursive(true).create(dir)?;
-    // Without the note, empty folders stay.
+    // Without this record, empty parents merely stay.
     let _ = fs::write(dir.join(MADE), missing.concat());
     Ok(())
 }
 
-/// Removes a folder of ours if nothing is in it, and those above that were made with it.
+/// Removes an empty folder of ours, and the empty parents that were created with it.
 pub fn remove_own(dir: &Path) {
     let note = dir.join(MADE);
     let mut inside = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -78,7 +78,7 @@ pub fn remove_own(dir: &Path) {
     let own = fs::remove_dir(dir);
     let mut above = made.lines().filter(|above| dir.starts_with(above));
     if own.is_ok() {
-        // Refused from the first on that others use.
+        // This stops at the first folder that isn't empty.
         let _ = above.try_for_each(fs::remove_dir);
     }
 }
@@ -86,7 +86,7 @@ pub fn remove_own(dir: &Path) {
 /// The folders of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {
-    /// The folder that the command starts in.
+    /// The command's working folder.
     pub cwd: PathBuf,
     /// The project around it.
     pub project: PathBuf,
@@ -96,7 +96,7 @@ pub struct CallSite {
 }
 
 impl CallSite {
-    /// The one around `cwd`.
+    /// Returns the call site for `cwd`.
     pub fn new(cwd: &Path) -> Self {
         Self {
             cwd: cwd.to_owned(),
@@ -138,13 +138,13 @@ impl CallSite {
     }
 }
 
-/// Longer than any path that can be opened (Linux's `PATH_MAX`), in bytes.
+/// Maximum length in bytes of a path that can be opened (Linux's `PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
 
-/// The project around `cwd`: the client's word, else the nearest folder up from `cwd` with a `.claude`, else the one with
-/// a `.git`, else `cwd` itself.
+/// Returns the project around `cwd`: the client's project folder, or else the nearest parent with a `.claude`, or else
+/// the nearest with a `.git`, or else `cwd` itself.
 pub fn project_dir(cwd: &Path) -> PathBuf {
-    // Nothing is there to be looked for.
+    // No such path can exist.
     if cwd.as_os_str().len() > MAX_PATH {
         return environment::claude_project_dir().unwrap_or_else(|| cwd.to_owned());
     }
@@ -152,7 +152,7 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
         let mut folders = cwd.ancestors();
         folders.find(|dir| is_project(dir)).map(Path::to_owned)
     };
-    // The home folder's `.claude` is the user's.
+    // The `.claude` in the home folder belongs to the user, not to a project.
     let has_settings = |dir: &Path| {
         let settings = dir.join(".claude");
         let is_users = || claude_dir().is_some_and(|users| files::is_same(&settings, &users));
@@ -164,7 +164,7 @@ pub fn project_dir(cwd: &Path) -> PathBuf {
         .unwrap_or_else(|| cwd.to_owned())
 }
 
-/// A longer `.git` file names no folder, in bytes.
+/// Maximum size in bytes of a `.git` file that names a folder.
 const MAX_GIT_FILE: u64 = 8 * 1024;
 
 /// The folders of a Git repository.
@@ -198,12 +198,12 @@ impl GitFolder {
     }
 }
 
-/// The path as the system spells it: without links, in the case that it was made in.
+/// Returns the path in the system's spelling: without links, in the original case.
 fn one_spelling(path: PathBuf) -> PathBuf {
     fs::canonicalize(&path).unwrap_or(path)
 }
 
-/// Common folder of a worktree, whose `.git` is a file (gitrepository-layout(5)).
+/// Returns the common folder of a worktree, whose `.git` is a file (gitrepository-layout(5)).
 fn common_folder(file: &Path) -> Option<PathBuf> {
     let text = read_regular(file, MAX_GIT_FILE).ok()?;
     let folder = file.parent()?.join(text.strip_prefix("gitdir:")?.trim());
@@ -213,17 +213,16 @@ fn common_folder(file: &Path) -> Option<PathBuf> {
     }
 }
 
-/// A project's own rules.
+/// Returns the path of a project's own rules.
 pub fn project_rules_file(project: &Path) -> PathBuf {
     project.join(".claude").join("bg-run.toml")
 }
 
-/// The text of a regular file of at most `limit` bytes. It is opened without waiting for anybody: a FIFO, a device or a
-/// terminal under that name is refused.
+/// Reads a regular file of at most `limit` bytes as text, without blocking. A FIFO, device or terminal is refused.
 ///
 /// # Errors
 ///
-/// When there is none, it is of another kind, larger, or not UTF-8.
+/// Fails if there is none, or it is of another kind, larger, or not UTF-8.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<String> {
     let bytes = read_regular_bytes(path, limit)?;
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -250,7 +249,7 @@ pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    // It may grow meanwhile.
+    // The file may grow meanwhile.
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(too_large());
@@ -258,11 +257,11 @@ pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A regular file, open to read, and what is known of it.
+/// Opens a regular file for reading, and returns its metadata.
 ///
 /// # Errors
 ///
-/// When there is none, or it is of another kind.
+/// Fails if there is none, or it is of another kind.
 pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let refuse = |metadata: &Metadata| {
         let is_file = metadata.is_file();
@@ -270,7 +269,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
             .then_some(())
             .ok_or_else(|| io::Error::other("it is not a regular file"))
     };
-    // First by its name: opening a FIFO or a terminal already does something.
+    // Check the name first, because merely opening a FIFO or a terminal has effects.
     refuse(&fs::metadata(path)?)?;
     let file = files::open_for_reading_through_links(path)?;
     let metadata = file.metadata()?;
@@ -278,7 +277,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// `path` as the shell would take it in `cwd`: absolute, with a leading `~/`, or from there.
+/// Resolves `path` like the shell in `cwd`: absolute, with a leading `~/`, or relative.
 pub fn resolve(cwd: &Path, path: &str) -> PathBuf {
     let home = |rest| Some(environment::home_dir()?.join(rest));
     let in_home = path.strip_prefix("~/").and_then(home);
@@ -310,7 +309,7 @@ mod tests {
         let alone = root.join("alone");
         assert_eq!(repository(&alone), alone);
         fs::create_dir(&alone).unwrap();
-        // By links in another case, as on a file system that makes no difference.
+        // A link in another case simulates a case-insensitive file system.
         for (folder, spelled, expected) in [
             (&main, "Main", &common),
             (&worktree, "Fix", &common),

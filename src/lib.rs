@@ -1,7 +1,7 @@
 //! bg-run moves long-running commands of Claude Code to the background and opens their live output in VS Code.
 //!
-//! A call's way: [`hook`] reads it, [`shell`] parses it, [`decision`] decides by the [`rules`], [`rewrite`] edits;
-//! after the launch [`claude`] finds the output and [`viewer`] opens it.
+//! The path of a call: [`hook`] reads it, [`shell`] parses it, [`decision`] decides by the [`rules`], and [`rewrite`]
+//! edits it. After the launch, [`claude`] finds the output and [`viewer`] opens it.
 
 pub mod claude;
 pub mod cli;

@@ -1,11 +1,11 @@
-//! The program: the hook first, because it stands before every call; then the command line.
+//! The program: the hook first, because it runs before every call, then the command line.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use bg_run::config::Mode;
 
-/// musl's own takes more than twice as long for a large command.
+/// musl's own allocator takes more than twice as long for a large command.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -13,12 +13,12 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
-        // Whatever follows: a wrong use would end with 2, and the client would block every call.
+        // Further arguments are ignored. A usage error would exit with 2, and the client would block every call.
         Some(first) if first == "hook" => {
             let dry = arguments.any(|argument| argument == "--dry-run");
             bg_run::hook::run(if dry { Mode::Dry } else { Mode::Real })
         }
-        // Clients before the exec form (2.1.90 and older) leave out the arguments of a registered hook.
+        // Clients before the exec form (2.1.90 and older) omit the arguments of a registered hook.
         None if !std::io::stdin().is_terminal() => bg_run::hook::run(Mode::Real),
         _ => bg_run::cli::run(),
     }

@@ -1,17 +1,18 @@
-//! Text for a terminal or a model: nothing in it that they would act on, and no longer than it helps.
+//! Prepares text for a terminal or a model: without anything that they would act on, and not too long.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Most that a line shows of a command, in characters.
+/// Maximum length of a command in a line, in characters.
 pub const SHOWN: usize = 60;
 
-/// Most that is shown of a message from outside, in characters.
+/// Maximum length of a message from outside, in characters.
 pub const MAX_MESSAGE: usize = 400;
 
-/// `text` on one line, at most `limit` characters with the `…` that stands for the rest, and nothing in it but what is seen.
+/// Puts `text` on one line of at most `limit` characters, including an `…` for the rest, and removes everything
+/// invisible.
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
     for (count, c) in text.trim().chars().filter_map(seen).enumerate() {
@@ -25,7 +26,7 @@ pub fn one_line(text: &str, limit: usize) -> String {
     line.trim_end().to_owned()
 }
 
-/// Cleans text of several lines; keeps line ends and tabulators.
+/// Cleans text of several lines, keeping line breaks and tabs.
 pub fn lines(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
@@ -67,12 +68,12 @@ fn seen(c: char) -> Option<char> {
     }
 }
 
-/// Like [`one_line`], for a model: text that looks like a tag of the client is broken as well.
+/// Like [`one_line`], but for a model: text that looks like one of the client's tags is broken up as well.
 pub fn for_model(text: &str, limit: usize) -> String {
     without_tags(&one_line(text, limit))
 }
 
-/// Names of tags by which the client marks its own words, or parts of them.
+/// Names of tags with which the client marks its own words, or parts of such names.
 const TAGS: &[&str] = &[
     "system",
     "reminder",
@@ -158,8 +159,8 @@ fn begins_tag(rest: &str) -> bool {
     !name.is_ascii() || TAGS.iter().any(|tag| name.contains(tag))
 }
 
-/// Lines that come from a program, for a model: between two marks that hold a random word, so that none of the lines can
-/// close them, each line behind a bar.
+/// Fences lines of a program for a model. The fence contains a random word, so that none of the lines can close it,
+/// and each line starts with a bar.
 pub fn fenced(lines: &[String], limit: usize) -> String {
     let word = RandomState::new().build_hasher().finish();
     let lines = lines
@@ -173,7 +174,7 @@ pub fn fenced(lines: &[String], limit: usize) -> String {
     )
 }
 
-/// Clips `text` to `width` columns of a terminal, with `…` for the rest.
+/// Clips `text` to `width` terminal columns, including an `…` for the rest.
 pub fn clipped(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -193,7 +194,7 @@ pub fn clipped(text: &str, width: usize) -> String {
     kept
 }
 
-/// Returns the nearest of `known` to `word`, if one is near: the word that may have been meant.
+/// Returns the entry of `known` that is most similar to `word`, if any is similar enough for a typing mistake.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 3).clamp(1, MAX_SLIPS);
     known
@@ -205,10 +206,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, name)| name)
 }
 
-/// A word with more slips of the pen is another word.
+/// Maximum number of typing mistakes.
 const MAX_SLIPS: usize = 2;
 
-/// Which letters a text holds, roughly: enough to see at once that most texts aren't in it.
+/// An approximate set of the letters in a text, which quickly excludes most searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LetterSet(u64);
 
@@ -217,18 +218,18 @@ impl LetterSet {
         Self(text.bytes().fold(0, |all, byte| all | bit(byte)))
     }
 
-    /// `false`: `part` isn't in the text.
+    /// Returns `false` if the text can't contain `part`.
     pub(crate) fn may_hold(self, part: &str) -> bool {
         part.bytes().all(|byte| self.0 & bit(byte) != 0)
     }
 }
 
-/// Two bytes may share one; no two small letters do.
+/// Two bytes may share a bit, but no two lower-case letters do.
 const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
 }
 
-/// Rows as columns, two blanks between, each column as wide as its widest cell.
+/// Formats rows as columns, separated by two blanks, each as wide as its widest cell.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
@@ -246,11 +247,11 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A span of time, rounded: `12 s`, `3 min`, `5 h`, `2 d`.
+/// Formats a duration, rounded: `12 s`, `3 min`, `5 h`, `2 d`.
 pub fn span(span: Duration) -> String {
     const UNITS: [(u128, &str); 3] = [(1000, "s"), (60_000, "min"), (3_600_000, "h")];
     const DAY: u128 = 86_400_000;
-    /// A larger unit begins where two of it are full.
+    /// Number of a larger unit from which it is used.
     const LEAST: u128 = 2;
     let milliseconds = span.as_millis();
     let rounded = |unit: u128| milliseconds.saturating_add(unit / 2) / unit;
@@ -385,7 +386,7 @@ mod tests {
 
     #[test]
     fn spans_are_rounded_and_not_cut() {
-        // The extension's own function is held to the same file.
+        // The extension's own function is tested with the same file.
         for line in include_str!("spans.tsv").lines() {
             let (milliseconds, shown) = line.split_once('\t').unwrap();
             let span = span(Duration::from_millis(milliseconds.parse().unwrap()));

@@ -1,5 +1,5 @@
-//! Entries for an editor's settings.json: task outputs are read-only, so that a stray key doesn't stop
-//! them from refreshing (measured, VS Code 1.139), and coloured as logs.
+//! Entries for an editor's settings.json. They make task outputs read-only, so that a stray key doesn't stop them from
+//! refreshing (measured, VS Code 1.139), and colour them as logs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,13 @@ use crate::viewer::Editor;
 /// The extension's publisher and name, as in its package.json.
 pub const EXTENSION: &str = "bg-run.bg-run";
 
-/// The settings that hold a pattern each. The values are given by [`value_of`].
+/// The settings that get our patterns, with the values from [`value_of`].
 const SETTINGS: [&str; 2] = [READ_ONLY, "files.associations"];
 
 const READ_ONLY: &str = "files.readonlyInclude";
 
-/// Patterns of the client's outputs, and of our links to them. A user's own `tasks` folder has none of these forms.
+/// Returns the patterns of the client's outputs and of our links to them. They don't match a `tasks` folder of the
+/// user's own.
 pub fn patterns() -> Vec<String> {
     let links = state::dir().map(|dir| dir.join(Kind::Tasks.name()));
     let links = links.map(|dir| format!("{}/*{OUTPUT}", dir.display()));
@@ -33,19 +34,19 @@ pub fn patterns() -> Vec<String> {
         .collect()
 }
 
-/// Whether outputs are read-only by an editor's settings.
+/// Whether an editor's settings make outputs read-only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outputs {
-    /// They are.
+    /// The settings make them read-only.
     ReadOnly,
-    /// The settings say nothing of some pattern.
+    /// The settings don't contain some of our patterns.
     Unset,
-    /// The user has one of our patterns there with another value.
+    /// The user has set one of our patterns to another value.
     Writable,
 }
 
 impl Outputs {
-    /// Values of the settings in `text`.
+    /// Reads the state from the settings in `text`.
     pub fn in_settings(text: &str) -> Self {
         let settings: Option<Value> =
             jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).ok();
@@ -73,7 +74,7 @@ fn value_of(setting: &str) -> CstInputValue {
     }
 }
 
-/// Adds the settings; `Err` names the one that has another shape.
+/// Adds the settings. The error names a setting with an unexpected shape.
 pub(crate) fn add(root: &CstRootNode) -> Result<(), &'static str> {
     let settings = root.object_value_or_create().ok_or("the file")?;
     for setting in SETTINGS {
@@ -88,7 +89,7 @@ pub(crate) fn add(root: &CstRootNode) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Takes the settings out, and what they leave empty.
+/// Removes the settings, and objects that become empty.
 pub(crate) fn take_out(root: &CstRootNode) {
     let Some(settings) = root.object_value() else {
         return;
@@ -117,8 +118,8 @@ pub(crate) fn take_out(root: &CstRootNode) {
     }
 }
 
-/// The settings.json of the editor whose terminal this is, else of the one on the `PATH`; `None` where that can't be
-/// told. A remote window has one of its own for the machine, because the user's is on the other side.
+/// Returns the settings.json of the editor around this terminal, or else of the one on the `PATH`; `None` if there is
+/// no such editor. For a remote window it is the machine's file, because the user's file is on the other side.
 pub fn path() -> Option<PathBuf> {
     let editor = Editor::here()?;
     if let Some(server) = environment::vscode_file().and_then(|file| server_folder(&file)) {
@@ -132,8 +133,8 @@ pub fn path() -> Option<PathBuf> {
     Some(folder.join("User/settings.json"))
 }
 
-/// The settings files of all editors of the VS Code family here, profiles and remote machines' among them. A file may be
-/// missing; its folder is there.
+/// Returns the settings files of all editors of the VS Code family here, including profiles and remote machines. A
+/// file may be missing, but its folder exists.
 pub fn all_files() -> Vec<PathBuf> {
     let Some(dirs) = BaseDirs::new() else {
         return Vec::new();
@@ -164,7 +165,7 @@ pub fn all_files() -> Vec<PathBuf> {
     files
 }
 
-/// `~/.vscode-server`, `~/.cursor-server`, … above a file of the server.
+/// Returns `~/.vscode-server`, `~/.cursor-server` and so on for a file of the server.
 fn server_folder(file: &Path) -> Option<PathBuf> {
     let mut folders = file.ancestors();
     let is_server = |dir: &&Path| {

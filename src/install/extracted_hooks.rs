@@ -1,4 +1,4 @@
-//! Other tools' hooks that an earlier version moved from settings.json to `chain`: `uninstall` puts them back.
+//! Other tools' hooks that an earlier version moved from settings.json to `chain`. `uninstall` puts them back.
 
 use anyhow::Result;
 use jsonc_parser::cst::{CstInputValue, CstRootNode};
@@ -13,16 +13,16 @@ const MATCHER: &str = "Bash";
 
 const KEY: &str = "chain";
 
-/// A hook that was moved.
+/// A moved hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractedHook {
-    /// Entry of settings.json.
+    /// The entry of settings.json.
     hook: Value,
-    /// Command in `chain`.
+    /// The command in `chain`.
     pub words: Vec<String>,
 }
 
-/// Adds the hooks to settings.json, except those that stand there again.
+/// Adds the hooks to settings.json, except those that are already there again.
 pub(super) fn put_back(root: &CstRootNode, extracted: &[ExtractedHook]) {
     for ExtractedHook { hook, .. } in extracted {
         let settings = root.object_value_or_create();
@@ -58,11 +58,11 @@ fn to_input(value: &Value) -> CstInputValue {
     }
 }
 
-/// Returns the text of a `config.toml` without these commands in `chain`; `None` if nothing is left.
+/// Returns the text of a `config.toml` without these commands in `chain`; `None` if nothing remains.
 ///
 /// # Errors
 ///
-/// When the text is not TOML.
+/// Fails if the text isn't TOML.
 pub fn without(text: &str, extracted: &[ExtractedHook]) -> Result<Option<String>> {
     let mut document: DocumentMut = text.parse()?;
     let Some(chain) = document.get_mut(KEY).and_then(Item::as_array_mut) else {

@@ -1,4 +1,4 @@
-//! A settings file: read, edited as a syntax tree, replaced whole.
+//! A settings file that is read, edited as a syntax tree, and replaced as a whole.
 
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -15,23 +15,23 @@ use super::FileChange;
 use crate::folders;
 use crate::platform;
 
-/// Larger settings files aren't edited.
+/// Maximum size in bytes of a settings file that is edited.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-/// Most links that are followed, as in the kernel.
+/// Maximum number of links that are followed, as in the kernel.
 const MAX_LINKS: usize = 40;
 
-/// A settings file as it was read.
+/// A settings file with its current content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SettingsFile {
-    /// Behind links, those that lead nowhere yet, too.
+    /// The path with links resolved, including dangling ones.
     pub(super) path: PathBuf,
-    /// Text before; `None`: there is no file.
+    /// The current text; `None` if there is no file.
     pub(super) text: Option<String>,
 }
 
 impl SettingsFile {
-    /// Reads it; a missing file is no fault.
+    /// Reads the file. A missing file isn't an error.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let path = behind_links(path)?;
         let text = match folders::read_regular(&path, MAX_SIZE) {
@@ -46,7 +46,7 @@ impl SettingsFile {
         Ok(Self { path, text })
     }
 
-    /// Its text after `edit`, which gets the path, the text and the tree.
+    /// Returns the text after `edit`, which gets the path, the text and the tree.
     pub(super) fn edited(
         &self,
         edit: impl FnOnce(&Path, &str, &CstRootNode) -> Result<()>,
@@ -58,8 +58,8 @@ impl SettingsFile {
         Ok(format!("{mark}{root}"))
     }
 
-    /// Puts `after` in the file's place, `None` removes it: a temporary file beside it, then a rename, so that the file
-    /// is always whole. Mode, owner and links stay. Called under the folder's lock.
+    /// Replaces the file's text by `after`; `None` removes the file. A temporary file is renamed into place, so that
+    /// the file is always complete. Mode, owner and links stay. The caller holds the folder's lock.
     pub(super) fn replace(&self, after: Option<&str>) -> Result<()> {
         let path = &self.path;
         let why = || format!("{} can't be written", path.display());
@@ -68,7 +68,7 @@ impl SettingsFile {
             return fs::remove_file(path).with_context(why);
         };
         let part = folder.join(part_name(path));
-        // What a killed process left.
+        // A killed process may have left this file.
         let _ = fs::remove_file(&part);
         let written = self
             .write_part(&part, text)
@@ -94,7 +94,7 @@ impl SettingsFile {
                     fchown(&file, Some(metadata.uid()), None).with_context(why)?;
                 }
                 if own.gid() != metadata.gid() {
-                    // Only somebody in that group may; the owner reads the file all the same.
+                    // Only members of the group may do this. The owner can read the file anyway.
                     let _ = fchown(&file, None, Some(metadata.gid()));
                 }
                 metadata.permissions()
@@ -119,7 +119,7 @@ pub(super) fn folder_of(path: &Path) -> Result<&Path> {
         .with_context(|| format!("{} can't be written", path.display()))
 }
 
-/// Locks `folder`, made where it isn't there yet, as long as what comes back lives.
+/// Locks `folder`, creating it if missing. The lock lasts until the returned file is dropped.
 pub(super) fn lock(folder: &Path) -> Result<File> {
     let why = || format!("{} can't be written", folder.display());
     fs::create_dir_all(folder).with_context(why)?;
@@ -128,11 +128,11 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
     Ok(lock)
 }
 
-/// Puts what `edit` makes of the file's path and text in its place, as whole as a settings file; `None` removes it.
+/// Replaces a file's text by the result of `edit`, which gets its path and text; `None` removes the file.
 ///
 /// # Errors
 ///
-/// When `edit` fails, when the file can't be read or written, or changed meanwhile.
+/// Fails if `edit` fails, or the file can't be read, can't be written, or has changed meanwhile.
 pub fn edit_text(
     path: &Path,
     edit: impl FnOnce(&Path, &str) -> Result<Option<String>>,
@@ -155,13 +155,14 @@ pub fn edit_text(
     })
 }
 
-/// One name for all, because only the holder of the lock writes it: what a killed process left goes with the next.
+/// Returns the temporary file's name. It is always the same because only the lock's holder writes it, so the next
+/// write replaces the remains of a killed process.
 fn part_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     format!(".{name}.bg-run")
 }
 
-/// The path that `path` leads to. One behind a link that leads nowhere yet is where the file will be.
+/// Returns the target of `path`. Behind a dangling link, it is the path where the file will be created.
 pub(super) fn behind_links(path: &Path) -> Result<PathBuf> {
     let mut path = std::path::absolute(path)?;
     for _ in 0..MAX_LINKS {
@@ -176,8 +177,8 @@ pub(super) fn behind_links(path: &Path) -> Result<PathBuf> {
     bail!("{} is a link that leads to itself", path.display())
 }
 
-/// Resolves the links among the folders above, also where the file and some of them aren't there yet: an installation and
-/// what undoes it have to find the same path.
+/// Resolves links among the folders of `path`, even if some of them don't exist yet. Installing and uninstalling must
+/// find the same path.
 fn without_links(path: &Path) -> PathBuf {
     let mut folders = path.ancestors();
     let found = folders.find_map(|above| Some((fs::canonicalize(above).ok()?, above)));
@@ -188,13 +189,14 @@ fn without_links(path: &Path) -> PathBuf {
     }
 }
 
-/// A byte order mark, and the rest.
+/// Splits off a byte order mark.
 pub(super) fn split_mark(text: &str) -> (&str, &str) {
     text.strip_prefix('\u{feff}')
         .map_or(("", text), |rest| ("\u{feff}", rest))
 }
 
-/// The text on one line, but for a newline at its end: other white space outside strings becomes one blank at most.
+/// Joins the text to one line, except for a final newline. Other white space outside strings becomes at most one
+/// blank.
 pub(super) fn on_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let (mut in_string, mut escaped, mut pending) = (false, false, false);
@@ -221,7 +223,7 @@ pub(super) fn on_one_line(text: &str) -> String {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
-    // What no JSON parser takes isn't taken here: without its comma, a value would run into its neighbour.
+    // Reject whatever a JSON parser rejects: without a comma, a value would run into the next one.
     let options = ParseOptions {
         allow_missing_commas: false,
         ..ParseOptions::default()
@@ -234,7 +236,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
     })
 }
 
-/// Line and column, from 1, of the value at these keys.
+/// Returns line and column, from 1, of the value at these keys.
 fn locate(text: &str, keys: &[&str]) -> Option<(usize, usize)> {
     let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
     let mut value = parsed.value?;

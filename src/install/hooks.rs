@@ -10,7 +10,7 @@ use jsonc_parser::json;
 use super::file::{split_mark, wrong_shape};
 use crate::shell;
 
-/// The events that bg-run answers, each for the tools that match; an empty one: those without tools.
+/// The events that bg-run answers, each with a matcher for tools. The matcher of events without tools is empty.
 pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("SessionStart", ""),
     ("PreToolUse", "Bash|Monitor"),
@@ -21,8 +21,8 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("SubagentStop", ""),
 ];
 
-/// Seconds after which the client gives a hook up. Those that wait for a task may have to wait for the longest one: two
-/// hours, which is the most that a call's time-out can be.
+/// Returns the seconds after which the client gives up on a hook. A hook that waits for a task may need two hours, the
+/// longest time-out of a call.
 pub(crate) fn timeout(event: &str) -> u64 {
     match event {
         "PostToolUse" | "Stop" | "SubagentStop" => 7500,
@@ -30,7 +30,7 @@ pub(crate) fn timeout(event: &str) -> u64 {
     }
 }
 
-/// The names by which a registration of ours is known, whatever folder the binary lies in.
+/// Names that identify a registration of ours, whatever the program's folder.
 const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
 
 /// Registers `program`.
@@ -50,7 +50,7 @@ pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) ->
     Ok(())
 }
 
-/// Whether two settings files differ in layout, comments and empty hooks at most.
+/// Whether two settings files are equal apart from layout, comments and empty hooks.
 pub(super) fn has_same_content(one: &str, other: &str) -> bool {
     let value = |text: &str| {
         let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()?;
@@ -70,14 +70,14 @@ pub(super) fn has_same_content(one: &str, other: &str) -> bool {
     value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-/// The user's own `hooks` before the registration: whether it was there, and the names in it.
+/// The user's own `hooks` before the registration: whether the key existed, and its events.
 #[derive(Debug, Default)]
 pub(super) struct OwnHooks {
     is_there: bool,
     events: Vec<String>,
 }
 
-/// Whether the settings `before` have a property of this name.
+/// Whether the settings `before` have a property with this name.
 pub(super) fn names(before: Option<&str>, name: &str) -> bool {
     let root = before
         .and_then(|text| CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok());
@@ -107,7 +107,7 @@ pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
     }
 }
 
-/// Takes our hooks out, and what they leave empty, but for what was there before.
+/// Removes our hooks, and objects that become empty unless they were there before.
 pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
     let property = root
         .object_value()
@@ -135,8 +135,8 @@ pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
     }
 }
 
-/// The events with an entry of another shape that names bg-run. PowerShell leaves such: a list of one becomes its
-/// element, and what lies deep becomes a text, `@{type=command; command=…}`.
+/// Returns the events with a malformed entry that names bg-run. PowerShell leaves such entries: it replaces a list of
+/// one by its element, and deep objects by a text, `@{type=command; command=…}`.
 pub(crate) fn left_in(text: &str) -> Vec<String> {
     use serde_json::Value;
     fn odd<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
@@ -155,7 +155,7 @@ pub(crate) fn left_in(text: &str) -> Vec<String> {
         };
         let mut parts = entries.iter().flat_map(|entry| odd(entry, "hooks"));
         parts.any(|part| {
-            // A whole hook that isn't ours may name bg-run.
+            // A well-formed hook of another tool may name bg-run.
             let is_whole = part.get("type").is_some_and(Value::is_string);
             !is_whole && names_us(part)
         })
@@ -230,7 +230,7 @@ fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) 
     ours == [wanted]
 }
 
-/// Whether there were any.
+/// Removes our hooks, and returns whether there were any.
 fn remove_ours(entries: &CstArray, program: &str) -> bool {
     let mut any = false;
     for element in entries.elements() {
@@ -250,7 +250,7 @@ fn remove_ours(entries: &CstArray, program: &str) -> bool {
     any
 }
 
-/// The hooks of an entry that call bg-run, by its name or as `program`.
+/// Returns the hooks of an entry that call bg-run, under its name or as `program`.
 fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
     let hooks = entry
         .as_object()
@@ -267,7 +267,8 @@ fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
     hooks.into_iter().filter(is_ours).collect()
 }
 
-/// `command` is a program where `args` follow it, else shell text: `$HOME/.cargo/bin/bg-run hook 2>/dev/null || true`.
+/// Whether a hook calls bg-run. `command` is a program if `args` follow, otherwise shell text:
+/// `$HOME/.cargo/bin/bg-run hook 2>/dev/null || true`.
 pub(crate) fn calls_us(command: &str, first_argument: Option<&str>, program: &str) -> bool {
     let is_us = |word: &str| PROGRAMS.contains(&shell::base_name(word)) || word == program;
     if is_us(command) {

@@ -1,4 +1,5 @@
-//! The journal of a settings file: its text before the registration, which `uninstall` restores if nothing else changed.
+//! The journal of a settings file. It contains the text before the registration, which `uninstall` restores if nothing
+//! else changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,60 +13,60 @@ use super::{FileChange, Values};
 use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
 
-/// Journal of one settings file.
+/// The journal of one settings file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub(super) before: Option<String>,
     pub(super) after: String,
     pub(super) made_folder: bool,
-    /// Values that were put into `env`.
+    /// Values that were added to `env`.
     #[serde(default)]
     pub(super) env: Values,
-    /// The command of `statusLine`, where that was set.
+    /// The command that was set as `statusLine`, if any.
     #[serde(default)]
     pub(super) status_line: Option<String>,
     /// Hooks of other tools that an earlier version moved to `chain`.
     #[serde(default, rename = "moved")]
     pub(super) extracted: Vec<ExtractedHook>,
-    /// The file, where it is an editor's.
+    /// The file's path, if it is an editor's.
     #[serde(default)]
     editor: Option<PathBuf>,
-    /// The file, where it is one of the client's.
+    /// The file's path, if it is one of the client's.
     #[serde(default)]
     settings: Option<PathBuf>,
 }
 
-/// An editor that was given the extension.
+/// An editor in which the extension was installed.
 #[derive(Debug, Serialize, Deserialize)]
 struct WithExtension {
     extension_by: PathBuf,
 }
 
-/// Most journals that are read.
+/// Maximum number of journals that are read.
 const MAX_JOURNALS: usize = 1000;
 
-/// The editors' settings files that bg-run added something to.
+/// Returns the editors' settings files to which bg-run added something.
 pub fn editor_files() -> Vec<PathBuf> {
     all::<Journal>()
         .filter_map(|journal| journal.editor)
         .collect()
 }
 
-/// The client's settings files that bg-run is registered in.
+/// Returns the client's settings files in which bg-run is registered.
 pub fn settings_files() -> Vec<PathBuf> {
     all::<Journal>()
         .filter_map(|journal| journal.settings)
         .collect()
 }
 
-/// The commands of the editors that were given the extension.
+/// Returns the commands of the editors in which the extension was installed.
 pub fn editors_with_extension() -> Vec<PathBuf> {
     all::<WithExtension>()
         .map(|editor| editor.extension_by)
         .collect()
 }
 
-/// Reads the records of this type.
+/// Reads all records of this type.
 fn all<T: DeserializeOwned>() -> impl Iterator<Item = T> {
     let folder = Folder::open(Kind::Registrations).ok();
     let names = folder.as_ref().map(|folder| folder.names(MAX_JOURNALS));
@@ -73,11 +74,11 @@ fn all<T: DeserializeOwned>() -> impl Iterator<Item = T> {
     names.filter_map(move |name| serde_json::from_slice(&folder.as_ref()?.read(&name).ok()?).ok())
 }
 
-/// Notes that the extension was installed by this command of an editor.
+/// Records that this command of an editor installed the extension.
 ///
 /// # Errors
 ///
-/// When the state folder can't be written.
+/// Fails if the state folder can't be written.
 pub fn note_extension(command: &Path) -> Result<()> {
     let extension_by = command.to_owned();
     let text = serde_json::to_vec(&WithExtension { extension_by })?;
@@ -102,8 +103,7 @@ impl Journal {
         serde_json::from_slice(&folder.read(&name_of(settings)).ok()?).ok()
     }
 
-    /// The text without what the registration put in, where that stands in it just as it was put in: what others
-    /// changed around it stays to the letter.
+    /// Removes exactly the inserted text, if it is still unchanged. Other people's changes around it stay as they are.
     pub(super) fn undo(&self, text: &str) -> Option<String> {
         let before = self.before.as_deref()?;
         let same = |(one, other): &(char, char)| one == other;
@@ -125,8 +125,8 @@ impl Journal {
         (text.matches(new).count() == 1).then(|| text.replacen(new, old, 1))
     }
 
-    /// Whether the file was on one line before, and `text` still has the lines that the registration made of it: others
-    /// who write the file anew lay it out in their own way. A comment can't be put on one line with others.
+    /// Whether the file was on one line before, and `text` still has the line breaks that the registration added.
+    /// Other programs write a file in a layout of their own. A comment can't share a line with others.
     pub(super) fn laid_out(&self, text: &str) -> bool {
         let was_one_line = self
             .before
@@ -137,7 +137,7 @@ impl Journal {
         was_one_line && !has_comments && ours.all(|line| text.lines().any(|other| other == line))
     }
 
-    /// Before the change itself: a registration that nobody noted couldn't be undone to the letter.
+    /// Writes the journal before the change itself. Without it, the change couldn't be undone exactly.
     pub(super) fn note(
         change: &FileChange,
         earlier: Option<&Self>,
@@ -177,7 +177,7 @@ impl Journal {
         })
     }
 
-    /// Removes the journal and the folders that are empty now. A folder that stays does no harm.
+    /// Removes the journal and empty folders. A remaining folder does no harm.
     pub(super) fn forget(settings: &Path, made_folder: bool) {
         if let Ok(folder) = Folder::open(Kind::Registrations) {
             folder.remove(&name_of(settings));

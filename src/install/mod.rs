@@ -1,5 +1,5 @@
-//! The registration in a settings.json: added and taken out through a concrete syntax tree, so that everything else in
-//! the file stays as it is.
+//! The registration in a settings.json. It is added and removed through a concrete syntax tree, so that everything
+//! else in the file stays unchanged.
 
 pub mod editor;
 pub mod extracted_hooks;
@@ -25,76 +25,76 @@ pub use journal::{
     editor_files, editors_with_extension, forget_extension, note_extension, settings_files,
 };
 
-/// Values of the settings' `env`, by their names.
+/// Values of the settings' `env` by name.
 pub type Values = BTreeMap<String, String>;
 
 /// A settings file before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
-    /// Path of the file, links resolved.
+    /// Path of the file with links resolved.
     pub path: PathBuf,
-    /// Text before; `None`: there is no file.
+    /// Text before; `None` if there is no file.
     pub before: Option<String>,
-    /// Text afterwards; `None`: the file is removed.
+    /// Text afterwards; `None` if the file is removed.
     pub after: Option<String>,
-    /// Values of `env` that are ours afterwards.
+    /// Our values in `env` afterwards.
     pub env: Values,
-    /// The command of `statusLine`, where that is ours afterwards.
+    /// Our command in `statusLine` afterwards, if any.
     pub status_line: Option<String>,
     /// Hooks that an earlier version moved to `chain`.
     pub extracted: Vec<ExtractedHook>,
-    /// Text without anything of ours.
+    /// The text without anything of ours.
     origin: Option<String>,
 }
 
-/// Content that an installation puts into a settings file.
+/// Values that an installation writes to a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Registration<'a> {
-    /// The program that is registered; `None`: no hooks.
+    /// The program to register; `None` for no hooks.
     pub program: Option<&'a Path>,
     /// Values of `env`.
     pub env: &'a Values,
-    /// The command for `statusLine`, which brings one of an earlier installation up to date.
+    /// The command for `statusLine`. It replaces one from an earlier installation.
     pub status_line: Option<&'a str>,
-    /// It is also set where no `statusLine` is.
+    /// Whether to set `statusLine` even if there is none.
     pub adds_status_line: bool,
 }
 
 /// A change of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub enum SettingsChange<'a> {
-    /// Register the program, and set the values.
+    /// Registers the program and sets the values.
     Install(Registration<'a>),
-    /// Take the registration out, this program's too where it is called otherwise.
+    /// Removes the registration, including this program's under another name.
     Uninstall(&'a Path),
-    /// Add the settings for task outputs to an editor's file.
+    /// Adds the settings for task outputs to an editor's file.
     AddToEditor,
-    /// Take them out of it.
+    /// Removes them from an editor's file.
     TakeFromEditor,
 }
 
 impl SettingsChange<'_> {
-    /// Plans the change. Nothing is written.
+    /// Plans the change without writing anything.
     ///
     /// # Errors
     ///
-    /// When the file can't be read or is not a settings file.
+    /// Fails if the file can't be read or isn't a settings file.
     pub fn plan(self, path: &Path) -> Result<FileChange> {
         let file = SettingsFile::read(path)?;
         let journal = Journal::load(&file.path);
         self.change(&file, journal.as_ref())
     }
 
-    /// Whether it adds something.
+    /// Whether the change adds something.
     fn adds(self) -> bool {
         matches!(self, Self::Install(..) | Self::AddToEditor)
     }
 
-    /// Makes the change under a lock on the folder, so that two at once don't lose one.
+    /// Makes the change under a lock on the folder, so that no concurrent change is lost.
     ///
     /// # Errors
     ///
-    /// When the change can't be worked out or written, or the file changed meanwhile.
+    /// Fails if the change can't be computed or written, or the file has changed meanwhile.
     pub fn carry_out(self, path: &Path) -> Result<FileChange> {
         let path = file::behind_links(path)?;
         let folder = file::folder_of(&path)?;
@@ -105,7 +105,7 @@ impl SettingsChange<'_> {
         let _lock = file::lock(folder)?;
         let done = self.carry_out_locked(&path, made_folder);
         if made_folder && done.is_err() {
-            // It is empty but for what others put there.
+            // This succeeds only if the folder is empty.
             let _ = fs::remove_dir(folder);
         }
         done
@@ -172,7 +172,8 @@ impl SettingsChange<'_> {
         })
     }
 
-    /// The file's text without what is ours, to the letter where nobody changed it since; what others changed stays.
+    /// Returns the file's text without anything of ours: exactly the original if nobody changed it since, otherwise
+    /// with the changes of others.
     fn origin(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Option<String>> {
         let Some(text) = &file.text else {
             return Ok(None);
@@ -206,7 +207,7 @@ fn as_text(program: &Path) -> Result<&str> {
     })
 }
 
-/// The text without any registration of ours, where others changed it since.
+/// Returns the text without any registration of ours, if others changed it since.
 fn without_hooks(
     file: &SettingsFile,
     given: &str,
@@ -221,7 +222,7 @@ fn without_hooks(
         settings_env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
         extracted_hooks::put_back(&root, &journal.extracted);
     }
-    // Without a journal, what names this very program is ours.
+    // Without a journal, an entry is ours if it names this very program.
     let own = || status_line::command(Path::new(program));
     let status_line = journal.map_or_else(own, |journal| journal.status_line.clone());
     status_line::take_out(&root, status_line.as_deref());

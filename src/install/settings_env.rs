@@ -1,5 +1,5 @@
-//! The settings' `env`: the time after which the client moves a call by itself, Python without a buffer, and tasks that
-//! stay when memory is short.
+//! The values in the settings' `env`: the time after which the client itself moves a call, unbuffered Python, and
+//! tasks that stay when memory is short.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::Values;
 use super::file::wrong_shape;
 use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
-/// Returns the values that an installation sets. `limit` is in seconds; `None` sets no limit. With `keeps_tasks` the client
-/// stops no task when memory is short.
+/// Returns the values that an installation sets. `limit` is in seconds; `None` sets no limit. `keeps_tasks` keeps the
+/// client from stopping tasks when memory is short.
 pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
     let mut values = Values::new();
     values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());
@@ -24,8 +24,8 @@ pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
     values
 }
 
-/// Puts `wanted` in. What another put there stays; `ours` is what an earlier installation put there, and goes where it
-/// isn't wanted any more. Back comes what is ours now.
+/// Adds `wanted` and returns the values that are ours now. Other people's values stay. Values in `ours`, from an
+/// earlier installation, are removed unless they are still wanted.
 pub(super) fn add(
     path: &Path,
     text: &str,
@@ -52,8 +52,7 @@ pub(super) fn add(
     Ok(put)
 }
 
-/// Takes out what was put in, where it still stands so, and `env` itself where nothing is left and `made` says that there
-/// was none.
+/// Removes our values if they are unchanged, and an empty `env` if `made` says that there was none.
 pub(super) fn take_out(root: &CstRootNode, ours: &Values, made: bool) {
     let property = root.object_value().and_then(|settings| settings.get("env"));
     let Some(property) = property else { return };

@@ -1,4 +1,4 @@
-//! The folder `skills/bg-run` of Claude Code's configuration: the skill, and the module that draws live output.
+//! The folder `skills/bg-run` in Claude Code's configuration: the skill, and the module that draws live output.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry};
@@ -19,7 +19,7 @@ macro_rules! packed {
     };
 }
 
-/// The files as they stand in the repository; the plugin brings the same ones.
+/// The files, unchanged from the repository. The plugin contains the same ones.
 const FILES: [(&str, &str); 6] = [
     packed!("SKILL.md"),
     packed!("README.md"),
@@ -29,7 +29,7 @@ const FILES: [(&str, &str); 6] = [
     packed!("hooks/view.tsx"),
 ];
 
-/// The file that tells the module where the program is. The plugin has it without a path.
+/// The file that contains the program's path. The plugin's copy has no path.
 const PROGRAM: &str = "hooks/program.ts";
 
 /// The state of the folder on disk.
@@ -37,17 +37,17 @@ const PROGRAM: &str = "hooks/program.ts";
 pub enum SkillState {
     /// There is no such folder.
     Missing,
-    /// It is as this version writes it.
+    /// It is what this version writes.
     Current,
-    /// It is as an earlier version wrote it, or for a program elsewhere.
+    /// It is what an earlier version wrote, or is for another program.
     Outdated,
-    /// bg-run wrote it, and these files were changed since.
+    /// bg-run wrote it, and these files have been changed since.
     Changed(Vec<PathBuf>),
     /// Somebody else's folder has this name.
     Foreign,
 }
 
-/// The folder, and the text of each of its files for one program.
+/// The folder, and the text of each file for one program.
 #[derive(Debug)]
 pub struct SkillFolder {
     path: PathBuf,
@@ -60,12 +60,12 @@ struct SkillJournal {
     skill_folder: PathBuf,
     /// A hash of each file's text.
     files: BTreeMap<String, String>,
-    /// `skills` wasn't there before.
+    /// Whether bg-run created `skills` too.
     made_parent: bool,
 }
 
 impl SkillFolder {
-    /// The folder of this user, for `program`; `None` where there is no home folder or the path isn't UTF-8.
+    /// Returns the folder of this user for `program`; `None` if there is no home folder or the path isn't UTF-8.
     pub fn new(program: &Path) -> Option<Self> {
         let path = folders::claude_dir()?.join("skills").join("bg-run");
         let program = serde_json::to_string(program.to_str()?).ok()?;
@@ -80,12 +80,12 @@ impl SkillFolder {
         Some(Self { path, files })
     }
 
-    /// Its path.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Compares it with what bg-run writes and wrote.
+    /// Compares it with the files that this version writes and an earlier one wrote.
     pub fn state(&self) -> SkillState {
         if self.path.symlink_metadata().is_err() {
             return SkillState::Missing;
@@ -112,7 +112,7 @@ impl SkillFolder {
             return SkillState::Current;
         }
         let Some(journal) = journal else {
-            // A write that was cut short leaves only files of ours.
+            // An interrupted write leaves only files of ours.
             let present = found
                 .iter()
                 .filter_map(|(name, text)| Some((name, text.as_ref()?)));
@@ -144,11 +144,11 @@ impl SkillFolder {
         }
     }
 
-    /// Writes the folder, where it is missing or ours and unchanged. Returns the state that it found.
+    /// Writes the folder if it is missing, or ours and unchanged. Returns the previous state.
     ///
     /// # Errors
     ///
-    /// When a file can't be written.
+    /// Fails if a file can't be written.
     pub fn write(&self) -> Result<SkillState> {
         let state = self.state();
         if !matches!(state, SkillState::Missing | SkillState::Outdated) {
@@ -181,12 +181,12 @@ impl SkillFolder {
         Ok(state)
     }
 
-    /// Removes the files that bg-run wrote, and the folders that are empty then. A changed or foreign folder stays.
-    /// Returns the state that it found.
+    /// Removes the files that bg-run wrote, and the folders if they become empty. A changed or foreign folder stays.
+    /// Returns the previous state.
     ///
     /// # Errors
     ///
-    /// When a file can't be removed.
+    /// Fails if a file can't be removed.
     pub fn remove(&self) -> Result<SkillState> {
         let journal = SkillJournal::load(&self.path);
         let state = self.state();
@@ -200,7 +200,7 @@ impl SkillFolder {
                     }
                     _ => {}
                 }
-                // Refused while something lies in it.
+                // This fails unless the folder is empty.
                 let _ = path.parent().map(fs::remove_dir);
             }
             let _ = fs::remove_dir(&self.path);
@@ -212,7 +212,7 @@ impl SkillFolder {
         Ok(state)
     }
 
-    /// The names of all files that are ours, in this version or the one that wrote the folder.
+    /// Returns the names of all our files, from this version and the one that wrote the folder.
     fn names(&self, journal: Option<&SkillJournal>) -> Vec<String> {
         let earlier = journal.iter().flat_map(|journal| journal.files.keys());
         let mut names: Vec<String> = earlier.filter(|name| is_inside(name)).cloned().collect();
@@ -222,7 +222,7 @@ impl SkillFolder {
         names
     }
 
-    /// Files in the folder that this version doesn't write.
+    /// Returns files in the folder that this version doesn't write.
     pub fn others(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.path.clone()];
         let mut others = Vec::new();
@@ -261,7 +261,7 @@ impl SkillJournal {
     }
 }
 
-/// Larger files aren't ours.
+/// Maximum size in bytes of a file of ours.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 fn read(path: &Path) -> Option<String> {
@@ -273,14 +273,14 @@ fn is_real_folder(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The journal names only paths below the folder.
+/// Whether a journal's path is below the folder.
 fn is_inside(name: &str) -> bool {
     Path::new(name)
         .components()
         .all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-/// Puts the file there whole.
+/// Replaces the file as a whole.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;

@@ -1,4 +1,4 @@
-//! The settings' `statusLine`: Claude Code shows there what `bg-run statusline` prints.
+//! The settings' `statusLine`, in which Claude Code shows the output of `bg-run statusline`.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const NAME: &str = "statusLine";
 /// Seconds between two runs while nothing else happens.
 const REFRESH: u32 = 5;
 
-/// The shell command that prints the line. `None` for a path that isn't UTF-8.
+/// Returns the shell command that prints the line; `None` if the path isn't UTF-8.
 pub fn command(program: &Path) -> Option<String> {
     let program = program.to_str()?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
@@ -26,13 +26,13 @@ pub fn command(program: &Path) -> Option<String> {
     Some(format!("{word} statusline"))
 }
 
-/// The command of the status line in `settings`; `None` where none is set.
+/// Returns the command of the status line in `settings`; `None` if none is set.
 pub fn command_in(settings: &Value) -> Option<&str> {
     settings.get(NAME)?.get("command")?.as_str()
 }
 
-/// Sets `wanted` where none is set and `adds`, and brings `ours`, which an earlier installation set, up to date. Returns
-/// the command that is ours now.
+/// Sets `wanted` if there is no status line and `adds` is true, and updates `ours` from an earlier installation.
+/// Returns our current command.
 pub(super) fn add(
     (path, text): (&Path, &str),
     root: &CstRootNode,
@@ -56,7 +56,7 @@ pub(super) fn add(
     Ok(Some(wanted.to_owned()))
 }
 
-/// Takes it out, where it still is what was put in.
+/// Removes the command if it is still ours.
 pub(super) fn take_out(root: &CstRootNode, ours: Option<&str>) {
     let set = root.object_value().and_then(|settings| settings.get(NAME));
     if let Some(set) = set.filter(|set| is_ours(set, ours)) {

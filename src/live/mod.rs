@@ -1,4 +1,4 @@
-//! Tasks as they run: what the view inside Claude Code and the status line show of them.
+//! Running tasks for the view inside Claude Code and the status line.
 
 pub mod row;
 pub mod stream;

@@ -1,4 +1,4 @@
-//! One task in the words and numbers that the view shows.
+//! A task in words and numbers, as the view shows it.
 
 use std::time::Duration;
 
@@ -13,52 +13,52 @@ use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 use crate::text::{one_line, span};
 
-/// At most so many of the last lines are shown.
+/// Maximum number of last lines that are shown.
 const LINES: usize = 5;
 
-/// At most so many characters of a line are shown.
+/// Maximum length of a line, in characters.
 const WIDTH: usize = 200;
 
-/// A task takes far longer than usual from this many times its usual time on.
+/// Multiple of the usual duration from which a task takes far longer than usual.
 const FAR_OVER: f32 = 2.0;
 
-/// A task takes no longer than usual before it is this late, however short it usually is.
+/// Minimum delay after which a task counts as late, however short it usually is.
 const LATE: Duration = Duration::from_secs(30);
 
-/// A task, as `bg-run watch --json` tells it. The names are those of `bg-run tasks --json`.
+/// A task in the output of `bg-run watch --json`. The names equal those of `bg-run tasks --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// The client's name for it.
+    /// The client's id.
     pub id: String,
-    /// The name that people know it by.
+    /// The name for people.
     pub name: String,
-    /// `running`, or how it ended.
+    /// `running`, or the kind of end.
     pub state: &'static str,
-    /// The exit status, where it is known.
+    /// The exit status, if known.
     pub exit: Option<i32>,
     /// The state in a word or two.
     pub status: String,
-    /// When its command began.
+    /// Time at which its command began.
     pub started: Timestamp,
-    /// Whole seconds that it has run, or ran.
+    /// Whole seconds of its run so far or in total.
     pub seconds: u64,
-    /// The usual time of such a task, in seconds.
+    /// Usual duration of such a task, in seconds.
     pub usual_seconds: Option<f32>,
-    /// How long it runs, or its end: `40 s of about 2 min`, `✓ 4 min`.
+    /// The duration so far or the end: `40 s of about 2 min`, `✓ 4 min`.
     pub summary: String,
-    /// It takes far longer than usual.
+    /// Whether it takes far longer than usual.
     pub over: bool,
-    /// The last lines of its output, clean.
+    /// The last lines of its output, cleaned.
     pub lines: Vec<String>,
-    /// The bytes of its output, from 100 MB on.
+    /// Size of its output in bytes, from 100 MB on.
     pub size: Option<u64>,
     /// Where the view shows it.
     pub view: View,
 }
 
 impl Row {
-    /// The task of this record, in this state. `ran` is known for one that has ended; `usual` is the usual time of such a
-    /// task in seconds.
+    /// Creates the row of a task in this state. `ran` is given for an ended task; `usual` is the usual duration of
+    /// such a task in seconds.
     pub fn new(
         record: &TaskRecord,
         status: Status,
@@ -94,12 +94,12 @@ impl Row {
         }
     }
 
-    /// Whether it runs.
+    /// Whether the task is running.
     pub fn is_running(&self) -> bool {
         self.state == Status::Running.state(None)
     }
 
-    /// The task in one line, for a status line.
+    /// Formats the task in one line for a status line.
     pub fn line(&self) -> String {
         let last = self
             .lines
@@ -109,7 +109,7 @@ impl Row {
     }
 }
 
-/// A tabulator's place is kept; other characters that a terminal acts on are gone.
+/// Cleans a line: a tab becomes blanks, and other control characters go.
 fn clean(line: &str) -> String {
     let line = line.replace('\t', "    ");
     let indent = line.len() - line.trim_start().len();

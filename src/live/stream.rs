@@ -1,4 +1,4 @@
-//! The stream of what changes: a line of JSON for each task that does.
+//! A stream of changes: one line of JSON for each task that changes.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -21,7 +21,7 @@ use crate::tasks::output_size::HUGE;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 
-/// No task is told more often than this.
+/// Minimum time between two rows about a task.
 const APART: Duration = Duration::from_secs(1);
 
 /// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`APART`], as long as
@@ -31,29 +31,29 @@ const BRIEF: Duration = Duration::from_millis(20);
 /// Longest wait without a look.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Times below two minutes are told in steps of this.
+/// Step in seconds for durations below two minutes.
 const STEP: u64 = 5;
 
-/// What tells the exit status may come this much later than the last write.
+/// Time within which the exit status may follow the last write.
 const STATUS_WITHIN: Duration = Duration::from_secs(10);
 
-/// A task whose end nobody tells is waited for no longer than this.
+/// Time after which a task with an unknown end isn't awaited any longer.
 const END_WITHIN: Duration = Duration::from_mins(10);
 
-/// At most so many tasks that ended before are told at the start.
+/// Maximum number of already ended tasks that are reported at the start.
 const ENDED: usize = 50;
 
-/// Which tasks are told.
+/// The tasks to report.
 #[derive(Debug, Clone)]
 pub enum Scope {
-    /// Those of these sessions, those that ended before, too.
+    /// The tasks of these sessions, including ended ones.
     Sessions(Vec<String>),
-    /// Those of the project in this folder.
+    /// The tasks of the project in this folder.
     Project(PathBuf),
 }
 
 impl Scope {
-    /// Whether the task of this record is one of them.
+    /// Whether the scope includes the task of this record.
     pub fn has(&self, record: &TaskRecord) -> bool {
         match self {
             Self::Sessions(sessions) => sessions.contains(&record.session),
@@ -62,15 +62,15 @@ impl Scope {
     }
 }
 
-/// A task that is followed.
+/// A watched task.
 struct Followed {
     awaited: AwaitedTask,
     began: Timestamp,
-    /// The usual time of such a task in seconds, as it was known before this one ended.
+    /// The usual duration of such a task in seconds, before this one's own end is recorded.
     usual: Option<f32>,
-    /// When nothing wrote to its output any more, and nothing told how it ended.
+    /// Time since which it has had no writer and no known status.
     silent_since: Option<Instant>,
-    /// When it is looked at again, though nothing happens.
+    /// Time of the next check if nothing happens before.
     due: Instant,
     told: Option<Row>,
 }
@@ -87,7 +87,7 @@ impl Followed {
         }
     }
 
-    /// How it is now, and when its output changed last.
+    /// Returns its current status and the time of its output's last change.
     fn look(&mut self) -> (Status, Option<Timestamp>) {
         let found = self.awaited.look();
         let changed = found
@@ -97,7 +97,7 @@ impl Followed {
             self.silent_since = None;
             return (found.status, changed);
         }
-        // The client tells a moment later.
+        // The client reports the status a moment later.
         let since = self.silent_since.get_or_insert_with(Instant::now);
         let is_due = since.elapsed() >= STATUS_WITHIN;
         (
@@ -110,7 +110,7 @@ impl Followed {
         )
     }
 
-    /// Whether a row about it is still to come.
+    /// Whether another row about it will follow.
     fn is_awaited(&self) -> bool {
         let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
         !is_over
@@ -119,7 +119,7 @@ impl Followed {
                 .is_some_and(|since| since.elapsed() < END_WITHIN)
     }
 
-    /// How long its words stay the same by time alone.
+    /// Returns how long its row stays the same if only time passes.
     fn rests(&self) -> Duration {
         let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
         let rests = match self.silent_since {
@@ -130,14 +130,14 @@ impl Followed {
         rests.min(LONGEST)
     }
 
-    /// The seconds that it has run.
+    /// Returns the seconds for which it has run.
     fn seconds(&self) -> u64 {
         let ran = Timestamp::now().duration_since(self.began).as_secs();
         u64::try_from(ran).unwrap_or_default()
     }
 }
 
-/// The tasks that are followed.
+/// The watched tasks.
 pub struct Stream {
     scope: Scope,
     view: View,
@@ -147,11 +147,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Follows the tasks of `scope`.
+    /// Starts watching the tasks of `scope`.
     pub fn new(scope: Scope, view: View) -> Self {
         let activity = Activity::new();
         for kind in [Kind::Running, Kind::Tasks] {
-            // A folder that isn't there can't be watched.
+            // Only an existing folder can be watched.
             let _ = Folder::make(kind);
             if let Some(state) = dir() {
                 activity.add(&state.join(kind.name()));
@@ -166,11 +166,11 @@ impl Stream {
         }
     }
 
-    /// Writes a line for each task that changed, until one of `others` is closed; where `until_idle`, until no task runs.
+    /// Writes a line for each changed task until one of `others` is closed or, with `until_idle`, no task runs.
     ///
     /// # Errors
     ///
-    /// When nothing can be written.
+    /// Fails if writing fails.
     pub fn write_to(
         mut self,
         out: &mut impl Write,
@@ -208,7 +208,7 @@ impl Stream {
         }
     }
 
-    /// The tasks that changed. Where only time went by, those are looked at whose words change by it.
+    /// Returns the changed tasks. If only time has passed, it checks only tasks whose row depends on it.
     fn look(&mut self, waited: WaitResult) -> Vec<Row> {
         if waited == WaitResult::TimeOver {
             let now = Instant::now();
@@ -223,7 +223,7 @@ impl Stream {
         if std::mem::take(&mut self.is_first) {
             rows.extend(self.ended_before());
         }
-        // Asked for each task that is new: what ended meanwhile counts.
+        // Loaded anew for each new task, because other tasks may have ended meanwhile.
         let mut usual_times = UsualTimes::own();
         for record in TaskRecord::unended() {
             if self.scope.has(&record) && !self.followed.contains_key(&record.id) {
@@ -239,7 +239,7 @@ impl Stream {
         rows
     }
 
-    /// The task, where it changed. One whose end is recorded is followed no longer.
+    /// Returns the task's row if it changed. A task with a recorded end isn't watched any longer.
     fn look_at(&mut self, id: &str) -> Option<Row> {
         let Some(record) = TaskRecord::of(id) else {
             self.followed.remove(id);
@@ -270,7 +270,7 @@ impl Stream {
         is_news.then_some(row)
     }
 
-    /// The newest tasks of these sessions that have ended, for a transcript that is shown anew.
+    /// Returns the newest ended tasks of these sessions, for a transcript that is shown again.
     fn ended_before(&self) -> Vec<Row> {
         let Scope::Sessions(_) = self.scope else {
             return Vec::new();
@@ -290,14 +290,14 @@ impl Stream {
         records.iter().filter_map(row).collect()
     }
 
-    /// How long nothing changes by time alone.
+    /// Returns how long nothing changes if only time passes.
     fn next(&self) -> Duration {
         let due = self.followed.values().map(|followed| followed.due).min();
         due.map_or(LONGEST, |due| due.saturating_duration_since(Instant::now()))
     }
 }
 
-/// The seconds until the words for a time change.
+/// Returns the time until the words for this duration change.
 fn until_change(seconds: u64) -> Duration {
     let long = LIMIT.as_secs();
     Duration::from_secs(match seconds {
@@ -307,7 +307,8 @@ fn until_change(seconds: u64) -> Duration {
     })
 }
 
-/// Whether `row` says nothing new. Before the limit, the view shows no time; an end is told once, and again only with
+/// Whether `row` contains nothing new. Before the limit, the view shows no duration. An end is reported once, and
+/// again only with another status.
 /// another status.
 fn is_told(row: &Row, told: &Row) -> bool {
     if !row.is_running() {
@@ -327,7 +328,7 @@ fn is_told(row: &Row, told: &Row) -> bool {
     shows(row) == shows(told)
 }
 
-/// The project's tasks, or those of these sessions.
+/// Returns the scope: these sessions if given, otherwise the project.
 pub fn scope(sessions: Vec<String>, project: &Path) -> Scope {
     if sessions.is_empty() {
         Scope::Project(project.to_owned())

@@ -1,7 +1,7 @@
-//! A life of its own for a process: neither the caller's end nor its terminal's ends it.
+//! Detaches a process, so that it survives its caller and terminal.
 
 /// Leaves the caller's session and process group.
 pub fn leave_session() {
-    // It fails for a leader of a process group, which is on its own already.
+    // It fails for the leader of a process group, which is detached already.
     let _ = rustix::process::setsid();
 }

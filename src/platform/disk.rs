@@ -1,17 +1,17 @@
-//! How much room a disk has left.
+//! Free space on disks.
 
 use std::path::Path;
 
-/// A disk with less room than this counts as full, in bytes: programs fail before the last block is taken.
+/// Minimum free space in bytes of a disk that isn't full. Programs fail before the last block is taken.
 const LEAST: u64 = 1024 * 1024;
 
-/// A disk with less room than this is nearly full, in bytes,
+/// Free space in bytes below which a disk is nearly full …
 const SCARCE: u64 = 1_000_000_000;
 
-/// but a small one only when less than this part of it is left.
+/// … unless this fraction of it, as a divisor, is still free.
 const SCARCE_PART: u64 = 10;
 
-/// The room on a disk, in bytes.
+/// The space on a disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskSpace {
     /// Space that this user can still use, in bytes.
@@ -21,13 +21,13 @@ pub struct DiskSpace {
 }
 
 impl DiskSpace {
-    /// Whether little is left: less than 1 GB, and on a disk below 10 GB less than a tenth.
+    /// Whether little space is left: less than 1 GB, and on a disk below 10 GB less than a tenth.
     pub fn is_scarce(&self) -> bool {
         self.free < SCARCE.min(self.whole / SCARCE_PART)
     }
 }
 
-/// The room on the disk that holds `path`; `None` where it can't be asked.
+/// Returns the space on the disk of `path`; `None` if the system doesn't tell.
 pub fn space(path: &Path) -> Option<DiskSpace> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(DiskSpace {
@@ -36,7 +36,7 @@ pub fn space(path: &Path) -> Option<DiskSpace> {
     })
 }
 
-/// Whether the disk that holds `path` is full for this user. One that can't be asked isn't.
+/// Whether the disk of `path` is full for this user; `false` if the system doesn't tell.
 pub fn is_full(path: &Path) -> bool {
     space(path).is_some_and(|space| space.whole > 0 && space.free < LEAST)
 }
@@ -54,7 +54,7 @@ mod tests {
             (GB / 2, 10 * GB, true),
             (GB / 2, GB, false),
             (GB / 20, GB, true),
-            // A file system that counts nothing.
+            // A file system without numbers.
             (0, 0, false),
         ] {
             assert_eq!(

@@ -1,5 +1,5 @@
-//! Files opened for what they are: a link in the last place of a path is never followed, and no FIFO or terminal holds
-//! the caller up. A name is looked for in an open folder, which nobody can exchange meanwhile.
+//! Opens files safely: a link as the last part of a path is never followed, and opening never blocks on a FIFO or
+//! terminal. Names are resolved in an open folder, which nobody can replace meanwhile.
 
 use std::fs::File;
 use std::io;
@@ -13,42 +13,42 @@ use super::processes::FileId;
 
 const BASE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(BASE);
-/// The user alone may read and write what is made.
+/// Only the user may read and write new files.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// The folder at `path`.
+/// Opens the folder at `path`.
 ///
 /// # Errors
 ///
-/// When there is none, or a link.
+/// Fails if there is none, or a link.
 pub fn folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, FOLDER, Mode::empty())?)
 }
 
-/// The folder at `path`, which may be reached by a link that the user made.
+/// Opens the folder at `path`, following links that the user made.
 ///
 /// # Errors
 ///
-/// When there is none.
+/// Fails if there is none.
 pub fn folder_through_links(path: &Path) -> io::Result<OwnedFd> {
     let flags = FOLDER.difference(OFlags::NOFOLLOW);
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// The folder `name` in a folder.
+/// Opens the folder `name` in a folder.
 ///
 /// # Errors
 ///
-/// As [`folder`].
+/// Fails like [`folder`].
 pub fn folder_in(folder: impl AsFd, name: impl Arg) -> io::Result<OwnedFd> {
     Ok(openat(folder, name, FOLDER, Mode::empty())?)
 }
 
-/// The file `name` in a folder, to read; only a regular one.
+/// Opens the regular file `name` in a folder for reading.
 ///
 /// # Errors
 ///
-/// When it isn't there, or is no such file.
+/// Fails if there is none, or it isn't regular.
 pub fn open_for_reading(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     regular(openat(
         folder,
@@ -58,74 +58,74 @@ pub fn open_for_reading(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     ))
 }
 
-/// The file at `path`, to read. Links are followed; the caller knows that it is a regular file.
+/// Opens the file at `path` for reading, following links. The caller knows that it is a regular file.
 ///
 /// # Errors
 ///
-/// When it can't be opened.
+/// Fails if it can't be opened.
 pub fn open_for_reading_through_links(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
-/// A new file `name` in a folder.
+/// Creates the file `name` in a folder.
 ///
 /// # Errors
 ///
-/// When it is there, or can't be made.
+/// Fails if it exists or can't be created.
 pub fn new(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | BASE;
     Ok(openat(folder, name, flags, PRIVATE)?.into())
 }
 
-/// The file `name` in a folder, empty and to be written; made where it isn't there yet.
+/// Opens the file `name` in a folder for writing and empties it. Creates it if missing.
 ///
 /// # Errors
 ///
-/// When it can't be opened.
+/// Fails if it can't be opened.
 pub fn open_for_writing(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
-    // A FIFO in its place has no reader, and nobody waits for one.
+    // A FIFO in its place has no reader, and opening must not wait for one.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK | BASE;
     Ok(openat(folder, name, flags, PRIVATE)?.into())
 }
 
-/// The file `name` in a folder, as it is; made where it isn't there yet.
+/// Opens the file `name` in a folder without changing it. Creates it if missing.
 ///
 /// # Errors
 ///
-/// When it can't be opened.
+/// Fails if it can't be opened.
 pub fn open_unchanged(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     Ok(openat(folder, name, flags, PRIVATE)?.into())
 }
 
-/// The file `name` in a folder, to read and to change; made where it isn't there yet. Only a regular one.
+/// Opens the regular file `name` in a folder for reading and writing. Creates it if missing.
 ///
 /// # Errors
 ///
-/// When it can't be opened, or is no such file.
+/// Fails if it can't be opened or isn't regular.
 pub fn open_for_changing(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     regular(openat(folder, name, flags, PRIVATE))
 }
 
-/// The file `name` in a folder, to append to; made where it isn't there yet. Only a regular one.
+/// Opens the regular file `name` in a folder for appending. Creates it if missing.
 ///
 /// # Errors
 ///
-/// As [`open_for_changing`].
+/// Fails like [`open_for_changing`].
 pub fn open_for_appending(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     regular(openat(folder, name, flags, PRIVATE))
 }
 
-/// Whether both paths lead to the same file or folder, however they are spelled: by links, or in another case where the
-/// file system makes no difference. Paths to nothing are the same by their text alone.
+/// Whether both paths lead to the same file or folder, through links or in another case on a case-insensitive file
+/// system. Paths to nothing are compared as text.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     one == other || FileId::of(one).is_some_and(|id| FileId::of(other) == Some(id))
 }
 
-/// Whether `path` is this folder or lies below it, however both are spelled.
+/// Whether `path` is this folder or below it, however both are spelled.
 pub fn is_below(path: &Path, folder: &Path) -> bool {
     if path.starts_with(folder) {
         return true;
@@ -184,7 +184,7 @@ mod tests {
         assert!(!at("none").exists());
     }
 
-    /// A link in another case plays a file system that makes no difference between cases: both names lead to one folder.
+    /// Simulates a case-insensitive file system by a link in another case.
     #[test]
     fn a_folder_is_the_same_in_another_case() {
         let own = tempfile::tempdir().unwrap();

@@ -1,26 +1,26 @@
-//! Locks that hold between processes, and end with the process that holds them.
+//! Locks between processes. They end with the process that holds them.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Takes the lock of an open file or folder, however long that takes. It lasts until the file is dropped.
+/// Takes the lock of an open file or folder, waiting as long as necessary. It lasts until the file is dropped.
 ///
 /// # Errors
 ///
-/// When the file system has no locks.
+/// Fails if the file system has no locks.
 pub fn take(file: &File) -> io::Result<()> {
     file.lock()
 }
 
-/// The same, but waits for `wait` at most.
+/// Takes the lock, waiting for at most `wait`.
 ///
 /// # Errors
 ///
-/// When another process holds the lock all that time, or the file system has none.
+/// Fails if another process holds the lock all that time, or the file system has none.
 pub fn take_within(file: &File, wait: Duration) -> io::Result<()> {
     let start = Instant::now();
-    // The system's own queue knows no end of waiting. An uneven pause keeps many processes from asking in step.
+    // The system's own queue has no time limit. Different pauses keep many processes from trying in step.
     let mut pause = Duration::from_micros(500 + u64::from(std::process::id() % 16) * 100);
     loop {
         match file.try_lock() {

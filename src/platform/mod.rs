@@ -1,7 +1,7 @@
-//! All that differs from one operating system to the next, as functions whose names say what they do.
+//! Differences between operating systems, hidden behind functions.
 //!
-//! Another system is another file beside those of [`processes`], and a branch in the other files. `build.rs` names the
-//! system that a build is for: `system = "linux"`, `"macos"`, or `"portable"`, which uses neither system's own ways.
+//! Another system needs another file beside those of [`processes`], and a branch in the other files. `build.rs` names
+//! the system of a build: `system = "linux"`, `"macos"`, or `"portable"`, which uses no system's own interfaces.
 
 pub mod detach;
 pub mod disk;
@@ -11,7 +11,7 @@ pub mod peer;
 pub mod processes;
 pub mod watch;
 
-/// The system that this build is for, as `doctor` and tests name it.
+/// The system of this build, as `doctor` and tests name it.
 pub const SYSTEM: &str = if cfg!(system = "linux") {
     "linux"
 } else if cfg!(system = "macos") {

@@ -1,4 +1,4 @@
-//! Who is at the other end of a socket.
+//! The process at the other end of a socket.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -7,17 +7,17 @@ use std::path::Path;
 /// The process that answers on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// Its number; where the system doesn't tell, the socket's own, which stands for one process alone.
+    /// Its id. If the system doesn't tell, the socket's own number, which identifies one process only.
     pub process: u64,
-    /// The user that it runs for, or that made the socket.
+    /// The user that runs the process or made the socket.
     pub user: u32,
 }
 
-/// The process behind the socket at `path`.
+/// Returns the process behind the socket at `path`.
 ///
 /// # Errors
 ///
-/// When the system refuses to tell.
+/// Fails if the system refuses.
 #[cfg(system = "linux")]
 pub fn of(_path: &Path, stream: &UnixStream) -> io::Result<Peer> {
     let peer = rustix::net::sockopt::socket_peercred(stream)?;
@@ -27,11 +27,11 @@ pub fn of(_path: &Path, stream: &UnixStream) -> io::Result<Peer> {
     })
 }
 
-/// The process behind the socket at `path`, as far as the socket itself tells.
+/// Returns the process behind the socket at `path`, as far as the socket itself shows it.
 ///
 /// # Errors
 ///
-/// When the socket is gone.
+/// Fails if the socket is gone.
 #[cfg(not(system = "linux"))]
 pub fn of(path: &Path, _stream: &UnixStream) -> io::Result<Peer> {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,5 +1,5 @@
-//! Waits until something happens to files or to other processes: by inotify and process descriptors on Linux, by looking
-//! again elsewhere.
+//! Waits for changes of files and for the ends of other processes: with inotify and process descriptors on Linux, by
+//! polling elsewhere.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -11,38 +11,37 @@ use rustix::process::{Pid, getppid};
 
 use super::processes;
 
-/// So often one looks where the system doesn't tell.
+/// Polling interval where the system has no notification.
 const STEP: Duration = Duration::from_millis(250);
 
-/// The reason that a wait is over.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeReason {
     /// Something may have changed, or the time is over.
     Look,
-    /// The process that started this one is gone, or doesn't read from it any more.
+    /// The parent process has ended or stopped reading from this one.
     ParentGone,
 }
 
-/// What a wait is for, besides the ends of processes.
+/// The changes of interest, besides the ends of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// Nothing more.
+    /// No others.
     Processes,
-    /// Every change of the files since they were last waited for.
+    /// Every change of the files since the last wait.
     Files,
 }
 
 /// Watches files and the process that started this one.
 #[derive(Debug)]
 pub struct Watch {
-    /// `None`: the system doesn't tell.
+    /// The notification descriptor; `None` if the system has none.
     events: Option<OwnedFd>,
     parent: Parent,
 }
 
 impl Watch {
-    /// Watches `outputs` for the end of their writing, and `lines` for everything that is added. A file that isn't there is
-    /// passed over.
+    /// Watches `outputs` for a writer's closing, and `lines` for all added text. Missing files are skipped.
     #[cfg(system = "linux")]
     pub fn new(outputs: &[PathBuf], lines: &Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
@@ -60,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// Watches the process that started this one.
+    /// Watches the parent process.
     #[cfg(not(system = "linux"))]
     pub fn new(_outputs: &[PathBuf], _lines: &Path) -> Self {
         Self {
@@ -69,7 +68,7 @@ impl Watch {
         }
     }
 
-    /// The same, for a process that its parent's end doesn't concern.
+    /// Ignores the parent's end.
     #[must_use]
     pub fn without_parent(self) -> Self {
         let parent = Parent {
@@ -79,10 +78,11 @@ impl Watch {
         Self { parent, ..self }
     }
 
-    /// Waits for a change of the files, where that is of `interest`, or for the end of one of `processes`, at most so long.
+    /// Waits for a change of the files, if that is of `interest`, or for the end of one of `processes`, for at most
+    /// this time.
     pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> WakeReason {
         let stdout = io::stdout();
-        // What stdout is polled for is reported without asking: that nobody reads it any more.
+        // The poll of stdout always reports that its reader is gone, without being asked.
         let mut ready = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
         let ends = processes.iter().filter_map(|id| processes::end_of(*id));
         let ends: Vec<OwnedFd> = ends.collect();
@@ -92,7 +92,7 @@ impl Watch {
         };
         let descriptors = ends.iter().chain(&self.parent.end).chain(events);
         ready.extend(descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::IN)));
-        // Where nothing tells, one has to look.
+        // Without notifications, only polling remains.
         let tells = !ends.is_empty() || events.is_some();
         let at_most = if tells { at_most } else { at_most.min(STEP) };
         let timeout = Timespec::try_from(at_most).ok();
@@ -112,11 +112,11 @@ impl Watch {
     }
 }
 
-/// The process that started this one.
+/// The parent process.
 #[derive(Debug)]
 struct Parent {
     process: Option<Pid>,
-    /// Becomes readable when it ends; `None`: the system doesn't tell.
+    /// Becomes readable when it ends; `None` if the system doesn't tell.
     end: Option<OwnedFd>,
 }
 
@@ -131,35 +131,35 @@ impl Parent {
         }
     }
 
-    /// An orphan has another parent.
+    /// An orphan gets another parent.
     fn is_gone(&self) -> bool {
         self.process.is_some() && getppid() != self.process
     }
 }
 
-/// So often one looks for changes where the system doesn't tell of them.
+/// Polling interval for changes where the system has no notification.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The reason that a wait for activity is over.
+/// The reason why a wait for activity ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitResult {
-    /// Something changed, or may have where the system doesn't tell.
+    /// Something changed, or may have changed if the system doesn't tell.
     Changed,
     /// The time is over, and nothing changed.
     TimeOver,
-    /// One of the other descriptors is closed.
+    /// One of the other descriptors was closed.
     Closed,
 }
 
-/// Watches folders and files for every change, and other descriptors for their end.
+/// Watches folders and files for any change, and other descriptors for being closed.
 #[derive(Debug)]
 pub struct Activity {
-    /// `None`: the system doesn't tell.
+    /// The notification descriptor; `None` if the system has none.
     events: Option<OwnedFd>,
 }
 
 impl Activity {
-    /// Watches nothing yet.
+    /// Creates it without anything to watch.
     #[cfg(system = "linux")]
     pub fn new() -> Self {
         use rustix::fs::inotify::{CreateFlags, init};
@@ -168,13 +168,13 @@ impl Activity {
         }
     }
 
-    /// Watches nothing yet.
+    /// Creates it without anything to watch.
     #[cfg(not(system = "linux"))]
     pub fn new() -> Self {
         Self { events: None }
     }
 
-    /// Watches this folder or file, too. A path that is watched already counts once.
+    /// Adds this folder or file. Adding a path twice has no effect.
     #[cfg(system = "linux")]
     pub fn add(&self, path: &Path) {
         use rustix::fs::inotify::{WatchFlags, add_watch};
@@ -189,11 +189,11 @@ impl Activity {
         }
     }
 
-    /// Watches this folder or file, too.
+    /// Adds this folder or file.
     #[cfg(not(system = "linux"))]
     pub fn add(&self, _path: &Path) {}
 
-    /// Waits for the next change, at most so long, or until one of `others` is closed.
+    /// Waits for the next change, for at most this time, or until one of `others` is closed.
     pub fn wait(&self, at_most: Duration, others: &[BorrowedFd<'_>]) -> WaitResult {
         let at_most = if self.events.is_some() {
             at_most
@@ -203,7 +203,8 @@ impl Activity {
         self.poll(at_most, others, true)
     }
 
-    /// Waits so long, whatever changes. Returns as soon as one of `others` is closed, and whether none is.
+    /// Waits for this time, whatever changes. Returns early if one of `others` is closed; the result is whether all
+    /// are open.
     pub fn rest(&self, time: Duration, others: &[BorrowedFd<'_>]) -> bool {
         self.poll(time, others, false) != WaitResult::Closed
     }

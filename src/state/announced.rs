@@ -1,9 +1,9 @@
-//! Claims on things that are told or done once about a task or a session.
+//! Claims on one-time announcements and actions for a task or session.
 
 use super::{Announcement, Folder, Kind, is_id};
 
-/// Claims the news about the task or session with this id for this process; `false` where another one has it. Where that
-/// can't be found out, it is this one's.
+/// Claims an announcement about the task or session with this id; `false` if another process has claimed it. If the
+/// state folder fails, the claim succeeds.
 pub fn claim(announcement: Announcement, id: &str) -> bool {
     if !is_id(id) {
         return true;

@@ -1,7 +1,7 @@
-//! One answer per call, when bg-run is registered twice (as a plugin and in a settings file).
+//! Claims that ensure one answer per call if bg-run is registered twice, as a plugin and in a settings file.
 //!
-//! The client runs all hooks of an event side by side, so the first to make a file in the state folder speaks. Only
-//! calls that go to the background come here.
+//! The client runs all hooks of an event at the same time. The first to create a file in the state folder answers.
+//! Only calls that go to the background are claimed.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,24 +10,24 @@ use super::{Folder, Kind, is_id};
 /// Events that can be claimed.
 pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "SessionStart"];
 
-/// Changes made to a call, for the event after it.
+/// Changes to a call, recorded for the next event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallOutcome {
-    /// It was put in the background.
+    /// Whether it was put into the background.
     pub moved: bool,
-    /// The call's own time-out, in milliseconds.
+    /// The call's own time-out in milliseconds.
     pub timeout: Option<u64>,
-    /// Each `| tail …` that was left out.
+    /// Each removed `| tail …`.
     pub tails: Vec<String>,
 }
 
-/// Claims this event of this call for this process; `false` where another one has it. Where that can't be found out, it
-/// is ours.
+/// Claims this event of this call; `false` if another process has claimed it. If the state folder fails, the claim
+/// succeeds.
 pub fn claim(event: &str, tool_use_id: &str) -> bool {
     claim_with_outcome(event, tool_use_id, &CallOutcome::default())
 }
 
-/// Claims the event, and records the changes.
+/// Claims the event and records the changes.
 pub fn claim_with_outcome(event: &str, tool_use_id: &str, done: &CallOutcome) -> bool {
     if !is_id(tool_use_id) {
         return true;

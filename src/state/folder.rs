@@ -1,4 +1,4 @@
-//! A folder of ours, by its descriptor: no link is followed, and what isn't ours isn't touched.
+//! A folder of ours, accessed through its descriptor. Links aren't followed, and files of others stay untouched.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,16 +16,16 @@ use rustix::io::Errno;
 use super::Kind;
 use crate::platform::files;
 
-/// Larger files of ours aren't read.
+/// Maximum size in bytes of a file of ours that is read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-/// Most entries that one clearing looks at.
+/// Maximum number of entries that are examined when a folder is cleared.
 const MAX_CLEARED: usize = 5000;
 
-/// Between two clearings.
+/// Interval between two clearings.
 const EVERY: Duration = Duration::from_hours(24);
 
-/// When a folder was last cleared stands in the time of a file beside it.
+/// Returns the name of the file whose time records a folder's last clearing.
 fn cleared_note(kind: Kind) -> String {
     format!(".cleared-{}", kind.name())
 }
@@ -45,21 +45,21 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder of this kind, if it is there.
+    /// Opens the folder of this kind.
     ///
     /// # Errors
     ///
-    /// When it isn't, when it is a link or somebody else's.
+    /// Fails if it doesn't exist, is a link, or belongs to somebody else.
     pub fn open(kind: Kind) -> io::Result<Self> {
         let base = open_base(false)?;
         own(files::folder_in(&base, kind.name())?, kind)
     }
 
-    /// Opens the folder of this kind, and creates it if necessary.
+    /// Opens the folder of this kind, creating it if missing.
     ///
     /// # Errors
     ///
-    /// When it can't be made, when it is a link or somebody else's.
+    /// Fails if it can't be created, is a link, or belongs to somebody else.
     pub fn make(kind: Kind) -> io::Result<Self> {
         // Another process may remove an empty folder in between.
         let mut result = Err(io::ErrorKind::NotFound.into());
@@ -76,21 +76,21 @@ impl Folder {
         result
     }
 
-    /// The folder `name` in it, made where it isn't there yet.
+    /// Opens the folder `name` inside, creating it if missing.
     ///
     /// # Errors
     ///
-    /// When the folder can't be made or opened.
+    /// Fails if the folder can't be created or opened.
     pub fn make_inner(&self, name: &str) -> io::Result<Self> {
         make_in(&self.fd, name)?;
         own(files::folder_in(&self.fd, name)?, self.kind)
     }
 
-    /// The file `name`, to read; only a regular one.
+    /// Opens the regular file `name` for reading.
     ///
     /// # Errors
     ///
-    /// When it isn't there, or is no such file.
+    /// Fails if there is none, or it isn't regular.
     pub fn file(&self, name: &str) -> io::Result<File> {
         files::open_for_reading(&self.fd, name)
     }
@@ -99,7 +99,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// When it isn't a regular file of ours, or can't be read.
+    /// Fails if it isn't a regular file of ours, or can't be read.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let file = self.file(name)?;
         let size = file.metadata()?.len().min(MAX_SIZE);
@@ -108,21 +108,20 @@ impl Folder {
         Ok(text)
     }
 
-    /// Makes the file `name`, which must not be there.
+    /// Creates the file `name`.
     ///
     /// # Errors
     ///
-    /// When it is there, or can't be made.
+    /// Fails if it exists or can't be created.
     pub fn create(&self, name: &str, text: &[u8]) -> io::Result<()> {
         files::new(&self.fd, name)?.write_all(text)
     }
 
-    /// Claims `name` among those of this kind for this process, by a file with this text; `false` where it was claimed
-    /// before.
+    /// Claims `name` among those of this kind by creating a file with this text; `false` if it was already claimed.
     ///
     /// # Errors
     ///
-    /// When no file can be made there, so that nobody can tell.
+    /// Fails if no file can be created, so that claims are impossible.
     pub fn claim(kind: Kind, name: &str, text: &[u8]) -> io::Result<bool> {
         let folder = Self::make(kind)?;
         folder.clear_daily();
@@ -137,11 +136,11 @@ impl Folder {
         Self::open(kind).is_ok_and(|folder| folder.file(name).is_ok())
     }
 
-    /// Puts the file `name` there, whole or not at all.
+    /// Replaces the file `name` atomically.
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// Fails if it can't be written.
     pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let part = format!("{name}.{}", std::process::id());
         let mut file = files::open_for_writing(&self.fd, &part)?;
@@ -153,11 +152,11 @@ impl Folder {
         moved
     }
 
-    /// Puts a link called `name` to `target` there, in place of what is called so.
+    /// Creates or replaces the link `name` to `target`.
     ///
     /// # Errors
     ///
-    /// When it can't be made.
+    /// Fails if it can't be created.
     pub fn link(&self, name: &str, target: &Path) -> io::Result<()> {
         let is_there = readlinkat(&self.fd, name, Vec::new())
             .is_ok_and(|there| there.as_bytes() == target.as_os_str().as_encoded_bytes());
@@ -173,17 +172,17 @@ impl Folder {
         Ok(moved?)
     }
 
-    /// Removes the file `name`; what isn't there or can't be removed does no harm.
+    /// Removes the file `name`. Errors are ignored.
     pub fn remove(&self, name: &str) {
         let _ = unlinkat(&self.fd, name, AtFlags::empty());
     }
 
-    /// Removes the file `name`; returns whether this process removed it.
+    /// Removes the file `name` and returns whether this process removed it.
     pub fn take(&self, name: &str) -> bool {
         unlinkat(&self.fd, name, AtFlags::empty()).is_ok()
     }
 
-    /// The names of what lies in it, at most so many.
+    /// Returns the names of at most this many entries.
     pub fn names(&self, at_most: usize) -> Vec<String> {
         let Ok(entries) = Dir::read_from(&self.fd) else {
             return Vec::new();
@@ -195,15 +194,15 @@ impl Folder {
             .collect()
     }
 
-    /// Clears out what is older than its kind is kept, at most once a day, so that it costs the same however much lies
-    /// there.
+    /// Removes files that exceed their kind's maximum age, at most once a day, so that the size of the folder doesn't
+    /// matter.
     pub fn clear_daily(&self) {
         if let Some(kept) = self.kind.kept() {
             self.clear_daily_after(kept);
         }
     }
 
-    /// Clears the folder at most once a day, of files older than `kept`.
+    /// Removes files older than `kept`, at most once a day.
     pub fn clear_daily_after(&self, kept: Duration) {
         let Ok(base) = open_base(false) else {
             return;
@@ -219,8 +218,8 @@ impl Folder {
         }
     }
 
-    /// Removes files of ours that haven't changed for `age`, here and in the folders inside, and those folders where
-    /// they are empty then.
+    /// Removes files of ours that haven't changed for `age`, here and in folders inside, and those folders if they
+    /// become empty.
     pub(super) fn clear(&self, kind: Kind, age: Duration) {
         for name in self.names(MAX_CLEARED) {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
@@ -231,7 +230,7 @@ impl Folder {
                 {
                     inner.clear_files(age);
                 }
-                // Refused where something is left in it.
+                // This fails unless the folder is empty.
                 let _ = unlinkat(&self.fd, &name, AtFlags::REMOVEDIR);
             }
         }
@@ -241,7 +240,7 @@ impl Folder {
     fn clear_files(&self, age: Duration) {
         let names = self.names(MAX_CLEARED);
         for name in &names {
-            // What a killed process left of a replacement has its name with a number behind.
+            // A killed process's unfinished replacement has the file's name with a number appended.
             let whole = name.rsplit_once('.').filter(|(_, pid)| {
                 !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
             });
@@ -251,7 +250,7 @@ impl Folder {
                 self.remove(name);
             }
         }
-        // A link lives as long as the file that it belongs to.
+        // A link lives as long as its file.
         for name in &names {
             let owner = self.kind.owner_of_link(name);
             if owner.is_some_and(|owner| self.file(&owner).is_err())
@@ -279,7 +278,7 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Puts a file of this text beside the folders, whole or not at all, where it isn't there yet.
+/// Creates a file with this text beside the folders atomically, unless it exists.
 pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     let base = open_base(true)?;
     if let Ok(there) = files::open_for_reading(&base, name) {
@@ -298,7 +297,7 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     moved
 }
 
-/// bg-run's own folder; it may be reached by a link, which the user chose.
+/// Opens bg-run's own folder. It may be behind a link, which the user chose.
 pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
     let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
     if make {
@@ -317,7 +316,7 @@ pub(super) trait NewPrivate {
 }
 
 impl NewPrivate for fs::DirBuilder {
-    /// Makes folders that only this user can enter.
+    /// Creates folders that only this user can enter.
     fn new_private() -> Self {
         use std::os::unix::fs::DirBuilderExt as _;
         let mut builder = Self::new();
@@ -326,7 +325,7 @@ impl NewPrivate for fs::DirBuilder {
     }
 }
 
-/// An older version made folders that others can read.
+/// Removes other users' access, which an older version allowed.
 fn make_private(fd: &OwnedFd, stat: &Stat) -> io::Result<()> {
     if stat.st_mode & 0o077 != 0 {
         rustix::fs::fchmod(fd, Mode::RWXU)?;

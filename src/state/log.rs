@@ -1,4 +1,4 @@
-//! The log: one line per event, for what can't be said on a screen.
+//! The log: one line per event that can't be shown on a screen.
 
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,15 +12,15 @@ use crate::platform::files;
 const NAME: &str = "bg-run.log";
 const OLD: &str = "bg-run.log.old";
 
-/// At this size the log is moved aside, so that two files of it exist at most.
+/// Size in bytes at which the log is renamed, so that at most two files exist.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// The log's path; `None` where there is no home folder.
+/// Returns the log's path; `None` without a home folder.
 pub fn path() -> Option<PathBuf> {
     super::dir().map(|dir| dir.join(NAME))
 }
 
-/// The newest lines of what went wrong, the oldest of them first.
+/// Returns the newest lines about faults, oldest first.
 pub fn last_faults() -> Vec<String> {
     let read = || {
         let mut log = File::open(path()?).ok()?;
@@ -36,18 +36,18 @@ pub fn last_faults() -> Vec<String> {
     end.lines().filter(is_fault).map(str::to_owned).collect()
 }
 
-/// In bytes.
+/// Number of bytes at the log's end that are read.
 const MAX_SHOWN: u64 = 64 * 1024;
 
-/// Beginning of a line that reports no fault.
+/// Beginning of a line that doesn't report a fault.
 const WELL: &str = "ok:";
 
-/// Appends a line about what went well.
+/// Appends a line about a success.
 pub fn well(message: &str) {
     line(&format!("{WELL} {message}"));
 }
 
-/// Appends a line about what went wrong. What can't be logged is lost: there is nowhere to say so.
+/// Appends a line about a fault. If logging fails, the message is lost.
 pub fn line(message: &str) {
     let _: Option<()> = try_line(message);
 }
@@ -66,12 +66,12 @@ fn try_line(message: &str) -> Option<()> {
         .take(2000)
         .collect();
     let now = jiff::Timestamp::now();
-    // One write, so that lines of two processes don't mix.
+    // A single write keeps the lines of two processes apart.
     let line = format!("{now:.3} {} {one_line}\n", std::process::id());
     log.write_all(line.as_bytes()).ok()
 }
 
-/// Removes the log and what else lies beside the folders, with the last registration.
+/// Removes the log and other files beside the folders, with the last registration.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
         for name in [NAME, OLD, super::PROGRAM] {

@@ -1,4 +1,4 @@
-//! bg-run's own folder: the log, caches and notes. Nobody else may read them: whole commands stand in there.
+//! bg-run's own folder with the log, caches and records. Nobody else may read it, because it contains whole commands.
 
 pub mod announced;
 pub mod call_claims;
@@ -15,7 +15,7 @@ pub use folder::Folder;
 
 use crate::{environment, folders};
 
-/// The folder of the log, the caches and the notes; `None` where there is no home folder.
+/// Returns the path of this folder; `None` without a home folder.
 pub fn dir() -> Option<PathBuf> {
     environment::state_dir().or_else(|| {
         let dirs = folders::project_dirs()?;
@@ -23,41 +23,41 @@ pub fn dir() -> Option<PathBuf> {
     })
 }
 
-/// The lock of those who write the history.
+/// The lock of the history's writers.
 pub const HISTORY_LOCK: &str = "lock";
 
-/// Which transcripts were read, beside it.
+/// The list of transcripts that were read, beside the history.
 pub const LEARNT: &str = "learnt.json";
 
 /// The folders inside, each with files of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// One file per call and event that was answered: [`once`].
+    /// One file per answered event of a call: [`call_claims`].
     Calls,
-    /// Faults of the user's files that were reported: [`reported`].
+    /// Reported faults of the user's files: [`reported`].
     Reported,
-    /// Options that programs accept, a file per program and option.
+    /// Options that programs accept, one file per program and option.
     Programs,
-    /// The outputs that were opened, a folder per session.
+    /// Opened outputs, one folder per session.
     Opened,
-    /// The records of tasks, and links to outputs that are called by what runs.
+    /// Records of tasks, and links to outputs that are named after the task.
     Tasks,
-    /// The tasks that haven't ended, as far as is known: an empty file each.
+    /// Tasks without a known end, one empty file each.
     Running,
     /// Durations of commands.
     History,
-    /// Settings files as they were before the registration.
+    /// Settings files before the registration.
     Registrations,
-    /// The environment files of sessions: [`sessions`].
+    /// Environment files of sessions: [`sessions`].
     Sessions,
     /// Leases of editor windows with our extension, and requests to open a file.
     Windows,
-    /// Claims on things told once of a task or a session: [`announced`].
+    /// Claims on one-time announcements for a task or session: [`announced`].
     Announced,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::Calls,
         Self::Programs,
@@ -72,7 +72,7 @@ impl Kind {
         Self::Announced,
     ];
 
-    /// The folder's name.
+    /// Returns the folder's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
@@ -89,21 +89,21 @@ impl Kind {
         }
     }
 
-    /// Age after which an unchanged file is removed; `None`: never.
+    /// Returns the age after which an unchanged file is removed; `None` for never.
     fn kept(self) -> Option<Duration> {
         const DAY: Duration = Duration::from_hours(24);
         match self {
-            // Between a call and its end, the user may be asked and be away.
+            // The user may leave a permission prompt open for hours before the call ends.
             Self::Calls | Self::Windows => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
-            // What is told once, longer than a task is looked after.
+            // Announcements are kept longer than tasks are watched.
             Self::Announced | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
-            // The records as long as the user likes: `tasks::record::clear_daily`.
+            // The user chooses how long records stay: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
     }
 
-    /// The file that a link of this name belongs to.
+    /// Returns the file to which a link with this name belongs.
     fn owner_of_link(self, name: &str) -> Option<String> {
         if self != Self::Tasks {
             return None;
@@ -113,7 +113,7 @@ impl Kind {
         is_id(id).then(|| format!("{id}.json"))
     }
 
-    /// Whether a file of this name is one of ours.
+    /// Whether a file with this name is one of ours.
     fn owns(self, name: &str) -> bool {
         match self {
             Self::Calls => name
@@ -139,12 +139,12 @@ impl Kind {
     }
 }
 
-/// Claims: [`announced`].
+/// A one-time announcement or action: [`announced`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announcement {
     /// The user's program was run at the end of the task.
     OnEnd,
-    /// The output of the task has passed 1 GB.
+    /// The task's output has passed 1 GB.
     Size,
     /// The disk of the session's outputs is nearly full.
     Disk,
@@ -162,11 +162,11 @@ impl Announcement {
     }
 }
 
-/// The file that holds the absolute path of this program, for an editor's extension: an editor that was started from the
-/// desktop has another `PATH`.
+/// The file with this program's absolute path, for an editor's extension. An editor started from the desktop has
+/// another `PATH`.
 const PROGRAM: &str = "program";
 
-/// Leaves the path of this program in the state folder, where it isn't there yet.
+/// Writes the path of this program to the state folder unless it is there already.
 pub fn record_program_path() {
     let Ok(program) = std::env::current_exe() else {
         return;
@@ -181,49 +181,49 @@ pub fn record_program_path() {
 /// The ending of a window's lease.
 pub const LEASE: &str = ".lease";
 
-/// The ending of a request that no window took yet.
+/// The ending of a request that no window has taken yet.
 pub const ASKED: &str = ".asked";
 
-/// The ending of a request that a window took.
+/// The ending of a request that a window has taken.
 pub const TAKEN: &str = ".taken";
 
 /// The ending of a request that a window couldn't fulfil.
 pub const FAILED: &str = ".failed";
 
-/// Ending of a link to a task's output, like that of the client's own file.
+/// The ending of a link to a task's output, equal to that of the client's files.
 pub const OUTPUT: &str = ".output";
 
-/// Separator between a task's name and its id in the name of a link.
+/// The separator between a task's name and its id in a link's name.
 pub const BEFORE_ID: &str = " · ";
 
-/// Whether `text`, which comes from outside, can be part of a path: 1 to 128 of `A-Z a-z 0-9 _ -`.
+/// Whether `text`, which comes from outside, can safely be part of a path: 1 to 128 characters of `A-Z a-z 0-9 _ -`.
 pub fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// A path as a file name: 16 hexadecimal digits, the same in every build. Two paths that share one by chance take turns.
+/// Returns a file name for a path: 16 hexadecimal digits, the same in every build. Two paths with the same digits take
+/// turns.
 pub fn name_of(path: &Path) -> String {
     fingerprint(path.as_os_str().as_encoded_bytes())
 }
 
-/// A hash of the bytes as 16 hexadecimal digits, the same in every build.
+/// Returns a hash of the bytes as 16 hexadecimal digits, the same in every build.
 pub fn fingerprint(bytes: &[u8]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in bytes {
-        // FNV-1a, which the standard hasher doesn't promise to stay.
+        // FNV-1a. The standard hasher doesn't promise stable results.
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     format!("{hash:016x}")
 }
 
-/// Whether a file is called as [`name_of`] does.
+/// Whether the name could be one from [`name_of`].
 pub fn is_hash(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Removes everything of ours but the kind that is `kept`, and the folders that are empty then. What can't be removed does
-/// no harm.
+/// Removes everything of ours except the kind `kept`, and folders that become empty. Errors are ignored.
 pub fn forget_all_but(kept: Option<Kind>) {
     let Some(state) = dir() else { return };
     for kind in Kind::ALL {

@@ -1,5 +1,5 @@
-//! What was told before, and isn't told again: a fault of the user's files in their present state, what is said once. Also that
-//! the expressions of a rules file are in order.
+//! Marks on messages that are shown once: a fault of the user's files in their present state, or any other one-time
+//! text. Other marks record that a rules file's expressions are valid.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -18,7 +18,7 @@ pub struct FileState {
 }
 
 impl FileState {
-    /// The state of the file at `path`.
+    /// Returns the state of the file at `path`.
     pub fn new(path: &Path, metadata: &Metadata) -> Self {
         Self {
             path: path.to_owned(),
@@ -31,7 +31,7 @@ impl FileState {
 }
 
 impl FileState {
-    /// The name of a mark on the file in this state.
+    /// Returns the name of a mark for the file in this state.
     fn mark(&self, kind: &str) -> String {
         name_of(Path::new(&format!(
             "{kind}\0{}\0{self:?}",
@@ -40,28 +40,28 @@ impl FileState {
     }
 }
 
-/// Whether the rules file in this state was checked, and had no fault.
+/// Whether the rules file in this state was checked without finding a fault.
 pub fn is_valid(file: &FileState) -> bool {
     Folder::is_claimed(Kind::Reported, &file.mark("valid"))
 }
 
-/// Marks the rules file in this state as one without a fault. Without a mark it is checked again.
+/// Marks the rules file in this state as valid. Without a mark, it is checked again.
 pub fn mark_valid(file: &FileState) {
     let _ = Folder::claim(Kind::Reported, &file.mark("valid"), b"");
 }
 
-/// Whether [`say`] claimed this.
+/// Whether [`say`] has claimed this text.
 pub fn was_said(what: &str) -> bool {
     Folder::is_claimed(Kind::Reported, &name_of(Path::new(what)))
 }
 
-/// Claims what is said once; `false` where it was claimed before, or nothing can be noted.
+/// Claims a one-time text; `false` if it was claimed before or can't be recorded.
 pub fn say(what: &str) -> bool {
     Folder::claim(Kind::Reported, &name_of(Path::new(what)), b"").unwrap_or(false)
 }
 
-/// Claims the report of a fault in the file in this state; `false` where it was claimed before. A state folder that
-/// can't be written gives `true`.
+/// Claims the report of a fault in the file in this state; `false` if it was claimed before. If the state folder can't
+/// be written, the result is `true`.
 pub fn claim(file: &FileState) -> bool {
     Folder::claim(Kind::Reported, &file.mark("faulty"), b"").unwrap_or(true)
 }

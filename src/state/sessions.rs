@@ -1,4 +1,4 @@
-//! The environment files of sessions: what is left there reaches every command, and no hook sees it.
+//! Environment files of sessions. A variable in such a file reaches every command, but hooks don't see it.
 
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -10,7 +10,7 @@ use super::{Folder, Kind, is_id};
 ///
 /// # Errors
 ///
-/// When it can't be written.
+/// Fails if it can't be written.
 pub fn record(session: &str, file: &Path) -> io::Result<()> {
     if !is_id(session) {
         return Err(io::Error::other("the session's id is none"));
@@ -20,7 +20,7 @@ pub fn record(session: &str, file: &Path) -> io::Result<()> {
     folder.replace(session, &[file.as_os_str().as_bytes()])
 }
 
-/// The environment file of a session, where one was recorded.
+/// Returns the environment file of a session, if one was recorded.
 pub fn environment_file(session: &str) -> Option<PathBuf> {
     if !is_id(session) {
         return None;

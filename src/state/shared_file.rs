@@ -1,4 +1,4 @@
-//! A file that stays and that many processes change in place.
+//! A permanent file that many processes change in place.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,11 +9,11 @@ use super::folder::{Folder, NewPrivate as _, own};
 use crate::platform::files;
 
 impl Folder {
-    /// Any folder of this user's, treated as one of this kind; made where it isn't there yet.
+    /// Opens any folder of this user as one of this kind, creating it if missing.
     ///
     /// # Errors
     ///
-    /// When it can't be made, when it is a link or somebody else's.
+    /// Fails if it can't be created, is a link, or belongs to somebody else.
     pub fn at(path: &Path, kind: Kind) -> io::Result<Self> {
         if let Some(above) = path.parent() {
             crate::folders::make_own(above, 0o700)?;
@@ -22,20 +22,20 @@ impl Folder {
         Self::open_at(path, kind)
     }
 
-    /// Opens it, if it exists.
+    /// Opens an existing folder as one of this kind.
     ///
     /// # Errors
     ///
-    /// When it isn't, when it is a link or somebody else's.
+    /// Fails if it doesn't exist, is a link, or belongs to somebody else.
     pub fn open_at(path: &Path, kind: Kind) -> io::Result<Self> {
         own(files::folder(path)?, kind)
     }
 
-    /// The file `name`, to read and to change; made where it isn't there yet.
+    /// Opens the file `name` for reading and writing, creating it if missing.
     ///
     /// # Errors
     ///
-    /// When it can't be made, or is no regular file.
+    /// Fails if it can't be created or isn't regular.
     pub fn file_to_change(&self, name: &str) -> io::Result<File> {
         files::open_for_changing(&self.fd, name)
     }

@@ -1,23 +1,23 @@
-//! Which editor, and by which ways.
+//! The choice of an editor and of the methods to open files in it.
 
 use super::{Editor, Method, command, extension_windows, socket};
 use crate::config::{Config, Open, TabNames};
 use crate::environment;
 
-/// The way in which files are shown here.
+/// The editor or terminal that shows files here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
-    /// The editor's name.
+    /// Its name.
     pub name: String,
-    /// In the order in which they are tried.
+    /// The methods, in the order in which they are tried.
     pub(super) ways: Vec<Method>,
-    /// It is one of the VS Code family.
+    /// Whether it belongs to the VS Code family.
     pub is_code: bool,
-    /// Its tabs are called by what runs.
+    /// Whether its tabs are named after the task.
     pub(super) names_tabs: bool,
 }
 
-/// Why nothing shows files here.
+/// The reason why nothing shows files here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoViewer {
     /// `open = "never"`.
@@ -28,43 +28,43 @@ pub enum NoViewer {
         "`editor` is `{name}` in config.toml; known are {known}, and any other is a list: [\"vi\", \"{{file}}\"]"
     )]
     Unknown {
-        /// Text as written.
+        /// The name as written.
         name: String,
         /// The names in the table.
         known: String,
     },
-    /// The editor around has no command here.
+    /// This terminal's editor has no command here.
     #[error("this is {name}, and its command `{program}` isn't on the PATH")]
     NoCommand {
-        /// The editor.
+        /// The editor's name.
         name: String,
-        /// Its command.
+        /// The editor's command.
         program: String,
     },
-    /// The editor around isn't in the table, and none of its own commands is there.
+    /// This terminal's editor isn't in the table, and none of its own commands exists.
     #[error(
         "this is the terminal of {name}, which bg-run doesn't know, and no command lies beside its files; set `editor`"
     )]
     UnknownFork {
-        /// Name of its folder.
+        /// The name of its folder.
         name: String,
     },
-    /// There is no editor at all.
+    /// There is no editor.
     #[error("no `code` found")]
     Nothing,
 }
 
 impl Viewer {
-    /// Whether a window runs our extension, which makes what it shows read-only.
+    /// Whether a window runs our extension, which makes its tabs read-only.
     pub fn has_extension(&self) -> bool {
         self.ways.contains(&Method::Extension)
     }
 
-    /// The viewer that the settings, the terminal around and the machine give.
+    /// Chooses the viewer from the settings, the terminal and the machine.
     ///
     /// # Errors
     ///
-    /// When there is none, and why.
+    /// Fails with the reason if there is none.
     pub fn find(config: &Config) -> Result<Self, NoViewer> {
         if config.open == Open::Never {
             return Err(NoViewer::Off);
@@ -87,7 +87,8 @@ impl Viewer {
         let command = editor
             .as_ref()
             .and_then(|editor| Some(Method::Command(editor.command_line()?)));
-        // In a remote window the command goes by the same socket, only slower. Another editor's terminal has no window.
+        // In a remote window, the command uses the same socket, only more slowly. Another editor's terminal has no
+        // window.
         let ways: Vec<Option<Method>> = match &editor {
             Some(editor) if !editor.has_windows => vec![command, pane],
             _ if environment::vscode_socket().is_some() => {
@@ -98,7 +99,7 @@ impl Viewer {
         let extension = extension_windows::is_any_there().then_some(Method::Extension);
         let mut ways: Vec<Method> = ways.into_iter().flatten().collect();
         if let Some(way) = extension {
-            // The editor of the terminal comes first; the family's own ways take the keyboard.
+            // The terminal's own editor comes first. The family's own methods take the keyboard focus.
             let at = usize::from(editor.as_ref().is_some_and(|editor| !editor.has_windows));
             ways.insert(at.min(ways.len()), way);
         }

@@ -1,4 +1,4 @@
-//! An editor's command.
+//! Runs an editor's command.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -13,16 +13,16 @@ use super::{Editor, LAST_LINE, NoViewer};
 use crate::config::EditorChoice;
 use crate::{environment, programs};
 
-/// One that hasn't returned by then stays in the foreground, and has opened the file.
+/// Time after which a command that hasn't returned counts as an editor in the foreground, which has opened the file.
 const RETURNS_WITHIN: Duration = Duration::from_secs(20);
 
-/// The remote command prints this, exits 0 and opens nothing (measured, VS Code 1.139).
+/// Output of the remote command when it exits with 0 but opens nothing (measured, VS Code 1.139).
 const NOT_IN_A_WINDOW: &str = "Command is only available in";
 
-/// Most that is read of its output, in bytes.
+/// Maximum number of bytes that are read of its output.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// The editor that `config.toml` names: its name, its command line, and whether it is VS Code or a fork of it.
+/// Returns the editor that `config.toml` names: its name, its command line, and whether it is VS Code or a fork of it.
 pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>, bool), NoViewer> {
     match choice {
         EditorChoice::Command(command) => {
@@ -45,7 +45,8 @@ pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>, 
     }
 }
 
-/// Why the command can't open anything; one of VS Code's kind is asked for its version, and opens nothing by that.
+/// Returns the reason why the command can't open anything. A command like VS Code's is asked for its version, which
+/// opens nothing.
 pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
     let path = Path::new(program);
     let path = if program.contains('/') {
@@ -66,23 +67,23 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
     is_like_code.then(asked).flatten()
 }
 
-/// Whether it is the command of VS Code's server, a client of a window's socket.
+/// Whether it is the command of VS Code's server, which uses a window's socket.
 fn is_remote(path: &Path) -> bool {
     let real = path.canonicalize();
     let mut parts = real.as_deref().unwrap_or(path).components();
     parts.any(|part| part.as_os_str() == "remote-cli")
 }
 
-/// Message of shells about a program for another system.
+/// A shell's message about a program for another system.
 const EXEC_FORMAT: &str = "Exec format error";
 
-/// In WSL, `code` is the one of Windows until VS Code has been there.
+/// In WSL, `code` is the Windows program until VS Code has been used there.
 const OTHER_SYSTEM: &str = "it starts a program of another system. In WSL, programs of Windows are switched off: \
      `[interop] enabled = true` in /etc/wsl.conf and `wsl.exe --shutdown` switch them on, and a folder that VS Code \
      opens by its WSL extension brings a `code` of its own";
 
-/// Runs an editor's command and waits for it; its exit status alone says little. It is never ended: what stays in the
-/// foreground is the editor itself.
+/// Runs an editor's command and waits for it. Its exit status alone says little. It is never killed, because a command
+/// that stays in the foreground is the editor itself.
 pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
     let file = file
         .to_str()
@@ -94,7 +95,8 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
     let Some((program, arguments)) = words.split_first() else {
         bail!("the editor's command is empty; set `editor` in config.toml");
     };
-    // A file, because a pipe that nobody reads any more would end an editor that stays. It is gone with the editor.
+    // Output goes to a file, because a pipe without a reader would end an editor that stays open. The file goes when
+    // the editor ends.
     let output = tempfile::tempfile().context("no temporary file can be made")?;
     let found = if program.contains('/') {
         PathBuf::from(program)

@@ -1,4 +1,4 @@
-//! A process of its own that opens a file, so that neither the call waits for an editor nor the client's end ends it.
+//! A separate process that opens a file. The call doesn't wait for the editor, and the process survives the client.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -16,15 +16,15 @@ use crate::platform::detach;
 use crate::programs;
 use crate::state::log;
 
-/// Time that the hook waits for a window's answer. A live one answers in a millisecond (measured).
+/// Time that the hook waits for a window's answer. A live window answers in a millisecond (measured).
 const HOOK_WAIT: Duration = Duration::from_millis(300);
 
-/// Result of opening a file. One process prints it, the other reads it.
+/// The result of opening a file, which one process prints and the other parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenOutcome {
-    /// It is open in this place, or on its way there.
+    /// It is open or being opened in this place.
     In(String),
-    /// It is open in this place since an earlier task.
+    /// It has been open in this place since an earlier task.
     Already(String),
     /// It isn't shown, for this reason.
     Not(String),
@@ -54,23 +54,23 @@ impl FromStr for OpenOutcome {
     }
 }
 
-/// Files to show, and their user.
+/// A request to show one of several files.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The first that is there is shown.
+    /// Candidates; the first existing one is shown.
     pub files: Vec<PathBuf>,
-    /// The session that the tab counts for.
+    /// The session for which the tab counts.
     pub session: String,
-    /// Project of its user.
+    /// The user's project.
     pub project: PathBuf,
 }
 
-/// Claims a tab for the first of the files, starts a process of its own that shows one of them, and waits for it only
-/// where the outcome is known at once.
+/// Claims a tab for the first file and starts a process that shows one of the files. Waits for it only if the outcome
+/// is known at once.
 ///
 /// # Errors
 ///
-/// When the process can't be started.
+/// Fails if the process can't be started.
 pub fn show_detached(viewer: &Viewer, config: &Config, request: &Request) -> Result<OpenOutcome> {
     let Some(first) = request.files.first() else {
         return Ok(OpenOutcome::Not("no file was named".to_owned()));
@@ -112,7 +112,7 @@ fn start(viewer: &Viewer, request: &Request) -> Result<OpenOutcome> {
         if let Some(output) = output
             && output.take(MAX_ANSWER).read_to_string(&mut printed).is_ok()
         {
-            // Nobody listens any more where it took too long.
+            // The receiver is gone if this took too long.
             let _ = sender.send(printed);
         }
     });
@@ -120,11 +120,11 @@ fn start(viewer: &Viewer, request: &Request) -> Result<OpenOutcome> {
     Ok(printed.parse().unwrap_or_else(|()| underway()))
 }
 
-/// In bytes.
+/// Maximum length of an answer, in bytes.
 const MAX_ANSWER: u64 = 4096;
 
-/// That process: opens the first file that is there, tells the one that started it, and makes the editor read the file
-/// again until its task has ended.
+/// Opens the first existing file, reports the outcome to the parent, and makes the editor refresh the file until its
+/// task has ended. This is the separate process's work.
 pub fn open_detached(config: &Config, request: &Request) {
     detach::leave_session();
     touch_mtime::end_by_its_limit();
@@ -146,14 +146,14 @@ pub fn open_detached(config: &Config, request: &Request) {
             }
         }
     }
-    // The next task that writes there is told the truth.
+    // The next task that writes there gets the true state.
     if let Some(first) = request.files.first() {
         tabs::release(&request.session, first);
     }
     answer(&OpenOutcome::Not(why));
 }
 
-/// Tells the hook, which may be gone, and lets go of it.
+/// Reports to the hook, which may be gone, and detaches from it.
 fn answer(shown: &OpenOutcome) {
     let mut output = std::io::stdout();
     let _ = writeln!(output, "{shown}").and_then(|()| output.flush());

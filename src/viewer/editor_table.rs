@@ -1,6 +1,6 @@
-//! The table of known editors: how each is recognised, and its command.
+//! The table of known editors: their signs and their commands.
 
-/// `{file}` and `{line}` stand for what they say.
+/// VS Code's arguments; `{file}` and `{line}` are placeholders.
 ///
 /// `-r` reuses the window, `-g` goes to the line; any other form of the call can open an empty window instead
 /// (measured, VS Code 1.139).
@@ -8,44 +8,44 @@ pub(super) const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
 
 pub(super) const LIKE_IDEA: &[&str] = &["--line", "{line}", "{file}"];
 
-/// One line of the table.
+/// A row of the table.
 pub(super) struct Row {
-    /// Its name, as people write it.
+    /// Its name for people.
     pub(super) name: &'static str,
-    /// The names that its command may have, the likeliest first.
+    /// Possible names of its command, the likeliest first.
     pub(super) programs: &'static [&'static str],
     pub(super) arguments: &'static [&'static str],
-    /// Its folder among the user's settings.
+    /// Its folder in the user's configuration folder.
     pub(super) settings_folder: Option<&'static str>,
-    /// A word in the name of the editor's own folder, in small letters; with `*` in front, the end of one.
+    /// A word in the name of the editor's own folder, in lower case. A leading `*` means that the name ends with it.
     pub(super) mark: &'static str,
-    /// Its application's identifiers on macOS.
+    /// Identifiers of its application on macOS.
     pub(super) ids: &'static [&'static str],
-    /// Its application's names on macOS.
+    /// Names of its application on macOS.
     pub(super) applications: &'static [&'static str],
     pub(super) family: Family,
 }
 
-/// Ways to find an editor.
+/// The ways to find an editor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
-    /// VS Code and its forks: their terminals, then the `PATH`, then the folders of applications.
+    /// VS Code and its forks: by their terminals, then the `PATH`, then the folders of applications.
     Code,
-    /// VS Code in a browser; never found by the `PATH` alone, because its command would start another server.
+    /// VS Code in a browser. It is never found by the `PATH` alone, because its command would start another server.
     CodeServer,
-    /// Its terminal says so; by the `PATH` after all of VS Code's.
+    /// Zed: by its terminal, or on the `PATH` after all of VS Code's.
     Zed,
-    /// Their terminals say that they are one of these; by the `PATH` after all of VS Code's.
+    /// JetBrains IDEs: by their terminals, which don't say which one, or on the `PATH` after all of VS Code's.
     JetBrains,
 }
 
 impl Row {
-    /// The application has this identifier.
+    /// Whether its application has this identifier.
     pub(super) fn has_id(&self, id: &str) -> bool {
         self.ids.iter().any(|own| own.eq_ignore_ascii_case(id))
     }
 
-    /// The mark stands in a folder's name.
+    /// Whether a folder's name contains its mark.
     pub(super) fn marks(&self, folder: &str) -> bool {
         if self.mark.contains('-') {
             return folder.contains(self.mark);
@@ -95,8 +95,8 @@ const fn jet_brains(
     }
 }
 
-/// Those with a narrower mark first: all forks of VS Code call themselves `vscode` too. The identifiers are those of
-/// the editors' product files and of their Homebrew casks.
+/// The editors, narrower marks first, because all forks of VS Code also call themselves `vscode`. The identifiers come
+/// from the editors' product files and Homebrew casks.
 #[rustfmt::skip]
 pub(super) const EDITORS: &[Row] = &[
     like_code("Cursor", &["cursor"], "Cursor", "cursor", &["com.todesktop.230313mzl4w4u92"], &["Cursor"]),

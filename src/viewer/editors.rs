@@ -1,32 +1,32 @@
-//! Which editor is here: the one whose terminal this is, else one whose command is found, and how that opens a file.
+//! Finds the editor here: the one of this terminal, or else one with a command on this machine.
 
 use std::path::{Path, PathBuf};
 
 use super::editor_table::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
 use crate::{environment, programs};
 
-/// Path of an editor's command, relative to the folder that holds its `extensions`.
+/// Paths of an editor's command, relative to the folder that contains its `extensions`.
 const COMMAND_FOLDERS: &[&str] = &["bin", "../../bin", "bin/remote-cli"];
 
 /// An editor on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Editor {
-    /// Its name, as people write it.
+    /// Its name for people.
     pub name: String,
     /// Its command.
     pub program: String,
-    /// Its folder among the user's settings; `None` where that isn't known.
+    /// Its folder in the user's configuration folder; `None` if unknown.
     pub settings_folder: Option<&'static str>,
-    /// Its windows can be reached by their sockets.
+    /// Whether its windows have sockets.
     pub(super) has_windows: bool,
     arguments: &'static [&'static str],
-    /// The names that its application may have on macOS.
+    /// Possible names of its application on macOS.
     applications: &'static [&'static str],
-    /// It stands in the table.
+    /// Whether it is in the table.
     pub(super) is_known: bool,
 }
 
-/// An editor of the table on this machine.
+/// Creates an editor from the table.
 fn of_row(row: &Row) -> Editor {
     let found = row.programs.iter().find(|program| find(program).is_some());
     let program = found.or(row.programs.first()).copied();
@@ -41,7 +41,8 @@ fn of_row(row: &Row) -> Editor {
     }
 }
 
-/// An editor's command on the `PATH`. Folders of system programs hold none: there, `zed` is the daemon of a file system.
+/// Finds an editor's command on the `PATH`. Folders of system programs are skipped, because `zed` there is the daemon
+/// of a file system.
 fn find(program: &str) -> Option<PathBuf> {
     let is_system = |path: &Path| path.parent().is_some_and(|dir| dir.ends_with("sbin"));
     programs::find(program).filter(|path| !is_system(path))
@@ -51,7 +52,7 @@ fn is_on_path(row: &Row) -> bool {
     row.programs.iter().any(|program| find(program).is_some())
 }
 
-/// The folders that macOS keeps applications in.
+/// Returns the folders in which macOS keeps applications.
 fn application_folders() -> Vec<PathBuf> {
     let own = environment::home_dir().map(|home| home.join("Applications"));
     [Some(PathBuf::from("/Applications")), own]
@@ -60,7 +61,7 @@ fn application_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The command inside an application of one of these names. Some forks call theirs `code`, as VS Code does.
+/// Finds the command inside an application with one of these names. Some forks call theirs `code`, like VS Code.
 fn in_application(applications: &[&str], program: &str) -> Option<PathBuf> {
     let folders = application_folders();
     let mut bins = applications.iter().flat_map(|name| {
@@ -74,14 +75,14 @@ fn in_application(applications: &[&str], program: &str) -> Option<PathBuf> {
 }
 
 impl Editor {
-    /// The editor called `name`, by its command or its name.
+    /// Returns the editor with this name or command.
     pub fn named(name: &str) -> Option<Self> {
         let mut rows = EDITORS.iter();
         rows.find(|row| row.programs.contains(&name) || row.name.eq_ignore_ascii_case(name))
             .map(of_row)
     }
 
-    /// The editor around, and all others of the VS Code family whose command is on the `PATH`, where they take extensions.
+    /// Returns this terminal's editor, and all others of the VS Code family on the `PATH`, if they support extensions.
     pub fn with_extensions() -> Vec<Self> {
         let rows = EDITORS.iter().filter(|row| row.family == Family::Code);
         let found = rows.filter(|row| is_on_path(row)).map(of_row);
@@ -95,20 +96,20 @@ impl Editor {
         editors
     }
 
-    /// The folders of the VS Code family among the user's settings.
+    /// Returns the configuration folders of the VS Code family.
     pub fn settings_folders() -> impl Iterator<Item = &'static str> {
         EDITORS.iter().filter_map(|row| row.settings_folder)
     }
 
-    /// The names that [`Editor::named`] knows.
+    /// Returns the names that [`Editor::named`] accepts.
     pub fn names() -> impl Iterator<Item = &'static str> {
         EDITORS
             .iter()
             .filter_map(|row| row.programs.first().copied())
     }
 
-    /// The editor whose terminal this process runs in, else the first of VS Code and its forks whose command is on the
-    /// `PATH`, else the first whose application is installed.
+    /// Returns the editor of this process's terminal, or else the first of VS Code and its forks with a command on the
+    /// `PATH`, or else the first installed application.
     pub fn here() -> Option<Self> {
         let rows = || {
             let rows = EDITORS.iter().rev();
@@ -123,7 +124,7 @@ impl Editor {
             })
     }
 
-    /// An editor of another kind than VS Code whose command is on the `PATH`.
+    /// Returns an editor outside the VS Code family whose command is on the `PATH`.
     pub(super) fn of_another_kind() -> Option<Self> {
         let kinds = [Family::Zed, Family::JetBrains];
         let mut rows = EDITORS.iter().filter(|row| kinds.contains(&row.family));
@@ -134,7 +135,7 @@ impl Editor {
         in_application(self.applications, &self.program)
     }
 
-    /// The editor whose terminal this process runs in.
+    /// Returns the editor of this process's terminal.
     fn from_env() -> Option<Self> {
         let terminal = environment::editor_terminal();
         if terminal.is_zed {
@@ -166,7 +167,8 @@ impl Editor {
         }
     }
 
-    /// Its command: on the `PATH`, else beside the files of the editor around; of a fork that isn't known only there.
+    /// Finds its command: on the `PATH`, or else beside the running editor's files. An unknown fork's command is
+    /// searched only there.
     pub fn command(&self) -> Option<PathBuf> {
         let on_path = || find(&self.program);
         let beside = || {
@@ -184,7 +186,7 @@ impl Editor {
         }
     }
 
-    /// Its command line, with `{file}` and `{line}` in it.
+    /// Returns its command line with `{file}` and `{line}` in it.
     pub(super) fn command_line(&self) -> Option<Vec<String>> {
         Some(self.line_of(self.command()?.to_str()?.to_owned()))
     }
@@ -196,7 +198,8 @@ impl Editor {
     }
 }
 
-/// Which one of them the terminal belongs to is known on macOS; else the first whose command is there.
+/// Returns the JetBrains IDE of this terminal. On macOS its identifier is known; elsewhere it is the first with a
+/// command here.
 fn jet_brains_around(bundle: Option<&str>) -> Editor {
     let rows = || EDITORS.iter().filter(|row| row.family == Family::JetBrains);
     let bundle = bundle.unwrap_or_default();
@@ -216,8 +219,8 @@ fn jet_brains_around(bundle: Option<&str>) -> Editor {
     )
 }
 
-/// A fork of VS Code that isn't in the table: only its own command will do. Its product file names that; else it is the
-/// one that lies beside its files.
+/// Returns a fork of VS Code that isn't in the table. Only its own command is used: the one named in its product file,
+/// or else the one beside its files.
 fn unknown_fork(file: &Path) -> Editor {
     let app = app_folder(file);
     let product = app.and_then(|app| programs::product_of(&app.join("product.json")));
@@ -248,7 +251,7 @@ fn program_beside(app: &Path) -> Option<String> {
     programs.find(|name| !name.contains("tunnel"))
 }
 
-/// The name of the folder that the editor is installed in.
+/// Returns the name of the folder in which the editor is installed.
 fn fork_name(file: &Path) -> String {
     const INSIDE: &[&str] = &["app", "contents", "lib", "resources", "vscode"];
     let names = app_folder(file).into_iter().flat_map(Path::ancestors);
@@ -258,7 +261,7 @@ fn fork_name(file: &Path) -> String {
     name.strip_suffix(".app").unwrap_or(&name).to_owned()
 }
 
-/// The folder that holds the editor's `extensions` and `out`.
+/// Returns the folder that contains the editor's `extensions` and `out`.
 fn app_folder(file: &Path) -> Option<&Path> {
     let is_inner = |name: &std::ffi::OsStr| name == "extensions" || name == "out";
     let mut folders = file.ancestors();
@@ -267,8 +270,8 @@ fn app_folder(file: &Path) -> Option<&Path> {
         .parent()
 }
 
-/// The names of the folders above the editor's file, in small letters, without those of the user's home: somebody may be
-/// called Cursor.
+/// Returns the folders above the editor's file in lower case, without the user's home, because a user may be called
+/// Cursor.
 fn own_folders(file: &Path) -> Vec<String> {
     let home = environment::home_dir();
     let home = home.filter(|home| file.starts_with(home)).or_else(|| {

@@ -1,6 +1,6 @@
-//! Windows of the VS Code family in which our extension runs: it opens a file without taking the keyboard.
+//! Windows of the VS Code family that run our extension, which opens a file without taking the keyboard focus.
 //!
-//! Each window keeps a lease in the state folder and renews it. A request is a file beside it. The extension takes the
+//! Each window keeps a lease in the state folder and renews it. A request is a file beside it. The extension takes a
 //! request by renaming it, and removes it once the file is open (`editors/vscode/windows.js`).
 
 use std::path::{Path, PathBuf};
@@ -13,26 +13,26 @@ use crate::platform::files;
 use crate::platform::watch::Activity;
 use crate::state::{self, Folder, Kind};
 
-/// Age at which a lease counts no more. A window renews its own every 10 s.
+/// Age at which a lease expires. A window renews its lease every 10 s.
 const VALID: Duration = Duration::from_secs(30);
 
-/// Time that a window has to take a request.
+/// Time limit for a window to take a request.
 const TAKEN_WITHIN: Duration = Duration::from_millis(300);
 
-/// Time that a window has to open a file whose request it took.
+/// Time limit for a window to open the file after taking the request.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Most windows that are looked at.
+/// Maximum number of windows that are examined.
 const MAX_WINDOWS: usize = 100;
 
 /// A window, as its extension describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Lease {
-    /// The machine: a home folder can be shared.
+    /// The machine's name, because several machines can share a home folder.
     host: String,
     /// The folders that are open in it.
     folders: Vec<PathBuf>,
-    /// Milliseconds since 1970 at which it last had the focus.
+    /// Time of its last focus, in milliseconds since 1970.
     focused: u64,
 }
 
@@ -41,25 +41,26 @@ struct Request<'a> {
     file: &'a Path,
 }
 
-/// Whether a window with the extension is there.
+/// Whether there is a window with the extension.
 pub(super) fn is_any_there() -> bool {
     !leases().is_empty()
 }
 
-/// Has the window that holds `project` open `file`. Of several, the one whose folder is nearest, then the one last used.
+/// Makes the window that contains `project` open `file`. Of several, it chooses the one with the nearest folder, then
+/// the last used one.
 ///
 /// # Errors
 ///
-/// When no such window is there, or it didn't open the file.
+/// Fails if there is no such window, or it didn't open the file.
 pub(super) fn open(project: &Path, file: &Path) -> Result<()> {
     ask(&window_for(project)?, file)
 }
 
-/// The name of the lease of that window.
+/// Returns the name of that window's lease.
 ///
 /// # Errors
 ///
-/// When no such window is there.
+/// Fails if there is no such window.
 pub(super) fn window_for(project: &Path) -> Result<String> {
     let depth = |lease: &Lease| {
         let around = lease
@@ -67,7 +68,7 @@ pub(super) fn window_for(project: &Path) -> Result<String> {
             .iter()
             .filter(|folder| files::is_below(project, folder));
         let depth = around.map(|folder| folder.components().count()).max();
-        // A window on a part of the project will do.
+        // A window on a part of the project is acceptable too.
         depth.or_else(|| {
             lease
                 .folders
@@ -84,7 +85,7 @@ pub(super) fn window_for(project: &Path) -> Result<String> {
     Ok(nearest.2)
 }
 
-/// The names and leases of the windows of this machine.
+/// Returns the names and leases of this machine's windows.
 fn leases() -> Vec<(String, Lease)> {
     let Ok(folder) = Folder::open(Kind::Windows) else {
         return Vec::new();
@@ -109,7 +110,7 @@ fn leases() -> Vec<(String, Lease)> {
         .collect()
 }
 
-/// Hands `file` to the window with this lease, and waits until it is open.
+/// Requests `file` from the window with this lease, and waits until it is open.
 fn ask(window: &str, file: &Path) -> Result<()> {
     let folder = Folder::make(Kind::Windows).context("the state folder can't be written")?;
     let name = format!(
@@ -131,7 +132,7 @@ fn ask(window: &str, file: &Path) -> Result<()> {
     while is_there(state::ASKED) && asked.elapsed() < TAKEN_WITHIN {
         watch.wait(TAKEN_WITHIN.saturating_sub(asked.elapsed()), &[]);
     }
-    // Only one of the two can take it away.
+    // Only one of the two processes can take the request away.
     if folder.take(&request(state::ASKED)) {
         bail!(
             "the extension didn't answer within {} ms",

@@ -1,4 +1,4 @@
-//! Showing a file live: which editor, how to reach it, and whether it did.
+//! Shows a file live: chooses an editor, reaches it, and checks that it opened the file.
 
 mod choose;
 mod command;
@@ -26,37 +26,37 @@ pub use choose::{NoViewer, Viewer};
 pub use detached::{OpenOutcome, Request, open_detached, show_detached};
 pub use editors::Editor;
 
-/// Past the end of any file: the editor puts the cursor on the last line.
+/// A line past the end of any file. The editor puts the cursor on the last line.
 const LAST_LINE: &str = "999999";
 
-/// Time to wait for the file: a file that doesn't exist yet becomes a phantom tab.
+/// Time to wait for the file to exist. A missing file would become a phantom tab.
 const FILE_WAIT: Duration = Duration::from_secs(2);
 
-/// Above this a remote window asks before it opens a file (read in VS Code 1.139).
+/// Size in bytes above which a remote window asks before it opens a file (read in VS Code 1.139).
 const REMOTE_LIMIT: u64 = 10 * 1024 * 1024;
 
-/// Like it, for a window on this machine.
+/// Size in bytes above which a window on this machine asks.
 const DESKTOP_LIMIT: u64 = 1024 * 1024 * 1024;
 
-/// One way to show a file.
+/// A method of showing a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Method {
-    /// Our extension, which leaves the keyboard where it is.
+    /// Our extension, which leaves the keyboard focus alone.
     Extension,
     /// A window's socket.
     Window,
     /// A command line with `{file}` and `{line}` in it.
     Command(Vec<String>),
-    /// A pane of the terminal.
+    /// A terminal pane.
     Pane,
 }
 
-/// Whether one way could be taken.
+/// Whether a method works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// The way, in words.
+    /// The method, in words.
     pub what: String,
-    /// Why not.
+    /// The reason why it doesn't work.
     pub fault: Option<String>,
 }
 
@@ -66,11 +66,11 @@ impl Viewer {
         matches!(self.ways.first(), Some(Method::Extension | Method::Window))
     }
 
-    /// Shows `file`, for somebody who works in `project`; gives the place, in words.
+    /// Shows `file` to a user who works in `project`, and returns the place in words.
     ///
     /// # Errors
     ///
-    /// When the file isn't there or too large, or every way fails; with the reason of each.
+    /// Fails if the file is missing or too large, or every method fails. The error contains each method's reason.
     pub fn show(&self, file: &Path, project: &Path) -> Result<String> {
         let size = wait_for(file)?.metadata()?.len();
         let real = resolved(file)?;
@@ -102,7 +102,7 @@ impl Viewer {
         Err(anyhow!(reasons.join("; ")))
     }
 
-    /// Whether each way could be taken now. Nothing is opened.
+    /// Checks each method without opening anything.
     pub fn check(&self, project: &Path) -> Vec<Check> {
         let check = |way: &Method| match way {
             Method::Extension => Check {
@@ -134,14 +134,14 @@ impl Viewer {
         self.ways.iter().map(check).collect()
     }
 
-    /// Through a remote window's command the smaller limit counts.
+    /// Returns the size limit. A remote window's command has the smaller one.
     fn command_limit(&self) -> u64 {
         let remote = environment::vscode_socket().is_some() || self.name == "code-server";
         if remote { REMOTE_LIMIT } else { DESKTOP_LIMIT }
     }
 }
 
-/// Links resolved, because the editor takes another spelling for another file.
+/// Resolves links, because the editor treats another spelling as another file.
 fn resolved(file: &Path) -> Result<PathBuf> {
     fs::canonicalize(file).with_context(|| format!("{} can't be resolved", file.display()))
 }
@@ -156,7 +156,7 @@ fn check_size(size: u64, limit: u64) -> Result<()> {
     Ok(())
 }
 
-/// The file once it is there, open.
+/// Waits until the file exists and opens it.
 fn wait_for(file: &Path) -> Result<File> {
     let end = Instant::now() + FILE_WAIT;
     loop {
@@ -170,7 +170,7 @@ fn wait_for(file: &Path) -> Result<File> {
     }
 }
 
-/// Opens a task's output, or another regular file; never waits for anybody.
+/// Opens a task's output or another regular file, without blocking.
 fn open_file(file: &Path) -> io::Result<File> {
     if task::is_output(file) {
         task::open(file)

@@ -1,4 +1,4 @@
-//! A pane beside this one, in a terminal that can split, with the output followed in it.
+//! A terminal pane beside the current one that follows the output.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use crate::environment;
 use crate::programs::{self, bounded};
 
-/// Time that a terminal has to open a pane.
+/// Time limit for a terminal to open a pane.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Most that a terminal's command may print, in bytes.
+/// Maximum output of a terminal's command, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// A terminal that splits: the variable that it sets, and the command that opens a pane and keeps the focus where it
-/// is, as far as it can.
+/// A terminal with panes: the variable that it sets, and the command that opens a pane and keeps the focus where
+/// possible.
 struct Splitter {
     name: &'static str,
     variable: &'static str,
@@ -36,16 +36,16 @@ fn splitter() -> Option<&'static Splitter> {
         .find(|splitter| environment::is_set(splitter.variable))
 }
 
-/// The name of the terminal around, where it splits.
+/// Returns the name of the current terminal if it supports panes.
 pub(super) fn terminal() -> Option<&'static str> {
     splitter().map(|splitter| splitter.name)
 }
 
-/// Follows `file` in a pane; gives the terminal's name.
+/// Follows `file` in a pane and returns the terminal's name.
 ///
 /// # Errors
 ///
-/// When this is no terminal that splits, or it doesn't.
+/// Fails if the terminal doesn't support panes, or its command fails.
 pub(super) fn open(file: &Path) -> Result<&'static str> {
     let Some(splitter) = splitter() else {
         bail!("there is no tmux, zellij, kitty or WezTerm around");

@@ -1,7 +1,7 @@
-//! The sockets of VS Code's remote windows, which the `code` command speaks to as well.
+//! The sockets of VS Code's remote windows, which the `code` command uses too.
 //!
-//! They speak HTTP: `POST /` with a JSON body. Of each window there is one, and one of each of its terminals; dead
-//! ones stay behind, and some of the same name never answer (measured, VS Code 1.139).
+//! They speak HTTP: `POST /` with a JSON body. Each window has one socket, and each of its terminals has one. Dead
+//! sockets stay behind, and some with the same kind of name never answer (measured, VS Code 1.139).
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -18,28 +18,28 @@ use crate::environment;
 use crate::platform::{files, peer, processes};
 use crate::text::{SHOWN, one_line};
 
-/// Time that a window has for everything: a live one answers in a millisecond (measured).
+/// Time limit for a window's answer. A live window answers in a millisecond (measured).
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
-/// Longer answers are none of a window's, in bytes.
+/// Maximum length of a window's answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Only so many sockets are asked: each is a connection, and dead ones pile up.
+/// Maximum number of sockets that are asked. Each costs a connection, and dead ones accumulate.
 const MAX_ASKED: usize = 64;
 
 /// The socket of a window that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LiveSocket {
     pub(super) path: PathBuf,
-    /// The process behind it: the same for all sockets of a window.
+    /// The process behind it, which is the same for all sockets of a window.
     process: u64,
 }
 
-/// Asks the socket for its window.
+/// Checks that a window answers on the socket.
 ///
 /// # Errors
 ///
-/// When nobody answers there, or not within a second.
+/// Fails if nobody answers within a second.
 pub(super) fn probe(path: &Path) -> Result<LiveSocket> {
     let process = post(path, &json!({"type": "status"}))?;
     Ok(LiveSocket {
@@ -48,11 +48,11 @@ pub(super) fn probe(path: &Path) -> Result<LiveSocket> {
     })
 }
 
-/// Has the window open `file`, at its end.
+/// Makes the window open `file` at its end.
 ///
 /// # Errors
 ///
-/// When the window doesn't say that it does.
+/// Fails unless the window confirms it.
 pub(super) fn open(live: &LiveSocket, file: &Path) -> Result<()> {
     let request = json!({
         "type": "open",
@@ -64,7 +64,7 @@ pub(super) fn open(live: &LiveSocket, file: &Path) -> Result<()> {
     post(&live.path, &request).map(|_| ())
 }
 
-/// RFC 8089, with the bytes that RFC 3986 reserves percent-encoded.
+/// Formats a file URI (RFC 8089), with reserved bytes (RFC 3986) percent-encoded.
 fn file_uri(file: &Path) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
@@ -80,7 +80,7 @@ fn file_uri(file: &Path) -> String {
     uri
 }
 
-/// Sends a request and hands back the process that answered.
+/// Sends a request and returns the id of the process that answered.
 fn post(path: &Path, body: &Value) -> Result<u64> {
     let shown = path.display();
     let end = Instant::now() + ANSWER_WAIT;
@@ -121,7 +121,7 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
     Ok(process)
 }
 
-/// A connection to a socket of this user's. One whose backlog is full refuses at once, as a dead one does.
+/// Connects to a socket of this user. A socket with a full backlog refuses at once, like a dead one.
 fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
     if !path.exists() {
@@ -130,7 +130,7 @@ fn connect(path: &Path) -> Result<UnixStream> {
     if !is_own_socket(path) {
         bail!("{shown} is not a socket of yours");
     }
-    // Step by step: macOS makes no socket with flags.
+    // In separate steps, because macOS creates no socket with flags.
     let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     let stream = UnixStream::from(socket);
@@ -141,7 +141,7 @@ fn connect(path: &Path) -> Result<UnixStream> {
     Ok(stream)
 }
 
-/// Whether a socket lies there that this user made; checked before anything is said to it.
+/// Whether this user made the socket. It is checked before anything is sent.
 fn is_own_socket(path: &Path) -> bool {
     use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
     let own = rustix::process::geteuid().as_raw();
@@ -149,7 +149,7 @@ fn is_own_socket(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.file_type().is_socket() && metadata.uid() == own)
 }
 
-/// The process behind the socket, which has to be this user's.
+/// Returns the process behind the socket, which must belong to this user.
 fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
     let peer = peer::of(path, stream)?;
     if peer.user != rustix::process::geteuid().as_raw() {
@@ -158,12 +158,12 @@ fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
     Ok(peer.process)
 }
 
-/// The window to open a file of `project` in: the one of `VSCODE_IPC_HOOK_CLI`, else the only one of this user's, else
-/// the one with a terminal in a folder that holds the project.
+/// Returns the window in which to open a file of `project`: the one of `VSCODE_IPC_HOOK_CLI`, or else this user's only
+/// window, or else the one with a terminal in a folder around the project.
 ///
 /// # Errors
 ///
-/// When there is none, or more than one that it could be.
+/// Fails if there is no such window, or several.
 pub(super) fn window_for(project: &Path) -> Result<LiveSocket> {
     let own = environment::vscode_socket().map(|path| probe(&path));
     let why = match own {
@@ -201,7 +201,7 @@ pub(super) fn window_for(project: &Path) -> Result<LiveSocket> {
     }
 }
 
-/// Whether a socket lies where VS Code makes them. Cheap: nothing is asked.
+/// Whether VS Code's socket folders contain any socket. It is cheap because nothing is asked.
 pub(super) fn is_any_there() -> bool {
     !candidates().is_empty()
 }
@@ -230,7 +230,7 @@ fn candidates() -> Vec<PathBuf> {
         .collect()
 }
 
-/// All at once, because a silent one takes its second.
+/// Asks all sockets at once, because a silent one takes a full second.
 fn live_sockets() -> Vec<LiveSocket> {
     let candidates = candidates();
     std::thread::scope(|scope| {
@@ -245,8 +245,8 @@ fn live_sockets() -> Vec<LiveSocket> {
     })
 }
 
-/// The processes whose windows have a terminal that started in a folder around `project`; those of the innermost
-/// folder. Known from the environment of the terminals' shells.
+/// Returns the processes whose windows have a terminal that started in the innermost folder around `project`,
+/// according to the environment of the terminals' shells.
 fn holding(live: &[LiveSocket], project: &Path) -> Vec<u64> {
     let mut found: Vec<(usize, u64)> = Vec::new();
     for variables in processes::environments() {
@@ -254,7 +254,7 @@ fn holding(live: &[LiveSocket], project: &Path) -> Vec<u64> {
             let mut variables = variables.iter();
             variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
         };
-        // The window's own helpers have the socket too, with a folder that means nothing.
+        // The window's own helpers have the socket too, but their folder means nothing.
         if value("TERM_PROGRAM") != Some("vscode") {
             continue;
         }

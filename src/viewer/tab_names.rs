@@ -1,5 +1,5 @@
-//! Links to tasks' outputs and own logs that are called by what runs: VS Code calls a tab by the file that it opened, and a link
-//! refreshes as the file itself does (measured, VS Code 1.139).
+//! Links to tasks' outputs and logs that are named after the task. VS Code names a tab after the opened file, and a
+//! link refreshes like the file itself (measured, VS Code 1.139).
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use crate::state::{self, BEFORE_ID, Folder, Kind, OUTPUT, log};
 use crate::tasks::record::TaskRecord;
 use crate::text::one_line;
 
-/// A tab shows no more, in characters.
+/// Maximum length of a name in characters. A tab shows no more.
 const MAX_NAME: usize = 60;
 
-/// The link to the output or the own log of a task at `file`, which lies at `real`; `None` where it is neither.
+/// Creates the link to a task's output or log at `file`, whose real path is `real`; `None` if it is neither.
 pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
     let note = if task::is_output(file) {
         let note = TaskRecord::of(file.file_stem()?.to_str()?)?;
-        // Another session's task can have the same id.
+        // A task of another session can have the same id.
         if note.output.as_deref().is_some_and(|output| output != file) {
             return None;
         }
@@ -39,7 +39,8 @@ fn make(name: &str, real: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-/// `pytest -x tests · b44x.output`: one part of a path, without what a command line or an editor would read as more.
+/// Returns the link's name, `pytest -x tests · b44x.output`: a single part of a path, without characters that a
+/// command line or an editor would interpret.
 fn name_of(note: &TaskRecord) -> String {
     let room = MAX_NAME.saturating_sub(BEFORE_ID.chars().count() + note.id.len() + OUTPUT.len());
     let name: String = note.name().chars().map(harmless).collect();
@@ -53,8 +54,8 @@ fn name_of(note: &TaskRecord) -> String {
     format!("{name}{BEFORE_ID}{}{OUTPUT}", note.id)
 }
 
-/// A slash ends a folder's name, a colon stands before the line, braces are a pattern's; those that stand in their place
-/// look like them.
+/// Replaces a character with a meaning by one that looks like it: a slash ends a folder's name, a colon precedes the
+/// line, and braces belong to patterns.
 fn harmless(c: char) -> char {
     match c {
         '/' => '∕',

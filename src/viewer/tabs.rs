@@ -1,5 +1,5 @@
-//! Which files are open for a session: none twice, and only so many whose tasks run. The hook claims a tab, so that the next call knows;
-//! the opener gives it back where nothing opened.
+//! The files that are open for a session. No file is opened twice, and the number of running tasks' tabs is limited.
+//! The hook claims a tab so that the next call knows about it; the opener releases it if nothing opened.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -10,14 +10,14 @@ use crate::config::{Config, Open};
 use crate::state::{Folder, Kind, is_id, name_of};
 use crate::tasks::ended_or_lost;
 
-/// Whether a file may be opened now.
+/// The result of claiming a tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It may.
+    /// The file may be opened.
     Granted,
-    /// It is open already.
+    /// The file is already open.
     OpenAlready,
-    /// This setting allows no more.
+    /// This setting allows no more tabs.
     Refused(String),
 }
 
@@ -30,7 +30,7 @@ fn folder_of(session: &str) -> Option<Folder> {
     all.make_inner(session).ok()
 }
 
-/// Most files of a session that are looked at.
+/// Maximum number of a session's files that are examined.
 const MAX_CLAIMS: usize = 1000;
 
 fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
@@ -42,28 +42,28 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
         return Claim::Refused("open = \"first\"".to_owned());
     }
     let most = config.max_tabs;
-    // Asking who writes looks at all processes.
+    // Searching for writers examines all processes.
     if names.len() >= most && (most == 0 || running(folder, &names) >= most) {
         return Claim::Refused(format!("max-tabs = {most}"));
     }
     Claim::Granted
 }
 
-/// Number of opened files that belong to a running task, as far as is known.
+/// Returns the number of opened files that belong to a running task, as far as known.
 fn running(folder: &Folder, names: &[String]) -> usize {
     let files = names.iter().filter_map(|name| folder.read(name).ok());
     let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));
     ended_or_lost::running_among(&files.collect::<Vec<_>>())
 }
 
-/// Claims a tab for `file` in the session with this id, which comes from outside, and notes it.
+/// Claims a tab for `file` in the session with this id, which comes from outside, and records it.
 pub(super) fn claim(session: &str, file: &Path, config: &Config) -> Claim {
     let Some(folder) = folder_of(session) else {
         return Claim::Granted;
     };
     let state = state_of(&folder, file, config);
     if state == Claim::Granted {
-        // The editor's extension follows the files that are noted; one that isn't is only not followed.
+        // The editor's extension follows recorded files. Without a record, the file is opened but not followed.
         let noted = folder.create(&name_of(file), file.as_os_str().as_encoded_bytes());
         if noted.is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
             return Claim::OpenAlready;
@@ -72,7 +72,7 @@ pub(super) fn claim(session: &str, file: &Path, config: &Config) -> Claim {
     state
 }
 
-/// Gives the tab back, because nothing opened.
+/// Releases the tab because nothing was opened.
 pub(super) fn release(session: &str, file: &Path) {
     if let Some(folder) = folder_of(session) {
         folder.remove(&name_of(file));

@@ -1,4 +1,4 @@
-//! Changes that VS Code's file watcher can miss.
+//! Touches files to report changes that VS Code's file watcher missed.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,8 +8,8 @@ use crate::claude::task::{self, Footer};
 use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::status::Status;
 
-/// When the watcher may have started by now. What was appended between the editor's first read and that isn't shown
-/// before the next change (measured in 4 of 7 cold starts of VS Code 1.139).
+/// Times after which the watcher may have started. Text that was appended between the editor's first read and then
+/// stays hidden until the next change (measured in 4 of 7 cold starts of VS Code 1.139).
 const AFTER_OPENING: &[Duration] = &[
     Duration::from_millis(700),
     Duration::from_secs(2),
@@ -21,11 +21,11 @@ const AFTER_OPENING: &[Duration] = &[
 /// Pauses after the task's last line.
 const AFTER_THE_END: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Time to look for the end of the task, and the interval.
+/// Maximum time to wait for the task's end.
 const UNTIL: Duration = Duration::from_mins(10);
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Ends this process some time after everything it does should be over, whatever it hangs in.
+/// Exits this process some time after everything it does should be over, wherever it hangs.
 pub(super) fn end_by_its_limit() {
     std::thread::spawn(|| {
         std::thread::sleep(UNTIL + Duration::from_mins(1));
@@ -33,9 +33,9 @@ pub(super) fn end_by_its_limit() {
     });
 }
 
-/// Makes the editor read `file` again, after it was opened and when its task ends: its modification time is set, its
-/// content stays. Only where something was written meanwhile. The file is held open, so that it stays the one that was
-/// looked at.
+/// Makes the editor read `file` again after it was opened and when its task ends. It sets the modification time, if
+/// something was written meanwhile, and leaves the content alone. The file is kept open, so that it stays the same
+/// one.
 pub(super) fn until_the_end(path: &Path) {
     let Ok(file) = super::open_file(path) else {
         return;
@@ -61,13 +61,13 @@ pub(super) fn until_the_end(path: &Path) {
     }
 }
 
-/// Clocks of files are coarse.
+/// File timestamps are coarse.
 const SLACK: Duration = Duration::from_secs(2);
 
 fn touch(file: &File, opened: SystemTime) {
     let written = file.metadata().and_then(|metadata| metadata.modified());
     if written.is_ok_and(|written| written + SLACK >= opened) {
-        // A file that can't be touched is shown all the same, with the next change.
+        // A file that can't be touched still refreshes with its next change.
         let _ = file.set_modified(SystemTime::now());
     }
 }

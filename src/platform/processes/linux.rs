@@ -1,4 +1,4 @@
-//! What Linux tells about processes, in `/proc`.
+//! Facts about processes on Linux, read from `/proc`.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -17,19 +17,19 @@ fn of(process: u32) -> PathBuf {
     Path::new("/proc").join(process.to_string())
 }
 
-/// A descriptor that becomes readable when the process ends.
+/// Returns a descriptor that becomes readable when the process ends.
 pub(super) fn end_of(process: u32) -> Option<OwnedFd> {
     let process = Pid::from_raw(i32::try_from(process).ok()?)?;
     pidfd_open(process, PidfdFlags::empty()).ok()
 }
 
-/// The numbers that name the entries of a folder.
+/// Returns the entries of a folder whose names are numbers.
 fn numbers(folder: &Path) -> Option<impl Iterator<Item = u32>> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
-/// The texts of a file that ends each with a NUL.
+/// Returns the texts of a file that terminates each with a NUL.
 fn texts(path: &Path) -> Option<Vec<String>> {
     let bytes = fs::read(path).ok()?;
     let texts = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
@@ -41,7 +41,7 @@ fn texts(path: &Path) -> Option<Vec<String>> {
     )
 }
 
-/// A field of a process's `status`.
+/// Returns a field of a process's `status`.
 fn status(process: u32, field: &str) -> Option<u32> {
     let status = fs::read_to_string(of(process).join("status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
@@ -59,7 +59,7 @@ impl Facts for Proc {
 
     fn started(&self, process: u32) -> Option<u64> {
         let text = fs::read_to_string(of(process).join("stat")).ok()?;
-        // The name stands in parentheses, and may hold some itself.
+        // The name is in parentheses and may contain some itself.
         let (_, rest) = text.rsplit_once(") ")?;
         let mut fields = rest.split(' ');
         // A zombie has ended.
@@ -100,7 +100,7 @@ impl Facts for Proc {
     fn children(&self, process: u32) -> Option<Vec<u32>> {
         let tasks = of(process).join("task");
         let Some(threads) = numbers(&tasks) else {
-            // It is gone, and so started nothing that still runs.
+            // The process is gone, so no running process is its child.
             return Path::new("/proc/self").exists().then(Vec::new);
         };
         let mut children = Vec::new();
@@ -110,7 +110,7 @@ impl Facts for Proc {
                     let numbers = numbers.split_whitespace();
                     children.extend(numbers.filter_map(|number| number.parse::<u32>().ok()));
                 }
-                // Kernels without CONFIG_PROC_CHILDREN have no such file.
+                // Kernels without CONFIG_PROC_CHILDREN don't have this file.
                 Err(_) => return children_by_parent(self, process),
             }
         }
@@ -118,12 +118,12 @@ impl Facts for Proc {
     }
 }
 
-/// What the name of a removed file has behind it.
+/// Suffix of a removed file's name.
 const REMOVED: &[u8] = b" (deleted)";
 
-/// The wanted file behind a descriptor. The name comes first: only a file of a wanted name is looked at, because a look
-/// at a file of a dead network share may never return. Of a file that isn't where it was, the name may be any; there
-/// standard output and standard error are looked at.
+/// Returns the index of the wanted file behind a descriptor. Names are compared first, because reading the metadata of
+/// a file on a dead network share may never return. A file that was moved may have any name, so standard output and
+/// standard error are always examined for it.
 fn index_of(descriptor: &Path, wanted: &[TargetFile]) -> Option<usize> {
     let file = fs::read_link(descriptor).ok()?;
     let is_output = descriptor.ends_with("1") || descriptor.ends_with("2");
@@ -142,8 +142,8 @@ fn index_of(descriptor: &Path, wanted: &[TargetFile]) -> Option<usize> {
     wanted.iter().position(|wanted| wanted.id == id)
 }
 
-/// Whether a descriptor is open for writing: one that only reads, as an editor's or `tail`'s, keeps no task alive. The
-/// flags are octal, and their last two bits are the access.
+/// Whether a descriptor is open for writing. A reader, such as an editor or `tail`, keeps no task alive. The flags are
+/// octal, and their last two bits are the access mode.
 fn can_write(process: u32, number: u32) -> bool {
     let path = of(process).join("fdinfo").join(number.to_string());
     let info = fs::read_to_string(path).unwrap_or_default();

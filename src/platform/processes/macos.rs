@@ -1,4 +1,4 @@
-//! What macOS tells about processes: its kernel, asked by `libproc`, and for the words of a command line by `sysctl`.
+//! Facts about processes on macOS, from the kernel through `libproc` and, for the words of a command line, `sysctl`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -16,7 +16,7 @@ use super::{Descriptor, Facts, FileId, TargetFile, words_and_environment};
 /// The kernel.
 pub(super) struct Kernel;
 
-/// `FWRITE` of `sys/fcntl.h`: a descriptor that can write.
+/// `FWRITE` of `sys/fcntl.h`: a descriptor open for writing.
 const CAN_WRITE: u32 = 0x2;
 
 /// `CTL_KERN` and `KERN_PROCARGS2` of `sys/sysctl.h`.
@@ -56,7 +56,7 @@ struct Folders {
     root: Named,
 }
 
-/// The kernel writes as many bytes as its own structures have.
+/// The kernel fills exactly its own structures' sizes.
 const _: () = assert!(size_of::<OpenFile>() == 176 && size_of::<Folders>() == 2352);
 
 impl PIDInfo for Folders {
@@ -75,7 +75,7 @@ fn number(process: u32) -> Option<i32> {
     i32::try_from(process).ok()
 }
 
-/// The words and the environment of a process.
+/// Returns the words and the environment of a process.
 fn told(process: u32) -> Option<(Vec<String>, Vec<String>)> {
     let [kern, arguments] = ARGUMENTS;
     match Ctl::Oid(vec![kern, arguments, number(process)?]).value() {
@@ -149,7 +149,7 @@ impl Facts for Kernel {
     }
 }
 
-/// Whether this is the file. A device's number has 32 bits here, which `stat` extends by its sign.
+/// Whether this is the file. Here a device number has 32 bits, which `stat` sign-extends.
 fn is(file: &VInfoStat, id: FileId) -> bool {
     u64::from(file.vst_dev) == id.device & u64::from(u32::MAX) && file.vst_ino == id.inode
 }

@@ -1,7 +1,7 @@
-//! The processes of this machine: which of them write to a file, what they run, how they are ended.
+//! The processes of this machine: which of them write to a file, their command lines, and ways to end them.
 //!
-//! The questions are answered here, from facts that each system tells in its own way: [`linux`] reads `/proc`, `macos`
-//! asks the kernel, and [`table`] is a list that tests fill in, and that a portable build reads whole.
+//! The functions here combine facts that each system provides in its own way: [`linux`] reads `/proc`, `macos` asks
+//! the kernel, and [`table`] is a list that tests fill in and a portable build reads as a whole.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -29,16 +29,16 @@ use macos::Kernel as System;
 #[cfg(system = "portable")]
 use table::ThisMachine as System;
 
-/// The longest chain of parents that is followed.
+/// Maximum length of a chain of parents that is followed.
 const MAX_ANCESTORS: usize = 64;
 
-/// The most processes below one that are looked at.
+/// Maximum number of a process's descendants that are examined.
 const MAX_DESCENDANTS: usize = 10_000;
 
 /// A process that has a file open for writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
-    /// Its number.
+    /// Its process id.
     pub process: u32,
     /// The file, as the caller spelled it.
     pub file: PathBuf,
@@ -46,7 +46,7 @@ pub struct Writer {
     pub is_output: bool,
 }
 
-/// A file by what stays the same however its path is spelled, and whatever it is renamed to.
+/// Identity of a file, which stays the same however its path is spelled and whatever it is renamed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileId {
     device: u64,
@@ -54,7 +54,7 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// The file at `path`.
+    /// Returns the identity of the file at `path`.
     pub fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self {
@@ -64,17 +64,17 @@ impl FileId {
     }
 }
 
-/// A file whose writers are looked for.
+/// A file whose writers are wanted.
 #[derive(Debug, Clone)]
 pub struct TrackedFile {
     /// Its path.
     pub path: PathBuf,
-    /// The file that was there once, where that is known: it may have been removed or renamed since.
+    /// The original file's identity if known; it may have been removed or renamed since.
     pub file: Option<FileId>,
 }
 
 impl TrackedFile {
-    /// The file that is at `path` now.
+    /// Returns the file that is at `path` now.
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -83,43 +83,43 @@ impl TrackedFile {
     }
 }
 
-/// A process that can't be taken for a later one of the same number.
+/// A process, identified so that a later one with the same id isn't mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub id: u32,
-    /// When it started, by a clock of the system's own.
+    /// Start time by the system's own clock.
     started: u64,
 }
 
 impl Process {
-    /// The process that runs under this number.
+    /// Returns the running process with this id.
     pub fn of(id: u32) -> Option<Self> {
         let started = System.started(id)?;
         Some(Self { id, started })
     }
 
-    /// Whether it runs still.
+    /// Whether it is still running.
     pub fn is_alive(self) -> bool {
         Self::of(self.id) == Some(self)
     }
 
-    /// Whether it is `process`, or started it, directly or through others that still run.
+    /// Whether it is `process` or an ancestor of it, through processes that still run.
     pub fn is_around(self, process: u32) -> bool {
         process == self.id || descends_from(process, self.id) == Some(true)
     }
 }
 
-/// A file that somebody asks about.
+/// A file in a query.
 struct TargetFile {
     id: FileId,
-    /// It isn't at its path any more.
+    /// Whether it isn't at its path any more.
     #[cfg_attr(
         not(system = "linux"),
         expect(dead_code, reason = "found by its id alone")
     )]
     is_moved: bool,
-    /// Its own name, behind all links.
+    /// Its name with all links resolved.
     #[cfg_attr(
         not(system = "linux"),
         expect(dead_code, reason = "found by its id alone")
@@ -127,40 +127,40 @@ struct TargetFile {
     name: OsString,
 }
 
-/// An open descriptor that can write to a wanted file.
+/// A descriptor that can write to a wanted file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Descriptor {
     number: u32,
-    /// The index of the file among the wanted ones.
+    /// Index of the file among the wanted ones.
     wanted: usize,
 }
 
-/// The facts that a system tells about processes. `None` everywhere: it doesn't tell.
+/// Facts about processes, as a system provides them. `None` always means that the system doesn't tell.
 trait Facts {
-    /// All processes whose descriptors this one may see.
+    /// Returns all processes whose descriptors this one may see.
     fn processes(&self) -> Option<Vec<u32>>;
-    /// The process that started it, or took it over.
+    /// Returns the process's current parent.
     fn parent(&self, process: u32) -> Option<u32>;
-    /// When it started; `None` where it doesn't run.
+    /// Returns its start time; `None` if it isn't running.
     fn started(&self, process: u32) -> Option<u64>;
-    /// The user that it runs for.
+    /// Returns the user that runs it.
     fn user(&self, process: u32) -> Option<u32>;
-    /// Its descriptors for writing to one of these files.
+    /// Returns its descriptors for writing to one of these files.
     fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor>;
-    /// Its exact words, the program's name first.
+    /// Returns its exact words, starting with the program's name.
     fn words(&self, process: u32) -> Option<Vec<String>>;
-    /// Its environment, a variable each.
+    /// Returns its environment, one variable per text.
     fn environment(&self, process: u32) -> Option<Vec<String>>;
-    /// Its working folder.
+    /// Returns its working folder.
     fn folder(&self, process: u32) -> Option<PathBuf>;
 
-    /// The processes that it started and that still run.
+    /// Returns its running children.
     fn children(&self, process: u32) -> Option<Vec<u32>> {
         children_by_parent(self, process)
     }
 }
 
-/// A descriptor that becomes readable when the process ends; `None` where the system has none.
+/// Returns a descriptor that becomes readable when the process ends; `None` if the system has none.
 pub fn end_of(process: u32) -> Option<OwnedFd> {
     #[cfg(system = "linux")]
     return linux::end_of(process);
@@ -171,8 +171,8 @@ pub fn end_of(process: u32) -> Option<OwnedFd> {
     }
 }
 
-/// What macOS tells of a process (`KERN_PROCARGS2`): the number of its words, the program's path, padding, each word up
-/// to a NUL, and its environment in the same way, up to an empty text. Returns the words and the environment.
+/// Parses macOS's description of a process (`KERN_PROCARGS2`): the number of words, the program's path, padding, the
+/// words terminated by NULs, and the environment likewise, up to an empty text. Returns the words and the environment.
 #[cfg(any(test, system = "macos"))]
 fn words_and_environment(told: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     let (number, rest) = told.split_first_chunk()?;
@@ -187,14 +187,14 @@ fn words_and_environment(told: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     (words.len() == number).then_some((words, environment))
 }
 
-/// The children of a process, found by asking every process for its parent.
+/// Finds the children of a process by asking every process for its parent.
 fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec<u32>> {
     let mut children = facts.processes()?;
     children.retain(|&child| facts.parent(child) == Some(process));
     Some(children)
 }
 
-/// The processes that write to one of `files`, without this one; `None` where the system doesn't tell.
+/// Returns the other processes that write to one of `files`; `None` if the system doesn't tell.
 pub fn writers(files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
@@ -204,34 +204,35 @@ pub fn still_writes(process: u32, file: &TrackedFile) -> bool {
     !System.writes(process, &TargetFile::all(file)).is_empty()
 }
 
-/// Whether `ancestor` started `process`, directly or through others that still run; `None` where the system doesn't tell.
+/// Whether `process` descends from `ancestor` through processes that still run; `None` if the system doesn't tell.
 pub fn descends_from(process: u32, ancestor: u32) -> Option<bool> {
     chain_leads_to(&System, process, ancestor)
 }
 
-/// The parent of a process; `None` where there is none, or the system doesn't tell.
+/// Returns the parent of a process; `None` if there is none or the system doesn't tell.
 pub fn parent(process: u32) -> Option<u32> {
     System.parent(process)
 }
 
-/// The exact words that a process was started with, its program's name first; `None` where the system refuses them.
+/// Returns the exact words with which a process was started, starting with the program's name; `None` if the system
+/// refuses.
 pub fn words(process: u32) -> Option<Vec<String>> {
     System.words(process)
 }
 
-/// The environments of all processes that show theirs, each as `NAME=VALUE` texts.
+/// Returns the environments of all processes that show them, each as `NAME=VALUE` texts.
 pub fn environments() -> impl Iterator<Item = Vec<String>> {
     let processes = System.processes().unwrap_or_default().into_iter();
     processes.filter_map(|process| System.environment(process))
 }
 
-/// The working folder of a process; `None` where the system doesn't tell.
+/// Returns the working folder of a process; `None` if the system doesn't tell.
 pub fn folder(process: u32) -> Option<PathBuf> {
     System.folder(process)
 }
 
-/// The process groups of this user whose output goes to `file`, but not the one that this process is in; `None` where
-/// the system doesn't tell.
+/// Returns this user's process groups that print to `file`, except this process's own; `None` if the system doesn't
+/// tell.
 pub fn groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
     let user = rustix::process::geteuid().as_raw();
     let own = getpgid(None).ok().map(number);
@@ -248,13 +249,13 @@ pub fn groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
 ///
 /// # Errors
 ///
-/// When there is none, or it is another user's.
+/// Fails if there is none, or it belongs to another user.
 pub fn ask_to_end(group: i32) -> io::Result<()> {
     let group = Pid::from_raw(group).ok_or(io::ErrorKind::NotFound)?;
     Ok(kill_process_group(group, Signal::TERM)?)
 }
 
-/// Makes what loses its parent a child of this process, where the system can, so that [`end_all`] still finds it.
+/// Adopts orphaned descendants where the system allows it, so that [`end_all`] still finds them.
 pub fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     {
@@ -262,7 +263,7 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Ends the group of `leader` at once (SIGKILL), and all that this process started, as far as the system tells of it.
+/// Kills the group of `leader` (SIGKILL) and all known descendants of this process.
 pub fn end_all(leader: u32) {
     let started = descendants(&System, std::process::id());
     if let Some(group) = pid(leader) {
@@ -321,7 +322,7 @@ fn writers_among(
     Some(found)
 }
 
-/// At most [`MAX_DESCENDANTS`], so that what starts processes without end is bounded here.
+/// Returns at most [`MAX_DESCENDANTS`], in case processes are started without end.
 fn descendants(facts: &impl Facts, ancestor: u32) -> Option<Vec<u32>> {
     let mut found: BTreeSet<u32> = BTreeSet::new();
     let mut waiting = vec![ancestor];
@@ -341,7 +342,7 @@ fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<boo
             Some(parent) if parent == ancestor => return Some(true),
             Some(parent) if parent > 1 => at = parent,
             Some(_) => return Some(false),
-            // The process itself may be gone; a system that tells nothing tells nothing about any process.
+            // The process itself may be gone, or the system may tell nothing about any process.
             None => return facts.processes().map(|_| false),
         }
     }
@@ -349,7 +350,7 @@ fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<boo
 }
 
 impl TargetFile {
-    /// The file that is at its path, and the one that was there before.
+    /// Returns the file that is at the path now, and the original one.
     fn all(file: &TrackedFile) -> Vec<Self> {
         let there = Self::at(&file.path);
         let moved = file

@@ -1,18 +1,18 @@
-//! Facts from a list of processes, which tests fill in. A portable build reads the list whole from `/proc`, so that the
-//! answers are found as on a system that keeps no files about processes.
+//! Facts from a list of processes that tests fill in. A portable build reads the whole list from `/proc`, as on a
+//! system that has no files about single processes.
 
 use std::path::PathBuf;
 
 use super::{Descriptor, Facts, FileId, TargetFile};
 
-/// A process and what is told of it.
+/// A process and the facts about it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     pub(super) process: u32,
     pub(super) parent: u32,
     pub(super) user: u32,
     pub(super) started: u64,
-    /// Its descriptors that can write, with their files.
+    /// Its descriptors for writing, with their files.
     pub(super) writes: Vec<(u32, FileId)>,
     pub(super) words: Vec<String>,
     pub(super) environment: Vec<String>,
@@ -81,7 +81,7 @@ mod machine {
     use super::super::{Descriptor, Facts, FileId, TargetFile};
     use super::{Row, Table};
 
-    /// The list of this machine's processes, read anew at each question.
+    /// The list of this machine's processes, read anew for each query.
     pub(in super::super) struct ThisMachine;
 
     fn rows() -> Option<Table> {
