@@ -1,4 +1,4 @@
-//! Programs that are run within bounds on their time and their output.
+//! Runs programs with limits on their time and output.
 
 use std::io::{PipeReader, Read as _, Seek as _, Write as _, pipe};
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +14,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 
 use crate::platform::processes;
 
-/// Result of a program that ended within its bounds.
+/// The result of a program that ended within its limits.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
@@ -24,12 +24,12 @@ pub(crate) struct ProgramOutput {
     pub(crate) left_some: bool,
 }
 
-/// Runs `command` with `input` as its standard input, for at most `wait`, and until a stream holds more than `limit` bytes.
-/// Beyond that, it is killed with all that it started.
+/// Runs `command` with `input` as its standard input, for at most `wait`, and until a stream exceeds `limit` bytes.
+/// Then it is killed with all its descendants.
 ///
 /// # Errors
 ///
-/// When it can't be started, takes too long or prints too much.
+/// Fails if it can't be started, takes too long, or prints too much.
 pub(crate) fn run(
     command: &Expression,
     input: &[u8],
@@ -48,7 +48,7 @@ pub(crate) fn run(
         .stdin_file(stdin)
         .stdout_file(to_stdout)
         .stderr_file(to_stderr)
-        // A group of its own can be killed as one.
+        // A separate process group can be killed as a whole.
         .before_spawn(|command| {
             command.process_group(0);
             Ok(())
@@ -73,7 +73,7 @@ pub(crate) fn run(
     })
 }
 
-/// The reading end of a stream's pipe, and the bytes from it.
+/// The reading end of a stream's pipe, and the bytes read from it.
 struct Stream {
     pipe: PipeReader,
     is_open: bool,
@@ -90,7 +90,7 @@ impl Stream {
         })
     }
 
-    /// Reads what is in the pipe now, at most one byte more than `limit` in all.
+    /// Reads the available bytes, at most one more than `limit` in total.
     fn read(&mut self, limit: usize) -> Result<()> {
         let left = (limit + 1).saturating_sub(self.printed.len());
         let left = u64::try_from(left)?;
@@ -109,14 +109,14 @@ enum FollowResult {
     TooMuch,
 }
 
-/// Reads the streams until the program has ended; its last output is in the pipes by then.
+/// Reads the streams until the program has ended. By then, the pipes contain its last output.
 fn follow(
     handle: &Arc<Handle>,
     streams: &mut [Stream; 2],
     deadline: Instant,
     limit: usize,
 ) -> Result<FollowResult> {
-    // Closes at the end of the program.
+    // This pipe closes when the program ends.
     let (end, at_the_end) = pipe()?;
     let waiting = Arc::clone(handle);
     thread::spawn(move || {
@@ -142,7 +142,7 @@ fn follow(
     }
 }
 
-/// Waits until a stream has something or closes, or the program ends; whether it ended.
+/// Waits until a stream has data or closes, or the program ends. Returns whether it ended.
 fn wait_for_any(end: &PipeReader, streams: &[Stream; 2], left: Duration) -> Result<bool> {
     let open = streams.iter().filter(|stream| stream.is_open);
     let pipes = [end].into_iter().chain(open.map(|stream| &stream.pipe));

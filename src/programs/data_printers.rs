@@ -1,23 +1,23 @@
-//! Programs that print data: a dump, an archive, a stream. What cuts it short behind a pipe stays, or all of it would be
-//! kept and shown.
+//! Programs that print data: dumps, archives, streams. A filter that shortens their output stays, because the whole
+//! output would be kept and shown otherwise.
 
 use super::options::{has_option, has_word, interpreter_name, program_name};
 
-/// When a program prints data.
+/// The condition under which a program prints data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PrintsData {
     Always,
-    /// Without any of these options, by which it writes a file; their letters count within a cluster, too.
+    /// Without any of these options, which name an output file. Letters in a bundle of short options count too.
     Without(&'static str),
-    /// A command with one of these words.
+    /// With one of these words.
     With(&'static str),
-    /// `tar`: it makes an archive, or takes files out of one, and the place that it goes to is standard output.
+    /// `tar`, if it writes an archive or extracted files to standard output.
     AsAnArchive,
 }
 
 use PrintsData::{Always, AsAnArchive, With, Without};
 
-/// The program with its subcommand, and when.
+/// Programs with their subcommands, and the condition.
 #[rustfmt::skip]
 const DATA: &[(&str, PrintsData)] = &[
     // Databases.
@@ -106,7 +106,7 @@ const DATA: &[(&str, PrintsData)] = &[
     ("seq", Always),
 ];
 
-/// Options whose value says by itself that standard output is written to: `ffmpeg … -`, `aws s3 cp … -`.
+/// Options whose value shows that the program writes to standard output: `ffmpeg … -`, `aws s3 cp … -`.
 const STANDARD_OUTPUT: &[&str] = &[
     "-",
     "/dev/stdout",
@@ -122,7 +122,7 @@ pub(super) fn prints_data(words: &[String]) -> bool {
         return false;
     };
     let program = program_name(first);
-    // `python -` reads its program.
+    // `python -` reads its program from standard input.
     let reads_a_script = interpreter_name(program) == "python"
         || matches!(
             program,
@@ -161,7 +161,8 @@ fn has_any(options: &str, arguments: &[String]) -> bool {
     })
 }
 
-/// `tar czf - .`, `tar -cz .`, `tar xOf a.tar`: what is written goes to standard output, where no other file is named.
+/// Whether `tar` writes to standard output because no other file is named: `tar czf - .`, `tar -cz .`, `tar xOf
+/// a.tar`.
 fn is_an_archive(arguments: &[String]) -> bool {
     let letters =
         |wanted: char| {

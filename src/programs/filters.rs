@@ -1,6 +1,6 @@
-//! Programs that hold their output back where it isn't a terminal, and what makes them print line by line.
+//! Programs that buffer their output unless it goes to a terminal, and ways to make them print line by line.
 //!
-//! A table: a new program is a line. What isn't in it is taken to print as it goes.
+//! A new program is one more row of the table. Any other program is assumed to print at once.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use super::options::has_option;
 use super::tools::{Output, Tools, Trial};
 use super::unwrap::Views;
 
-/// Ways to make a program print line by line.
+/// A way to make a program print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineBuffering {
-    /// The first of these options that the program accepts, right behind its name.
+    /// The first of these options that the program accepts, right after its name.
     Options(&'static [OptionTrial]),
     /// `stdbuf -oL` in front of it.
     Stdbuf,
     /// An option for mawk, or `stdbuf` for GNU awk.
     Awk,
-    /// None needed: it prints line by line, and so do the programs that it runs.
+    /// Unnecessary: the program prints line by line, and so do the programs that it runs.
     Streams,
-    /// Not at all: it waits for the end of its input, or nothing exact can be done.
+    /// Impossible: the program waits for the end of its input, or no exact edit exists.
     Not(&'static str),
 }
 
-/// An option, and the trial that shows whether a program takes it.
+/// An option, and a trial that shows whether a program accepts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OptionTrial {
     words: &'static str,
@@ -58,7 +58,7 @@ const JQ: &[OptionTrial] = &[option_trial(
     "1\n",
     "1\n",
 )];
-/// GNU's first; BSD's and macOS's have both, one of which GNU's takes for something else.
+/// GNU's option comes first. BSD and macOS have both, and GNU sed interprets the other one differently.
 const SED: &[OptionTrial] = &[
     option_trial("-u", &["-u", "s/a/b/"], "a\n", "b\n"),
     option_trial("-l", &["-l", "s/a/b/"], "a\n", "b\n"),
@@ -69,7 +69,7 @@ const MAWK: OptionTrial = option_trial(
     "a b\n",
     "b\n",
 );
-/// Only GNU awk has the array, and only there does the C library's buffer count.
+/// Only GNU awk has the array, and only GNU awk uses the C library's buffer.
 const IS_GNU_AWK: Trial = Trial {
     arguments: &["BEGIN { print (PROCINFO[\"version\"] != \"\") }"],
     input: "",
@@ -83,7 +83,7 @@ const CONDA: &[OptionTrial] = &[OptionTrial {
         output: Output::With("--no-capture-output"),
     },
 }];
-/// Before 2, mamba runs a command by conda, and names conda's version beside its own.
+/// Before version 2, mamba runs commands through conda, and prints conda's version beside its own.
 const MAMBA: &[OptionTrial] = &[OptionTrial {
     words: "--no-capture-output",
     trial: Trial {
@@ -93,22 +93,22 @@ const MAMBA: &[OptionTrial] = &[OptionTrial {
     },
 }];
 
-/// Treatment by the client of a call of the program that no rule names (measured on 2.1.20 to 2.1.330 behind an allowed
-/// `pytest |`).
+/// The edit's effect on the client's permission check if no rule names the program (measured on 2.1.20 to 2.1.330
+/// behind an allowed `pytest |`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PermissionEffect {
-    /// Same outcome with and without the edit.
+    /// The outcome is the same with and without the edit.
     Same,
-    /// It runs the unedited call, and asks about the edited one.
+    /// The client runs the unedited call but asks about the edited one.
     AsksAboutEdit,
 }
 
 struct Filter {
-    /// The program, with a subcommand where only that holds back.
+    /// The program, with a subcommand if only that buffers.
     name: &'static str,
     means: LineBuffering,
     unasked: PermissionEffect,
-    /// Options by which it prints line by line already; a short one counts within a cluster too.
+    /// Options with which it already prints line by line. A short one in a bundle counts too.
     already: &'static str,
 }
 
@@ -159,28 +159,28 @@ const FILTERS: &[Filter] = &[
     filter("head", LineBuffering::Not("shows nothing before it has all its lines, and then ends the command"), PermissionEffect::Same, ""),
     filter("perl", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
     filter("ruby", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
-    // Set the buffers of the program inside.
+    // Wrappers that set the buffers of the inner program.
     filter("stdbuf", LineBuffering::Streams, PermissionEffect::Same, ""),
     filter("unbuffer", LineBuffering::Streams, PermissionEffect::Same, ""),
-    // Hold back what the program inside prints.
+    // Wrappers that buffer the output of the inner program.
     filter("conda run", LineBuffering::Options(CONDA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
     filter("mamba run", LineBuffering::Options(MAMBA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
 ];
 
-/// The edit that makes a command print line by line.
+/// An edit that makes a command print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LineBufferingEdit {
-    /// The index of the word that they go to.
+    /// Index of the word next to which the words go.
     pub(crate) at: usize,
-    /// They go behind that word, else in front of it.
+    /// Whether they go after that word instead of before it.
     pub(crate) behind: bool,
-    /// The words to put there.
+    /// The inserted words.
     pub(crate) words: &'static str,
-    /// The client runs the unedited call by itself, and asks about the edited one.
+    /// Whether the client runs the unedited call but asks about the edited one.
     pub(crate) needs_permission: bool,
 }
 
-/// Why a command can't print line by line.
+/// The reason why a command can't print line by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CannotLineBuffer {
     program: &'static str,
@@ -193,17 +193,17 @@ impl fmt::Display for CannotLineBuffer {
     }
 }
 
-/// Facts from the script around a command about its words.
+/// Facts about a command's words from the script around it.
 #[derive(Clone, Copy)]
 pub(crate) struct WordContext<'a> {
-    /// The command's word with this index, without its quotes.
+    /// Returns the command's word with this index, without quotes.
     pub(crate) word_at: &'a dyn Fn(usize) -> Option<String>,
-    /// Why a name may mean something else in the script than outside of it.
+    /// Returns the reason why a name may have another meaning inside the script than outside.
     pub(crate) changed: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
-/// Whether the command with these views holds its output back, and what helps. `None`: it doesn't, or it is told not to
-/// already. A wrapper is looked through as the rules do.
+/// Returns the edit for a command with these views if it buffers its output; `None` if it doesn't or already has such
+/// an option. Wrappers are resolved as for rules.
 pub(crate) fn line_buffering(
     views: &Views,
     around: WordContext<'_>,
@@ -217,7 +217,7 @@ pub(crate) fn line_buffering(
         found,
         words: &view.full.words,
         at,
-        // A path, or the name itself: nothing that is only called alike.
+        // The word is a path or the name itself, not another program with the same name.
         word: (view.same_path
             && (word.contains('/') || found.name.split(' ').next() == Some(&*word)))
         .then_some(word),
@@ -230,9 +230,9 @@ pub(crate) fn line_buffering(
 struct Call<'a> {
     found: &'static Filter,
     words: &'a [String],
-    /// The index of its name among the command's words.
+    /// Index of its name among the command's words.
     at: usize,
-    /// Word that calls it; `None` if that names no program of this machine.
+    /// The word that calls it; `None` if that names no program of this machine.
     word: Option<String>,
     /// See [`WordContext::changed`].
     changed: &'a dyn Fn(&str) -> Option<&'static str>,
@@ -260,7 +260,7 @@ impl Call<'_> {
         (!streams).then(|| self.line_buffering_edit(tools))
     }
 
-    /// The index of the last word of its name among its words.
+    /// Returns the index of the last word of its name.
     fn last_name(&self) -> usize {
         self.found.name.split(' ').count() - 1
     }
@@ -289,7 +289,7 @@ impl Call<'_> {
                 }
             }
             LineBuffering::Awk if passes(MAWK.trial) => {
-                // Interactive, it reads lines whatever `RS` says.
+                // In interactive mode, mawk reads lines regardless of `RS`.
                 if self.arguments().iter().any(|word| word.contains("RS")) {
                     return Err(self.no("would read other records if it were interactive"));
                 }
@@ -448,7 +448,7 @@ mod tests {
         }
     }
 
-    /// Takes the options whose first argument in the trial is among these, and has a `stdbuf` of this name.
+    /// Accepts options whose trial has its first argument in the list, and has a `stdbuf` with this name.
     struct Machine(&'static [&'static str], Option<&'static str>);
 
     impl Tools for Machine {
@@ -492,7 +492,7 @@ mod tests {
         }
     }
 
-    /// With another `PATH`, nothing is known of the program.
+    /// With another `PATH`, the program is unknown.
     #[test]
     fn what_runs_elsewhere_gets_no_option() {
         for source in [

@@ -1,14 +1,14 @@
-//! Names of programs as they are written, and the options before a subcommand.
+//! Names of programs as written, and options before a subcommand.
 
 use crate::shell::base_name;
 
 /// Endings of program names on Windows.
 const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
 
-/// The program's own name: without its folder, what Windows puts behind it, and the version that a package runner takes
+/// Returns the program's own name: without its folder, an ending used on Windows, and the version for a package runner
 /// (`npx jest@29`).
 pub(crate) fn program_name(word: &str) -> &str {
-    // A Windows path's folders, too; in a POSIX name a backslash is as good as never.
+    // Backslashes separate folders too. POSIX names practically never contain one.
     let name = base_name(word);
     let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
     let name = match name.rsplit_once('@') {
@@ -28,7 +28,7 @@ pub(crate) fn program_name(word: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// Whether `word` is one of those in `list`, one space between.
+/// Whether `word` is in `list`, whose words are separated by one space.
 pub(super) fn has_word(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split(' ').any(|entry| entry == word)
 }
@@ -93,7 +93,7 @@ const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("dotenv", "-f --file -q -e --export"),
 ];
 
-/// Short options that take a value, of programs whose short options can be bundled: `rsync -avn` is `rsync -a -v -n`.
+/// Short options with a value, for programs that allow bundles: `rsync -avn` is `rsync -a -v -n`.
 #[rustfmt::skip]
 const SHORT_OPTIONS_WITH_VALUE: &[(&str, &str)] = &[
     ("make", "CEfIjlOoW"),
@@ -106,8 +106,8 @@ const SHORT_OPTIONS_WITH_VALUE: &[(&str, &str)] = &[
     ("scons", "CfIjY"),
 ];
 
-/// Whether one of these words gives the option of this letter, alone or bundled; `None` where it isn't known how the
-/// program's options are written.
+/// Whether these words contain the option with this letter, alone or in a bundle; `None` if the program's options are
+/// unknown.
 pub(crate) fn has_short_option(words: &[String], letter: char) -> Option<bool> {
     let (program, words) = words.split_first()?;
     let mut rows = SHORT_OPTIONS_WITH_VALUE.iter();
@@ -120,7 +120,7 @@ pub(crate) fn has_short_option(words: &[String], letter: char) -> Option<bool> {
         let Some(bundle) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else {
             continue;
         };
-        // The value is the rest of the word, or the next one.
+        // The value is the rest of the word, or the next word.
         let value = bundle.find(|one| with_value.contains(one));
         let flags = bundle
             .get(..value.unwrap_or(bundle.len()))
@@ -141,13 +141,13 @@ pub(crate) fn has_short_option(words: &[String], letter: char) -> Option<bool> {
     Some(false)
 }
 
-/// Whether the value of the option that ends this bundle may be left out, so that the next word can be another option.
+/// Whether the option at the end of this bundle has an optional value, so that the next word may be another option.
 fn is_optional(program: &str, bundle: &str) -> bool {
     bundle.ends_with(['j', 'l', 'O', 'c'])
         && matches!(program, "make" | "gmake" | "rake" | "snakemake")
 }
 
-/// `python` for `python3.12`, `pypy3` and `$PYTHON`, else the name itself.
+/// Returns `python` for `python3.12`, `pypy3` and `$PYTHON`, and other names unchanged.
 pub(super) fn interpreter_name(program: &str) -> &str {
     // `$PYTHON`, `${PY}`, `$(which python3)`
     if program.starts_with('$') && program.to_ascii_lowercase().contains("py") {
@@ -160,7 +160,7 @@ pub(super) fn interpreter_name(program: &str) -> &str {
     }
 }
 
-/// Number of `words` that spell `name`, with global options between its parts.
+/// Returns the number of `words` that spell `name`, including global options between its parts.
 pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<usize> {
     let rest = name.strip_prefix(program)?;
     if !rest.is_empty() && !rest.starts_with(' ') {
@@ -180,10 +180,10 @@ pub(super) fn named_by(name: &str, program: &str, words: &[String]) -> Option<us
     Some(at)
 }
 
-/// Options before a subcommand that take no value, of all programs.
+/// Options without a value that programs commonly accept before a subcommand.
 const GLOBAL_FLAGS: &str = "-q --quiet -v --verbose --silent";
 
-/// Whether the options among the words that spell a name are known, so that a subcommand is no option's value.
+/// Whether all options among the words of a name are known, so that the subcommand isn't an option's value.
 pub(super) fn knows_options_before(words: &[String]) -> bool {
     let Some((first, rest)) = words.split_first() else {
         return true;
@@ -200,7 +200,7 @@ pub(super) fn knows_options_before(words: &[String]) -> bool {
         })
 }
 
-/// The index of the first word from `at` on that isn't a global option of `program` or its value.
+/// Returns the index of the first word from `at` on that is neither a global option of `program` nor its value.
 fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize {
     let Some((_, values)) = GLOBAL_OPTIONS.iter().find(|(name, _)| *name == program) else {
         return at;
@@ -215,8 +215,8 @@ fn skip_global_options(program: &str, words: &[String], mut at: usize) -> usize 
     at
 }
 
-/// The words without the program's global options, where there are any: `npm --prefix web run build` gives
-/// `npm run build`.
+/// Returns the words without the program's global options, if there are any: `npm --prefix web run build` becomes `npm
+/// run build`.
 pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
     let program = program_name(words.first()?);
     if interpreter_name(program) == "python" {
@@ -242,7 +242,7 @@ pub(super) fn without_global_options(words: &[String]) -> Option<Vec<String>> {
     skipped.then_some(kept)
 }
 
-/// `python -m x` for `python -u -X dev -m x`.
+/// Turns `python -u -X dev -m x` into `python -m x`.
 fn without_interpreter_options(program: &str, words: &[String]) -> Option<Vec<String>> {
     let mut at = 1;
     while let Some(word) = words.get(at) {

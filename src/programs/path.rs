@@ -12,16 +12,16 @@ use super::bounded;
 use crate::platform::files;
 use crate::{environment, folders};
 
-/// The path of bg-run itself.
+/// Returns the path of bg-run itself.
 ///
 /// # Errors
 ///
-/// When the system doesn't tell it.
+/// Fails if the system doesn't tell.
 pub(crate) fn own_path() -> Result<PathBuf> {
     std::env::current_exe().context("the path of bg-run itself isn't known")
 }
 
-/// The name of an editor and of its command, as the product file of VS Code and its forks has them.
+/// Returns the names of an editor and of its command from the product file of VS Code or a fork.
 pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
     let text = crate::folders::read_regular(file, MAX_PRODUCT).ok()?;
     let product: serde_json::Value = serde_json::from_str(&text).ok()?;
@@ -30,26 +30,26 @@ pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
     Some((text("nameShort")?, program))
 }
 
-/// In bytes.
+/// Maximum size of a product file, in bytes.
 const MAX_PRODUCT: u64 = 1024 * 1024;
 
-/// Most that is read of a program's answer, in bytes.
+/// Maximum size of a program's answer, in bytes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Runs a program that is expected to succeed within `limit`, and returns its standard output.
+/// Runs a program that should succeed within `limit`, and returns its standard output.
 ///
 /// # Errors
 ///
-/// Why there is none.
+/// The reason for the failure.
 pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String> {
     ask_with(command, "", limit)
 }
 
-/// Like [`ask`], with `input` as its standard input.
+/// Runs a program like [`ask`], with `input` as its standard input.
 ///
 /// # Errors
 ///
-/// Like those of [`ask`].
+/// The same errors as [`ask`].
 pub fn ask_with(
     command: &duct::Expression,
     input: &str,
@@ -63,16 +63,17 @@ pub fn ask_with(
     Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
-/// A folder of the project that this process works for.
+/// A folder of the project for which this process works.
 static WORKING_IN: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says in which folder this process works, once: no program of the project around it is found by its name.
+/// Sets the folder in which this process works, once. From then on, no program of the project around it is found by
+/// name.
 pub fn work_in(folder: &Path) {
     let _ = WORKING_IN.set(folder.to_owned());
 }
 
-/// The first executable file of this name on the `PATH` that no repository brings: the folder is an absolute one, and
-/// doesn't lie in the project around.
+/// Finds the first executable file with this name on the `PATH` that can't come from a repository: its folder is
+/// absolute and outside the current project.
 pub fn find(name: &str) -> Option<PathBuf> {
     let found = environment::search_path()
         .into_iter()
@@ -85,7 +86,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Whether a program can be started by this name or path.
+/// Whether a program with this name or path can be started.
 pub fn is_there(program: &str) -> bool {
     if program.contains('/') {
         return is_executable(Path::new(program));
@@ -93,21 +94,21 @@ pub fn is_there(program: &str) -> bool {
     find(program).is_some()
 }
 
-/// Whether a program lies there.
+/// Whether there is an executable file at this path.
 pub(crate) fn is_executable(path: &Path) -> bool {
     fs::metadata(path)
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether `program` lies in the project's folder, by its name or by what that leads to: it may have come with a cloned
-/// repository. A home folder, and what is above it, is no project in this sense.
+/// Whether `program` is in the project's folder, by its path or its link target. It may have come with a cloned
+/// repository. A home folder, or a parent of it, doesn't count as a project here.
 pub(crate) fn comes_with(program: &Path, project: &Path) -> bool {
     if environment::home_dir().is_some_and(|home| files::is_below(&home, project))
         || project.parent().is_none()
     {
         return false;
     }
-    // The folder that names it counts as well: a link there was put there by the project.
+    // The folder of a link counts too, because the project put the link there.
     let folder = program.parent();
     files::is_below(program, project)
         || folder.is_some_and(|folder| files::is_below(folder, project))

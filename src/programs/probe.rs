@@ -1,5 +1,5 @@
-//! The programs of this machine, as the hook's `PATH` finds them. What one takes is tried once and remembered, until its
-//! file changes.
+//! The programs of this machine, as found on the hook's `PATH`. A program's options are tried once, and the results
+//! are stored until its file changes.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -15,17 +15,17 @@ use crate::environment;
 use crate::folders::CallSite;
 use crate::state::{Folder, Kind, name_of};
 
-/// The programs of this machine for a call made somewhere. None that lies in the call's project is ever started.
+/// The programs of this machine for a call at a site. Programs in the call's project are never started.
 pub struct ToolsOnPath<'a> {
     site: &'a CallSite,
-    /// Instead of the `PATH`: what these folders hold is tried each time.
+    /// Folders to search instead of the `PATH`. Their programs are tried every time.
     folders: Option<Vec<PathBuf>>,
 }
 
 /// Time limit of a trial. Python's programs need a second on a cold disk.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Most output of a trial, in bytes.
+/// Maximum output of a trial, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// Folders in which the system and its package managers keep programs.
@@ -37,7 +37,7 @@ const SYSTEM_FOLDERS: &[&str] = &[
     "/data/data/com.termux/files/usr/bin",
 ];
 
-/// Folders of programs that the user's folders link to.
+/// Folders of programs to which links in the user's folders lead.
 const SYSTEM_STORES: &[&str] = &[
     "/gnu/store",
     "/home/linuxbrew/.linuxbrew",
@@ -47,7 +47,7 @@ const SYSTEM_STORES: &[&str] = &[
     "/usr/local/Cellar",
 ];
 
-/// `stdbuf` reads one line of what a program prints, whatever the program is.
+/// A trial that works with any program: `stdbuf` copies one line that the program prints.
 const COPIES: Trial = Trial {
     arguments: &["-oL", "cat"],
     input: "a\n",
@@ -55,7 +55,7 @@ const COPIES: Trial = Trial {
 };
 
 impl<'a> ToolsOnPath<'a> {
-    /// Those for a call made at `site`.
+    /// Creates it for a call made at `site`.
     pub fn new(site: &'a CallSite) -> Self {
         Self {
             site,
@@ -63,7 +63,7 @@ impl<'a> ToolsOnPath<'a> {
         }
     }
 
-    /// Returns the programs of `folders`; nothing is remembered of them.
+    /// Creates it for the programs in `folders`. Results aren't stored.
     pub fn in_folders(site: &'a CallSite, folders: Vec<PathBuf>) -> Self {
         Self {
             site,
@@ -71,7 +71,7 @@ impl<'a> ToolsOnPath<'a> {
         }
     }
 
-    /// The file that `word` calls; `None` where that isn't certain, or where the file comes with the project.
+    /// Returns the file that `word` calls; `None` if that is uncertain or the file comes with the project.
     fn found(&self, word: &str) -> Option<PathBuf> {
         let path = if word.contains('/') {
             let path = PathBuf::from(word);
@@ -102,7 +102,7 @@ impl<'a> ToolsOnPath<'a> {
         comes_with(path, &self.site.project)
     }
 
-    /// Whether `program` does what the trial says, as far as it was tried already, else tried now.
+    /// Whether `program` passes the trial, from a stored result or a new trial.
     fn try_once(program: &Path, trial: Trial) -> Option<bool> {
         let metadata = fs::metadata(program).ok()?;
         let name = name_of(Path::new(&identity(program, &metadata, trial)));
@@ -112,7 +112,7 @@ impl<'a> ToolsOnPath<'a> {
         let passes = passes(program, trial);
         if let Ok(folder) = Folder::make(Kind::Programs) {
             folder.clear_daily();
-            // What can't be remembered is tried again.
+            // If this fails, the trial is simply repeated next time.
             let _ = folder.replace(&name, &[if passes { YES } else { NO }]);
         }
         Some(passes)
@@ -122,7 +122,7 @@ impl<'a> ToolsOnPath<'a> {
 const YES: &[u8] = b"yes\n";
 const NO: &[u8] = b"no\n";
 
-/// Identity of a program and a trial: a remembered answer counts as long as it is the same.
+/// Returns the identity of a program and a trial. A stored result is valid as long as it is the same.
 fn identity(program: &Path, metadata: &Metadata, trial: Trial) -> String {
     format!(
         "{}\n{} {} {} {} {}\n{trial:?}",
@@ -157,7 +157,7 @@ impl Tools for ToolsOnPath<'_> {
 
     fn stdbuf(&self, word: &str) -> Option<&'static str> {
         let program = self.found(word)?;
-        // The system keeps a preloaded library out of its own programs there.
+        // macOS doesn't preload libraries into its own programs.
         let is_out_of_reach = cfg!(target_os = "macos")
             && ["/bin", "/usr/bin"]
                 .iter()
@@ -165,7 +165,7 @@ impl Tools for ToolsOnPath<'_> {
         if is_out_of_reach || !word.contains('/') && !StartFiles::own().is_program_itself(word) {
             return None;
         }
-        // The name with a g is Homebrew's.
+        // Homebrew's name starts with a g.
         ["stdbuf", "gstdbuf"]
             .into_iter()
             .find(|name| self.passes(name, COPIES))
@@ -183,7 +183,7 @@ impl Tools for ToolsOnPath<'_> {
                 .iter()
                 .any(|dir| folder.as_os_str() == OsStr::new(dir))
         };
-        // A link elsewhere counts as the program that it leads to, under its own name only.
+        // A link elsewhere counts as its target, but only under the target's name.
         let is_system_s_file = |file: PathBuf| {
             SYSTEM_STORES.iter().any(|store| file.starts_with(store))
                 || is_system(&file) && file.file_name() == program.file_name()

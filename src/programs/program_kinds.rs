@@ -1,8 +1,8 @@
-//! Programs by what matters of them.
+//! Kinds of programs: quick ones, shell builtins, and those that can run Python.
 
 use super::options::{interpreter_name, program_name};
 
-/// Programs that end at once: they are no reason for an edit where no rule names what is long.
+/// Programs that end at once. They need no edit unless a rule matches them.
 #[rustfmt::skip]
 const QUICK: &[&str] = &[
     ".", ":", "[", "alias", "awk", "basename", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "cut",
@@ -15,7 +15,8 @@ const QUICK: &[&str] = &[
 /// Folders of the system's own programs.
 const SYSTEM: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 
-/// Whether what `word` calls ends at once: `./test` is none of the system's.
+/// Whether the program that `word` calls ends at once. A path outside the system's folders, such as `./test`, doesn't
+/// count.
 pub(crate) fn is_quick(word: &str) -> bool {
     match word.rsplit_once('/') {
         Some((folder, name)) => SYSTEM.contains(&folder) && QUICK.contains(&name),
@@ -23,7 +24,7 @@ pub(crate) fn is_quick(word: &str) -> bool {
     }
 }
 
-/// Commands that bash or zsh run themselves.
+/// Commands that bash or zsh execute themselves.
 #[rustfmt::skip]
 const BUILTINS: &[&str] = &[
     "-", ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
@@ -36,12 +37,12 @@ const BUILTINS: &[&str] = &[
     "where", "which", "zle", "zmodload", "zparseopts", "zstyle",
 ];
 
-/// Whether the shell runs `program` itself, or may: an expansion can name anything.
+/// Whether the shell executes `program` itself, or may do so: an expansion can be any name.
 pub(crate) fn is_builtin(program: &str) -> bool {
     BUILTINS.contains(&program) || program.contains(['$', '`'])
 }
 
-/// Programs that start no Python, in themselves or in what they are told to run.
+/// Programs that never start Python, neither directly nor through another command.
 #[rustfmt::skip]
 const NO_PYTHON: &[&str] = &[
     "ava", "c++", "cabal", "cargo", "cc", "clang", "clang++", "curl", "cypress", "dart", "deno", "df", "diff",
@@ -54,14 +55,14 @@ const NO_PYTHON: &[&str] = &[
     "vitest", "vue-tsc", "webpack", "wget", "xcodebuild", "zig",
 ];
 
-/// Whether Python can run where `words` are called: unknown programs and runners may start it.
+/// Whether `words` can run Python. Unknown programs and runners may start it.
 pub(super) fn can_run_python(words: &[String]) -> bool {
     words
         .first()
         .is_none_or(|first| !NO_PYTHON.contains(&program_name(first)))
 }
 
-/// Programs written in Python that run long, besides the interpreter itself.
+/// Long-running programs written in Python, besides the interpreter itself.
 const PYTHON_PROGRAMS: &[&str] = &[
     "pytest",
     "py.test",

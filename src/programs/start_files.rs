@@ -1,6 +1,6 @@
-//! What the user's shell makes of a program's name: a function or an alias from the shell's start files. The client reads
-//! those once per session and writes what came of it into a snapshot, which every command begins with (measured, 2.1.20 to
-//! 2.1.332); a session without one has the start files themselves.
+//! The meaning of a program's name in the user's shell: a function or an alias from the shell's start files. The
+//! client reads those once per session and writes the result into a snapshot, which it runs before every command
+//! (measured, 2.1.20 to 2.1.332). Without a snapshot, the start files themselves are read here.
 
 use std::fs;
 use std::io;
@@ -24,31 +24,31 @@ const START_FILES: &[&str] = &[
     ".zshrc",
 ];
 
-/// A file that is larger may define anything, in bytes.
+/// Size in bytes above which a file isn't read and may define anything.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// More snapshots than this aren't looked at.
+/// Maximum number of snapshots that are examined.
 const MAX_SNAPSHOTS: usize = 10_000;
 
-/// Functions that do the same as the program of their name: the client's own `grep`, which knows GNU's options, and
-/// what `conda init` puts in. What marks them stands in their text.
+/// Functions with the same effect as the program of that name, each with texts that identify it: the client's own
+/// `grep`, which knows GNU's options, and the function from `conda init`.
 const SAME: &[(&str, &[&str])] = &[
     ("conda", &["__conda_exe", "CONDA_EXE"]),
     ("grep", &["ugrep"]),
     ("mamba", &["__mamba_exe", "MAMBA_EXE", "__conda_exe"]),
 ];
 
-/// Files that the user's shell reads before a command.
+/// The files that the user's shell reads before a command.
 pub(super) struct StartFiles {
     texts: Vec<String>,
-    /// One of them couldn't be read.
+    /// Whether one of them couldn't be read.
     is_partial: bool,
     /// The `PATH` that a snapshot sets.
     path: Option<String>,
 }
 
 impl StartFiles {
-    /// Those of this user, read once.
+    /// Returns this user's start files, read once.
     pub(super) fn own() -> &'static Self {
         static READ: OnceLock<StartFiles> = OnceLock::new();
         READ.get_or_init(Self::read)
@@ -76,12 +76,12 @@ impl StartFiles {
         }
     }
 
-    /// The `PATH` that the client sets for a command, where it is known.
+    /// Returns the `PATH` that the client sets for a command, if known.
     pub(super) fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 
-    /// Whether `name` is the program of that name, perhaps with options of the user's.
+    /// Whether `name` runs the program of that name, perhaps with options that the user added.
     pub(super) fn is_program_itself(&self, name: &str) -> bool {
         let is_same = |text: &String| {
             let marks = SAME.iter().find(|(same, _)| *same == name);
@@ -109,7 +109,8 @@ fn read(file: &Path) -> Option<io::Result<String>> {
     }
 }
 
-/// `snapshot-bash-1790000000000-x1y2z3.sh`: the newest is this session's, or one from the same start files.
+/// Returns the newest snapshot, `snapshot-bash-1790000000000-x1y2z3.sh`. It belongs to this session, or to one with
+/// the same start files.
 fn newest_snapshot() -> Option<PathBuf> {
     let folder = folders::claude_dir()?.join("shell-snapshots");
     let entries = fs::read_dir(folder).ok()?.take(MAX_SNAPSHOTS).flatten();
@@ -121,14 +122,14 @@ fn newest_snapshot() -> Option<PathBuf> {
     Some(dated.max()?.1)
 }
 
-/// The value of the last `export PATH=…`.
+/// Returns the value of the last `export PATH=…`.
 fn path_of(snapshot: &str) -> Option<String> {
     let mut lines = snapshot.lines().rev();
     let value = lines.find_map(|line| line.strip_prefix("export PATH="))?;
     (!value.contains('$')).then(|| unquote(value))
 }
 
-/// `name()`, `name ()` and `function name`, quoted or not.
+/// Whether the text contains `name()`, `name ()` or `function name`, quoted or not.
 fn defines_function(text: &str, name: &str) -> bool {
     let starts = memchr::memmem::find_iter(text.as_bytes(), name.as_bytes());
     starts.into_iter().any(|start| {
@@ -150,13 +151,13 @@ fn defines_function(text: &str, name: &str) -> bool {
     })
 }
 
-/// Whether the line that ends with `before` is a comment so far.
+/// Whether the line that starts with `before` is a comment.
 fn is_comment(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
     line.trim_start().starts_with('#')
 }
 
-/// The values of the aliases called `name`.
+/// Returns the values of the aliases called `name`.
 fn aliases<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
     let lines = text
         .lines()

@@ -1,22 +1,23 @@
-//! The line of an output that says most: tools end with a summary, and behind it with lines that say nothing of the result.
+//! Finds the most informative line of an output. Tools end with a summary, often followed by lines that say nothing
+//! about the result.
 
-/// How a line is known.
+/// A pattern for a line.
 #[derive(Debug, Clone, Copy)]
 enum LinePattern {
-    /// It begins so.
+    /// The line begins with this.
     Begins(&'static str),
-    /// It is this.
+    /// The line equals this.
     Is(&'static str),
-    /// It holds this.
+    /// The line contains this.
     Holds(&'static str),
-    /// A number and this word, and at most a time in parentheses.
+    /// The line is a number and this word, followed at most by a time in parentheses.
     Counts(&'static str),
 }
 
 use LinePattern::{Begins, Counts, Holds, Is};
 
-/// Lines that say nothing of the result, where another one does, by tool. Each is behind the summary of one of
-/// `tests/outputs/`.
+/// Lines that say nothing about the result, by tool. Each follows the summary of an output in `tests/outputs/`. They
+/// are used only if there is no other line.
 #[rustfmt::skip]
 const IDLE: &[LinePattern] = &[
     // make
@@ -54,7 +55,7 @@ const IDLE: &[LinePattern] = &[
     Begins("Failed examples:"), Begins("rspec ./"), Begins("Randomized with seed"),
 ];
 
-/// Summaries that their tools put details behind, by tool.
+/// Summaries that are followed by details, by tool.
 #[rustfmt::skip]
 const SUMMARIES: &[LinePattern] = &[
     // go, cargo
@@ -67,11 +68,11 @@ const SUMMARIES: &[LinePattern] = &[
     Begins("Exception in thread "),
 ];
 
-/// Lines that aren't indented, though they are details of a summary before them.
+/// Details of a preceding summary that aren't indented.
 const DETAILS: &[LinePattern] = &[Begins("ok  \t")];
 
-/// The last of `lines` that says something, without the rule around it and runs of blanks; the very last, where none does. A
-/// summary goes before its details.
+/// Returns the last informative line, without rules around it and repeated blanks; or the very last line, if none is
+/// informative. A summary wins over its details.
 pub fn of(lines: &[String]) -> Option<String> {
     let mut last = None;
     let mut says = None;
@@ -116,7 +117,7 @@ impl LinePattern {
     }
 }
 
-/// Whether a line names an error that a program died of: `TypeError: …`. Indented it is a detail of something else.
+/// Whether a line names an error that ended a program: `TypeError: …`. An indented one is a detail of something else.
 fn is_thrown(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(name, _)| {
         let name = name.split(" [").next().unwrap_or_default();
@@ -124,13 +125,13 @@ fn is_thrown(line: &str) -> bool {
     })
 }
 
-/// Whether a line is drawn and not written: a frame of code, a lone bracket, a row of dots.
+/// Whether a line is a drawing: part of a frame around code, a lone bracket, a row of dots.
 fn is_drawn(line: &str) -> bool {
     let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
     numbered.starts_with(is_box) || !line.contains(char::is_alphanumeric)
 }
 
-/// Whether a line is a call in a Rust program's backtrace: `4: app::main`.
+/// Whether a line is a call in a Rust backtrace: `4: app::main`.
 fn is_frame(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(number, path)| {
         number.bytes().all(|byte| byte.is_ascii_digit()) && path.contains("::")
@@ -141,10 +142,10 @@ fn is_box(character: char) -> bool {
     matches!(character, '\u{2500}'..='\u{257f}')
 }
 
-/// A shorter run of them can be meant: `--`, `#1`.
+/// Minimum length of a drawn run. A shorter one may have a meaning: `--`, `#1`.
 const LEAST: usize = 3;
 
-/// `3 failed` of `===== 3 failed =====`.
+/// Returns `3 failed` for `===== 3 failed =====`.
 fn without_rules(line: &str) -> &str {
     let line = line.trim();
     let run = |rest: &str| {
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
     use crate::claude::last_lines;
 
-    /// The recorded outputs of real tools.
+    /// Returns the folder with recorded outputs of real tools.
     fn outputs() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs")
     }
@@ -177,7 +178,7 @@ mod tests {
         last_lines(output, usize::MAX).unwrap()
     }
 
-    /// Each output, as the client ends it, with the line that is told of it.
+    /// Each output, as the client ends it, with the line that bg-run reports.
     #[test]
     fn of_real_outputs_the_line_that_says_most_is_found() {
         let table = fs::read_to_string(outputs().join("lines.tsv")).unwrap();
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(recorded.count(), table.lines().count());
     }
 
-    /// A row that no recorded output needs stands for nothing.
+    /// A row without a recorded output that needs it has no purpose.
     #[test]
     fn each_row_is_needed_by_a_real_output() {
         let mut lines = Vec::new();

@@ -1,27 +1,27 @@
-//! Facts about the very programs that a command's words would start.
+//! Facts about the exact programs that a command's words would start.
 
-/// An option by which a program prints line by line, and how a program shows that it takes it.
+/// A trial that shows whether a program accepts an option for printing line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
-    /// The arguments of a call that has to do the same with the option as without.
+    /// Arguments with which the program does the same with and without the option.
     pub(crate) arguments: &'static [&'static str],
     /// Input of the trial.
     pub(crate) input: &'static str,
-    /// Expected output, with nothing on standard error and status 0.
+    /// Expected output, with nothing on standard error and exit status 0.
     pub(crate) output: Output,
 }
 
-/// Output of a trial.
+/// The expected output of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// This and nothing else.
+    /// Exactly this text.
     Exactly(&'static str),
-    /// This among other text.
+    /// Text that includes this.
     With(&'static str),
 }
 
 impl Output {
-    /// Whether it is `printed`.
+    /// Whether `printed` matches.
     pub(crate) fn is(self, printed: &[u8]) -> bool {
         match self {
             Self::Exactly(text) => printed == text.as_bytes(),
@@ -30,20 +30,20 @@ impl Output {
     }
 }
 
-/// The facts about programs that edits depend on, as the machine has them. A word is the name or the path that a command
-/// is called by.
+/// Facts about this machine's programs on which edits depend. A word is the name or path by which a command calls a
+/// program.
 pub trait Tools {
     /// Whether the program that `word` calls passes the trial.
     fn passes(&self, word: &str, trial: Trial) -> bool;
 
-    /// The name of a `stdbuf` that works for the program that `word` calls.
+    /// Returns the name of a `stdbuf` that works for the program that `word` calls.
     fn stdbuf(&self, word: &str) -> Option<&'static str>;
 
-    /// Whether `word` calls the system's own program of that name, and no function or alias of the user's.
+    /// Whether `word` calls the system's own program of that name, not a function or alias of the user.
     fn is_system_tool(&self, word: &str) -> bool;
 }
 
-/// A Linux machine with the GNU tools, for what is decided without a machine.
+/// A Linux machine with the GNU tools, for decisions without a real machine.
 #[derive(Debug, Clone, Copy)]
 pub struct GnuTools;
 

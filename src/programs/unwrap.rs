@@ -1,7 +1,7 @@
 //! The views of a simple command for the rules: its text, then the text of the program inside each wrapper.
 //!
-//! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`,
-//! `python -m pytest -x` and `pytest -x`, so that a rule for `pytest` needs to know of no wrapper.
+//! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`, `python -m pytest
+//! -x` and `pytest -x`. So a rule for `pytest` need not mention any wrapper.
 
 mod arguments;
 
@@ -17,74 +17,74 @@ use crate::shell::word::is_one_word;
 use crate::shell::{self, Script, SimpleCommand};
 use crate::text::LetterSet;
 
-/// Depth to which wrappers and shell texts are followed.
+/// Maximum depth of wrappers and shell texts.
 const MAX_VIEWS: usize = 24;
 
-/// Most words of a command that are looked at.
+/// Maximum number of a command's words that are examined.
 const MAX_WORDS: usize = 1000;
 
-/// Most shell text inside a command that is parsed, in bytes.
+/// Maximum size in bytes of shell text inside a command that is parsed.
 const MAX_TEXT: usize = 16 * 1024;
 
-/// One reading of a simple command.
+/// A view of a simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// The command as it is called, the program without its folder.
+    /// The command as called, the program without its folder.
     pub full: Line,
-    /// Text with the program's folder, if one is written: `bin/dev`.
+    /// The text with the program's folder, if one is written: `bin/dev`.
     pub with_folder: Option<Line>,
-    /// Text without the program's global options: `make test` for `make -C dir test`.
+    /// The text without the program's global options: `make test` for `make -C dir test`.
     pub bare: Option<Line>,
-    /// The index of its first word among the command's words, where that is certain: it is a tail of them, and all that
-    /// stands before it is known.
+    /// Index of its first word among the command's words, if that is certain: the view is a tail of them, and
+    /// everything before it is known.
     pub at: Option<usize>,
-    /// The program is looked for on the `PATH` that the command itself is run with.
+    /// Whether the program is searched on the `PATH` of the command itself.
     pub same_path: bool,
 }
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Without quotes.
+    /// The words without quotes.
     pub words: Vec<String>,
-    /// The words with one space between; white space inside a word stands as `␣`.
+    /// The words separated by one space; white space inside a word is shown as `␣`.
     pub text: String,
-    /// Those of the text.
+    /// The letters of the text.
     pub(crate) letters: LetterSet,
 }
 
-/// All readings of a simple command, the outermost first.
+/// All views of a simple command, the outermost first.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts of a command"
 )]
 pub struct Views {
-    /// Never empty for a command with a word.
+    /// The views; never empty for a command with a word.
     all: Vec<View>,
     /// The shortest limit that a `timeout` among the wrappers sets.
     pub time_limit: Option<Duration>,
-    /// The command stands in the body of a loop.
+    /// Whether the command is in the body of a loop.
     pub in_loop: bool,
-    /// The index of the Python interpreter among the command's words, where one is called.
+    /// Index of the Python interpreter among the command's words, if there is one.
     pub interpreter: Option<usize>,
-    /// The first wrapper that keeps the environment from the program inside.
+    /// The first wrapper that hides the environment from the inner program.
     pub environment_ends: Option<String>,
-    /// A wrapper returns at once, and the program inside goes on by itself.
+    /// Whether a wrapper returns at once while the inner program continues.
     pub detached: bool,
-    /// The first word is a reserved word of zsh, so that nothing may stand in front of the command.
+    /// The first word if it is a reserved word of zsh, which must stay first.
     pub reserved: Option<String>,
-    /// The innermost program is the Python interpreter, or written in Python.
+    /// Whether the innermost program is the Python interpreter or written in Python.
     pub is_python: bool,
-    /// Python can run in one of the innermost programs that the command's environment gets to.
+    /// Whether one of the innermost programs that get the command's environment can run Python.
     pub can_run_python: bool,
-    /// A wrapper keeps the environment from what is being added.
+    /// Whether a wrapper hides the environment from the view being added.
     is_outside: bool,
-    /// The index of the first word that may be none or several, once the shell has expanded it.
+    /// Index of the first word that may expand to no words or several.
     first_open: Option<usize>,
 }
 
-/// The command inside the outermost wrapper of `words`, if that is one whose words are the other command's.
+/// Returns the command inside the outermost wrapper of `words`, if the wrapper takes a command as separate words.
 pub(crate) fn inner_of(words: &[String]) -> Option<String> {
     let (wrapper, _) = wrappers::find(&[], words)?;
     if !matches!(
@@ -121,7 +121,7 @@ impl View {
         }
     }
 
-    /// All of them.
+    /// Returns all lines of the view.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         [&self.full]
             .into_iter()
@@ -148,7 +148,7 @@ impl Line {
 }
 
 impl Views {
-    /// The views of `command`, seen through our wrappers and the user's `own`; its assignments are no part of them.
+    /// Returns the views of `command`, without its assignments, using the built-in wrappers and the user's `own`.
     pub fn of(command: &SimpleCommand, own: &[Wrapper]) -> Self {
         let words = command.words.iter().take(MAX_WORDS);
         let words: Vec<String> = words.map(shell::Word::text).collect();
@@ -176,14 +176,14 @@ impl Views {
         self.all.iter()
     }
 
-    /// The program among the readings that prints data rather than a report, as a dump of a database.
+    /// Returns the program among the views that prints data rather than a report, such as a database dump.
     pub(crate) fn prints_data(&self) -> Option<&str> {
         let mut lines = self.all.iter().flat_map(View::lines);
         let line = lines.find(|line| data_printers::prints_data(&line.words))?;
         line.words.first().map(String::as_str)
     }
 
-    /// Adds a reading. `at`: the index of its first word among the command's, where it is a tail of them.
+    /// Adds a view. `at` is the index of its first word among the command's words if it is a tail of them.
     fn add(&mut self, own: &[Wrapper], words: &[String], at: Option<usize>, same_path: bool) {
         if words.is_empty() || self.all.len() >= MAX_VIEWS {
             return;
@@ -197,7 +197,7 @@ impl Views {
             if wrapper.ends_environment(arguments) {
                 let name = || wrapper.name().to_owned();
                 self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
-                // `python -E` minds none itself, and hands it on.
+                // `python -E` ignores the variable itself but passes it on.
                 self.is_outside |= !wrapper.has(WrapperTrait::Interpreter);
             }
             self.detached |= wrapper.detaches(arguments);
@@ -346,7 +346,7 @@ impl Views {
                     }
                     return;
                 }
-                // `bash -n` reads a script and runs nothing.
+                // `bash -n` reads a script without running it.
                 _ if is_shell && short && word.contains('n') => return,
                 _ if wrapper.takes_value(word) => at += 1,
                 "-" | "-c" | "-e" | "--eval" | "-p" | "--print" | "--check" | "-s" => return,
@@ -379,7 +379,7 @@ struct RemainingWords<'a> {
     words: &'a [String],
     /// The user's wrappers.
     own: &'a [Wrapper],
-    /// The index of the first among the command's words, where they are a tail of them.
+    /// Index of the first word among the command's words, if these are a tail of them.
     at: Option<usize>,
     /// See [`View::same_path`].
     same_path: bool,
@@ -516,7 +516,7 @@ mod tests {
         assert_eq!(limit("pytest"), None);
     }
 
-    /// The words from the interpreter on, as far as its place is certain.
+    /// Returns the words from the interpreter on, if its position is certain.
     fn interpreter(source: &str, own: &[Wrapper]) -> Option<String> {
         let script = shell::parse(source).expect(source);
         let command = &script.simple_commands[0];

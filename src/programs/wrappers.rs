@@ -1,4 +1,4 @@
-//! Programs that run another program, and how to find that other program among their arguments.
+//! Programs that run another program, and the position of that program among their arguments.
 
 mod table;
 
@@ -10,37 +10,37 @@ use InnerCommand::Words;
 use WrapperTrait::{Detaches, Environment, SeenThrough, TextAfter};
 use table::WRAPPERS;
 
-/// Position of a wrapper's inner command.
+/// The position of a wrapper's inner command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InnerCommand {
-    /// The words after the options and operands.
+    /// The words after options and operands.
     Words,
-    /// The rest after `NAME=value` words.
+    /// The words after `NAME=value` words.
     Assignments,
-    /// The words after `--`, wherever it stands.
+    /// The words after `--`, wherever that is.
     AfterDashes,
-    /// The words after `-c` or `--command`, wherever it stands.
+    /// The words after `-c` or `--command`, wherever that is.
     AfterCommand,
-    /// The words after `-exec` or a sibling, up to `;` or `+`.
+    /// The words after `-exec` or a similar option, up to `;` or `+`.
     Exec,
-    /// A script file and its arguments; after `-m` a module, after `-c` a program text.
+    /// A script file and its arguments, or a module after `-m`, or program text after `-c`.
     Script,
-    /// All remaining words, joined, as shell text.
+    /// All remaining words, joined as shell text.
     ShellText,
 }
 
 /// Further properties of a wrapper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WrapperTrait {
-    /// Some client version sees through it when it compares a rule with a command (measured, 2.1.20 to 2.1.331, for
-    /// `timeout`, `time`, `nice`, `nohup` and `stdbuf`; the others to be on the safe side). A rule that begins with it
-    /// matches the command only as it stands.
+    /// Some client version ignores it when comparing a rule with a command (measured, 2.1.20 to 2.1.331, for
+    /// `timeout`, `time`, `nice`, `nohup` and `stdbuf`; assumed for the others to be safe). A rule that begins with it
+    /// matches only the unedited command.
     SeenThrough,
-    /// Its first operand is a duration that it ends the program after.
+    /// Its first operand is a time limit for the inner program.
     TimeLimit,
-    /// Shell text stands behind one of these options, one space between them.
+    /// Shell text follows one of these options, which are separated by one space.
     TextAfter(&'static str),
-    /// An option in front makes it ask about a program and run none: `command -v`.
+    /// With an option in front, it describes a program without running it: `command -v`.
     NoOptions,
     /// `-m` names a Python module to run.
     ModuleAfterM,
@@ -48,18 +48,18 @@ pub(super) enum WrapperTrait {
     Interpreter,
     /// It is a reserved word of zsh.
     Reserved,
-    /// It is a shell: `-c` is followed by text, `-n` runs nothing.
+    /// It is a shell: text follows `-c`, and `-n` runs nothing.
     Shell,
-    /// It looks for the program inside on the `PATH` that it was started with itself.
+    /// It searches the inner program on the `PATH` with which it was started.
     SamePath,
-    /// When its environment doesn't get to the program inside.
+    /// Its environment doesn't reach the inner program under this condition.
     Environment(EnvironmentEnds),
-    /// With one of these options, one space between, it returns at once and the program goes on by itself; with none in
-    /// the list always.
+    /// With one of these options, separated by one space, it returns at once while the inner program continues. An
+    /// empty list means always.
     Detaches(&'static str),
 }
 
-/// When the environment of a wrapper ends at it.
+/// The condition under which a wrapper hides the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EnvironmentEnds {
     Always,
@@ -69,31 +69,31 @@ pub(super) enum EnvironmentEnds {
     Without(&'static str),
 }
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Debug, Clone)]
 pub struct Wrapper {
-    /// Program and subcommands, one space between.
+    /// The program and its subcommands, separated by one space.
     name: Cow<'static, str>,
-    /// Options that take the next word as their value, one space between.
+    /// Options with a separate value, separated by one space.
     values: Cow<'static, str>,
-    /// Number of words between the options and the inner command.
+    /// Number of operands between the options and the inner command.
     pub(super) operands: usize,
     pub(super) inner: InnerCommand,
-    /// Options that take no value, one space between; single letters may stand together.
+    /// Options without a value, separated by one space. Single letters may be bundled.
     flags: &'static str,
     traits: &'static [WrapperTrait],
     /// Source of the row.
     source: Source,
 }
 
-/// Source of a wrapper's row.
+/// The source of a wrapper's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The table.
+    /// The built-in table.
     BuiltIn,
-    /// The user's own file: an option takes a value where it says so, and none otherwise.
+    /// The user's own file, which lists all options with a value.
     User,
-    /// A file of the project, which comes with a cloned repository: it counts for matching, and no edit goes inside.
+    /// A file of the project, which comes with a cloned repository. It counts for matching, but no edit goes inside.
     Project,
 }
 
@@ -115,7 +115,7 @@ const fn wrapper(
 }
 
 impl Wrapper {
-    /// One that a file adds: the program that it runs follows its options and `operands` words more.
+    /// Creates a row from a file. The inner program follows the options and `operands` more words.
     pub(crate) fn of_file(
         name: String,
         values: &[String],
@@ -143,7 +143,7 @@ impl Wrapper {
         self
     }
 
-    /// Program and subcommands, one space between.
+    /// Returns the program and its subcommands, separated by one space.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -153,13 +153,13 @@ impl Wrapper {
         has_word(&self.values, word)
     }
 
-    /// Whether edits may go to the program inside.
+    /// Whether edits to the inner program are allowed.
     pub(super) fn may_be_edited(&self) -> bool {
         self.source != Source::Project
     }
 
-    /// Whether it is known how many words the option `word` is: one with a value of its own in it, one that the table has,
-    /// or letters that the table has.
+    /// Whether the number of words of the option `word` is known: it contains its value, or the table has it or all
+    /// its letters.
     pub(super) fn knows(&self, word: &str) -> bool {
         if self.source == Source::User || self.takes_value(word) || has_word(self.flags, word) {
             return true;
@@ -174,7 +174,7 @@ impl Wrapper {
             };
             let option = format!("-{letter}");
             if self.takes_value(&option) {
-                // What follows is its value; with nothing behind it, that is the next word.
+                // The rest is its value; if there is none, the value is the next word.
                 return letters.next().is_some();
             }
             if !has_word(self.flags, &option) {
@@ -187,7 +187,7 @@ impl Wrapper {
         self.traits.contains(&wanted)
     }
 
-    /// The options that shell text stands behind.
+    /// Returns the options that are followed by shell text.
     pub(super) fn text_options(&self) -> Option<&'static str> {
         self.traits.iter().find_map(|found| match found {
             TextAfter(options) => Some(*options),
@@ -195,7 +195,7 @@ impl Wrapper {
         })
     }
 
-    /// Whether the environment ends at it. `rest`: the words after its name.
+    /// Whether it hides the environment; `rest` are the words after its name.
     pub(super) fn ends_environment(&self, rest: &[String]) -> bool {
         let mut options = options_of(rest);
         self.traits.iter().any(|found| match found {
@@ -210,7 +210,7 @@ impl Wrapper {
         })
     }
 
-    /// Whether it returns at once and the program inside goes on by itself.
+    /// Whether it returns at once while the inner program continues.
     pub(super) fn detaches(&self, rest: &[String]) -> bool {
         let with =
             |list: &str| list.is_empty() || options_of(rest).any(|option| has_option(list, option));
@@ -220,20 +220,20 @@ impl Wrapper {
     }
 }
 
-/// The options in front, without their values.
+/// Returns the leading options, without their values.
 fn options_of(rest: &[String]) -> impl Iterator<Item = &str> {
     let options = rest.iter().take_while(|word| word.starts_with('-'));
     options.map(|word| word.split('=').next().unwrap_or(word))
 }
 
-/// Whether some client version sees through `program`.
+/// Whether some client version ignores `program`.
 pub(crate) fn is_seen_through(program: &str) -> bool {
     let mut wrappers = WRAPPERS.iter();
     wrappers.any(|wrapper| wrapper.name == program && wrapper.has(SeenThrough))
 }
 
-/// The wrapper that `words` calls, the user's before ours, and how many of the words name it. The longest name wins:
-/// `docker compose run` before `docker run`.
+/// Returns the wrapper that `words` call, and the number of words in its name. The user's wrappers come first. The
+/// longest name wins: `docker compose run` before `docker run`.
 pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrapper, usize)> {
     let all: &'static [Wrapper] = WRAPPERS;
     let word = words.first()?;
@@ -241,9 +241,9 @@ pub(super) fn find<'a>(own: &'a [Wrapper], words: &[String]) -> Option<(&'a Wrap
     let first = program.bytes().next();
     all.iter()
         .chain(own)
-        // Nearly all of them differ there.
+        // Most names differ in their first byte.
         .filter(|wrapper| wrapper.name.bytes().next() == first)
-        // What has a folder is no builtin: `./eval` is a script.
+        // A word with a folder is no builtin: `./eval` is a script.
         .filter(|wrapper| !word.contains('/') || !is_builtin(&wrapper.name))
         .filter_map(|wrapper| Some((wrapper, named_by(&wrapper.name, program, words)?)))
         .max_by_key(|(wrapper, _)| wrapper.name.split(' ').count())

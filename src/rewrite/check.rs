@@ -1,9 +1,9 @@
-//! The edited text parsed again, held against what the edits were to do.
+//! Parses the edited text again and compares the result with the plan.
 
 use super::{EditKind, PlannedEdit, RewriteInput};
 use crate::shell::{self, Script, SimpleCommand, Word};
 
-/// Whether `text` parses to the same commands as before, but for the planned edits.
+/// Whether `text` parses to the same commands as before, apart from the planned edits.
 pub(super) fn is_as_planned(input: RewriteInput<'_>, edits: &[PlannedEdit], text: &str) -> bool {
     if edits.is_empty() {
         return text == input.source;
@@ -27,7 +27,8 @@ pub(super) fn is_as_planned(input: RewriteInput<'_>, edits: &[PlannedEdit], text
     expected == Shape::all(&after)
 }
 
-/// Whether the edit goes to a place of its kind: an edit of a comment changes no command, and would pass for planned.
+/// Whether the edit is at a position suitable for its kind. An edit inside a comment changes no command, and would
+/// otherwise pass.
 fn has_a_place(input: RewriteInput<'_>, planned: &PlannedEdit) -> bool {
     let span = planned.edit.span;
     let script = input.script;
@@ -53,12 +54,12 @@ fn has_a_place(input: RewriteInput<'_>, planned: &PlannedEdit) -> bool {
     }
 }
 
-/// A simple command without the places of its parts.
+/// A simple command without the positions of its parts.
 #[derive(Debug, PartialEq, Eq)]
 struct Shape {
     /// Assignments and words.
     words: Vec<String>,
-    /// In alphabetical order: their order among themselves isn't touched.
+    /// Redirections in alphabetical order, because edits don't change their order.
     redirections: Vec<String>,
 }
 
@@ -68,7 +69,7 @@ impl Shape {
         script.simple_commands.iter().map(of).collect()
     }
 
-    /// The shape that `command` has after the edits.
+    /// Returns the expected shape of `command` after the edits.
     fn expected(command: &SimpleCommand, edits: &[PlannedEdit]) -> Self {
         let edits = if command.place.editable { edits } else { &[] };
         let mut words = Vec::new();
@@ -163,7 +164,7 @@ mod tests {
         use EditKind::{DropTail, JoinStderr, LineBuffered, TakeOutMarker, UnbufferedVariable};
         const PREFIX: &str = "PYTHONUNBUFFERED=1 ";
         for (source, edit) in [
-            // Inside a word, inside quotes.
+            // Edits inside a word, inside quotes.
             (
                 "pytest -x",
                 planned(UnbufferedVariable, "pytest -x", "test", PREFIX),
@@ -176,7 +177,7 @@ mod tests {
                 "pytest 'a b'",
                 planned(JoinStderr, "pytest 'a b'", " b'", " 2>&1"),
             ),
-            // Behind a comment, in a here-document, at the wrong command.
+            // Edits after a comment, in a here-document, at the wrong command.
             (
                 "pytest # x",
                 planned(JoinStderr, "pytest # x", " x", " 2>&1"),
@@ -189,7 +190,7 @@ mod tests {
                 "a; pytest",
                 planned(LineBuffered, "a; pytest", "; pytest", ";--line-buffered"),
             ),
-            // Another text than the kind says.
+            // Edits with an unexpected text.
             ("pytest", planned(JoinStderr, "pytest", "pytest", "rm x; ")),
             (
                 "pytest",
@@ -204,7 +205,7 @@ mod tests {
                 "pytest",
                 planned(UnbufferedVariable, "pytest", "pytest", "("),
             ),
-            // More or less gone than was meant.
+            // Edits that remove too much or too little.
             (
                 "a && pytest | tail -5",
                 deletion(DropTail, "a && pytest | tail -5", "&& pytest | tail -5"),

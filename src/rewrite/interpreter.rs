@@ -3,26 +3,26 @@
 use crate::programs::Views;
 use crate::shell::SimpleCommand;
 
-/// A place for `-u`.
+/// The position for `-u`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Behind the word with this index.
+    /// After the word with this index.
     At {
         /// Index of the interpreter.
         index: usize,
-        /// The environment doesn't get there.
+        /// Whether the environment doesn't reach it, so that `-u` is needed.
         needed: bool,
     },
-    /// Nowhere, and the environment doesn't get past this wrapper.
+    /// No position, and this wrapper hides the environment.
     OutOfReach {
-        /// Its name.
+        /// The wrapper's name.
         wrapper: String,
     },
-    /// Nowhere, and it isn't needed.
+    /// No position, and none needed.
     Nothing,
 }
 
-/// Looks for the interpreter of `command`, whose views these are.
+/// Finds the interpreter of `command`, which has these views.
 pub(super) fn find(views: &Views, command: &SimpleCommand) -> Place {
     let Some(interpreter) = views.interpreter else {
         return match &views.environment_ends {

@@ -1,6 +1,6 @@
-//! The edits that put a call's output into the open: unbuffered, both streams in one file, nothing held back
-//! until the end. Each is an insertion or a deletion at an exact span, and each is left out, with the reason,
-//! where it would change the command's meaning or the user's permissions.
+//! Edits that make a call's output visible at once: unbuffered, with both streams in one file, and without filters
+//! that delay it. Each edit is an insertion or a deletion at an exact span. An edit is left out, with the reason, if
+//! it would change the command's meaning or the user's permissions.
 
 mod check;
 mod interpreter;
@@ -17,31 +17,31 @@ use serde::Serialize;
 use crate::claude::permissions::PermissionRules;
 use crate::shell::{self, Edit, Script, own_logs};
 
-/// Why no edit is made where comparing the rules would take too long.
+/// The reason for making no edit if comparing the rules would take too long.
 const TOO_MUCH: &str = "comparing the permission rules with this command would take too long";
 
-/// The kinds of edit.
+/// A kind of edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EditKind {
-    /// Takes `BG_RUN=on` or `BG_RUN=off` out.
+    /// Removes `BG_RUN=on` or `BG_RUN=off`.
     TakeOutMarker,
-    /// Puts `PYTHONUNBUFFERED=1` in front.
+    /// Inserts `PYTHONUNBUFFERED=1` in front.
     UnbufferedVariable,
-    /// Puts `-u` after the Python interpreter.
+    /// Inserts `-u` after the Python interpreter.
     UnbufferedOption,
-    /// Puts the option in by which a filter prints line by line.
+    /// Inserts the option with which a filter prints line by line.
     LineBuffered,
-    /// Puts `stdbuf -oL` in front of a filter that has no such option.
+    /// Inserts `stdbuf -oL` in front of a filter without such an option.
     Stdbuf,
-    /// Puts `2>&1` behind.
+    /// Appends `2>&1`.
     JoinStderr,
-    /// Takes a final `| tail` out.
+    /// Removes a final `| tail`.
     DropTail,
 }
 
 impl EditKind {
-    /// Text that is inserted or deleted, for people.
+    /// Returns the inserted or deleted text, for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "BG_RUN=…",
@@ -54,7 +54,7 @@ impl EditKind {
         }
     }
 
-    /// Purpose of the edit, for people.
+    /// Returns the purpose of the edit, for people.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "a word to bg-run, not to the shell",
@@ -68,21 +68,21 @@ impl EditKind {
     }
 }
 
-/// An edit and what it is for.
+/// An edit with its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedEdit {
-    /// Its kind.
+    /// The kind.
     pub kind: EditKind,
-    /// The edit itself.
+    /// The edit.
     pub edit: Edit,
 }
 
 /// An edit that isn't made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Its kind.
+    /// The kind.
     pub kind: EditKind,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 
@@ -91,34 +91,34 @@ pub struct LeftOut {
 pub struct Rewrite {
     /// The command to run.
     pub command: String,
-    /// In the order of the text.
+    /// The edits, in the order of the text.
     pub edits: Vec<PlannedEdit>,
-    /// Edits that were thought of and not made.
+    /// Possible edits that aren't made.
     pub left_out: Vec<LeftOut>,
-    /// Each `| tail …` that was taken out.
+    /// Each removed `| tail …`.
     pub dropped_tails: Vec<String>,
     /// The logs that the command writes itself; see [`own_logs`].
     pub own_logs: Vec<String>,
 }
 
-/// Whether a comment is the next thing on the line: 2.1.200 to 2.1.331 ask about a redirection right before one.
+/// Whether a comment follows on the same line: 2.1.200 to 2.1.331 ask about a redirection right before one.
 fn comment_follows(source: &str, end: usize) -> bool {
     let rest = source.get(end..).unwrap_or_default();
     rest.trim_start_matches([' ', '\t']).starts_with('#')
 }
 
-/// Input of a rewrite.
+/// The input of a rewrite.
 #[derive(Debug, Clone, Copy)]
 pub struct RewriteInput<'a> {
-    /// The command as it came.
+    /// The original command.
     pub source: &'a str,
     /// The parsed command.
     pub script: &'a Script,
-    /// `BG_RUN=…` to take out, each with the blank after it.
+    /// The `BG_RUN=…` markers to remove, each with the blank after it.
     pub markers: &'a [shell::Span],
 }
 
-/// Takes the markers out, where no rule is about them, and changes nothing else.
+/// Removes the markers unless a rule concerns them, and changes nothing else.
 pub fn without_markers(input: RewriteInput<'_>, permissions: &PermissionRules) -> Rewrite {
     match override_prefix::held(input, permissions) {
         Some(left) => unchanged(input, vec![left]),
@@ -157,7 +157,7 @@ pub fn rewrite(input: RewriteInput<'_>, targets: &[usize], context: RewriteConte
     }
 }
 
-/// Applies the edits and holds the result against what was expected of it.
+/// Applies the edits and compares the result with the plan.
 fn finish(
     input: RewriteInput<'_>,
     mut edits: Vec<PlannedEdit>,
@@ -208,7 +208,7 @@ mod tests {
     use crate::programs::{GnuTools, Views};
     use serde_json::json;
 
-    /// Rewrites with the first command whose program is `pytest`, `python` or a wrapper of it as the target.
+    /// Rewrites a source; the target is the first command whose program is `pytest`, `python` or a wrapper of it.
     fn rewritten(source: &str) -> String {
         rewritten_with(source, &[]).command
     }
@@ -356,7 +356,7 @@ mod tests {
                 "PYTHONUNBUFFERED=0 pytest",
                 "PYTHONUNBUFFERED=0 pytest 2>&1",
             ),
-            // zsh reads these otherwise.
+            // zsh reads these differently.
             ("pytest >&|a", "pytest >&|a"),
             ("coproc name pytest", "coproc name pytest"),
             (
@@ -417,7 +417,7 @@ mod tests {
             "pytest <<'E' 2>&1 | tail -5\nx\nE",
             "PYTHONUNBUFFERED=1 pytest <<'E' 2>&1\nx\nE",
         ),
-        // A shell of its own stays one.
+        // A subshell stays one.
         (
             "(cd a && pytest) 2>&1 | tail -5; touch m",
             "(cd a && PYTHONUNBUFFERED=1 pytest) 2>&1; touch m",
@@ -426,7 +426,7 @@ mod tests {
             "(cd a && pytest) 2>&1 | tail -5; echo $status",
             "(cd a && PYTHONUNBUFFERED=1 pytest) 2>&1 | tail -5; echo $status",
         ),
-        // What would otherwise run in the shell itself.
+        // Commands that the shell itself would run without the pipe.
         (
             "{ cd a; pytest; } | tail -5",
             "{ cd a; PYTHONUNBUFFERED=1 pytest; } | tail -5",
@@ -451,7 +451,7 @@ mod tests {
             "command pytest | tail -5",
             "PYTHONUNBUFFERED=1 command pytest | tail -5",
         ),
-        // zsh writes to the file and to the pipe.
+        // zsh writes to both the file and the pipe.
         (
             "pytest > log 2>&1 | tail -5",
             "PYTHONUNBUFFERED=1 pytest > log 2>&1 | tail -5",
@@ -460,7 +460,7 @@ mod tests {
             "pytest 2>&1 >/dev/null | tail -2",
             "PYTHONUNBUFFERED=1 pytest 2>&1 >/dev/null | tail -2",
         ),
-        // No redirection may come to stand before a comment.
+        // No redirection may end up right before a comment.
         (
             "pytest -x | tail -5 # last",
             "PYTHONUNBUFFERED=1 pytest -x # last",
@@ -508,7 +508,7 @@ mod tests {
             "pytest |& tail -20",
             "PYTHONUNBUFFERED=1 pytest |& tail -20",
         ),
-        // Not the system's.
+        // A `tail` that isn't the system's.
         (
             "pytest | ./tail -5",
             "PYTHONUNBUFFERED=1 pytest | ./tail -5",
@@ -563,7 +563,7 @@ mod tests {
     #[test]
     fn permission_rules_that_name_the_text_hold_an_edit_back() {
         for (source, allow, expected) in [
-            // Saved from a prompt that showed the edited command.
+            // Rules saved from a prompt that showed the edited command.
             (
                 "pytest",
                 "PYTHONUNBUFFERED=1 pytest:*",
@@ -594,7 +594,7 @@ mod tests {
                 "python -m a:*",
                 "PYTHONUNBUFFERED=1 timeout 5 python -m a 2>&1",
             ),
-            // Contained in the second command still, but no longer the first.
+            // The second command still contains it, but no longer at its start.
             (
                 "python -m a && python -m a",
                 "python -m a",
@@ -810,7 +810,7 @@ mod tests {
             let rewrite = rewritten_with(source, &[]);
             let command = rewrite.command.replace("PYTHONUNBUFFERED=1 ", "");
             assert_eq!(command, expected, "{source}");
-            // It isn't put where it is said not to get through.
+            // It isn't inserted where it is reported as impossible.
             assert!(left.is_none() || command == rewrite.command, "{source}");
             let why = left.map(|wrapper: &str| {
                 format!(

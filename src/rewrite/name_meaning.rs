@@ -1,37 +1,39 @@
-//! Whether a program's name still means in a script what it means before: the script can define a function, set `PATH`,
-//! or read a file that does either.
+//! Checks whether a script changes the meaning of a program's name. A script can define a function, set `PATH`, or
+//! read a file that does either.
 
 use super::RewriteInput;
 use crate::shell::{SimpleCommand, Word};
 
-/// Builtins that may give a name any meaning.
+/// Builtins that may give any meaning to a name.
 #[rustfmt::skip]
 const DEFINE: &[&str] = &[
     ".", "alias", "autoload", "disable", "emulate", "enable", "eval", "hash", "source", "unalias", "unhash", "zmodload",
 ];
 
-/// Version managers and the like, most of which are functions of the shell: they put folders of their own on the `PATH`.
+/// Version managers and similar tools, mostly shell functions, that add their own folders to the `PATH`.
 #[rustfmt::skip]
 const ACTIVATE: &[&str] = &[
     "activate", "chruby", "deactivate", "fnm", "ml", "module", "nvm", "rvm", "sdk", "spack", "use", "workon",
 ];
 
-/// Second words by which a command does that.
+/// Second words with which a command does that.
 const ACTIVATE_WITH: &[&str] = &["activate", "deactivate", "load", "shell", "swap", "unload"];
 
-/// Property that a name has to keep.
+/// The property of a name that must stay the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Preserve {
-    /// The very program.
+    /// The exact program.
     Program,
-    /// Its behaviour, as every system's program of that name does: a virtual environment brings no other `tail`.
+    /// Its behaviour, which is the same for every system's program of that name. A virtual environment contains no
+    /// other `tail`.
     Meaning,
 }
 
-/// Texts by which a script sets the variable in zsh.
+/// Texts with which a script sets the variable in zsh.
 const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
 
-/// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
+/// Returns the reason why `name` may call another program inside this script, phrased to follow the name; `None` if it
+/// can't.
 pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Preserve) -> Option<&'static str> {
     const READS: &str =
         "may be another program here: the script reads something first that can change it";
@@ -52,7 +54,7 @@ fn first_words(command: &SimpleCommand) -> Vec<String> {
     command.words.iter().take(4).map(Word::text).collect()
 }
 
-/// Whether the command may give names another meaning, behind `command`, `builtin` and the like, too.
+/// Whether the command may give names another meaning, even after `command`, `builtin` and similar words.
 fn defines(command: &SimpleCommand) -> bool {
     let words = first_words(command);
     let at = words.iter().enumerate().position(|(at, word)| {
@@ -63,7 +65,7 @@ fn defines(command: &SimpleCommand) -> bool {
     at.is_some() && !file.is_some_and(|file| is_virtual_environment(file))
 }
 
-/// Whether the command puts other folders on the `PATH`.
+/// Whether the command adds other folders to the `PATH`.
 fn activates(command: &SimpleCommand) -> bool {
     let words = first_words(command);
     let has = |at: usize, list: &[&str]| {
@@ -80,7 +82,7 @@ fn is_virtual_environment(word: &str) -> bool {
     word.ends_with("bin/activate")
 }
 
-/// Whether all of these words only lead to a builtin.
+/// Whether all of these words merely precede a builtin.
 fn is_precommand(words: &[String]) -> bool {
     words.iter().all(|word| {
         matches!(
@@ -90,7 +92,7 @@ fn is_precommand(words: &[String]) -> bool {
     })
 }
 
-/// Whether `PATH` is named in a place where it isn't read, or zsh's array is set.
+/// Whether the source names `PATH` other than to read it, or sets zsh's array.
 fn sets_path(source: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let stands_alone = |start: usize, length: usize| {
@@ -109,7 +111,7 @@ fn sets_path(source: &str) -> bool {
         stands_alone(start, text.len()) && !is_read
     }) || arrays.any(|(start, _)| {
         let before = source.get(..start).unwrap_or_default();
-        // `--path=x` and `sys.path=x` are something else.
+        // `--path=x` and `sys.path=x` are unrelated.
         !before.ends_with(|c: char| is_part(c) || matches!(c, '-' | '.' | '$' | '/'))
     })
 }

@@ -1,14 +1,14 @@
-//! Whether `BG_RUN=…` may be taken out: not where a permission rule is about it.
+//! Whether `BG_RUN=…` may be removed. It stays if a permission rule concerns it.
 
 use super::{EditKind, LeftOut, RewriteInput, TOO_MUCH};
 use crate::claude::permissions::{Comparison, PermissionRules};
 use crate::shell::{self, Edit, SimpleCommand};
 
-/// The variable of a marker, in a rule.
+/// The variable's name in a rule.
 const NAME: &str = "BG_RUN";
 
-/// The reason why the markers stay; `None`: they may go. An ask or deny rule that matches the call as it was written has to
-/// match what is handed back.
+/// Returns the reason for keeping the markers; `None` if they can be removed. An ask or deny rule that matches the
+/// original call must match the returned one.
 pub(super) fn held(input: RewriteInput<'_>, permissions: &PermissionRules) -> Option<LeftOut> {
     if input.markers.is_empty() || permissions.count() == 0 {
         return None;
@@ -19,7 +19,7 @@ pub(super) fn held(input: RewriteInput<'_>, permissions: &PermissionRules) -> Op
         || commands
             .filter(|command| carries_one(input, command))
             .any(|command| {
-                // The client compares a command without some of its assignments, too.
+                // The client also compares a command without some of its assignments.
                 let end = command.words_end().unwrap_or(input.source.len());
                 let mut starts = command.assignments.iter().map(|word| word.span.start);
                 starts.any(|start| loses(&comparison, input, start, end))

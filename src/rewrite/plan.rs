@@ -1,4 +1,4 @@
-//! Which edits to make, and why others are left out.
+//! Plans the edits, and records reasons for leaving others out.
 
 mod permission_outcome;
 mod streams;
@@ -18,23 +18,23 @@ const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
 const WHOLE_CHANGES: &str = "a permission rule names the whole command";
 
-/// The edits that a command may get.
+/// A set of allowed edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EditSet {
-    /// All that show the output as it comes.
+    /// All edits that show output as it comes.
     All,
-    /// Only those against buffers: each stream goes where it went.
+    /// Only edits against buffering. Each stream keeps its destination.
     Unbuffered,
 }
 
 /// Facts for the plan besides the command.
 #[derive(Clone, Copy)]
 pub struct RewriteContext<'a> {
-    /// Which edits are wanted.
+    /// The allowed edits.
     pub wanted: EditSet,
     /// The user's permission rules.
     pub permissions: &'a PermissionRules,
-    /// Source that sets `PYTHONUNBUFFERED` already.
+    /// The place that already sets `PYTHONUNBUFFERED`.
     pub python_unbuffered: Option<UnbufferedSource>,
     /// The readings of each simple command.
     pub views: &'a [Views],
@@ -42,7 +42,7 @@ pub struct RewriteContext<'a> {
     pub tools: &'a dyn Tools,
 }
 
-/// Plans the edits for the simple commands at the indices `targets`, which are in order.
+/// Plans the edits for the simple commands at the sorted indices `targets`.
 pub(super) fn plan(
     input: RewriteInput<'_>,
     targets: &[usize],
@@ -62,7 +62,7 @@ pub(super) fn plan(
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
     }
-    // Any edit could make a rule match that can't be seen, or keep one from matching.
+    // Any edit could change whether a hidden rule matches.
     if let Some(why) = context.permissions.unknown() {
         plan.leave_all(&format!("permission rules may be hidden: {why}"));
         return (plan.edits, plan.left_out);
@@ -102,16 +102,16 @@ struct Plan<'a> {
     input: RewriteInput<'a>,
     context: RewriteContext<'a>,
     comparison: Comparison<'a>,
-    /// The source without its markers: what the client would compare rules with.
+    /// The source without its markers, with which the client compares rules.
     whole: String,
     edits: Vec<PlannedEdit>,
     left_out: Vec<LeftOut>,
-    /// The pipelines whose last stages are taken out, and the stage before those.
+    /// The pipelines whose last stages are removed, each with the stage before those.
     dropped: Vec<(usize, usize)>,
 }
 
 impl<'a> Plan<'a> {
-    /// Takes the edit into the plan, or says why not: the same rules must match the whole text.
+    /// Adds the edit to the plan if the same rules match the whole text; otherwise records the reason.
     fn add(&mut self, kind: EditKind, edit: Edit) -> bool {
         let planned = PlannedEdit { kind, edit };
         if self.edits.contains(&planned) {
@@ -133,7 +133,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Makes no edit at all.
+    /// Makes no edit at all, for this reason.
     fn leave_all(&mut self, why: &str) {
         self.edits.clear();
         self.left_out.clear();
@@ -143,7 +143,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The command from its first assignment or word to its last word, as it stands in the source.
+    /// Returns the source from the command's first assignment or word to its last word.
     fn text(&self, command: &SimpleCommand) -> &'a str {
         let span = self.start_without_markers(command).zip(command.words_end());
         span.map(|(start, end)| self.slice(start, end))
@@ -170,7 +170,7 @@ impl<'a> Plan<'a> {
                 .iter()
                 .any(|command| rules.may_restrict(self.text(command)))
             {
-                // 2.1.90 heeds such a rule only where the command stands alone.
+                // 2.1.90 applies such a rule only to a command that stands alone.
                 self.leave(kind, "an ask or a deny rule names what stands before it");
                 continue;
             }
@@ -225,7 +225,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Start of the command without its markers.
+    /// Returns the start of the command without its markers.
     fn start_without_markers(&self, command: &SimpleCommand) -> Option<usize> {
         let markers = self.input.markers;
         let mut spans = command
@@ -293,7 +293,7 @@ impl<'a> Plan<'a> {
             .iter()
             .all(Redirection::is_here_document)
         {
-            // In front of `<file`, it would take what zsh says of a file that isn't there.
+            // Before `<file`, it would also redirect zsh's message about a missing file.
             return self.leave(kind, "the command redirects its input");
         }
         let stdout = match place.stdout {
@@ -332,7 +332,7 @@ impl<'a> Plan<'a> {
         self.add(kind, Edit::insertion(end, JOIN));
     }
 
-    /// End of the dropped stages behind `end`.
+    /// Returns the end of the dropped stages after `end`.
     fn behind(&self, end: usize) -> usize {
         let dropped = self
             .edits
@@ -341,7 +341,7 @@ impl<'a> Plan<'a> {
         dropped.map_or(end, |planned| planned.edit.span.end)
     }
 
-    /// Whether an allow rule may let the command run, with some wrappers taken off.
+    /// Whether an allow rule may match the command, ignoring some wrappers.
     fn may_run(&self, command: &SimpleCommand) -> bool {
         let Some(end) = command.words_end() else {
             return false;

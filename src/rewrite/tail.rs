@@ -1,4 +1,4 @@
-//! A final `| tail -n N`, which shows nothing until everything before it has ended.
+//! Finds a final `| tail -n N`, which prints nothing until everything before it has ended.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use super::{RewriteContext, RewriteInput};
 use crate::programs::is_builtin;
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
-/// One or more `tail` at the end of a pipeline that can go.
+/// One or more removable `tail` at the end of a pipeline.
 pub(super) struct FinalTail {
     /// Index into [`crate::shell::Script::pipelines`].
     pub(super) pipeline: usize,
-    /// Index of the stage that writes into it.
+    /// Index of the stage in front of it.
     pub(super) stage_before: usize,
-    /// From the end of the stage before it to the end of the pipeline.
+    /// The span from the end of the previous stage to the end of the pipeline.
     pub(super) span: Span,
-    /// The simple commands.
+    /// The texts of the removed commands.
     pub(super) texts: Vec<String>,
 }
 
-/// Looks for pipelines of `targets` that end in `tail`. `Err` says why one has to stay.
+/// Finds pipelines of `targets` that end in `tail`. The error is the reason why one must stay.
 pub(super) fn find(
     input: RewriteInput<'_>,
     targets: &[usize],
@@ -90,7 +90,7 @@ fn final_tail(
     }))
 }
 
-/// Whether it is the system's own `tail` that cuts the output, and not a script, a function or an alias called so.
+/// Whether the system's own `tail` shortens the output, not a script, function or alias with that name.
 fn is_system_tool(
     input: RewriteInput<'_>,
     tail: &SimpleCommand,
@@ -106,8 +106,8 @@ fn is_system_tool(
     Ok(())
 }
 
-/// Whether none of the commands that are `kept` prints data, all of which would go to the task's output: a database, an
-/// archive, a stream.
+/// Whether none of the `kept` commands prints data, such as a dump, an archive or a stream, which would all go to the
+/// task's output.
 fn prints_for_people(
     input: RewriteInput<'_>,
     kept: &[Stage],
@@ -127,8 +127,9 @@ fn prints_for_people(
     })
 }
 
-/// Without the pipe, what stands before it runs in the shell itself, its status is seen, and zsh treats its
-/// redirections otherwise. So only what none of this can touch may lose its `tail`.
+/// Whether removing the `tail` changes nothing else. Without the pipe, the command before it runs in the shell itself,
+/// its status is visible, and zsh treats its redirections differently. So only commands that none of this affects may
+/// lose their `tail`.
 fn may_go(
     input: RewriteInput<'_>,
     pipeline: &Pipeline,
@@ -146,7 +147,7 @@ fn may_go(
     }
     let command = |stage: &Stage| input.script.simple_commands.get(stage.simple_command?);
     match kept {
-        // A shell of its own already, with the pipe and without; in no loop and no branch.
+        // It is a subshell with and without the pipe, and in no loop or branch.
         [only] if only.is_subshell && pipeline.is_on_top && !input.source.contains("status") => {
             return Ok(());
         }
@@ -163,7 +164,7 @@ fn may_go(
     }
 }
 
-/// A program of its own that redirects nothing but its errors into its output.
+/// Whether it is an external program whose only redirection is of its errors into its output.
 fn is_external(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
     let program = command.program_word().unwrap_or_default();
     let only_joins =
@@ -178,7 +179,7 @@ fn is_tee(command: &SimpleCommand) -> bool {
     command.program().as_deref() == Some("tee") && command.redirections.is_empty()
 }
 
-/// Checks that the rest doesn't end in a redirection right before a comment: the client asks about that.
+/// Checks that the rest doesn't end in a redirection right before a comment, about which the client would ask.
 fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
     let command = kept.last().and_then(|stage| stage.simple_command);
     let command = command.and_then(|at| input.script.simple_commands.get(at));
@@ -191,7 +192,8 @@ fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'
     Ok(())
 }
 
-/// `tail`, `tail -20`, `tail -n 20`, `tail -n20`, `tail --lines=20`: no file, no `-f`, no `+N`, no redirection.
+/// Whether it is `tail`, `tail -20`, `tail -n 20`, `tail -n20` or `tail --lines=20`, without a file, `-f`, `+N` or a
+/// redirection.
 fn only_counts_lines(tail: &SimpleCommand) -> bool {
     let count = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let words: Vec<String> = tail

@@ -1,10 +1,10 @@
-//! Text that zsh and bash read differently: the user's shell runs the command, and the parser knows bash. Nothing of it is
-//! edited.
+//! Text that zsh and bash read differently. The user's shell runs the command, but the parser knows bash, so such text
+//! is never edited.
 
 use crate::shell::SimpleCommand;
 
-/// Redirections of zsh that bash takes for something else, and a word after which the two differ (zsh manual, "Redirection"
-/// and "Complex Commands").
+/// Redirections that only zsh has, and a word after which the two shells differ (zsh manual, "Redirection" and
+/// "Complex Commands").
 const READ_OTHERWISE: &[&str] = &[">&|", ">>&", ">>|", "&>|", ">!", ">&!", "coproc"];
 
 /// Finds a part of `source` that the two shells read differently.
@@ -13,8 +13,8 @@ pub(super) fn read_otherwise(source: &str) -> Option<&'static str> {
     texts.find(|text| source.contains(**text)).copied()
 }
 
-/// Whether the first word names a program in both: no brace, no pattern, and not an expansion alone, which may be nothing
-/// at all, so that what stands in front of it would be an assignment.
+/// Whether the first word names a program in both shells. Braces, patterns and lone expansions don't: an expansion may
+/// be empty, and text in front of it would then be an assignment.
 pub(super) fn names_a_program(command: &SimpleCommand) -> bool {
     let Some(first) = command.words.first() else {
         return false;

@@ -1,4 +1,4 @@
-//! A wrapper's own options among its arguments.
+//! The options of a wrapper among its arguments.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(super) fn is_assignment(word: &str) -> bool {
     })
 }
 
-/// The index after the leading options and their values, and after `--`.
+/// Returns the index after the leading options with their values, and after `--`.
 pub(super) fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
     let mut at = 0;
     while let Some(word) = rest.get(at) {
@@ -25,7 +25,7 @@ pub(super) fn skip_options(wrapper: &Wrapper, rest: &[String]) -> usize {
     at
 }
 
-/// Whether the table has all of a wrapper's `options`, so that the place of what follows is certain.
+/// Whether the table contains all of a wrapper's `options`, so that the position of the next word is certain.
 pub(super) fn knows_all<'a>(
     wrapper: &Wrapper,
     mut options: impl Iterator<Item = &'a String>,
@@ -41,7 +41,7 @@ pub(super) fn knows_all<'a>(
     true
 }
 
-/// `script -c 'text'`: the text after the option of the wrappers that have one.
+/// Returns the text after a wrapper's option for shell text: `script -c 'text'`.
 pub(super) fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
     let options: Vec<&str> = wrapper.text_options()?.split(' ').collect();
     let at = value_after(rest, &options)?;
@@ -49,7 +49,7 @@ pub(super) fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Optio
     is_in_front.then(|| rest.get(at).map(String::as_str))?
 }
 
-/// The index of the word after the first of `names`.
+/// Returns the index of the word after the first of `names`.
 pub(super) fn value_after(rest: &[String], names: &[&str]) -> Option<usize> {
     let at = rest
         .iter()
@@ -57,7 +57,7 @@ pub(super) fn value_after(rest: &[String], names: &[&str]) -> Option<usize> {
     Some(at + 1)
 }
 
-/// A duration as `timeout` reads it: a number, then `s`, `m`, `h` or `d`. `None` where it isn't one.
+/// Parses a duration like `timeout`: a number, then `s`, `m`, `h` or `d`.
 pub(super) fn duration(word: &str) -> Option<Duration> {
     let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match word.get(digits.len()..)? {

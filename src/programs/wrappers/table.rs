@@ -1,5 +1,4 @@
-//! The wrappers that are known: a new one is a line, and no code names one. What isn't in it is taken as a program of its
-//! own.
+//! The table of known wrappers. A new one is one more row. Any other program counts as the innermost one.
 
 use super::InnerCommand::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
 use super::WrapperTrait::{

@@ -1,4 +1,4 @@
-//! Whether the client would decide about the edited text as about the one that came.
+//! Whether the client would make the same decision about the edited text as about the original.
 
 use super::Plan;
 use crate::claude::permissions::UNBUFFERED;
@@ -7,7 +7,7 @@ use crate::rewrite::{EditKind, PlannedEdit};
 use crate::shell::{self, Edit, SimpleCommand, base_name};
 
 impl Plan<'_> {
-    /// The source without markers, after the edits so far and `more`.
+    /// Applies the edits so far and `more` to the source without markers.
     pub(super) fn applied(&self, more: Option<&Edit>) -> Option<String> {
         let markers = self.input.markers.iter().copied().map(Edit::deletion);
         let planned = self.edits.iter().map(|planned| planned.edit.clone());
@@ -15,8 +15,8 @@ impl Plan<'_> {
         Some(shell::apply(self.input.source, &edits)?.trim().to_owned())
     }
 
-    /// Whether other rules would match the text as a whole: the client compares it, too (measured: exact ones, allow and
-    /// deny, comments included, 2.1.20 to 2.1.331), that of a single command without its redirections.
+    /// Whether other rules would match the whole text. The client compares the whole text too, and that of a single
+    /// command without its redirections (measured: exact rules, allow and deny, comments included, 2.1.20 to 2.1.331).
     pub(super) fn changes_the_whole(&self, more: &PlannedEdit) -> bool {
         let is_unseen = more.kind == EditKind::JoinStderr
             && !self.has_several_parts()
@@ -37,7 +37,7 @@ impl Plan<'_> {
             || !self.comparison.same_for_whole(&self.whole, seen)
     }
 
-    /// Whether the source is more than one simple command and its redirections.
+    /// Whether the source contains more than one simple command with its redirections.
     pub(super) fn has_several_parts(&self) -> bool {
         match self.input.script.simple_commands.as_slice() {
             [command] => !self.input.source.trim().starts_with(self.text(command)),
@@ -45,8 +45,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether the client finds the command's own text behind a prefix of ours: nothing stands in front of its
-    /// program that the client would see through as well. Of what it sees through it compares all or nothing.
+    /// Whether the client finds the command's own text after a prefix of ours: nothing in front of its program is
+    /// ignored by the client too. The client ignores either all such words or none.
     fn is_bare(&self, command: &SimpleCommand) -> bool {
         let first = command.words.first();
         let is_unquoted = |raw: &str| {
@@ -61,7 +61,7 @@ impl Plan<'_> {
         })
     }
 
-    /// The text from `start` to `end`, inside one command, with the options put in so far and `more`.
+    /// Returns the text from `start` to `end`, inside one command, with the options inserted so far and `more`.
     pub(super) fn edited(&self, start: usize, end: usize, more: Option<&Edit>) -> Option<String> {
         let inside = |edit: &&Edit| edit.span.start >= start && edit.span.end <= end;
         let planned = self.edits.iter().filter(|planned| {
@@ -77,7 +77,7 @@ impl Plan<'_> {
         shell::apply(self.slice(start, end), &edits)
     }
 
-    /// Whether the client would decide about the command as before with `prefix` and `suffix` around it.
+    /// Whether the client's decision about the command stays the same with `prefix` and `suffix` around it.
     pub(super) fn same_around(&self, command: &SimpleCommand, prefix: &str, suffix: &str) -> bool {
         let rules = &self.comparison;
         let (Some(start), Some(end)) = (self.start_without_markers(command), command.words_end())
@@ -96,7 +96,7 @@ impl Plan<'_> {
             after,
         ];
         let gained = texts.iter().any(|text| rules.gain(before, text));
-        // The text of a command with an expansion is compared as it stands.
+        // A command with an expansion is compared literally.
         let seen = [&texts[0], &texts[2]];
         let is_raw = expands(command) && !suffix.is_empty();
         !gained
@@ -104,8 +104,8 @@ impl Plan<'_> {
             && (prefix.is_empty() || seen_through || rules.same_for(before, seen[1]))
     }
 
-    /// Whether the same rules match with `edit` behind the word `last` or in front of it. The client looks at a command
-    /// with some wrappers taken off, and which ones differs by version.
+    /// Whether the same rules match with `edit` next to the word `last`. The client compares a command without some
+    /// wrappers, and which ones depends on its version.
     pub(super) fn same_rules(&self, command: &SimpleCommand, last: usize, edit: &Edit) -> bool {
         let Some(end) = command.words_end() else {
             return false;
@@ -127,8 +127,8 @@ impl Plan<'_> {
     }
 }
 
-/// Whether a word holds a variable or braces: the client then compares an exact rule with the text as it stands (measured,
-/// 2.1.332).
+/// Whether a word contains a variable or braces. Then the client compares an exact rule with the literal text
+/// (measured, 2.1.332).
 fn expands(command: &SimpleCommand) -> bool {
     let mut words = command.assignments.iter().chain(&command.words);
     words.any(|word| word.raw.contains(['$', '{']))

@@ -1,4 +1,4 @@
-//! Filters behind a pipe, made to print line by line.
+//! Makes filters after a pipe print line by line.
 
 use super::Plan;
 use crate::programs::{LineBufferingEdit, WordContext, line_buffering};
@@ -7,8 +7,7 @@ use crate::rewrite::name_meaning::{self, Preserve};
 use crate::shell::{Edit, SimpleCommand, Sink, Word};
 
 impl Plan<'_> {
-    /// The command and what it is piped into, made to print line by line: all of them, or none where one of them
-    /// can't.
+    /// Makes the command and everything after its pipe print line by line: either all of them or, if one can't, none.
     pub(super) fn stream(&mut self, target: usize) {
         let kind = EditKind::LineBuffered;
         let mut wanted = Vec::new();
@@ -72,7 +71,7 @@ impl Plan<'_> {
         self.add(kind, edit);
     }
 
-    /// The simple commands that the output of `target` goes through, itself first, as far as they are known.
+    /// Returns the simple commands through which the output of `target` goes, starting with itself, as far as known.
     fn chain(&self, target: usize) -> Vec<usize> {
         let script = self.input.script;
         let mut chain = Vec::new();
