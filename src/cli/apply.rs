@@ -1,4 +1,4 @@
-//! A change of a settings file: done or shown, and said in a line.
+//! Changes a settings file, or shows the change, and reports it in a line.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::claude::settings;
 use crate::config::Mode;
 use crate::install::{FileChange, SettingsChange};
 
-/// Does it, or shows it, and says so.
+/// Carries the change out or shows it, and reports it.
 pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Result<FileChange> {
     if mode == Mode::Dry {
         let file_change = change.plan(path)?;

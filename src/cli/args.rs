@@ -1,4 +1,4 @@
-//! The command line's words.
+//! The types of the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ pub(super) enum Command {
         /// Started by the hook: log instead of printing
         #[arg(long, hide = true, requires = "project")]
         detached: bool,
-        /// Where the user works
+        /// The folder in which the user works
         #[arg(long, hide = true)]
         project: Option<PathBuf>,
         /// The session that the tab counts for
@@ -117,7 +117,7 @@ pub(super) enum Command {
     /// Started at the launch of a task, to wait for its end, and at its end, to run the user's program
     #[command(hide = true)]
     OnEnd {
-        /// The task that is waited for
+        /// The task to wait for
         #[arg(long, value_name = "TASK")]
         wait: Option<String>,
         /// The program with its arguments
@@ -146,7 +146,7 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Print the running task in one line, for Claude Code's status line (session JSON on stdin)
     Statusline {
-        /// Whatever follows: a status line never fails
+        /// Ignored, so that a status line never fails
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<String>,
     },
@@ -170,13 +170,13 @@ pub(super) enum Command {
         /// Only report what bg-run would do
         #[arg(long)]
         dry_run: bool,
-        /// Whatever follows: the hook never fails
+        /// Ignored, so that the hook never fails
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<String>,
     },
 }
 
-/// Takes `--json` out of what follows `explain`, where no `--` says that all of it is the command.
+/// Finds and removes `--json` after `explain`, unless a `--` marks everything as the command.
 pub(super) fn take_json(
     command: &mut Vec<String>,
     arguments: impl IntoIterator<Item = String>,
@@ -192,7 +192,7 @@ pub(super) fn take_json(
         .unwrap_or(command.len());
     let at = command.iter().take(end).position(|word| word == "--json");
     match at {
-        // A command needs a word.
+        // A command needs at least one word.
         Some(at) if !is_literal && command.len() > 1 => {
             command.remove(at);
             true
@@ -201,7 +201,7 @@ pub(super) fn take_json(
     }
 }
 
-/// By what the rows are sorted.
+/// The sort order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Sort {
     /// Latest run first.

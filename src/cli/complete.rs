@@ -9,19 +9,19 @@ use clap_complete::env::{CompleteEnv, Shells};
 
 use super::args::Cli;
 
-/// Variable by which a shell asks.
+/// The variable with which a shell requests completions.
 const VARIABLE: &str = "BG_RUN_COMPLETE";
 
-/// Answers a shell that asks what could follow; `false` where none does.
+/// Answers a shell's request for completions; `false` if there is none.
 pub(super) fn answer() -> bool {
     let words = std::env::args_os();
     let folder = std::env::current_dir().ok();
     let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
-    // A shell that gets no answer completes nothing.
+    // Without an answer, the shell offers nothing.
     asked.try_complete(words, folder.as_deref()).unwrap_or(true)
 }
 
-/// Prints the script that has the shell ask.
+/// Prints the script that makes the shell request completions.
 pub(super) fn print(shell: Shell) -> Result<ExitCode> {
     let name = shell.to_string();
     let shells = Shells::builtins();

@@ -1,16 +1,16 @@
-//! The tasks that a shell offers where one is to be named.
+//! Tasks that a shell offers as completions.
 
 use clap_complete::engine::CompletionCandidate;
 
 use crate::tasks::list::{self, Task};
 use crate::tasks::status::Status;
 
-/// This project's tasks, else all.
+/// Returns this project's tasks, or all if it has none.
 pub(super) fn tasks() -> Vec<CompletionCandidate> {
     candidates(|_| true)
 }
 
-/// This project's running tasks, else all running ones.
+/// Returns this project's running tasks, or all running ones if it has none.
 pub(super) fn running() -> Vec<CompletionCandidate> {
     candidates(|task| task.status == Status::Running)
 }

@@ -1,4 +1,4 @@
-//! `bg-run config`: the settings in force, and changes to `config.toml`, by the table of its keys.
+//! `bg-run config`: shows the settings in force and changes `config.toml`, using the table of its keys.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub(super) fn run(command: Option<ConfigCommand>) -> Result<ExitCode> {
     }
 }
 
-/// The user's `config.toml`, its folder made.
+/// Returns the path of the user's `config.toml` after creating its folder.
 pub(super) fn file_to_write() -> Result<PathBuf> {
     let file = file()?;
     if let Some(folder) = file.parent() {
@@ -66,7 +66,7 @@ fn key(name: &str) -> Result<&'static Key> {
     })
 }
 
-/// Source of a value.
+/// The source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Source {
@@ -75,7 +75,7 @@ enum Source {
     Environment,
 }
 
-/// A key as it is in force.
+/// A key with its value in force.
 #[derive(Serialize)]
 struct Setting {
     key: String,
@@ -85,10 +85,10 @@ struct Setting {
     says: &'static str,
 }
 
-/// Larger files aren't read, in bytes.
+/// Maximum size in bytes of a file that is read.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// All keys as they are in force. Faults are printed.
+/// Returns all keys with their values in force, and prints faults.
 fn settings() -> Result<(Vec<Setting>, bool)> {
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
@@ -153,7 +153,7 @@ fn all(json: bool) -> Result<ExitCode> {
     Ok(print::exit_code(is_whole))
 }
 
-/// The rows in columns. Where they are wider than the terminal, the last cell stands on lines of its own below.
+/// Formats the rows as columns. If they are wider than the terminal, the last cell goes on separate lines below.
 fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
     const INDENT: usize = 4;
     let whole = columns(rows);
@@ -185,7 +185,7 @@ fn one(name: &str, json: bool) -> Result<ExitCode> {
     Ok(print::exit_code(is_whole))
 }
 
-/// Writes one value into the file; comments and order stay.
+/// Writes a value to the file, keeping comments and order.
 fn set(name: &str, value: &str) -> Result<ExitCode> {
     let key = key(name)?;
     let change = install::edit_text(&file_to_write()?, |path, text| {
@@ -203,7 +203,8 @@ fn set(name: &str, value: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `text` with this value, as TOML where that is one the key takes, else as a text: `cursor` is `"cursor"`.
+/// Returns `text` with this value: as TOML if the key accepts that, otherwise as a string, so that `cursor` becomes
+/// `"cursor"`.
 fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
     let faulty = |problem: Problem| {
         let problem = Problem {
@@ -233,14 +234,14 @@ fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
     }
 }
 
-/// An editor that isn't in the table could be written, and would open nothing.
+/// Whether an editor is known. An unknown one could be written, but would open nothing.
 fn is_known(key: &Key, config: &Config) -> bool {
     let value = key.value(config);
     let name = value.as_ref().and_then(toml::Value::as_str);
     key.kind != Kind::Editor || name.is_none_or(|name| Editor::named(name).is_some())
 }
 
-/// Replaces a value; blanks and a comment around the old one stay.
+/// Replaces a value, keeping blanks and a comment around it.
 fn put(document: &mut DocumentMut, name: &str, mut value: toml_edit::Value) {
     let old = document.get(name).and_then(Item::as_value);
     *value.decor_mut() = old.map(|old| old.decor().clone()).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! `bg-run demo`: a call's whole way on this machine, without Claude Code.
+//! `bg-run demo`: shows the whole path of a call on this machine, without Claude Code.
 //!
-//! The hook runs as the client runs it, a process with JSON on stdin; the rewritten command runs under bash as
-//! the client would run it, its output in a file where the client would put it.
+//! The hook runs as under the client: a process with JSON on stdin. The rewritten command runs under bash, with its
+//! output in the file where the client would put it.
 
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read, Seek, SeekFrom, Write};
@@ -29,12 +29,12 @@ done
 echo 'the model is saved' >&2
 ";
 const COMMAND: &str = "sh ./train.sh --epochs 5 | tail -3";
-/// Another for each demo: only so many outputs of a session are opened.
+/// Returns a new session id for each demo, because a session's number of tabs is limited.
 fn session() -> String {
     format!("demo-{}", std::process::id())
 }
 
-/// Columns of a terminal that the demo fits into.
+/// Columns that the demo needs.
 const WIDTH: usize = 80;
 
 const TASK: &str = "demo1";
@@ -68,7 +68,7 @@ pub(super) fn run() -> Result<ExitCode> {
             &json!({"backgroundTaskId": TASK}),
         ),
     )?;
-    // A command that it names would find no task once the demo is over.
+    // A command in it would find no task after the demo.
     let line = after["systemMessage"].as_str().unwrap_or_default();
     if !line.is_empty() && !line.contains("`bg-run ") {
         println!("   {}\n", text::clipped(line, WIDTH - 3));
@@ -94,7 +94,7 @@ pub(super) fn run() -> Result<ExitCode> {
     Ok(print::exit_code(status.success()))
 }
 
-/// The way from the demo to Claude Code.
+/// Returns the next step from the demo to Claude Code.
 fn next() -> Result<&'static str> {
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     let project = CallSite::new(&cwd).project;
@@ -117,17 +117,17 @@ fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Va
     })
 }
 
-/// Time that the client gives a hook.
+/// The client's time limit for hooks.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Runs this program as the client would.
+/// Runs this program as the client would run it.
 fn hook(project: &Path, event: &Value) -> Result<Value> {
     let program = programs::own_path()?;
     let command = duct::cmd!(program, "hook")
         .env("CLAUDE_CODE_TMPDIR", project)
         .env("CLAUDE_CODE_ENTRYPOINT", "cli")
         .env("CLAUDE_PROJECT_DIR", project)
-        // What is noted of the demo's task goes with the demo.
+        // Records about the demo's task are deleted with the demo.
         .env("BG_RUN_STATE_DIR", project.join("state"))
         .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
         .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
@@ -140,7 +140,7 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
     serde_json::from_str(&answer).with_context(|| format!("the hook answered `{answer}`"))
 }
 
-/// Starts the command in the background, its output where the client's newest layout has it.
+/// Starts the command in the background, with its output where the client's newest layout puts it.
 fn launch(project: &Path, command: &str) -> Result<(Child, std::path::PathBuf)> {
     let client = ClientSession {
         id: session(),

@@ -1,4 +1,4 @@
-//! The lines in which two texts differ.
+//! A diff of two texts by lines.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -15,7 +15,7 @@ pub(super) enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Its mark in front, and the line.
+    /// Returns its mark and its text.
     pub(super) fn parts(self) -> (char, &'a str) {
         match self {
             Self::Same(line) => (' ', line),
@@ -29,10 +29,10 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Most lines of either text whose common lines are looked for; longer middles are shown as replaced.
+/// Maximum number of lines of either text that are compared. A longer middle part is shown as replaced.
 const MAX_COMPARED: usize = 2000;
 
-/// All lines of both texts, in order, with the fewest changes.
+/// Returns all lines of both texts in order, with as few changes as possible.
 pub(super) fn lines<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
     let before: Vec<&str> = before.lines().collect();
     let after: Vec<&str> = after.lines().collect();
@@ -58,12 +58,12 @@ pub(super) fn lines<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
     lines
 }
 
-/// The changes between two texts that share neither their first nor their last line.
+/// Compares two texts that share neither their first nor their last line.
 fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
     let (rows, columns) = (before.len(), after.len());
     let is_long = rows.max(columns) > MAX_COMPARED;
     let width = columns + 1;
-    // The longest common part of the rest from each pair of lines on.
+    // For each pair of lines, the length of the longest common subsequence from there on.
     let compared = if is_long { 0 } else { rows };
     let mut common = vec![0_u16; if is_long { 0 } else { (rows + 1) * width }];
     for row in (0..compared).rev() {
@@ -96,10 +96,10 @@ fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
     lines
 }
 
-/// Lines around a change that are shown with it.
+/// Number of unchanged lines that are shown around a change.
 const AROUND: usize = 3;
 
-/// A unified diff of the file called `name`; empty where the texts are equal.
+/// Returns a unified diff of the file `name`; empty if the texts are equal.
 pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
     let lines = lines(before, after);
     let mut text = String::new();
@@ -126,7 +126,7 @@ pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
     text
 }
 
-/// The changes with the lines around them; those that touch are one part.
+/// Returns the changes with the lines around them. Adjacent ones are merged.
 fn parts(lines: &[Line]) -> Vec<Range<usize>> {
     let mut parts: Vec<Range<usize>> = Vec::new();
     for (at, _) in lines

@@ -1,4 +1,4 @@
-//! The parts of `bg-run install` that concern editors: read-only outputs, and the extension.
+//! The editors' part of `bg-run install`: read-only outputs, and the extension.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,14 +18,14 @@ use crate::viewer::Editor;
 /// The packed extension.
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"));
 
-/// Time that an editor's command has to install or remove an extension.
+/// Time limit for an editor's command to install or remove an extension.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Most that an editor's command may print, in bytes.
+/// Maximum output of an editor's command, in bytes.
 const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension by
-/// every command of one. A failure is told, and fails nothing.
+/// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension
+/// with each editor's command. A failure is reported without stopping the rest.
 pub(super) fn all(mode: Mode) {
     let files = editor::all_files();
     let editors = Editor::with_extensions();
@@ -51,7 +51,7 @@ fn warn(what: &str, error: &anyhow::Error) {
     print::warning(format_args!("{what}: {error}"));
 }
 
-/// Adds the settings for task outputs to an editor's file: `file`, else that of the editor around.
+/// Adds the settings for task outputs to an editor's file: `file`, or else that of the current editor.
 pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let file = match file {
         Some(file) => std::path::absolute(file)?,
@@ -63,14 +63,14 @@ pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs the extension in the editor around: that of `file`, else the one in this program.
+/// Installs the extension from `file`, or else the embedded one, in the current editor.
 pub(super) fn extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let editor = Editor::here().context("there is no editor's command on the PATH")?;
     install_extension(&editor, file, mode)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Hands the packed extension to the editor's own command.
+/// Passes the packed extension to the editor's own command.
 fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result<()> {
     let command = editor.command().with_context(|| {
         format!(
@@ -108,7 +108,7 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
     install::note_extension(&command)
 }
 
-/// Runs an editor's command; returns its exit status, and what it printed.
+/// Runs an editor's command and returns its exit status and output.
 pub(super) fn ask(command: &Path, option: &str, extension: &OsStr) -> Result<(ExitStatus, String)> {
     let asked = duct::cmd!(command, option, extension);
     let ended = bounded::run(&asked, b"", ANSWERS_WITHIN, MAX_OUTPUT)

@@ -84,23 +84,23 @@ struct Explanation<'a> {
     command: &'a str,
     edits: Vec<ExplainedEdit<'a>>,
     left_out: &'a [LeftOut],
-    /// The logs that the command writes itself.
+    /// Logs that the command writes itself.
     logs: Vec<PathBuf>,
-    /// What was to be expected, where what was measured was asked.
+    /// The expected duration, if the history was consulted.
     expected: Option<&'a Expectation>,
     permission_rules: PermissionSources,
-    /// What the hooks in `chain` made of it, where they changed it; the edits are those of that.
+    /// The command as hooks in `chain` changed it, if they did. The edits apply to this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     chained: Option<&'a str>,
 }
 
-/// Which permission rules an edit was held against.
+/// The permission rules with which edits were compared.
 #[derive(Serialize)]
 struct PermissionSources {
     count: usize,
-    /// The client has no others.
+    /// Whether the client has no others.
     all_known: bool,
-    /// Why it may have others.
+    /// The reason why it may have others.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
     command_line: String,
@@ -120,7 +120,7 @@ impl PermissionSources {
 #[derive(Serialize)]
 struct ExplainedEdit<'a> {
     kind: crate::rewrite::EditKind,
-    /// Bytes of the command as it came.
+    /// Start of the edit in the original command, in bytes.
     start: usize,
     end: usize,
     delete: &'a str,
@@ -154,10 +154,10 @@ fn as_json<'a>(
     }
 }
 
-/// The logs that the command writes itself.
+/// Logs that the command writes itself.
 struct Logs {
     shown: Vec<PathBuf>,
-    /// Each with the reason.
+    /// Each withheld log with the reason.
     withheld: Vec<(PathBuf, String)>,
 }
 
@@ -254,7 +254,7 @@ fn as_text(
     text
 }
 
-/// Advice on keeping a call in the foreground, with the limit.
+/// Explains how to keep a call in the foreground, with the limit.
 fn to_keep_it(limit: Option<u64>) -> String {
     let off = "tell Claude to put BG_RUN=off in front of it.";
     match limit {
@@ -271,7 +271,7 @@ fn to_keep_it(limit: Option<u64>) -> String {
     }
 }
 
-/// A paragraph of its own lines, wrapped for the terminal.
+/// Formats a paragraph on its own lines, wrapped for the terminal.
 fn paragraph(text: &str) -> String {
     print::paragraph(text, 0) + "\n"
 }
@@ -280,7 +280,7 @@ fn seconds(milliseconds: u64) -> f64 {
     Duration::from_millis(milliseconds).as_secs_f64()
 }
 
-/// Whether the shell may wait for any of it: it is no syntax error, and not all of it is behind a `&`.
+/// Whether the shell may wait for a part of the command: it parses, and some of it isn't behind a `&`.
 fn is_waited_for(command: &str) -> bool {
     match shell::parse(command) {
         Ok(script) => {
@@ -288,12 +288,12 @@ fn is_waited_for(command: &str) -> bool {
             commands.any(|command| !command.place.asynchronous)
         }
         Err(ParseError::Syntax(_)) => false,
-        // Text that isn't parsed may be a command all the same.
+        // Text that can't be parsed may still be a command.
         Err(_) => true,
     }
 }
 
-/// What the client does by itself with a call that stays, and how it is moved at once.
+/// Explains what the client does with a call that stays, and how to move it at once.
 fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> String {
     let (false, Some(limit)) = (decision.outcome == Outcome::Background, limit) else {
         return String::new();
@@ -317,7 +317,7 @@ fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> Strin
     format!("\n{text}")
 }
 
-/// The `tail` that ends a pipe at the end of the command.
+/// Returns the `tail` in a pipe at the end of the command.
 fn last_tail(command: &str) -> Option<String> {
     let script = shell::parse(command).ok()?;
     let [.., _, last] = script.simple_commands.as_slice() else {

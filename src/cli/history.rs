@@ -1,4 +1,4 @@
-//! `bg-run history`: what was measured per command.
+//! `bg-run history`: the recorded durations per command.
 
 use std::process::ExitCode;
 
@@ -17,21 +17,21 @@ use crate::text::{columns, one_line};
 /// Number of a command's newest runs that are shown.
 const NEWEST: usize = 3;
 
-/// Most that is shown of a command, in characters.
+/// Maximum length of a command, in characters.
 const SHOWN: usize = 60;
 
 #[derive(Serialize)]
 struct CommandSummary {
     command: String,
     runs: u32,
-    /// In seconds, as the next two.
+    /// In seconds, like the next two fields.
     median: Option<f32>,
     p90: Option<f32>,
-    /// The newest first; of those that were killed, what they took until then.
+    /// The newest first. For killed runs, the time until then.
     seconds: Vec<f32>,
-    /// The same with how they ended and how much they count.
+    /// The newest runs with their ends and weights.
     newest: Vec<RecentRun>,
-    /// RFC 3339.
+    /// Time of the last run, as RFC 3339.
     last: String,
 }
 
@@ -42,7 +42,7 @@ struct RecentRun {
     weight: f64,
 }
 
-/// Shows, or forgets.
+/// Shows records or deletes them.
 pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     let store = Store::own()?;
     let cwd = std::env::current_dir().context("the current folder is gone")?;
@@ -121,7 +121,7 @@ impl RecentRun {
         }
     }
 
-    /// `0.9 s (failed), counts 0.25`.
+    /// Formats a run: `0.9 s (failed), counts 0.25`.
     fn shown(&self) -> String {
         match self.weight {
             weight if weight < 1.0 => format!("{}, counts {weight}", self.seen),
@@ -130,7 +130,7 @@ impl RecentRun {
     }
 }
 
-/// Quantile of the observations that count.
+/// Returns a quantile of the observations that count.
 pub(super) fn quantile(seen: &[Observation], share: f64) -> Option<Observation> {
     let counted = seen.iter().copied().filter(|seen| seen.weight() > 0.0);
     let mut sorted: Vec<Observation> = counted.collect();

@@ -1,4 +1,4 @@
-//! `bg-run install`.
+//! `bg-run install`: registers bg-run in a settings file.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::install::{Registration, SettingsChange, Values, settings_env, status_
 use crate::programs;
 use crate::text;
 
-/// Name by which `--by-name` registers bg-run.
+/// The name that `--by-name` registers.
 const NAME: &str = "bg-run";
 
 /// Registers the hooks and writes the settings that go with them; for the user's scope, sets up the view and the editors
@@ -76,7 +76,7 @@ pub(super) fn install(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails for a file that the client ignores whole: what is put into it would do nothing.
+/// Fails for a file that the client ignores completely, because changes to it would have no effect.
 fn refuse_dead(path: &Path) -> Result<()> {
     if let Verdict::Dead(fault) = settings_file::judge_at(path) {
         bail!(
@@ -102,7 +102,7 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
     Ok(())
 }
 
-/// Prints the values of `env` in force, and those that others set.
+/// Prints our values of `env`, and values that others set.
 fn print_values(wanted: &Values, path: &Path) {
     let settings = settings::read(path).unwrap_or_default();
     let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();
@@ -135,7 +135,7 @@ fn print_values(wanted: &Values, path: &Path) {
     }
 }
 
-/// Whether the status line is bg-run's now, and what to do about one that isn't.
+/// Reports whether the status line is bg-run's, and what to do about another one.
 fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     match ours {
         Some(_) => print::line(format_args!(
@@ -148,7 +148,7 @@ fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     }
 }
 
-/// Other files of the client that still set the limit, where `path` doesn't.
+/// Prints the client's other files that still set the limit, if `path` doesn't.
 fn print_other_limits(path: &Path) -> Result<()> {
     let sets_limit = |path: &Path| {
         let settings = settings::read(path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `bg-run learn`: the first day is as good as the second, because earlier sessions were timed too.
+//! `bg-run learn`: learns durations from earlier sessions, so that bg-run predicts well from the first day.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -21,25 +21,25 @@ use crate::rules::Rules;
 use crate::state::{self, Folder, Kind, LEARNT};
 use crate::text::{columns, one_line};
 
-/// Number of commands that are shown, those that took the longest in all.
+/// Number of commands that are shown: those with the longest total time.
 const SHOWN: usize = 25;
 
-/// Most that is shown of a command and of a project's name, in characters.
+/// Maximum length of a command or a project's name, in characters.
 const WIDTH: usize = 60;
 const PROJECT_WIDTH: usize = 20;
 
-/// So many commands are counted for that; of each, so many durations.
+/// Maximum number of commands that are counted, and of durations for each.
 const MAX_COMMANDS: usize = 20_000;
 const MAX_DURATIONS: usize = 100;
 
-/// Number of folders whose rules are kept in memory.
+/// Maximum number of folders whose rules are kept in memory.
 const MAX_PLACES: usize = 200;
 
-/// Bytes of each transcript that were read.
+/// Number of bytes read of each transcript.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Progress(HashMap<PathBuf, u64>);
 
-/// Reads the transcripts; `dry`: only says what it would learn.
+/// Reads the transcripts. With `dry`, it only shows what it would learn.
 pub(super) fn run(dry: bool) -> Result<ExitCode> {
     let files = learn::transcripts();
     if files.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
         println!("There are no transcripts in {}.", projects.display());
         return Ok(ExitCode::SUCCESS);
     }
-    // A dry run learns, too, in a store that goes with it.
+    // A dry run learns too, but in a temporary store.
     let folder = tempfile::tempdir().context("there is no folder for a store")?;
     let (store, mut progress) = if dry {
         (Store::in_folder(folder.path())?, Progress::default())
@@ -94,9 +94,9 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The share that has been read, in percent, on a terminal's standard error.
+/// Progress in percent on standard error, if that is a terminal.
 struct Counter {
-    /// Bytes in all; 0 where nothing is shown.
+    /// Total number of bytes; 0 if nothing is shown.
     total: u64,
     shown: Option<u64>,
 }
@@ -110,7 +110,7 @@ impl Counter {
         }
     }
 
-    /// `read` is in bytes.
+    /// Shows the progress; `read` is in bytes.
     fn show(&mut self, read: u64) {
         let percent = (read * 100).checked_div(self.total);
         if percent.is_some() && percent != self.shown {
@@ -126,7 +126,7 @@ impl Counter {
     }
 }
 
-/// Durations learnt of a command.
+/// Learned durations of a command.
 struct Command {
     example: String,
     repository: u64,
@@ -134,7 +134,7 @@ struct Command {
     durations: Vec<Observation>,
 }
 
-/// A folder that commands ran in.
+/// A folder in which commands ran.
 struct Place {
     rules: Rules,
     repository: u64,
@@ -142,13 +142,13 @@ struct Place {
     project: String,
 }
 
-/// Keeps what was learnt.
+/// Collects what was learned.
 struct Learner {
     store: Store,
     places: HashMap<PathBuf, Place>,
-    /// Rows by project and shown command.
+    /// Rows by project and displayed command.
     commands: BTreeMap<(String, String), Command>,
-    /// The calls that were counted. A session that was resumed has them in two transcripts.
+    /// Calls that were counted. A resumed session has them in two transcripts.
     calls: HashSet<u32>,
     /// Runs that aren't stored yet, by repository.
     runs: HashMap<u64, Vec<Run>>,
@@ -197,7 +197,7 @@ impl Learner {
         });
     }
 
-    /// Puts what was taken into the store.
+    /// Stores the collected runs.
     fn keep(&mut self) -> io::Result<()> {
         let mut runs = self.runs.drain();
         runs.try_for_each(|(_, runs)| self.store.learn(&runs))
@@ -227,7 +227,7 @@ impl Learner {
         columns(&[title].into_iter().chain(rows).collect::<Vec<_>>())
     }
 
-    /// Decides by the built-in rules, alone or with the learnt durations.
+    /// Returns the decision by the built-in rules, alone or with the learned durations.
     fn decision(&self, command: &Command, by_history: bool) -> String {
         let known = |keys: &[Key]| self.store.known(keys).unwrap_or_default();
         let repository = || command.repository;
@@ -263,7 +263,7 @@ impl Place {
     }
 }
 
-/// The quantile as it is shown; nothing where no run counts.
+/// Formats a quantile; empty if no run counts.
 fn quantile(seen: &[Observation], share: f64) -> String {
     history::quantile(seen, share).map_or_else(|| "-".to_owned(), |seen| seen.to_string())
 }

@@ -1,4 +1,4 @@
-//! `bg-run logs`: what a task has written by now.
+//! `bg-run logs`: prints a task's output so far.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,7 +12,7 @@ use crate::tasks::list;
 /// Size of one read, in bytes.
 const PART: u64 = 64 * 1024;
 
-/// A line that is longer than this is shown from so far before its end, in bytes.
+/// Maximum number of bytes of a line that are shown, counted from its end.
 const LONGEST: u64 = 8 * 1024 * 1024;
 
 /// Prints the output of `target`, or its last `number` lines.
@@ -42,7 +42,7 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Length of what the task itself wrote: without the client's footer and the empty lines before it.
+/// Returns the length of the task's own output, without the client's footer and the empty lines before it.
 fn without_footer(file: &File, length: u64) -> io::Result<u64> {
     let end = end_of(file)?;
     let footer = Footer::length(&end);
@@ -56,9 +56,9 @@ fn without_footer(file: &File, length: u64) -> io::Result<u64> {
     Ok(length.saturating_sub((end.len() - kept) as u64))
 }
 
-/// Finds the start of the last `number` lines. It reads from the end, because an output can be large, and so can a line.
+/// Finds the start of the last `number` lines. It reads backwards, because outputs and lines can be large.
 fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64> {
-    // The end of the last line begins none.
+    // A newline at the end starts no line.
     let (mut at, mut left) = (length.saturating_sub(1), number);
     if number == 0 {
         return Ok(length);
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_line_without_end_is_read_from_its_end() {
         let mut file = tempfile::tempfile().unwrap();
-        // Sparse: nothing is written.
+        // A sparse file, so nothing is written.
         let length = 1 << 40;
         file.set_len(length).unwrap();
         assert_eq!(

@@ -36,8 +36,8 @@ use crate::config::Mode;
 use crate::viewer::Request;
 use args::{Cli, Command, RulesCommand};
 
-/// Runs the command line. Failures are printed with their causes; the exit status is 1 for them, 2 for a wrong
-/// use.
+/// Runs the command line. Failures are printed with their causes. The exit status is 1 for a failure and 2 for a usage
+/// error.
 pub fn run() -> ExitCode {
     if complete::answer() {
         return ExitCode::SUCCESS;
@@ -46,7 +46,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli.command,
         Err(error) => suggest::with_suggestion(error).exit(),
     };
-    // `bg-run rules | head` ends quietly. The opener goes on when the hook that listens has gone.
+    // `bg-run rules | head` should end quietly. The opener continues after the hook that reads its output has gone.
     if !matches!(command, Command::Open { detached: true, .. }) {
         sigpipe::reset();
     }
@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The command line, for completions and manual pages.
+/// Returns the command line's definition, for completions and manual pages.
 pub fn command() -> clap::Command {
     Cli::command()
 }

@@ -1,4 +1,4 @@
-//! `bg-run open`: a task's output in the editor.
+//! `bg-run open`: opens a task's output in the editor.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::programs;
 use crate::tasks::list;
 use crate::viewer::{self, Request, Viewer};
 
-/// Opens the output of a task (by id or name, else this project's newest), or a file.
+/// Opens the output of a task, named by id or name (default: this project's newest), or a file.
 pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     let path = list::file(target)?;
     let configuration = Configuration::without_rules(Mode::Real);
@@ -31,7 +31,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     }
 }
 
-/// For the hook: the first of the files that is there, in a process of its own.
+/// Opens the first existing file in a separate process, for the hook.
 pub(super) fn run_detached(request: &Request) -> ExitCode {
     programs::work_in(&request.project);
     viewer::open_detached(&Configuration::without_rules(Mode::Real).settings, request);

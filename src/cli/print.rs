@@ -1,4 +1,4 @@
-//! Output that all subcommands share. Text from outside is cleaned and clipped here.
+//! Output functions for all subcommands. Text from outside is cleaned and clipped here.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -23,24 +23,24 @@ pub(super) fn line(text: impl Display) {
     println!("{}", paragraph(&text.to_string(), 0));
 }
 
-/// A fault that ends nothing, on standard error.
+/// Prints a warning on standard error.
 pub(super) fn warning(text: impl Display) {
     eprintln!("{}", paragraph(&format!("bg-run: warning: {text}"), 0));
 }
 
-/// A failure, with its causes.
+/// Prints an error with its causes.
 pub(super) fn error(error: &anyhow::Error) {
     eprintln!("bg-run: {}", outside(format!("{error:#}")));
 }
 
-/// The faults of the user's files.
+/// Prints faults in the user's files.
 pub(super) fn problems(problems: &[Problem]) {
     for problem in problems {
         eprintln!("bg-run: {}", outside(problem));
     }
 }
 
-/// Commands, each as its words, in one line.
+/// Formats commands in one line, each as its words.
 pub(super) fn commands<'a>(commands: impl IntoIterator<Item = &'a Vec<String>>) -> String {
     let shown = commands
         .into_iter()
@@ -48,20 +48,20 @@ pub(super) fn commands<'a>(commands: impl IntoIterator<Item = &'a Vec<String>>) 
     outside(shown.collect::<Vec<_>>().join(" and "))
 }
 
-/// A text that may come from outside, as part of a line.
+/// Cleans text from outside for use in a line.
 pub(super) fn outside(text: impl Display) -> String {
     one_line(&text.to_string(), MAX_MESSAGE * 4)
 }
 
-/// One paragraph, wrapped at the width of the terminal. It begins at column `indent`, where its other lines begin, too.
-/// A command in backquotes stays whole where it fits in a line, so that it can be copied.
+/// Wraps a paragraph at the terminal's width. It begins at column `indent`, and so do its other lines. A command in
+/// backquotes isn't broken if it fits in a line, so that it can be copied.
 pub(super) fn paragraph(text: &str, indent: usize) -> String {
     environment::width().map_or_else(|| text.to_owned(), |width| wrapped(text, indent, width))
 }
 
-/// One paragraph, wrapped at `width` columns.
+/// Wraps a paragraph at `width` columns.
 pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
-    // A narrower column reads worse than what the terminal makes of a long line.
+    // Narrower columns are harder to read than long lines that the terminal breaks.
     const LEAST: usize = 20;
     let room = width.saturating_sub(indent).max(LEAST);
     let mut wrapped = String::new();
@@ -82,7 +82,7 @@ pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     wrapped
 }
 
-/// The words of `text`; what stands in backquotes counts as one if it has room in a line.
+/// Splits `text` into words. Text in backquotes counts as one word if it fits in a line.
 fn unbroken(text: &str, room: usize) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text;

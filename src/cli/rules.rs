@@ -1,4 +1,4 @@
-//! `bg-run rules`: the rules in force, and work on one's own.
+//! `bg-run rules`: shows the rules in force, and creates, checks and tests the user's own.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -22,7 +22,7 @@ use crate::text::columns;
 
 const STARTER: &str = include_str!("starter_rules.toml");
 
-/// Beside the files that they describe, so that editors complete these.
+/// JSON schemas. They are written beside the files that they describe, so that editors offer completions.
 pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "rules.schema.json",
@@ -85,7 +85,7 @@ fn list() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// When the first call of a rule is moved, where nothing is known of it yet.
+/// Returns when the first call of a rule, without past runs, is moved.
 fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     let is_own = rule.layer != Layer::BuiltIn;
     match (rule.enabled, rule.action, limit) {
@@ -100,7 +100,7 @@ fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     }
 }
 
-/// Source of a rule, and the layer that it replaces: `user, over built-in`.
+/// Returns the source of a rule and the layer that it replaces: `user, over built-in`.
 fn layers(rule: &Rule) -> String {
     let earlier = rule
         .over
@@ -110,7 +110,7 @@ fn layers(rule: &Rule) -> String {
     format!("{}{}", layer(&rule.layer), earlier.collect::<String>())
 }
 
-/// Each simple command with its rule, the ones inside `$(…)` too.
+/// Shows each simple command with its rule, including commands inside `$(…)`.
 fn test(command: &str) -> Result<ExitCode> {
     let configuration = Configuration::load(&here()?, Mode::Real);
     print::problems(&configuration.problems);
@@ -196,7 +196,7 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
     Ok(print::exit_code(faults == 0))
 }
 
-/// In bytes.
+/// Maximum size in bytes of a file that is read.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {

@@ -1,4 +1,4 @@
-//! The folder with the skill and the view: what `install` and `uninstall` do about it, and say.
+//! Writes and removes the folder with the skill and the view for `install` and `uninstall`, and reports that.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::print;
 use crate::config::Mode;
 use crate::install::skill::{SkillFolder, SkillState};
 
-/// Writes the folder, or says why it stays as it is. What can't be written fails nothing else.
+/// Writes the folder, or explains why it stays unchanged. A failure doesn't stop the rest of the installation.
 pub(super) fn put(program: &Path, mode: Mode) {
     let Some(folder) = SkillFolder::new(program) else {
         return;
@@ -47,7 +47,7 @@ pub(super) fn put(program: &Path, mode: Mode) {
     }
 }
 
-/// Removes the folder, where bg-run wrote it and nobody changed it since.
+/// Removes the folder if bg-run wrote it and nobody has changed it since.
 pub(super) fn take_out(program: &Path, mode: Mode) {
     let Some(folder) = SkillFolder::new(program) else {
         return;

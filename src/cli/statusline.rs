@@ -1,4 +1,4 @@
-//! `bg-run statusline`: what runs, for the status line of Claude Code.
+//! `bg-run statusline`: prints running tasks for Claude Code's status line.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -13,10 +13,10 @@ use crate::tasks::list::project;
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, record::TaskRecord};
 
-/// More than this on stdin is no session, in bytes.
+/// Maximum size of the input, in bytes.
 const MAX_INPUT: u64 = 1024 * 1024;
 
-/// Prints the newest task of the session that runs, and how many others do. A status line never fails.
+/// Prints the session's newest running task, and how many others are running. A status line never fails.
 pub(super) fn run() -> ExitCode {
     if let Some(line) = line() {
         println!("{line}");
@@ -29,7 +29,7 @@ fn line() -> Option<String> {
     if stdin.is_terminal() {
         return None;
     }
-    // The first value alone: the stream may stay open.
+    // Only the first value is read, because the stream may stay open.
     let values = serde_json::Deserializer::from_reader(stdin.take(MAX_INPUT));
     let session: Value = values.into_iter().next()?.ok()?;
     let scope = match session.get("session_id").and_then(Value::as_str) {

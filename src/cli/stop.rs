@@ -1,4 +1,4 @@
-//! `bg-run stop`: asks a task to end.
+//! `bg-run stop`: stops a task with SIGTERM.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -11,11 +11,11 @@ use crate::platform::processes::{self, TrackedFile};
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
 
-/// Time to wait for its end, and the interval.
+/// Maximum time to wait for the task's end.
 const PATIENCE: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Asks the process group of the task that `target` names to end, as the client does (SIGTERM), and waits for it.
+/// Sends SIGTERM, like the client, to the process group of the task named by `target`, and waits for its end.
 pub(super) fn run(target: &str) -> Result<ExitCode> {
     let task = list::find(Some(target))?;
     let name = task.name().unwrap_or_else(|| task.id.clone());
@@ -51,7 +51,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The groups that write their stdout or stderr there, but not the one that this process runs in.
+/// Returns the process groups that print to the output, except this process's own.
 fn groups(output: &TrackedFile) -> Result<BTreeSet<i32>> {
     let Some(groups) = processes::groups_printing_to(output) else {
         bail!("this system doesn't tell which process it is; stop it in Claude Code");

@@ -3,7 +3,7 @@
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Words that other programs have for what ours are called.
+/// Other programs' words for our subcommands.
 const OTHERS: &[(&str, &str)] = &[
     ("list", "tasks"),
     ("ls", "tasks"),
@@ -30,7 +30,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("version", "--version"),
 ];
 
-/// The error, with the subcommand that was meant where clap itself saw none.
+/// Adds the probably intended subcommand to the error if clap found none.
 pub(super) fn with_suggestion(mut error: Error) -> Error {
     let suggested = ContextKind::SuggestedSubcommand;
     if error.kind() == ErrorKind::InvalidSubcommand

@@ -1,4 +1,4 @@
-//! `bg-run tail`: a task's output in the terminal, as it grows.
+//! `bg-run tail`: shows a task's output in the terminal as it grows.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,24 +14,24 @@ use crate::tasks::ended_or_lost::AwaitedTask;
 use crate::tasks::list;
 use crate::tasks::status::Status;
 
-/// Interval between looks at the file: no event tells of its growth on every system.
+/// Polling interval of the file. Not every system reports its growth.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Silence after which the task's end is looked for.
+/// Silence after which to check whether the task has ended.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// Interval between those looks.
+/// Interval between those checks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// Reason that following a file ended.
+/// The reason why following a file ended.
 enum EndReason {
-    /// The task is over.
+    /// The task has ended.
     Ended(Status),
     /// The file was removed.
     Removed,
 }
 
-/// Follows `target`, like `tail -F`, until the task's footer; the exit status is the task's.
+/// Follows `target` like `tail -F` until the task's footer. The exit status is the task's.
 pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     let path = list::file(target)?;
     eprintln!("{}", path.display());
@@ -86,7 +86,7 @@ fn follow(path: &Path) -> Result<EndReason> {
     }
 }
 
-/// Follows the name like `tail -F`: another file under it, or a file that was cut, is read from its start.
+/// Reopens the path like `tail -F`. A replaced or truncated file is read from its start.
 fn reopen_if_replaced(file: &mut File, path: &Path) {
     let (Ok(open), Ok(named)) = (file.metadata(), path.metadata()) else {
         return;
@@ -96,7 +96,7 @@ fn reopen_if_replaced(file: &mut File, path: &Path) {
             *file = other;
         }
     } else if file.stream_position().is_ok_and(|at| at > named.len()) {
-        // At worst the old end is shown again with the next growth.
+        // At worst, the old end is shown again with the next growth.
         let _ = file.seek(SeekFrom::Start(0));
     }
 }

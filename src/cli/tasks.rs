@@ -1,4 +1,4 @@
-//! `bg-run tasks`: the background tasks of this machine's sessions.
+//! `bg-run tasks`: lists the background tasks of this machine's sessions.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use crate::tasks::output_size;
 use crate::tasks::status::Status;
 use crate::text::{self, clipped, lines, one_line};
 
-/// Number of rows without `-n`.
+/// Default number of rows.
 const SHOWN: usize = 20;
 
-/// Lists them, the newest last, where the eye is.
+/// Prints the list, newest last, next to the prompt.
 pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
     let project = list::project();
     let mut tasks: Vec<Task> = list::all()
@@ -73,7 +73,7 @@ fn nothing(wanted: &TasksArgs, project: &Path) -> String {
     format!("{what} in {project}; those of all projects: `bg-run tasks --all`.")
 }
 
-/// A column: what stands above it, and how much of it a narrow terminal shows at most.
+/// A column: its title, and its maximum width in a narrow terminal.
 struct Column {
     title: &'static str,
     most: usize,
@@ -90,10 +90,10 @@ const AGE: &str = "AGE";
 const SIZE: &str = "SIZE";
 const LAST: &str = "LAST LINE";
 
-/// Where the time that a task has run stands beside the usual one, it may be so wide: `100 min of about 2 h`.
+/// Maximum width if the usual duration is shown too: `100 min of about 2 h`.
 const SO_FAR: usize = 20;
 
-/// The last one gets what is left of the width.
+/// The columns. The last one gets the remaining width.
 const COLUMNS: [Column; 8] = [
     column("TASK", 12),
     column("PROJECT", 14),
@@ -107,7 +107,7 @@ const COLUMNS: [Column; 8] = [
 
 const BETWEEN: usize = 2;
 
-/// A narrower terminal has room for the essentials.
+/// Width below which a terminal shows only the essentials.
 const NARROW: usize = 100;
 
 fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
@@ -122,7 +122,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     let mut row = |task: &Task| -> Vec<String> {
         let so_far = so_far(task, &mut usual_times);
         let so_far = so_far.as_deref();
-        // A narrow terminal has one column for both, and the age of what runs is the time that it has run.
+        // A narrow terminal has one column for both, because the age of a running task equals its duration.
         let shows_it = |title| title == TOOK || is_narrow && title == AGE;
         let cells = columns.iter().map(|column| match so_far {
             Some(so_far) if shows_it(column.title) => so_far.to_owned(),
@@ -137,7 +137,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
         .map(|(at, column)| {
             let cells = rows.iter().filter_map(|row| row.get(at));
             let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
-            // Without a width nothing is left out.
+            // Without a known width, all columns are shown.
             let most = match width {
                 Some(width) if column.title == NAME => column.most.max(width / 3),
                 Some(_) => column.most,
@@ -169,7 +169,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
     text
 }
 
-/// Time of a running task beside its usual one.
+/// Formats a running task's duration beside its usual one.
 fn so_far(task: &Task, usual_times: &mut UsualTimes) -> Option<String> {
     if task.status != Status::Running {
         return None;
@@ -199,7 +199,7 @@ fn cell(task: &Task, column: &Column) -> String {
     }
 }
 
-/// The size of its output, where that is large.
+/// Returns the size of its output, if that is large.
 fn size(task: &Task) -> Option<u64> {
     output_size::if_large(task.file()?)
 }
@@ -211,7 +211,7 @@ fn last_line(task: &Task) -> String {
     task.last_line().unwrap_or_default()
 }
 
-/// Since it was started.
+/// Returns the time since its start.
 fn age(task: &Task) -> Option<Duration> {
     Duration::try_from(Timestamp::now().duration_since(task.started?)).ok()
 }
@@ -237,7 +237,7 @@ struct Row<'a> {
     exit: Option<i32>,
     /// The state in a word or two.
     words: String,
-    /// The program whose exit status that is, where it isn't the command's own.
+    /// The program that determined the exit status, if it isn't the command's own.
     status_of: Option<&'a str>,
     command: Option<String>,
     description: Option<String>,
@@ -250,7 +250,7 @@ struct Row<'a> {
     seconds: Option<f64>,
     usual_seconds: Option<f32>,
     last_line: Option<String>,
-    /// Size of the output in bytes; `null` where it is gone.
+    /// Size of the output in bytes; `null` if it was removed.
     size: Option<u64>,
     output: Option<&'a Path>,
     log: Option<&'a Path>,

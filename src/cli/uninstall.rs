@@ -1,4 +1,4 @@
-//! `bg-run uninstall`: what `install` did is undone, and with `--purge` nothing of bg-run is left.
+//! `bg-run uninstall`: undoes `install`; with `--purge`, it removes everything of bg-run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::install::{self, SettingsChange, editor_files, editors_with_extension,
 use crate::programs;
 use crate::state::{self, Folder, Kind};
 
-/// Takes the registration out of one settings file; of the user's, what was added to editors, too.
+/// Removes the registration from one settings file and, for the user's file, the additions to editors.
 pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
     if scope == Scope::User {
         out_of_editors(mode)?;
@@ -34,7 +34,7 @@ pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
     Ok(print::exit_code(is_whole))
 }
 
-/// Takes everything out of everywhere, the user's own rules and settings, too.
+/// Removes everything from all places, including the user's own rules and settings.
 pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     out_of_editors(mode)?;
     skill::take_out(&programs::own_path()?, mode);
@@ -54,11 +54,11 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
         remove(&file, mode)?;
     }
     if mode == Mode::Real {
-        // Refused where something of others lies there.
+        // This fails unless the folder is empty.
         if let Some(config) = folders::config_dir() {
             folders::remove_own(&config);
         }
-        // A file that couldn't be changed is put right by the next.
+        // The journals stay if a file couldn't be changed, so that the next uninstall can restore it.
         let kept = (!is_whole).then_some(Kind::Registrations);
         state::forget_all_but(kept);
     }
@@ -79,7 +79,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     Ok(print::exit_code(is_whole))
 }
 
-/// Whether nothing of bg-run is left in the file.
+/// Removes our entries from the file. Returns whether nothing of bg-run is left in it.
 fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     let change = apply(
         SettingsChange::Uninstall(&programs::own_path()?),
@@ -134,7 +134,7 @@ fn take_extension(command: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the hooks out of `chain`: Claude Code runs them again.
+/// Removes the hooks from `chain`, because Claude Code runs them again.
 fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
     if extracted.is_empty() {
         return Ok(());
@@ -144,7 +144,7 @@ fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
         extracted_hooks::without(text, extracted).with_context(|| path.display().to_string())
     })?;
     if change.after.is_none() {
-        // It may hold other files.
+        // The folder may contain other files.
         if let Some(folder) = config.parent() {
             folders::remove_own(folder);
         }
@@ -154,7 +154,7 @@ fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
     Ok(())
 }
 
-/// In the folder of the settings.
+/// Returns our files in the settings folder.
 fn own_files() -> Vec<PathBuf> {
     let files = [folders::config_file(), folders::user_rules_file()];
     let schemas = SCHEMAS
@@ -180,7 +180,7 @@ fn remove(file: &Path, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// The client has its own commands for what it installed.
+/// Explains how to remove the plugin, which only the client's own commands can do.
 fn plugin() {
     let Some(plugins) = folders::claude_dir().map(|dir| dir.join("plugins")) else {
         return;
@@ -202,7 +202,7 @@ fn plugin() {
     }
 }
 
-/// Removes the log and the caches, once nothing is registered any more.
+/// Removes the log and the caches after the last registration.
 fn forget_state() {
     let registered = Folder::open(Kind::Registrations);
     if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {

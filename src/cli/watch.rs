@@ -1,4 +1,4 @@
-//! `bg-run watch`: what changes about tasks, for the view.
+//! `bg-run watch`: prints changes of tasks for the view.
 
 use std::io::IsTerminal as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -11,7 +11,7 @@ use crate::config::{Configuration, Mode, View};
 use crate::live::stream::{self, Stream};
 use crate::tasks::list::project;
 
-/// Follows the tasks until the reader is gone.
+/// Watches the tasks until the reader has gone.
 pub(super) fn run(wanted: WatchArgs) -> ExitCode {
     let view = Configuration::without_rules(Mode::Real).settings.view;
     if view == View::Off && wanted.until_idle {
@@ -24,12 +24,12 @@ pub(super) fn run(wanted: WatchArgs) -> ExitCode {
     if !input.is_terminal() && is_open(input.as_fd()) {
         ends.push(input.as_fd());
     }
-    // A reader that is gone is no fault.
+    // A reader that has gone is no error.
     let _ = stream.write_to(&mut output.lock(), &ends, wanted.until_idle);
     ExitCode::SUCCESS
 }
 
-/// Whether somebody has the other end of this pipe.
+/// Whether the other end of this pipe is open.
 fn is_open(input: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(input, PollFlags::IN)];
     let at_once = Timespec::default();

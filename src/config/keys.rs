@@ -1,5 +1,5 @@
-//! The keys of `config.toml`, a line each. What reads the file, its defaults, its schema, its documentation and
-//! `bg-run config` all come from this table.
+//! The keys of `config.toml`, one row each. The parser, the defaults, the schema, the documentation and `bg-run
+//! config` all use this table.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use jiff::SpanRelativeTo;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Kind of a key's values.
+/// The kind of a key's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
     Switch,
-    /// A whole number from 0 on.
+    /// A whole number, 0 or greater.
     Number,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A known editor, or the words of a command.
     Editor,
-    /// A span of time.
+    /// A duration.
     Span,
-    /// A command, as a list of its words.
+    /// A command as a list of words.
     Command,
-    /// Commands, each as a list of its words.
+    /// Commands, each as a list of words.
     Commands,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Kind of values that a type of settings takes; each type in the table implements it.
+/// A type of settings in the table, which names the kind of its values.
 pub trait Setting: Serialize {
     /// See [`Kind`].
     const KIND: Kind;
@@ -70,27 +70,27 @@ impl<T: Setting> Setting for Option<T> {
     const KIND: Kind = T::KIND;
 }
 
-/// A line of the table.
+/// A row of the table.
 pub struct Key {
     field: &'static str,
     says: &'static str,
-    /// Kind of its values.
+    /// The kind of its values.
     pub kind: Kind,
     value: fn(&Config) -> Option<toml::Value>,
 }
 
 impl Key {
-    /// Value as written in the file.
+    /// Returns its name as written in the file.
     pub fn name(&self) -> String {
         self.field.replace('_', "-")
     }
 
-    /// Its purpose.
+    /// Returns its description.
     pub fn says(&self) -> &'static str {
         self.says.trim()
     }
 
-    /// Its value in `config`; `None` where nothing is set.
+    /// Returns its value in `config`; `None` if it isn't set.
     pub fn value(&self, config: &Config) -> Option<toml::Value> {
         (self.value)(config)
     }
@@ -98,7 +98,7 @@ impl Key {
 
 macro_rules! keys {
     ($( #[doc = $says:literal] $field:ident: $kind:ty = $default:expr; )*) => {
-        /// `config.toml`.
+        /// The settings of `config.toml`.
         #[derive(Debug, Clone, PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
         #[allow(clippy::struct_excessive_bools, clippy::doc_markdown, clippy::allow_attributes, reason = "each is a setting of its own, and its line is shown to users")]
@@ -112,7 +112,7 @@ macro_rules! keys {
             }
         }
 
-        /// The table, in the order in which it is shown.
+        /// The table, in display order.
         pub static KEYS: &[Key] = &[
             $( Key {
                 field: stringify!($field),
@@ -163,13 +163,13 @@ keys! {
     history: bool = true;
 }
 
-/// What is done with a kind of session in which the client ends background tasks early.
+/// The treatment of sessions in which the client ends background tasks early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Treatment {
-    /// Its calls are left as they are.
+    /// Leaves their calls unchanged.
     Leave,
-    /// Its calls are treated like all others.
+    /// Treats their calls like all others.
     Background,
 }
 
@@ -177,25 +177,25 @@ impl Setting for Treatment {
     const KIND: Kind = Kind::OneOf(&["leave", "background"]);
 }
 
-/// When a task's output is opened in the editor.
+/// The cases in which a task's output is opened in the editor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Open {
-    /// Whenever a task starts.
+    /// Every task.
     Always,
-    /// For the first task of a session.
+    /// The first task of a session.
     First,
-    /// Never; the path is told.
+    /// No task; the path is shown instead.
     Never,
 }
 
-/// Where live output is shown inside Claude Code.
+/// The place of live output inside Claude Code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
-    /// Under the call, and above the prompt when it takes long.
+    /// Under the call, and above the prompt for long tasks.
     Auto,
-    /// Above the prompt alone.
+    /// Only above the prompt.
     Line,
     /// Nowhere.
     Off,
@@ -209,13 +209,13 @@ impl Setting for View {
     const KIND: Kind = Kind::OneOf(&["auto", "line", "off"]);
 }
 
-/// What the tabs of VS Code and its forks are called by.
+/// The names of tabs in VS Code and its forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TabNames {
-    /// What runs, and the id.
+    /// The task's name and its id.
     Name,
-    /// The id alone: the file itself is opened.
+    /// Only the id; the output file itself is opened.
     Id,
 }
 
@@ -223,13 +223,13 @@ impl Setting for TabNames {
     const KIND: Kind = Kind::OneOf(&["name", "id"]);
 }
 
-/// An editor as the user names it.
+/// An editor as the user specifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "found neither")]
 pub enum EditorChoice {
-    /// One that is known: `cursor`.
+    /// A known name: `cursor`.
     Name(String),
-    /// Any, by its command, one word per element; `{file}` and `{line}` are put in.
+    /// Any command, one word per element, with `{file}` and `{line}` as placeholders.
     Command(Vec<String>),
 }
 
@@ -237,17 +237,17 @@ impl Setting for EditorChoice {
     const KIND: Kind = Kind::Editor;
 }
 
-/// A span of time as the user writes it: `45s`, `10m`, `2h`, `30d`.
+/// A duration as the user writes it: `45s`, `10m`, `2h`, `30d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
 impl Span {
-    /// So many minutes.
+    /// Creates a duration in minutes.
     pub const fn minutes(count: u64) -> Self {
         Self(Duration::from_mins(count))
     }
 
-    /// So many days.
+    /// Creates a duration in days.
     pub const fn days(count: u64) -> Self {
         Self(Duration::from_hours(count * 24))
     }

@@ -14,31 +14,31 @@ pub use keys::{
     Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment, View,
 };
 
-/// Whether something is done, or only said.
+/// Whether to do something or only report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It is done.
+    /// Do it.
     Real,
-    /// It is only said.
+    /// Only report it.
     Dry,
 }
 
-/// Everything that was set, and what was wrong with it.
+/// All settings and rules, with the faults in them.
 #[derive(Debug, Default)]
 pub struct Configuration {
-    /// Settings of `config.toml` and the environment.
+    /// The settings from `config.toml` and the environment.
     pub settings: Config,
-    /// Rules of all layers that have no fault.
+    /// The valid rules of all layers.
     pub rules: Rules,
-    /// Faults of the files that have one.
+    /// Faults in the files.
     pub problems: Vec<Problem>,
-    /// Whether a fault wasn't reported before.
+    /// Whether a fault hasn't been reported before.
     pub has_unreported: bool,
     mode: Option<Mode>,
 }
 
 impl Configuration {
-    /// Reads the settings, without the rules.
+    /// Reads the settings without the rules.
     pub fn without_rules(mode: Mode) -> Self {
         let mut configuration = Self {
             mode: Some(mode),
@@ -68,7 +68,7 @@ impl Configuration {
 
     /// Reads the settings and the rules of all layers, for a call made at `site`.
     ///
-    /// In a dry run nothing is stored.
+    /// A dry run stores nothing.
     pub fn load(site: &CallSite, mode: Mode) -> Self {
         let mut configuration = Self::without_rules(mode);
         configuration.rules = Rules::built_in();
@@ -80,7 +80,7 @@ impl Configuration {
         configuration
     }
 
-    /// Applies `config.toml`. A faulty one counts as a dry run, because it may have asked for one.
+    /// Applies `config.toml`. A faulty one counts as a dry run, because it may have requested one.
     fn read_config(&mut self, path: &Path) {
         let Some((state, text)) = Self::read(path, MAX_OWN) else {
             return;
@@ -134,12 +134,12 @@ impl Configuration {
             }));
     }
 
-    /// In a dry run that was asked for.
+    /// Whether the user asked for a dry run, which stores nothing.
     fn stores_nothing(&self) -> bool {
         self.mode == Some(Mode::Dry)
     }
 
-    /// `None` where there is no such file.
+    /// Reads a file; `None` if it doesn't exist.
     fn read(path: &Path, limit: u64) -> Option<(Option<FileState>, Result<String, Problem>)> {
         match folders::read_regular(path, limit) {
             Err(error) if folders::is_missing(&error) => None,
@@ -157,18 +157,18 @@ impl Configuration {
     }
 }
 
-/// Largest size of a rules file or `config.toml` of the user's own, in bytes.
+/// Maximum size in bytes of the user's own rules file and `config.toml`.
 const MAX_OWN: u64 = 1024 * 1024;
 
-/// Largest size of a project's rules file, which comes with a cloned repository, in bytes.
+/// Maximum size in bytes of a project's rules file, which comes with a cloned repository.
 const MAX_PROJECT: u64 = 256 * 1024;
 
 impl Config {
-    /// Reads the text of a `config.toml`.
+    /// Parses the text of a `config.toml`.
     ///
     /// # Errors
     ///
-    /// The fault, without the file's path.
+    /// Returns the fault, without the file's path.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let config: Self =
             toml::from_str(text).map_err(|error| named(text, Problem::from_toml(text, &error)))?;
@@ -200,7 +200,7 @@ impl Config {
     }
 }
 
-/// Adds the key whose value has the fault, if it is on the line.
+/// Adds the key whose value is faulty, if it is on that line.
 fn named(text: &str, problem: Problem) -> Problem {
     let line = problem
         .position

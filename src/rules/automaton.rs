@@ -1,7 +1,8 @@
-//! Facts about regular expressions that spare most texts a search, and the search of the built-in ones.
+//! Facts about regular expressions that make most searches unnecessary, and the search with the built-in ones.
 //!
-//! Compiling an expression costs about as much as a whole process of ours, and a call may come near dozens of
-//! them. The build script turns the built-in ones into automata; a user's are compiled when a text comes near them.
+//! Compiling an expression costs about as much as a whole process of ours, and a call may pass the facts of dozens of
+//! them. The build script turns the built-in ones into automata; a user's expression is compiled once a text passes
+//! its facts.
 
 use regex_automata::dfa::{Automaton as _, sparse};
 use regex_automata::util::syntax;
@@ -9,28 +10,28 @@ use regex_automata::{Anchored, Input};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-/// Longest expression that is read, in bytes.
+/// Maximum length of an expression, in bytes.
 const MAX_SOURCE: usize = 8 * 1024;
 
-/// Facts about an expression that are known before any text is.
+/// Facts about an expression, independent of any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Every matching text contains one of these. Empty: nothing is known.
+    /// Literals of which every match contains at least one. If empty, nothing is known.
     pub(crate) literals: Vec<String>,
-    /// A match starts at the start of the text.
+    /// Whether a match must start at the start of the text.
     pub(crate) anchored: bool,
-    /// The bytes that a match can begin with, each by its [`bit`].
+    /// The bytes with which a match can begin, as [`bit`]s.
     pub(crate) first: u64,
-    /// Roughly the number of its states when it is compiled, which its repetitions multiply.
+    /// The approximate number of states when compiled. Repetitions multiply it.
     pub(crate) states: usize,
 }
 
 impl Facts {
-    /// The facts about `source`.
+    /// Determines the facts about `source`.
     ///
     /// # Errors
     ///
-    /// The syntax error, as the `regex` crate words it, or that `source` is too long.
+    /// Returns the syntax error in the `regex` crate's words, or that `source` is too long.
     pub(crate) fn of(source: &str) -> Result<Self, String> {
         if source.len() > MAX_SOURCE {
             return Err(format!("it is longer than {MAX_SOURCE} bytes"));
@@ -45,12 +46,12 @@ impl Facts {
     }
 }
 
-/// The syntax of all rules: classes such as `\w` mean their ASCII part.
+/// Returns the syntax options of all rules. Classes such as `\w` are ASCII only.
 pub(crate) fn bytes() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
-/// Whether the automaton in `bytes` matches; `None` where it isn't one.
+/// Whether the automaton in `bytes` matches; `None` if it isn't valid.
 pub(crate) fn is_match(bytes: &[u8], anchored: bool, text: &str) -> Option<bool> {
     let (automaton, _) = sparse::DFA::from_bytes(bytes).ok()?;
     let mode = if anchored {
@@ -62,7 +63,7 @@ pub(crate) fn is_match(bytes: &[u8], anchored: bool, text: &str) -> Option<bool>
     Some(automaton.try_search_fwd(&input).ok()?.is_some())
 }
 
-/// Maps a byte to a bit of 64: two bytes may share one, no two small letters do.
+/// Maps a byte to one of 64 bits. Two bytes may share one, but no two lower-case letters do.
 pub(crate) const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
 }
@@ -88,7 +89,7 @@ fn states(hir: &Hir) -> usize {
     }
 }
 
-/// The bytes that a match can begin with; all, where it can be empty or begins with too many.
+/// Returns the bytes with which a match can begin; all if it can be empty or there are too many.
 fn first_bytes(hir: &Hir) -> u64 {
     let mut extractor = Extractor::new();
     extractor.kind(ExtractKind::Prefix);
@@ -107,7 +108,7 @@ fn first_bytes(hir: &Hir) -> u64 {
     })
 }
 
-/// Texts of which one is in every match.
+/// Returns texts of which every match contains at least one.
 fn required(hir: &Hir) -> Option<Vec<String>> {
     match hir.kind() {
         HirKind::Literal(literal) => {
@@ -120,7 +121,7 @@ fn required(hir: &Hir) -> Option<Vec<String>> {
             let all: Option<Vec<Vec<String>>> = branches.iter().map(required).collect();
             all.map(|all| all.concat())
         }
-        // The set whose shortest text is longest says most.
+        // The set whose shortest text is longest excludes the most.
         HirKind::Concat(parts) => parts
             .iter()
             .filter_map(required)

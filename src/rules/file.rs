@@ -1,4 +1,4 @@
-//! A rules file as it is written. The build script reads the built-in rules by it, the program the others.
+//! A rules file as written. The build script parses the built-in rules with it, and the program all others.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-/// Place in which a call should run.
+/// Where a call should run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -23,7 +23,7 @@ pub(crate) struct RulesFile {
     /// In the order of the file.
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<RuleEntry>,
-    /// Programs that run another one.
+    /// Programs that run another program.
     #[serde(default, rename = "wrapper")]
     pub(crate) wrappers: Vec<WrapperEntry>,
     /// Names of rules to switch off.
@@ -54,15 +54,15 @@ pub(crate) struct RuleEntry {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct WrapperEntry {
     pub(crate) name: Spanned<String>,
-    /// Its options that take the next word.
+    /// Its options that take the next word as their value.
     #[serde(default)]
     pub(crate) options_with_value: Vec<String>,
-    /// Number of words between its options and the program.
+    /// Number of words between its options and the inner program.
     #[serde(default)]
     pub(crate) operands: usize,
 }
 
-/// One string, or a list of them.
+/// A string or a list of strings.
 pub(crate) struct Texts(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for Texts {
@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-/// A text that is broken over lines, without the breaks and the blanks in front of each line.
+/// Joins a text that is broken over lines, removing each line's indentation.
 fn joined(text: &str) -> String {
     let mut lines = text.split('\n');
     let first = lines.next().unwrap_or_default();

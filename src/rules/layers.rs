@@ -1,4 +1,4 @@
-//! The files that rules come from, laid over each other: built-in, the user's, the project's.
+//! The layers of rules: built-in, the user's, the project's. Each changes the ones below.
 
 use super::file::Action;
 use super::parsed::{Expressions, ParsedLayer, ParsedRule};
@@ -6,10 +6,10 @@ use super::pattern::{Commands, Patterns, Text, Texts};
 use super::problem::{Fault, Origin, Problem, position};
 use super::rule::{Layer, Rule, Rules};
 
-/// The rules that are part of the program, in the format that users write.
+/// The built-in rules, in the format that users write.
 pub const DEFAULT_RULES: &str = include_str!("default_rules.toml");
 
-/// Output of the build script for `default_rules.toml`.
+/// The build script's output for `default_rules.toml`.
 #[expect(clippy::unreadable_literal, reason = "nobody reads them")]
 mod built_in {
     use std::borrow::Cow;
@@ -20,13 +20,13 @@ mod built_in {
     include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
 }
 
-/// The names of the built-in rules.
+/// Returns the names of the built-in rules.
 pub(super) fn built_in_names() -> impl Iterator<Item = &'static str> {
     built_in::RULES.iter().map(|rule| &*rule.name)
 }
 
 impl Rules {
-    /// The built-in rules, with the automata that the build script made.
+    /// Returns the built-in rules with the automata from the build script.
     pub fn built_in() -> Self {
         Self {
             all: built_in::RULES.as_slice().into(),
@@ -34,20 +34,20 @@ impl Rules {
         }
     }
 
-    /// Lays the rules of `text` over these. Either the whole file counts or, with a fault, none of it.
+    /// Adds the rules of `text` as a layer. If the file has any fault, none of it counts.
     ///
     /// # Errors
     ///
-    /// Every fault found.
+    /// Returns every fault.
     pub fn add_layer(&mut self, text: &str, layer: &Layer) -> Result<(), Vec<Problem>> {
         self.lay_over(text, layer, Expressions::Checked)
     }
 
-    /// Lays the rules of `text` over these, whose expressions are read as `expressions` says.
+    /// Adds the rules of `text` as a layer. `expressions` says whether to check its expressions.
     ///
     /// # Errors
     ///
-    /// Every fault found.
+    /// Returns every fault.
     pub fn lay_over(
         &mut self,
         text: &str,
@@ -60,7 +60,7 @@ impl Rules {
         let has_faults = !problems.is_empty();
         for rule in parsed.rules {
             let at = rule.at;
-            // An expression with a fault is told, and isn't there to match.
+            // A faulty expression is reported and missing here.
             let may_lack_one = has_faults && rule.patterns.is_some();
             if let Err(fault) = next.add_rule(rule, layer, &mut added)
                 && !(may_lack_one && matches!(fault, Fault::MatchesEverything { .. }))
@@ -91,7 +91,7 @@ impl Rules {
         Err(problems)
     }
 
-    /// Changes the rule of that name, else puts a new one behind those that are `added` already.
+    /// Changes the rule with that name, or else inserts a new one after those already `added`.
     fn add_rule(
         &mut self,
         entry: ParsedRule,
@@ -144,7 +144,7 @@ impl Rule {
         }
     }
 
-    /// Takes over what `entry` says and keeps the rest.
+    /// Overrides the properties that `entry` sets and keeps the rest.
     fn change(&mut self, entry: ParsedRule) {
         fn set<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {

@@ -1,4 +1,4 @@
-//! Likely mistakes in a rules file: rules that match nothing, and names that are nearly a built-in rule's.
+//! Finds probable mistakes in a rules file: rules that match nothing, and names similar to a built-in rule's.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::problem::{Problem, position};
 use crate::programs;
 use crate::text::nearest;
 
-/// The findings in `text`, each without a path. A file that doesn't parse has others, and gives none here.
+/// Returns the findings in `text`, without a path. A file that doesn't parse has none here.
 pub fn lint(text: &str) -> Vec<Problem> {
     let Ok(file) = toml::from_str::<RulesFile>(text) else {
         return Vec::new();
@@ -31,7 +31,7 @@ fn commands(entry: &RuleEntry) -> impl Iterator<Item = String> {
     commands.filter_map(|command| fault_of(command).map(|why| format!("`{command}` {why}")))
 }
 
-/// Why no command can begin with these words.
+/// Returns the reason why no command can begin with these words.
 fn fault_of(command: &str) -> Option<String> {
     let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
     let first = words.first().map(String::as_str).unwrap_or_default();
@@ -62,7 +62,7 @@ fn fault_of(command: &str) -> Option<String> {
     ))
 }
 
-/// `without` names a word that each entry of `commands` demands.
+/// Returns a message if `without` contains a word that every entry of `commands` requires.
 fn contradiction(entry: &RuleEntry) -> Option<String> {
     let without: BTreeSet<&str> = entry
         .without

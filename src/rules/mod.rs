@@ -1,4 +1,4 @@
-//! Rules: which commands run long, and which stay in the foreground.
+//! Rules that say which commands run long, and which stay in the foreground.
 
 mod automaton;
 mod file;

@@ -1,4 +1,4 @@
-//! A rules file as it was read, before it is laid over other layers.
+//! A parsed rules file before it becomes a layer.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::problem::{Fault, Position, Problem, position};
 use super::rule::Layer;
 use crate::programs::{Wrapper, WrapperSource};
 
-/// A rules file as it was read, before it is laid over other layers.
+/// A parsed rules file before it becomes a layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ParsedLayer {
     pub(super) rules: Vec<ParsedRule>,
@@ -19,7 +19,7 @@ pub(super) struct ParsedLayer {
 #[derive(Debug, Clone)]
 pub(super) struct ParsedRule {
     pub(super) name: Text,
-    /// Byte of its name in the file.
+    /// Byte offset of its name in the file.
     pub(super) at: usize,
     pub(super) action: Option<Action>,
     pub(super) enabled: Option<bool>,
@@ -32,30 +32,31 @@ pub(super) struct ParsedRule {
     pub(super) in_loop: Option<bool>,
     pub(super) time_limit_from: Option<u64>,
     pub(super) endless: Option<bool>,
-    /// States of its expressions together; 0 where they weren't checked.
+    /// Total number of states of its expressions; 0 if they weren't checked.
     states: usize,
 }
 
-/// Whether the expressions of a file are read with it.
+/// Whether a file's expressions are parsed together with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expressions {
-    /// All of them, so that each fault is found.
+    /// All are parsed, so that each fault is found.
     Checked,
-    /// Only those that a text comes near: the file in this state was checked before.
+    /// Each is parsed when needed, because the file was checked before in this state.
     Known,
 }
 
-/// Most rules, wrappers and names to switch off in a file. Counted, not timed: a file costs the same wherever it is read.
+/// Maximum number of rules, wrappers and disabled names in a file. A count costs the same on every machine, unlike a
+/// time limit.
 const MAX_RULES: usize = 500;
 
-/// Most expressions in a file.
+/// Maximum number of expressions in a file.
 const MAX_PATTERNS: usize = 300;
 
-/// Most states of a file's expressions together.
+/// Maximum total number of states of a file's expressions.
 const MAX_STATES: usize = 50_000;
 
 impl ParsedLayer {
-    /// Reads `text`, a file of `layer`; with the faults, each without a path.
+    /// Parses `text`, a file of `layer`. Also returns the faults, without a path.
     pub(super) fn new(text: &str, layer: &Layer, expressions: Expressions) -> (Self, Vec<Problem>) {
         let source = match layer {
             Layer::BuiltIn => WrapperSource::BuiltIn,
@@ -80,7 +81,7 @@ impl ParsedLayer {
                 problems.push(Problem::at(position(text, rule.at), &fault));
                 break;
             }
-            // The file doesn't count anyway.
+            // The file is ignored anyway.
             if !problems.is_empty() && problems.len() >= MAX_PROBLEMS {
                 break;
             }
@@ -114,7 +115,7 @@ impl ParsedLayer {
     }
 }
 
-/// Most faults that are reported of a file.
+/// Maximum number of reported faults per file.
 const MAX_PROBLEMS: usize = 20;
 
 fn too_many(file: &RulesFile) -> Option<Problem> {

@@ -1,4 +1,4 @@
-//! Regular expressions and texts of rules: part of the program, or read from a user's file.
+//! Regular expressions and texts of rules, built-in or from a user's file.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -8,9 +8,9 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::automaton::{self, Facts};
 use crate::text::LetterSet;
 
-/// Text that is part of the program, or was read from a file.
+/// A text, built-in or read from a file.
 pub type Text = Cow<'static, str>;
-/// Several of them.
+/// Several texts.
 pub type Texts = Cow<'static, [Text]>;
 /// Several regular expressions.
 pub type Patterns = Cow<'static, [Pattern]>;
@@ -55,31 +55,31 @@ pub struct Pattern {
     pub(super) matcher: Matcher,
 }
 
-/// The means to search a text.
+/// The way to search a text.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
-    /// Facts about the expression ([`Facts`]) and an automaton, which the build script made.
+    /// The facts about a built-in expression ([`Facts`]) and its automaton, made by the build script.
     BuiltIn {
         literals: Texts,
         anchored: bool,
         first: u64,
         automaton: &'static [u8],
     },
-    /// A user's expression, read at the first text that comes near it. `None`: it has a fault.
+    /// A user's expression, parsed when first needed; `None` if it is faulty.
     User(OnceLock<Option<Compiled>>),
 }
 
-/// A user's expression that was read. It is compiled when the facts let a text through.
+/// A parsed expression of the user. It is compiled once a text passes its facts.
 #[derive(Debug, Clone)]
 pub(super) struct Compiled {
     facts: Facts,
     regex: OnceLock<Option<Regex>>,
 }
 
-/// Largest compiled expression, in bytes; [`MAX_STATES`] leaves out nearly all that are larger.
+/// Maximum size in bytes of a compiled expression. [`MAX_STATES`] excludes nearly all larger ones.
 const MAX_COMPILED: usize = 1024 * 1024;
 
-/// Most states of one expression. They bound the time to compile it.
+/// Maximum number of states of one expression, which limits the time to compile it.
 pub(super) const MAX_STATES: usize = 5_000;
 
 fn compile(source: &str) -> Option<Regex> {
@@ -90,7 +90,7 @@ fn compile(source: &str) -> Option<Regex> {
         .ok()
 }
 
-/// The facts about an expression of a bounded size.
+/// Returns the facts about an expression after checking its size.
 fn checked(source: &str) -> Result<Facts, String> {
     let facts = Facts::of(source)?;
     if facts.states > MAX_STATES {
@@ -102,7 +102,7 @@ fn checked(source: &str) -> Result<Facts, String> {
 }
 
 impl Pattern {
-    /// Takes the expression `source`; it is read when it is needed.
+    /// Creates a pattern from `source`, which is parsed when needed.
     pub fn new(source: &str) -> Self {
         Self {
             source: Text::Owned(source.to_owned()),
@@ -110,21 +110,21 @@ impl Pattern {
         }
     }
 
-    /// Roughly the number of states of `source` when it is compiled.
+    /// Returns the approximate number of states of `source` when compiled.
     ///
     /// # Errors
     ///
-    /// The syntax error, as the `regex` crate words it, or that it is too large.
+    /// Returns the syntax error in the `regex` crate's words, or that it is too large.
     pub(super) fn check(source: &str) -> Result<usize, String> {
         checked(source).map(|facts| facts.states)
     }
 
-    /// The expression as it was written.
+    /// Returns the expression as written.
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// Whether it matches `text`, whose letters are `letters`.
+    /// Whether it matches `text`, which has these `letters`.
     pub(super) fn is_match(&self, text: &str, letters: LetterSet) -> bool {
         match &self.matcher {
             Matcher::BuiltIn {
@@ -158,7 +158,7 @@ impl Pattern {
     }
 }
 
-/// Whether the facts about an expression let `text` through.
+/// Whether a match in `text` is possible according to the facts about an expression.
 fn may_match(
     literals: &[impl AsRef<str>],
     anchored: bool,
@@ -174,7 +174,8 @@ fn may_match(
     literals.is_empty() || literals.iter().any(|literal| is_in(literal.as_ref()))
 }
 
-/// Plain characters that every match starts with, told without reading the expression; `None` where that takes more.
+/// Returns plain characters with which every match starts, without parsing the expression; `None` if that isn't
+/// possible.
 fn plain_start(source: &str) -> Option<&str> {
     let rest = source.strip_prefix('^')?;
     let (mut depth, mut is_escaped) = (0_u32, false);
@@ -184,7 +185,7 @@ fn plain_start(source: &str) -> Option<&str> {
             b'\\' => is_escaped = true,
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
-            // Another branch starts otherwise; a class can hold any of these.
+            // Another branch may start differently, and a class matches several characters.
             b'|' if depth == 0 => return None,
             b'[' => return None,
             _ => {}
@@ -192,7 +193,7 @@ fn plain_start(source: &str) -> Option<&str> {
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_/=:".contains(c);
     let end = rest.find(|c| !is_plain(c)).unwrap_or(rest.len());
-    // A repetition is about the last of them.
+    // A repetition applies only to the last character.
     let is_repeated = rest.get(end..)?.starts_with(['?', '*', '{', '+']);
     rest.get(..end.saturating_sub(usize::from(is_repeated)))
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::text::nearest;
 
-/// A fault in a rules file: what, where, and how to mend it.
+/// A fault in a file, with its position and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
-    /// Its position.
+    /// The file or other origin.
     pub origin: Origin,
     /// Line and column, from 1.
     pub position: Option<(usize, usize)>,
@@ -39,7 +39,7 @@ impl Problem {
         }
     }
 
-    /// A fault that the TOML parser found in `text`.
+    /// Creates a problem from the TOML parser's error in `text`.
     pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         Self {
             origin: Origin::BuiltIn,
@@ -49,7 +49,7 @@ impl Problem {
     }
 }
 
-/// The parser's words for those of the file's format.
+/// The parser's terms, and terms that the file's author knows.
 const PLAIN: &[(&str, &str)] = &[
     ("unknown field", "unknown key"),
     ("unknown variant", "unknown value"),
@@ -70,7 +70,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("expected a string", "expected a text"),
 ];
 
-/// Words the parser's error for the author of the file, with the word that may have been meant.
+/// Rewords the parser's error for the author of the file, and adds the word that was probably meant.
 fn plain(message: &str) -> String {
     let mut plain = message.trim_end().replace('\n', "; ");
     for (word, better) in PLAIN {
@@ -87,7 +87,7 @@ fn plain(message: &str) -> String {
     plain
 }
 
-/// A fault in a rules file, and its fix.
+/// A fault in a rules file and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("rule `{rule}`: `{expression}` is no regular expression: {why}")]
@@ -112,21 +112,21 @@ pub(super) enum Fault {
     TooManyExpressions { count: usize, limit: usize },
 }
 
-/// Position of a fault.
+/// The origin of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// In this file.
+    /// This file.
     File(PathBuf),
-    /// In a variable.
+    /// A variable.
     Environment,
-    /// In the rules that are part of the program.
+    /// The built-in rules.
     BuiltIn,
 }
 
 /// Line and column, from 1.
 pub(super) type Position = (usize, usize);
 
-/// Line and column of a byte, from 1.
+/// Returns line and column, from 1, of a byte.
 pub(super) fn position(text: &str, byte: usize) -> Position {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -1,4 +1,4 @@
-//! Rules: which commands run long, and which stay in the foreground.
+//! A rule, and the matching of commands against all rules.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use super::file::Action;
 use super::pattern::{Commands, Pattern, Patterns, Text, Texts};
 use crate::programs::{Line, View, Views, Wrapper, has_short_option};
 
-/// Source of a rule. Later ones win.
+/// The source of a rule. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
-    /// Part of the program.
+    /// The program itself.
     BuiltIn,
     /// The user's `rules.toml`.
     User(PathBuf),
-    /// The project's `.claude/bg-run.toml`, which is not trusted.
+    /// The project's `.claude/bg-run.toml`, which isn't trusted.
     Project(PathBuf),
 }
 
 impl Layer {
-    /// The file, where it has one.
+    /// Returns the file, if the layer has one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::BuiltIn => None,
@@ -28,48 +28,48 @@ impl Layer {
     }
 }
 
-/// One rule; all the conditions that it names must hold.
+/// A rule. All its conditions must hold.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Unique among all layers.
+    /// The name, unique among all layers.
     pub name: Text,
-    /// The last layer that had a say in it.
+    /// The last layer that defined or changed it.
     pub layer: Layer,
-    /// The layers that it was laid over, the earliest first.
+    /// The earlier layers that it overrides, the earliest first.
     pub over: Vec<Layer>,
-    /// Its action.
+    /// The action.
     pub action: Action,
-    /// `false` where a layer switched it off.
+    /// Whether no layer has switched it off.
     pub enabled: bool,
     /// The command's first words are those of one entry. Empty: any command.
     pub commands: Commands,
     /// One of these is among the arguments. Empty: any arguments.
     pub arguments: Texts,
-    /// One of these matches the text. Empty: any text.
+    /// One of these must match the text. If empty, any text matches.
     pub patterns: Patterns,
-    /// None of these is among the arguments.
+    /// The arguments must include none of these.
     pub without: Texts,
-    /// None of these matches the text.
+    /// None of these may match the text.
     pub unless: Patterns,
-    /// It stands in the body of a loop.
+    /// The command must be in the body of a loop.
     pub in_loop: bool,
-    /// A `timeout` lets it run at least so long, in seconds.
+    /// A `timeout` must allow at least this many seconds.
     pub time_limit_from: Option<u64>,
-    /// Whether its commands don't end by themselves: a server, a watcher.
+    /// Whether its commands never end by themselves, like a server or a watcher.
     pub endless: bool,
-    /// Why, in words.
+    /// The reason, for people.
     pub reason: Text,
 }
 
 impl Rule {
-    /// Whether the rule applies to this reading of a command.
+    /// Whether the rule matches this view of a command.
     pub fn matches(&self, view: &View) -> bool {
         self.enabled
             && view.lines().any(|line| self.wants(line))
             && !view.lines().any(|line| self.excepts(line))
     }
 
-    /// Whether the circumstances are those of the rule.
+    /// Whether the command's circumstances fit the rule.
     fn fits(&self, views: &Views) -> bool {
         let allowed = views.time_limit.map_or(0, |limit| limit.as_secs());
         (views.in_loop || !self.in_loop) && self.time_limit_from.is_none_or(|from| allowed >= from)
@@ -87,7 +87,7 @@ impl Rule {
     }
 }
 
-/// Expressions look at so much of a command, in bytes: what it is stands in front.
+/// Number of bytes at a command's start that expressions examine.
 const MAX_MATCHED: usize = 16 * 1024;
 
 fn head(line: &Line) -> &str {
@@ -118,7 +118,8 @@ fn is_one_of(line: &Line, commands: &Commands) -> bool {
     })
 }
 
-/// `--x` stands for `--x` and `--x=…`, and `-x` for a bundle such as `-vx`, too, of programs that bundle their options.
+/// Whether the line has one of the wanted arguments. `--x` also means `--x=…`. `-x` also means a bundle such as `-vx`,
+/// if the program accepts bundles.
 fn has_argument(line: &Line, wanted: &[Text]) -> bool {
     wanted.iter().any(|entry| {
         let mut letters = entry.strip_prefix('-').unwrap_or_default().chars();
@@ -138,7 +139,7 @@ fn is_option(word: &str, entry: &str) -> bool {
     }
 }
 
-/// The rules in force, in the order in which they are asked: later layers first.
+/// The rules in force, in the order of matching: later layers first.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Those that are switched off, too.
@@ -148,7 +149,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// All of them, those that are switched off, too.
+    /// Returns all rules, including disabled ones.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.all.iter()
     }
@@ -166,7 +167,7 @@ impl Rules {
         Some(self.first(Action::Foreground, views).unwrap_or(background))
     }
 
-    /// The first rule that asks for this of a command with these readings, and the reading that it matches.
+    /// Returns the first rule with this action for a command with these views, and the view that it matches.
     pub fn first<'a>(&'a self, action: Action, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
         let mut rules = self
             .all

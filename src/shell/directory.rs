@@ -1,15 +1,15 @@
-//! The folder that the shell stands in, as far as the text of a script tells.
+//! The shell's working folder, as far as the script's text shows it.
 
 use super::SimpleCommand;
 
-/// Effect of a `cd`.
+/// The effect of a command on the working folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DirectoryChange<'a> {
-    /// It isn't one.
+    /// The command doesn't change it.
     No,
-    /// To a folder that the text names.
+    /// It becomes a folder that the text names.
     To(&'a str),
-    /// To one that only the run will tell: `cd "$DIR"`, `cd -`, `popd`.
+    /// It becomes a folder known only at run time: `cd "$DIR"`, `cd -`, `popd`.
     Unknown,
 }
 
@@ -31,8 +31,8 @@ pub(super) fn directory_change<'a>(
     }
 }
 
-/// Whether a word without its quotes is the very path: no expansion, no pattern, no option. A leading `~/` is one
-/// that the reader of the path resolves.
+/// Whether an unquoted word is a literal path, without expansions, patterns or options. A leading `~/` is allowed, and
+/// is resolved later.
 pub(crate) fn is_literal(text: &str) -> bool {
     let rest = text.strip_prefix("~/").unwrap_or(text);
     !text.is_empty()
@@ -40,7 +40,7 @@ pub(crate) fn is_literal(text: &str) -> bool {
         && !rest.contains(['$', '`', '*', '?', '[', '{', '~', '\n', '<', '>', '\\'])
 }
 
-/// `path` seen from `from`.
+/// Resolves `path` relative to `from`.
 pub(crate) fn join(from: &str, path: &str) -> String {
     if from.is_empty() || path.starts_with(['/', '~']) {
         path.to_owned()

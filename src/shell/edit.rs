@@ -2,17 +2,17 @@
 
 use super::Span;
 
-/// Replaces the bytes of `span` by `insert`; an empty span inserts, an empty text deletes.
+/// Replaces the bytes of `span` by `insert`. An empty span inserts; an empty text deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Span in the text before any edit.
+    /// Span in the original text.
     pub span: Span,
-    /// Text that replaces it.
+    /// The replacement.
     pub insert: String,
 }
 
 impl Edit {
-    /// Puts `text` in front of the byte at `at`.
+    /// Inserts `text` in front of the byte at `at`.
     pub fn insertion(at: usize, text: impl Into<String>) -> Self {
         Self {
             span: Span { start: at, end: at },
@@ -33,7 +33,7 @@ impl Edit {
         }
     }
 
-    /// Takes the bytes of `span` out.
+    /// Deletes the bytes of `span`.
     pub fn deletion(span: Span) -> Self {
         Self {
             span,
@@ -42,7 +42,7 @@ impl Edit {
     }
 }
 
-/// The text after all `edits`, or `None` where two overlap or one lies outside the text.
+/// Applies all `edits`; `None` if two overlap or one is outside the text.
 pub fn apply(source: &str, edits: &[Edit]) -> Option<String> {
     let mut sorted: Vec<&Edit> = edits.iter().collect();
     sorted.sort_by_key(|edit| edit.span);

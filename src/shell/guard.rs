@@ -1,35 +1,35 @@
-//! A linear look at a script before it is parsed.
+//! Checks a script in linear time before it is parsed.
 //!
-//! The parser recurses, and its time grows with the cube of the depth of substitutions (200 nested `$(…)`
-//! take 3 s), so what is too long or too deep never reaches it. Counts, not clocks: the same text always
-//! gets the same answer.
+//! The parser recurses, and its time grows with the cube of the depth of substitutions (200 nested `$(…)` take 3 s).
+//! So scripts that are too long or too deep are rejected first. The limits are counts, not times, so the same text
+//! always gets the same result.
 
 use super::ParseError;
 
-/// Longest script that is parsed, in bytes.
+/// Maximum length of a script, in bytes.
 const MAX_LENGTH: usize = 256 * 1024;
-/// Deepest nesting of parentheses, `${…}`, backquotes and double quotes.
+/// Maximum nesting of parentheses, `${…}`, backquotes and double quotes.
 const MAX_DEPTH: usize = 24;
-/// Most compound commands and list operators, at any depth: the parser nests lists to the left.
+/// Maximum number of compound commands and list operators at any depth. The parser nests lists to the left.
 const MAX_COMPOUNDS: usize = 120;
 const MAX_OPERATORS: usize = 400;
-/// Most `$(…)`, backquotes and `<(…)`: each is parsed by itself.
+/// Maximum number of `$(…)`, backquotes and `<(…)`, each of which is parsed separately.
 const MAX_SUBSTITUTIONS: usize = 500;
-/// Most `$` of any kind.
+/// Maximum number of `$` of any kind.
 const MAX_EXPANSIONS: usize = 8000;
-/// Most operators inside `((…))`, where the parser recurses for each.
+/// Maximum number of operators inside `((…))`, where the parser recurses for each.
 const MAX_ARITHMETIC: usize = 200;
-/// Most opening braces outside quotes: the parser's time grows with their square.
+/// Maximum number of opening braces outside quotes. The parser's time grows with their square.
 const MAX_BRACES: usize = 300;
-/// Most lines that are no blank, no here-document's and inside no quotes.
+/// Maximum number of lines, without blank lines, here-documents and lines inside quotes.
 const MAX_LINES: usize = 2000;
-/// Most words outside quotes.
+/// Maximum number of words outside quotes.
 const MAX_WORDS: usize = 8000;
 
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum Frame {
     Parenthesis,
-    /// The inner one of `((`.
+    /// The inner parenthesis of `((`.
     Arithmetic,
     Brace,
     Backquote,
@@ -58,7 +58,7 @@ struct Scanner<'a> {
     heredocs: Vec<Heredoc>,
 }
 
-/// Constructs that cost the parser more than their length.
+/// Numbers of constructs that cost the parser more than their length.
 #[derive(Default)]
 struct Counts {
     compounds: usize,
@@ -219,9 +219,9 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Counts reserved words that open a compound command, wherever they stand: an argument that is spelt
-    /// like one costs a little of the limit, a closing word that isn't one can't lower the count.
-    /// `case` also makes room for a `)` that closes nothing, so it counts as depth for good.
+    /// Counts reserved words that open a compound command, wherever they occur. An argument spelt like one only wastes
+    /// a little of the limit, and no word lowers the count. `case` also allows an unmatched `)`, so it counts as depth
+    /// permanently.
     fn word(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let end = rest

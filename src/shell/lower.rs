@@ -1,4 +1,4 @@
-//! From the parser's tree to [`Script`]: flat, in byte spans, with what encloses each command worked out.
+//! Converts the parser's tree to [`Script`]: flat, with byte spans, and with the surroundings of each command.
 
 mod command;
 mod shell_redirects;
@@ -9,7 +9,7 @@ use super::status::ScriptStatus;
 use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
 use super::{ParseError, redirection};
 
-/// Lowers the nodes that the parser made of `source`.
+/// Converts the nodes that the parser made of `source`.
 pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> {
     let mut lowering = Lowering {
         source,
@@ -61,7 +61,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     Ok(script)
 }
 
-/// The parser counts in characters; this gives the byte of each, and of the end.
+/// Returns the byte offset of each character and of the end, because the parser counts characters.
 fn byte_offsets(source: &str) -> Vec<usize> {
     source
         .char_indices()
@@ -73,7 +73,7 @@ fn byte_offsets(source: &str) -> Vec<usize> {
 #[derive(Clone, Copy)]
 struct Scope {
     place: Place,
-    /// The word that holds the substitution we are in.
+    /// The word that contains the current substitution.
     holder: Span,
     /// See [`Pipeline::is_last`].
     is_last: bool,
@@ -102,13 +102,13 @@ struct Lowering<'a> {
     source: &'a str,
     byte_of: Option<Vec<usize>>,
     script: Script,
-    /// Folder of the shell at this point of the text; see [`Place::directory`].
+    /// The shell's folder at this point of the text; see [`Place::directory`].
     directory: Option<usize>,
     failed: bool,
 }
 
 impl Lowering<'_> {
-    /// The scope inside a compound command with these redirections.
+    /// Returns the scope inside a compound command with these redirections.
     fn redirected(&mut self, scope: Scope, redirects: &[Node]) -> Scope {
         let mut scope = scope.with(|_| {});
         self.redirect(&mut scope.place, redirects);
@@ -126,14 +126,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// Handles a part that runs in a shell of its own: its `cd` moves nothing outside.
+    /// Converts a part that runs in a subshell. Its `cd` has no effect outside.
     fn in_a_subshell(&mut self, run: impl FnOnce(&mut Self)) {
         let directory = self.directory;
         run(self);
         self.directory = directory;
     }
 
-    /// Handles a part that may run or not, once or more often: after its `cd` the shell's folder is unknown.
+    /// Converts a part that may run any number of times. If it contains a `cd`, the shell's folder is unknown
+    /// afterwards.
     fn perhaps(&mut self, run: impl FnOnce(&mut Self)) {
         let directory = self.directory;
         run(self);
@@ -344,7 +345,7 @@ fn asynchronous(item: &ListItem) -> bool {
     matches!(item.operator, Some(ListOperator::Background))
 }
 
-/// `true` or `:`, and nothing else.
+/// Whether it is just `true` or `:`.
 fn is_true(node: &Node) -> bool {
     let NodeKind::Command {
         assignments,

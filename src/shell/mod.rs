@@ -1,4 +1,4 @@
-//! The shell: from text to simple commands with byte spans, and edits back into text.
+//! The shell's syntax: parses text to simple commands with byte spans, and applies edits to the text.
 
 pub(crate) mod directory;
 mod edit;
@@ -18,27 +18,27 @@ pub use syntax::{
 };
 pub(crate) use word::base_name;
 
-/// Why a text wasn't parsed. It is then left as it is.
+/// The reason why a text wasn't parsed. It then stays unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Longer than is parsed.
+    /// It exceeds the maximum length.
     #[error("the command is {length} bytes long; up to {limit} are read")]
     TooLong {
-        /// In bytes.
+        /// The maximum length in bytes.
         limit: usize,
-        /// In bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// Nested deeper, or more commands in one list, than is parsed.
+    /// It is nested too deeply, or has too many commands in one list.
     #[error("the command nests too deep or holds too many commands")]
     TooDeep,
-    /// A NUL or a carriage return, which no two shells read alike.
+    /// It contains a NUL or a carriage return, which shells read differently.
     #[error("the command holds a NUL or a carriage return")]
     ControlCharacter,
-    /// Not shell, or shell that the parser doesn't know.
+    /// It isn't shell syntax, or the parser doesn't know it.
     #[error("the command doesn't parse: {0}")]
     Syntax(String),
-    /// The parser named a place that isn't in the text.
+    /// The parser returned a position outside the text.
     #[error("the parser gave a span outside the command")]
     Span,
 }
@@ -47,7 +47,7 @@ pub enum ParseError {
 ///
 /// # Errors
 ///
-/// See [`ParseError`]; no input makes it panic or run long.
+/// See [`ParseError`]. No input makes it panic or run long.
 pub fn parse(source: &str) -> Result<Script, ParseError> {
     guard::check(source)?;
     let nodes =

@@ -1,10 +1,11 @@
-//! The log that a command writes itself: `> train.log 2>&1`, `&> log`, `>> log`, `| tee log`. The task's own output
-//! stays empty then, or shows the same; the log is what is worth opening.
+//! The log that a command writes itself: `> train.log 2>&1`, `&> log`, `>> log`, `| tee log`. The task's own output is
+//! empty then or shows the same text, so the log is the file to open.
 
 use super::{Script, SimpleCommand, Sink, Stage, Word, directory};
 
-/// The logs of the simple commands at the indices `targets`, in their order: absolute, with a leading `~/`, or from
-/// the folder that the script starts in. One whose name only the run will tell isn't among them.
+/// Returns the logs of the simple commands at the indices `targets`, in their order: absolute paths, paths with a
+/// leading `~/`, or paths relative to the script's initial folder. A log whose name is known only at run time is
+/// skipped.
 pub fn own_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     let mut logs = Vec::new();
     for command in targets
@@ -19,7 +20,7 @@ pub fn own_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     logs
 }
 
-/// Those of them that get the standard error as well, so that nothing that the command says is missing there.
+/// Returns those logs that also contain standard error, and so all of the command's output.
 pub fn whole_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     let commands = targets
         .iter()
@@ -31,7 +32,7 @@ pub fn whole_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     commands.filter_map(log).collect()
 }
 
-/// Pipelines nest no deeper than the parser lets them.
+/// Maximum nesting of pipelines, which the parser already limits.
 const MAX_STEPS: usize = 200;
 
 fn follow(script: &Script, sink: Sink, steps: usize) -> Option<String> {
@@ -65,7 +66,7 @@ fn follow(script: &Script, sink: Sink, steps: usize) -> Option<String> {
     }
 }
 
-/// The first file that `tee` writes.
+/// Returns the first file that `tee` writes.
 fn tee_file(script: &Script, command: &SimpleCommand) -> Option<String> {
     if command.program().as_deref() != Some("tee") {
         return None;

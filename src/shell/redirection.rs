@@ -1,10 +1,10 @@
-//! Redirections: what they do to the sinks of what stands inside, and what is kept of them.
+//! The effect of redirections on the sinks of the commands inside.
 
 use rable::{Node, NodeKind};
 
 use super::syntax::{Place, Redirection, Sink};
 
-/// Moves the sinks as a redirection says (POSIX XCU 2.7). `file` gives the sink for a target.
+/// Changes the sinks according to a redirection (POSIX XCU 2.7). `file` returns the sink for a target.
 pub(super) fn apply(place: &mut Place, node: &Node, file: &mut impl FnMut(&str) -> Sink) {
     let NodeKind::Redirect {
         op,
@@ -42,7 +42,7 @@ pub(super) fn apply(place: &mut Place, node: &Node, file: &mut impl FnMut(&str) 
     }
 }
 
-/// `None` for what `|&` stands for.
+/// Converts a redirection; `None` for the one that `|&` implies.
 pub(super) fn lower(node: &Node) -> Option<Redirection> {
     match &node.kind {
         NodeKind::Redirect {

@@ -1,20 +1,20 @@
-//! The command whose exit status a script ends with.
+//! The command that determines a script's exit status.
 
 use rable::{ListItem, ListOperator, Node, NodeKind};
 
 use super::syntax::{Script, SimpleCommand, Span};
 
-/// Which commands of a script have a say in its exit status.
+/// The commands that influence a script's exit status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptStatus {
-    /// Those whose failure makes the script fail; `None` where the text doesn't tell.
+    /// Commands whose failure makes the script fail; `None` if the text doesn't show that.
     heard: Option<Vec<Span>>,
     /// The command that runs last.
     last: Option<Span>,
 }
 
 impl ScriptStatus {
-    /// The status of the script that consists of these nodes, whose source is `source`.
+    /// Determines the status of a script with these nodes and this `source`.
     pub(super) fn of(nodes: &[Node], source: &str, span: &dyn Fn(&Node) -> Span) -> Self {
         let reading = Reading {
             span,
@@ -32,7 +32,7 @@ impl ScriptStatus {
     }
 }
 
-/// `set -e`, `set -euo pipefail`, `set -o errexit`.
+/// Whether the script contains `set -e`, `set -euo pipefail` or `set -o errexit`.
 fn stops_at_errors(source: &str) -> bool {
     let lines = source.split(['\n', ';', '&']).map(str::trim);
     let mut sets = lines.filter_map(|line| line.strip_prefix("set "));
@@ -51,7 +51,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// One list behind another: the later one's status counts, and the first one's only where errors stop the script.
+    /// Combines two consecutive lists. The second one's status counts; the first one's counts only if errors stop the
+    /// script.
     fn after(&self, first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
         if self.stops_at_errors {
             return both(first, second);
@@ -111,8 +112,8 @@ fn both(first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
     }
 }
 
-/// The program whose exit status stands for that of one of the commands at the indices `targets`, because that one's own is
-/// hidden: by a pipe, by `|| true`, by a command behind it.
+/// Returns the program whose exit status hides that of one of the commands at the indices `targets`: after a pipe, `||
+/// true`, or another command.
 pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
     let heard = script.status.heard.as_ref()?;
     if !script.functions.is_empty() {
@@ -134,7 +135,7 @@ pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
     let mut all = script.simple_commands.iter();
     let last = all.find(|command| is_at(command, span))?;
     let program = last.program()?;
-    // They hand another one's status on.
+    // These return another program's status.
     let hands_on = match program.as_str() {
         "wait" | "exec" | "fg" => true,
         "exit" | "return" => last.words.iter().any(|word| word.raw.contains('$')),

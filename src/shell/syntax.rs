@@ -1,8 +1,8 @@
-//! The parts of a shell script that deciding and rewriting need: its simple commands in the order of the text, each with
+//! The parts of a shell script that decisions and edits need: its simple commands in the order of the text, each with
 //! byte spans and its position in the script.
 //!
-//! Terms are those of the POSIX shell grammar (XCU 2.9 and 2.10): simple command, word, assignment,
-//! redirection, pipeline.
+//! The terms are those of the POSIX shell grammar (XCU 2.9 and 2.10): simple command, word, assignment, redirection,
+//! pipeline.
 
 /// A range of bytes in the source text, `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,20 +16,20 @@ pub struct Span {
 /// A parsed script.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// Every simple command, in the order of the text, those inside substitutions and function bodies too.
+    /// All simple commands in the order of the text, including those in substitutions and function bodies.
     pub simple_commands: Vec<SimpleCommand>,
-    /// Every pipeline of two or more stages.
+    /// All pipelines of two or more stages.
     pub pipelines: Vec<Pipeline>,
     /// The names of the functions that it defines.
     pub functions: Vec<String>,
-    /// The files that redirections write to.
+    /// The files to which redirections write.
     pub output_files: Vec<OutputFile>,
-    /// The folders that its commands run in, as `cd` names them: absolute, or from where the script starts. The
-    /// first is where it starts.
+    /// The folders in which its commands run, as named by `cd`: absolute, or relative to the initial folder, which is
+    /// the first.
     pub directories: Vec<String>,
-    /// The shell may stand in another folder at its end than at its start.
+    /// Whether the shell may end in another folder than the initial one.
     pub changes_folder: bool,
-    /// Which commands have a say in its exit status.
+    /// The commands that determine its exit status.
     pub status: super::ScriptStatus,
 }
 
@@ -45,141 +45,141 @@ pub struct OutputFile {
 /// Assignments, words and redirections that the shell runs as one program, builtin or function.
 #[derive(Debug, Clone)]
 pub struct SimpleCommand {
-    /// `NAME=value` before the first word.
+    /// The `NAME=value` words before the first other word.
     pub assignments: Vec<Word>,
     /// The program and its arguments.
     pub words: Vec<Word>,
-    /// In the order of the text; those that the shell adds itself for `|&` are not among them.
+    /// In the order of the text, without those that `|&` implies.
     pub redirections: Vec<Redirection>,
-    /// Its position.
+    /// Its position in the script.
     pub place: Place,
-    /// Target of descriptor 1 after its own redirections.
+    /// Sink of descriptor 1 after its own redirections.
     pub stdout: Sink,
-    /// Target of descriptor 2 after them.
+    /// Sink of descriptor 2 after its own redirections.
     pub stderr: Sink,
 }
 
-/// One shell word as it is written.
+/// A shell word as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// Text with its quotes and expansions.
+    /// The text with its quotes and expansions.
     pub raw: String,
-    /// Its place in the source; inside a substitution, the place of the word that holds the substitution.
+    /// Its span in the source; inside a substitution, the span of the word that contains the substitution.
     pub span: Span,
 }
 
-/// A redirection, as far as it matters here.
+/// A redirection, reduced to what is needed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirection {
-    /// `true` for `<`, `<<` and `<<<` on standard input: nothing else changes its direction.
+    /// Whether it is `<`, `<<` or `<<<` on standard input and nothing else.
     pub feeds_stdin: bool,
-    /// Operator, descriptor and target, to compare two parses by.
+    /// The operator, descriptor and target, for comparing two parses.
     pub shape: String,
 }
 
-/// Target of the bytes written to a descriptor.
+/// The destination of bytes written to a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sink {
-    /// The standard output that the script was started with.
+    /// The script's own standard output.
     Stdout,
-    /// The standard error that the script was started with.
+    /// The script's own standard error.
     Stderr,
     /// The next stage of a pipeline.
     Pipe {
         /// Index in [`Script::pipelines`].
         pipeline: usize,
-        /// Index of the stage that writes.
+        /// Index of the writing stage.
         stage: usize,
     },
     /// The file with this index in [`Script::output_files`].
     File(usize),
-    /// A substitution, a closed or an unknown descriptor.
+    /// A substitution, or a closed or unknown descriptor.
     Elsewhere,
 }
 
-/// The circumstances a simple command runs in.
+/// The circumstances in which a simple command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts of the grammar, each used by another edit"
 )]
 pub struct Place {
-    /// Its text can be edited: it isn't inside a substitution.
+    /// Whether its text can be edited, because it isn't inside a substitution.
     pub editable: bool,
-    /// Part of a list item that `&` sends to the background.
+    /// Whether it is part of a list item that `&` sends to the background.
     pub asynchronous: bool,
-    /// It follows the reserved word `time`, directly.
+    /// Whether it directly follows the reserved word `time`.
     pub timed: bool,
-    /// It stands in the body or the condition of a loop.
+    /// Whether it is in the body or the condition of a loop.
     pub in_loop: bool,
-    /// It stands in the body of the function with this index in [`Script::functions`].
+    /// Index in [`Script::functions`] of the function whose body contains it.
     pub function: Option<usize>,
-    /// `&&`, `||`, `!`, `if`, `while` or a substitution reads its exit status.
+    /// Whether `&&`, `||`, `!`, `if`, `while` or a substitution uses its exit status.
     pub status_used: bool,
-    /// The index in [`Script::directories`] of the folder it runs in, where the text tells.
+    /// Index in [`Script::directories`] of the folder in which it runs, if the text shows that.
     pub directory: Option<usize>,
-    /// Target of descriptor 1 before the command's own redirections.
+    /// Sink of descriptor 1 before the command's own redirections.
     pub stdout: Sink,
-    /// Target of descriptor 2 before the command's own redirections.
+    /// Sink of descriptor 2 before the command's own redirections.
     pub stderr: Sink,
 }
 
 /// Two or more commands joined by `|` or `|&`.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    /// In the order of the text.
+    /// The stages, in the order of the text.
     pub stages: Vec<Stage>,
-    /// The place of the pipeline as a whole.
+    /// The position of the pipeline as a whole.
     pub place: Place,
-    /// It is the last thing that the script runs, but for a `|| true` that makes its status 0.
+    /// Whether it is the last thing that the script runs, apart from a `|| true`, which sets the status to 0.
     pub is_last: bool,
-    /// It is run once, in the order of the text: it stands in no loop, branch, group or function.
+    /// Whether it runs once, in the order of the text: it is in no loop, branch, group or function.
     pub is_on_top: bool,
 }
 
 /// One command of a pipeline.
 #[derive(Debug, Clone)]
 pub struct Stage {
-    /// Its text, redirections included.
+    /// The span of its text, including redirections.
     pub span: Span,
-    /// Its index in [`Script::simple_commands`], where it is one.
+    /// Index in [`Script::simple_commands`], if it is a simple command.
     pub simple_command: Option<usize>,
-    /// It hands its standard error over as well (`|&`).
+    /// Whether it also pipes its standard error (`|&`).
     pub joins_stderr: bool,
-    /// It is a shell of its own, `( … )`.
+    /// Whether it is a subshell, `( … )`.
     pub is_subshell: bool,
 }
 
 impl Redirection {
-    /// `2>&1`, and nothing else.
+    /// Whether it is exactly `2>&1`.
     pub fn joins_stderr(&self) -> bool {
         self.shape == "2>&1"
     }
 
-    /// `<<` or `<<<` on standard input.
+    /// Whether it is `<<` or `<<<` on standard input.
     pub fn is_here_document(&self) -> bool {
         self.feeds_stdin && self.shape.contains("<<")
     }
 }
 
 impl SimpleCommand {
-    /// The first byte of the first assignment or word.
+    /// Returns the first byte of the first assignment or word.
     pub fn start(&self) -> Option<usize> {
         let first = self.assignments.first().or(self.words.first())?;
         Some(first.span.start)
     }
 
-    /// One past the last byte of the last word.
+    /// Returns the byte after the last word.
     pub fn words_end(&self) -> Option<usize> {
         self.words.last().map(|word| word.span.end)
     }
 
-    /// The word that names the program, as the shell would see it: with its folder, where it has one.
+    /// Returns the word that names the program as the shell sees it, including a written folder.
     pub fn program_word(&self) -> Option<String> {
         Some(self.words.first()?.text())
     }
 
-    /// The program's name as the shell would see it, without its folder.
+    /// Returns the program's name as the shell sees it, without a folder.
     pub fn program(&self) -> Option<String> {
         let text = self.program_word()?;
         Some(super::word::base_name(&text).to_owned())
@@ -187,12 +187,12 @@ impl SimpleCommand {
 }
 
 impl Word {
-    /// The word without its quotes; expansions stay as they are written.
+    /// Returns the word without quotes. Expansions stay as written.
     pub fn text(&self) -> String {
         super::word::unquote(&self.raw)
     }
 
-    /// `NAME` and the raw value, where the word is an assignment.
+    /// Returns `NAME` and the raw value if the word is an assignment.
     pub fn as_assignment(&self) -> Option<(&str, &str)> {
         let (name, value) = self.raw.split_once('=')?;
         let mut bytes = name.bytes();

@@ -1,6 +1,6 @@
 //! Shell words without their quotes.
 
-/// Takes quotes and backslashes out of a raw word (POSIX XCU 2.2). Expansions (`$x`, `$(…)`) stay as written.
+/// Removes quotes and backslashes from a raw word (POSIX XCU 2.2). Expansions (`$x`, `$(…)`) stay as written.
 pub(crate) fn unquote(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars().peekable();
@@ -26,8 +26,8 @@ pub(crate) fn unquote(raw: &str) -> String {
     text
 }
 
-/// Whether the shell makes exactly one word of `raw`: no expansion outside of double quotes that may be split or be
-/// nothing, no pattern, no braces, no list of arguments.
+/// Whether `raw` always expands to exactly one word: it has no expansion outside of double quotes that could be split
+/// or empty, no pattern, no braces, and no list of arguments.
 pub(crate) fn is_one_word(raw: &str) -> bool {
     let mut chars = raw.chars().peekable();
     let mut in_double = false;
@@ -36,7 +36,7 @@ pub(crate) fn is_one_word(raw: &str) -> bool {
             '\\' => {
                 chars.next();
             }
-            // The text up to the closing quote goes.
+            // Skips the text up to the closing quote.
             '\'' if !in_double && !chars.by_ref().any(|c| c == '\'') => return false,
             '"' => in_double = !in_double,
             '$' if in_double && raw.contains('@') => return false,
@@ -48,7 +48,7 @@ pub(crate) fn is_one_word(raw: &str) -> bool {
     !in_double
 }
 
-/// The last component of a path: `python` for `/usr/bin/python`, `train.sh` for `./train.sh`.
+/// Returns the last component of a path: `python` for `/usr/bin/python`, `train.sh` for `./train.sh`.
 pub(crate) fn base_name(text: &str) -> &str {
     match text.rsplit_once('/') {
         Some((_, name)) if !name.is_empty() => name,

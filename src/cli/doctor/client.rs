@@ -1,4 +1,4 @@
-//! The client: its version, what it was told, the limit.
+//! Checks of the client: its version, its settings, the limit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::environment::{
 };
 use crate::folders::{self, CallSite};
 
-/// The client takes no less, in milliseconds (read in 2.1.331).
+/// Minimum that the client accepts, in milliseconds (read in the code of 2.1.331).
 const LEAST: u64 = 2000;
 
 const UPDATE: &str = "Update it: `claude update`, or as you installed it.";
 
-/// All but the limit.
+/// Runs all checks except that of the limit.
 pub(super) fn checks(
     client: Option<&(Result<Version, String>, PathBuf)>,
     site: &CallSite,
@@ -60,7 +60,7 @@ fn version(client: Option<&(Result<Version, String>, PathBuf)>) -> Check {
     }
 }
 
-/// An interactive client runs no hook in a folder that isn't trusted.
+/// Checks that the folder is trusted. An interactive client runs no hook elsewhere.
 fn trust(project: &Path) -> Check {
     let file = environment::claude_config_dir()
         .or_else(|| folders::claude_dir()?.parent().map(Path::to_owned))
@@ -90,7 +90,7 @@ fn trust(project: &Path) -> Check {
     }
 }
 
-/// Largest size of the client's own state, in bytes.
+/// Maximum size in bytes of the client's own state that is read.
 const MAX_STATE: u64 = 64 * 1024 * 1024;
 
 fn disabled(project: &Path) -> Option<Check> {
@@ -125,7 +125,7 @@ fn switched_off(project: &Path) -> Option<Check> {
     ))
 }
 
-/// The other values that `install` puts into the settings.
+/// Checks the other values that `install` writes to the settings.
 pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
     let set_by = |name: &str| {
         let set = settings::variable(name, project).map(|set| set.file.display().to_string());
@@ -155,7 +155,7 @@ pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
     vec![python, memory]
 }
 
-/// Whether the client moves what takes long by itself, and whether that is safe.
+/// Checks whether the client itself moves long calls, and whether that is safe.
 pub(super) fn limit(
     version: Option<Version>,
     project: &Path,

@@ -1,4 +1,4 @@
-//! The editor: whether outputs can be shown.
+//! Checks whether an editor can show outputs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::programs;
 use crate::viewer::{self, Editor, NoViewer, Viewer};
 use crate::{environment, folders};
 
-/// In bytes.
+/// Maximum size in bytes of a settings file that is read.
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 
-/// Time that an editor's command has to list its extensions.
+/// Time limit for an editor's command to list its extensions.
 const LISTS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
@@ -49,7 +49,7 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
         .collect()
 }
 
-/// Ways to show outputs without an editor.
+/// Describes ways to show outputs without an editor.
 fn without_editor() -> String {
     let pane = if environment::is_set("TMUX") {
         "`bg-run config set pane true` opens each in a pane of tmux. "
@@ -62,7 +62,7 @@ fn without_editor() -> String {
     )
 }
 
-/// One way is enough; those before it are tried first.
+/// Checks the methods of opening a file. One is enough; the earlier ones are tried first.
 fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     let mut faults = Vec::new();
     for viewer::Check { what, fault } in viewer.check(project) {
@@ -100,7 +100,7 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     }
 }
 
-/// Whether outputs are read-only in every editor of the VS Code family here.
+/// Checks that outputs are read-only in every editor of the VS Code family here.
 fn settings() -> Option<Check> {
     let name = "editor-settings";
     let mut files = editor::all_files();
@@ -144,7 +144,7 @@ fn settings() -> Option<Check> {
     })
 }
 
-/// Whether each editor that takes extensions has this version's.
+/// Checks that each editor with extensions has this version of ours.
 fn extensions() -> Vec<Check> {
     let editors = Editor::with_extensions().into_iter();
     editors.filter_map(|editor| extension(&editor)).collect()
@@ -169,7 +169,7 @@ fn extension(editor: &Editor) -> Option<Check> {
             ));
         }
     };
-    // Said of the editor above.
+    // The check of the editor has reported this.
     if listed.contains("Command is only available") {
         return None;
     }

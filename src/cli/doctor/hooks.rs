@@ -1,4 +1,5 @@
-//! Whether the client runs our hooks, and ours alone: the effect, not the entry.
+//! Checks that the client runs our hooks, and no other hook that changes calls. The checks examine the effect, not
+//! only the entry.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::folders::{self, CallSite};
 use crate::install::{EVENTS, calls_us, timeout};
 use crate::programs;
 
-/// Seconds after which the client gives up a hook whose entry says nothing of it (docs: hooks reference).
+/// Seconds after which the client gives up on a hook that sets no time-out (hooks reference).
 const TIMEOUT: u64 = 60;
 
 const INSTALL: &str = "`bg-run install` registers it.";
@@ -23,7 +24,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
     checks.extend(managed_only(sources));
     let ours = in_force(sources);
     if ours.is_empty() {
-        // Else why they aren't in force has been said.
+        // Otherwise the reason has been reported.
         if checks.is_empty() {
             let says = "No hook of bg-run is registered for this project";
             checks.push(Check::failure("hooks", says, INSTALL));
@@ -37,7 +38,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
     checks
 }
 
-/// The events for which a hook of ours is run.
+/// Returns the events for which a hook of ours runs.
 pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
     let ours = in_force(sources).into_iter();
     ours.map(|(_, hook)| hook.event).collect()
@@ -57,7 +58,7 @@ fn ours_in(source: &Source) -> Vec<Hook> {
     source.hooks().into_iter().filter(is_ours).collect()
 }
 
-/// Our hooks that the client runs, each with the file that it stands in.
+/// Returns our hooks that the client runs, each with its file.
 fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
     let only_managed = sources.iter().any(allows_only_managed);
     let is_off = off_in(sources).is_some();
@@ -98,7 +99,7 @@ fn lacking(ours: &[(PathBuf, Hook)]) -> Vec<String> {
     lacks.collect()
 }
 
-/// Files of which the client takes nothing.
+/// Reports files that the client ignores.
 fn silent(sources: &[Source]) -> Vec<Check> {
     let none_in_force = in_force(sources).is_empty();
     let faulty = sources
@@ -119,7 +120,7 @@ fn silent(sources: &[Source]) -> Vec<Check> {
         .collect()
 }
 
-/// An entry that the client leaves out, while it runs the others of its file.
+/// Reports an entry that the client skips while it runs the others of the file.
 fn left_out(source: &Source) -> Option<Check> {
     let why = source.left_out.as_ref()?;
     let path = source.path.display();
@@ -132,7 +133,7 @@ fn left_out(source: &Source) -> Option<Check> {
     ))
 }
 
-/// The file that has the last word on `disableAllHooks`, where that is on.
+/// Returns the file that decides on `disableAllHooks`, if it switches hooks off.
 fn off_in(sources: &[Source]) -> Option<&Source> {
     let mut files = sources.iter().rev().filter(|source| source.fault.is_none());
     let last = files.find(|file| settings::disables_hooks(&file.settings).is_some())?;
@@ -169,13 +170,13 @@ fn managed_only(sources: &[Source]) -> Option<Check> {
     ))
 }
 
-/// Whether a path of this machine stands in a file that a project's members share.
+/// Whether a file shared by a project's members contains a path of this machine.
 fn shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
     let shared = settings::path(Scope::Project, &site.project);
     shared.is_some_and(|shared| shared == file) && hook.command.starts_with('/')
 }
 
-/// Whether there is one for each event, and no more.
+/// Checks that there is exactly one hook per event.
 fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     let name = "hooks";
     let events = |event: &str| ours.iter().filter(|(_, hook)| hook.event == event).count();
@@ -224,7 +225,7 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     Check::ok(name, format!("The hooks are registered in {files}"))
 }
 
-/// The hooks that bg-run runs itself.
+/// Checks the hooks that bg-run runs itself.
 pub(super) fn chained(commands: &[Vec<String>]) -> Option<Check> {
     let missing = commands.iter().filter_map(|words| words.first());
     let missing: Vec<&str> = missing
@@ -253,7 +254,7 @@ pub(super) fn chained(commands: &[Vec<String>]) -> Option<Check> {
     })
 }
 
-/// Programs that are known to rewrite Bash calls.
+/// Programs known for rewriting Bash calls.
 const REWRITERS: &[&str] = &["rtk", "tokf"];
 
 fn rewrites(command: &str) -> bool {
@@ -261,7 +262,7 @@ fn rewrites(command: &str) -> bool {
     words.any(|word| REWRITERS.contains(&word))
 }
 
-/// The hook's words for `chain`: a shell gets what is more than words between spaces.
+/// Returns the hook's words for `chain`. A command with shell syntax is passed to a shell.
 fn words(hook: &Hook) -> Vec<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " /._-+:@%,".contains(c);
     match &hook.arguments {
@@ -273,14 +274,14 @@ fn words(hook: &Hook) -> Vec<String> {
     }
 }
 
-/// The line of config.toml that makes bg-run run these hooks after those of `chain`.
+/// Returns the line of config.toml that makes bg-run run these hooks after those in `chain`.
 fn chain_line(chain: &[Vec<String>], hooks: &[&Hook]) -> String {
     let mut commands = chain.to_vec();
     commands.extend(hooks.iter().map(|hook| words(hook)));
     format!("chain = {}", serde_json::json!(commands))
 }
 
-/// Other hooks before Bash calls.
+/// Reports other hooks that run before Bash calls.
 fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
     let all = sources.iter().filter(|source| source.fault.is_none());
     let others: Vec<Hook> = all
@@ -390,7 +391,7 @@ mod tests {
         }
     }
 
-    /// An administrator's folder isn't a test's to write to.
+    /// A test can't write to an administrator's folder.
     #[test]
     fn an_administrator_can_shut_all_others_out() {
         let only = json!({"allowManagedHooksOnly": true});

@@ -1,4 +1,4 @@
-//! `bg-run doctor`: what works here and what doesn't, each with its mend.
+//! `bg-run doctor`: checks this machine and shows a fix for each problem.
 
 mod client;
 mod editor;
@@ -25,13 +25,13 @@ use crate::folders::CallSite;
 #[serde(rename_all = "lowercase")]
 enum State {
     Ok,
-    /// Something is missing, and the main job works all the same.
+    /// Something is missing, but the main job works.
     Warning,
     /// The main job can't work, or work would be lost.
     Failure,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Check {
     name: &'static str,
@@ -78,11 +78,11 @@ pub(super) fn hooks_are_in_force(project: &Path) -> bool {
     hooks::events_in_force(&sources(project, None)).contains("PreToolUse")
 }
 
-/// Looks at everything, or at the editor only; nothing is opened and nothing is changed.
+/// Runs all checks, or only those of the editor. It opens and changes nothing.
 pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     let site = CallSite::new(&cwd);
-    // A fault that is told here is told to the next call, too.
+    // A dry run keeps these faults unreported for the next call.
     let configuration = Configuration::load(&site, Mode::Dry);
     let mut checks = Vec::new();
     if !editor_only {
@@ -99,7 +99,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         checks.extend(hooks::chained(&configuration.settings.chain));
         let in_force = hooks::events_in_force(&sources);
         checks.extend(client::checks(client.as_ref(), &site));
-        // What moves nothing has no limit: that was said.
+        // A previous check has reported that nothing is moved.
         if settings::background_disabled_by(&site.project).is_none() {
             checks.push(client::limit(version, &site.project, &in_force));
         }

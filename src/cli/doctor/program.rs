@@ -1,4 +1,4 @@
-//! The programs that are registered as our hooks: what they do, not what they are called.
+//! Checks what the programs registered as our hooks do, whatever their names are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::install::calls_us;
 use crate::programs;
 use crate::shell;
 
-/// Time that a hook has to answer, and a program to print its version.
+/// Time limit for a hook's answer, and for a program to print its version.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Each program that is registered: there, of this version, answering.
+/// Checks each registered program: it exists, has this version, and answers.
 pub(super) fn checks(ours: &[(PathBuf, Hook)], site: &CallSite) -> Vec<Check> {
     let mut seen: BTreeMap<String, &(PathBuf, Hook)> = BTreeMap::new();
     for found in ours.iter().filter(|(_, hook)| hook.event == "PreToolUse") {
@@ -66,7 +66,7 @@ fn program_check(file: &Path, hook: &Hook, site: &CallSite) -> Check {
     }
 }
 
-/// The file that a hook runs.
+/// Returns the file that a hook runs.
 fn program_of(hook: &Hook) -> Option<PathBuf> {
     let word = if hook.arguments.is_some() {
         hook.command.clone()
@@ -85,7 +85,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
             )
         })?
     };
-    // What the shell fills in is the shell's to find.
+    // Only the shell can expand such a word.
     let word = if word.contains('$') {
         let line = format!("printf %s \"{word}\"");
         programs::ask(&duct::cmd!("sh", "-c", line), ANSWERS_WITHIN).ok()?
@@ -100,8 +100,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
     }
 }
 
-/// Asks it about a call that wants to be moved, as the client does, in a dry run; what it notes goes to a folder that is
-/// thrown away.
+/// Sends it a call that should be moved, as the client would, in a dry run. Its records go to a temporary folder.
 fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
     let event = json!({
         "session_id": "doctor",

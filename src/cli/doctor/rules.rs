@@ -1,4 +1,4 @@
-//! The settings, the rules, and the permission rules that hold edits back.
+//! Checks of the settings, the rules, and the permission rules that prevent edits.
 
 use super::Check;
 use crate::claude::command_line::CommandLine;
@@ -8,7 +8,7 @@ use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::rules::{Origin, Problem, lint};
 
-/// In bytes.
+/// Maximum size in bytes of a file that is read.
 const MAX_FILE: u64 = 1024 * 1024;
 
 pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Check> {
@@ -70,7 +70,7 @@ fn dry_run() -> Option<Check> {
     })
 }
 
-/// Rules of the user's that can't be meant.
+/// Reports rules of the user that are probably mistakes.
 fn lint_findings() -> Vec<Check> {
     let Some(file) = folders::user_rules_file() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The client's folder of outputs, and our own folder.
+//! Checks of the client's output folder and of our own folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,13 +16,13 @@ use crate::platform::disk;
 use crate::state::{self, Folder, Kind, log};
 use crate::{environment, programs, text};
 
-/// Most lines of the last day that are shown of the log.
+/// Maximum number of the log's lines from the last day that are shown.
 const SHOWN_LINES: usize = 3;
 const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn checks(config: &Config) -> Vec<Check> {
     let folder = own_folder();
-    // A folder that can't be used is said once.
+    // An unusable folder is reported only once.
     let history = (folder.state == State::Ok).then(|| history(config));
     [outputs(), folder]
         .into_iter()
@@ -32,7 +32,7 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
         .collect()
 }
 
-/// Whether what calls took can be read.
+/// Checks that the history can be read.
 fn history(config: &Config) -> Check {
     let name = "history";
     if !config.history {
@@ -57,7 +57,7 @@ fn history(config: &Config) -> Check {
     }
 }
 
-/// Whether the user's program for the ends of tasks can be started; what it did wrong is in the log. `None`: there is none.
+/// Checks that the user's program for ends of tasks can be started; `None` if there is none. The log has its errors.
 fn on_end(config: &Config) -> Option<Check> {
     let name = "on-end";
     let program = config.on_end.first()?;
@@ -78,7 +78,7 @@ fn on_end(config: &Config) -> Option<Check> {
     })
 }
 
-/// Whether outputs can be found where the client writes them.
+/// Checks that outputs can be found where the client writes them.
 fn outputs() -> Check {
     let name = "outputs";
     let dirs = environment::claude_tmp_dirs();
@@ -184,7 +184,7 @@ fn own_folder() -> Check {
     Check::ok(name, format!("{} is private", dir.display()))
 }
 
-/// The nearest folder above that is there can be written.
+/// Whether the nearest existing parent folder is writable.
 fn can_be_made(dir: &Path) -> bool {
     let above = dir.ancestors().skip(1).find(|above| above.exists());
     above.is_some_and(|above| {
@@ -192,7 +192,7 @@ fn can_be_made(dir: &Path) -> bool {
     })
 }
 
-/// Recent faults of the hook.
+/// Reports recent errors of the hook.
 fn last_errors() -> Check {
     let name = "log";
     let lines: Vec<String> = log::last_faults();

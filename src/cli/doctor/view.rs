@@ -1,5 +1,5 @@
-//! What draws inside Claude Code: whether the folder with the skill and the view is there, current, and taken by the client;
-//! and the status line.
+//! Checks of the view inside Claude Code, whose folder must exist, be current, and be loaded by the client; and of the
+//! status line.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::install::status_line::{self, command_in};
 use crate::programs;
 
 const NAME: &str = "view";
-/// The name that the client gives the folder.
+/// The client's name for the folder.
 const FOLDER: &str = "bg-run@skills-dir";
 
 const INSTALL: &str = "`bg-run install` writes it.";
@@ -113,7 +113,7 @@ fn is_off(settings: &Value) -> bool {
     enabled.and_then(|enabled| enabled.get(FOLDER)) == Some(&Value::Bool(false))
 }
 
-/// Whether the plugin itself is switched on: the client then leaves out a folder of the same name.
+/// Whether the plugin itself is enabled. The client then ignores a skills folder with the same name.
 fn has_plugin(sources: &[Source]) -> bool {
     let enabled = sources
         .iter()
@@ -123,7 +123,8 @@ fn has_plugin(sources: &[Source]) -> bool {
     })
 }
 
-/// Looks at the one that Claude Code shows. One of the user's own is fine, and named only where bg-run is in it.
+/// Checks the status line that Claude Code shows. The user's own is fine, and is mentioned only if bg-run is part of
+/// it.
 pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
     let last = sources.iter().rev().find_map(|source| match source.fault {
         None => Some((&source.path, command_in(&source.settings)?)),

@@ -90,8 +90,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// Commands in `$(…)`, backquotes and `<(…)` of a word. Their spans count from somewhere else, so they
-    /// are looked at, never edited.
+    /// Converts the commands in a word's `$(…)`, backquotes and `<(…)`. Their spans have another origin, so these
+    /// commands are examined but never edited.
     pub(super) fn substitutions(&mut self, word: &Node, holder: Span, scope: Scope) {
         let holder = if scope.place.editable {
             holder

@@ -1,8 +1,8 @@
-//! A script that moves the descriptors of its own shell.
+//! Scripts that redirect the descriptors of their own shell.
 
 use crate::shell::syntax::{Script, SimpleCommand, Sink, Word};
 
-/// `exec >log` moves the descriptors of everything after it.
+/// Forgets the sinks of all commands after a command like `exec >log`, which redirects them.
 pub(super) fn forget_sinks(script: &mut Script) {
     let places = script
         .simple_commands
@@ -24,7 +24,7 @@ impl Script {
 }
 
 impl SimpleCommand {
-    /// `exec >log`, `command exec 2>err`, `eval "exec 2>err"`, and `$E 2>err`, which may be one of them.
+    /// Whether it is `exec >log`, `command exec 2>err` or `eval "exec 2>err"`, or may be one, like `$E 2>err`.
     fn redirects_the_shell(&self) -> bool {
         let words: Vec<String> = self.words.iter().map(Word::text).collect();
         let mut behind = words.iter().skip_while(|word| {
