@@ -39,7 +39,7 @@ pub fn claude_dir() -> Option<PathBuf> {
 }
 
 /// Name of the file that lists which parent folders were created together with a folder of ours.
-const MADE: &str = ".made";
+const CREATED_PARENTS: &str = ".made";
 
 /// Creates a folder of ours with missing parents, and records those parents in it.
 ///
@@ -62,13 +62,13 @@ pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
         .collect();
     builder.recursive(true).create(dir)?;
     // Without this record, empty parents merely stay.
-    let _ = fs::write(dir.join(MADE), missing.concat());
+    let _ = fs::write(dir.join(CREATED_PARENTS), missing.concat());
     Ok(())
 }
 
 /// Removes an empty folder of ours, and the empty parents that were created with it.
 pub fn remove_own(dir: &Path) {
-    let note = dir.join(MADE);
+    let note = dir.join(CREATED_PARENTS);
     let mut inside = fs::read_dir(dir).into_iter().flatten().flatten();
     if inside.any(|entry| entry.path() != note) {
         return;

@@ -252,14 +252,14 @@ pub fn span(span: Duration) -> String {
     const UNITS: [(u128, &str); 3] = [(1000, "s"), (60_000, "min"), (3_600_000, "h")];
     const DAY: u128 = 86_400_000;
     /// Number of a larger unit from which it is used.
-    const LEAST: u128 = 2;
+    const MIN_UNITS: u128 = 2;
     let milliseconds = span.as_millis();
     let rounded = |unit: u128| milliseconds.saturating_add(unit / 2) / unit;
     let next = UNITS.iter().skip(1).map(|(unit, _)| *unit).chain([DAY]);
     let shown = UNITS
         .iter()
         .zip(next)
-        .find(|((unit, _), next)| rounded(*unit) * unit < LEAST * next);
+        .find(|((unit, _), next)| rounded(*unit) * unit < MIN_UNITS * next);
     let (unit, name) = shown.map_or((DAY, "d"), |(found, _)| *found);
     format!("{} {name}", rounded(unit))
 }

@@ -12,18 +12,18 @@ pub struct Version([u32; 3]);
 
 impl Version {
     /// The first version that applies a rewrite which doesn't approve the call (measured).
-    pub const REWRITES: Self = Self([2, 1, 20]);
+    pub const SUPPORTS_REWRITES: Self = Self([2, 1, 20]);
     /// The first version that moves a call which runs longer than `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` (measured).
-    pub const HAS_LIMIT: Self = Self([2, 1, 200]);
+    pub const SUPPORTS_LIMIT: Self = Self([2, 1, 200]);
     /// The first version that stops background tasks when memory is short (read in its code).
-    pub const REAPS: Self = Self([2, 1, 193]);
+    pub const STOPS_TASKS_FOR_MEMORY: Self = Self([2, 1, 193]);
     /// The first version that skips only the malformed hook; older ones run no hook of its file (measured: 2.1.20,
     /// 2.1.90 and 2.1.200 against 2.1.260 to 2.1.332).
     pub const SKIPS_MALFORMED_HOOKS: Self = Self([2, 1, 260]);
     /// The first version that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
-    pub const DRAWS: Self = Self([2, 1, 286]);
+    pub const SUPPORTS_VIEW: Self = Self([2, 1, 286]);
     /// The first version in which `claude -p` is known to wait for moved calls (measured; 2.1.260 doesn't).
-    pub const WAITS: Self = Self([2, 1, 330]);
+    pub const WAITS_HEADLESS: Self = Self([2, 1, 330]);
 
     /// Parses the version at the start of `text`: `2.1.331 (Claude Code)`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -43,7 +43,7 @@ impl fmt::Display for Version {
 }
 
 /// Longest time in which the client has to print its version.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Finds the client's program: on the `PATH`, otherwise where its own installer puts it.
 pub fn program() -> Option<PathBuf> {
@@ -62,14 +62,14 @@ pub fn program() -> Option<PathBuf> {
 ///
 /// Fails if the program can't be started, doesn't answer, or prints something else.
 pub fn version_of(program: &Path) -> Result<Version, String> {
-    let said = programs::ask(&duct::cmd!(program, "--version"), ANSWERS_WITHIN)?;
+    let said = programs::ask(&duct::cmd!(program, "--version"), VERSION_TIMEOUT)?;
     Version::parse(&said).ok_or_else(|| format!("it calls its version {:?}", said.trim()))
 }
 
 /// Returns the reason why the client at `program` refuses the plugin in `folder`. A session doesn't show this reason.
 pub fn refuses(program: &Path, folder: &Path) -> Option<String> {
     let check = duct::cmd!(program, "plugin", "validate", folder);
-    programs::ask(&check, ANSWERS_WITHIN).err()
+    programs::ask(&check, VERSION_TIMEOUT).err()
 }
 
 #[cfg(test)]
@@ -80,11 +80,11 @@ mod tests {
     fn versions_are_read_and_ordered() {
         let of = |text: &str| Version::parse(text);
         assert_eq!(of("2.1.331 (Claude Code)\n"), Some(Version([2, 1, 331])));
-        assert_eq!(of("2.1.20-beta.3"), Some(Version::REWRITES));
+        assert_eq!(of("2.1.20-beta.3"), Some(Version::SUPPORTS_REWRITES));
         for odd in ["", "claude", "2.1", "2.x.1"] {
             assert_eq!(of(odd), None, "{odd}");
         }
-        assert!(of("2.0.76") < Some(Version::REWRITES));
-        assert!(of("2.1.150") < Some(Version::HAS_LIMIT));
+        assert!(of("2.0.76") < Some(Version::SUPPORTS_REWRITES));
+        assert!(of("2.1.150") < Some(Version::SUPPORTS_LIMIT));
     }
 }

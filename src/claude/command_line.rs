@@ -45,13 +45,13 @@ const SETTINGS: &[&str] = &["--settings", "--managed-settings"];
 const SOURCES: &str = "--setting-sources";
 
 /// Options that let another program decide. That program may look at the text.
-const DECIDERS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
+const DECIDING_OPTIONS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
 
 /// Shells through which a client may start a hook.
 const SHELLS: &[&str] = &["sh", "bash", "zsh", "dash", "ash", "busybox"];
 
 /// Number of ancestors among which the client is searched: the hook's parent, or the parent of a shell around it.
-const GENERATIONS: usize = 3;
+const MAX_GENERATIONS: usize = 3;
 
 impl CommandLine {
     /// Reads the command line of the client that started this hook.
@@ -164,7 +164,7 @@ fn decides_elsewhere(arguments: &[String]) -> bool {
     let all = arguments.iter().cloned().chain(joined);
     all.into_iter().any(|argument| {
         let name = argument.split('=').next().unwrap_or_default();
-        DECIDERS.contains(&argument.as_str()) || DECIDERS.contains(&name)
+        DECIDING_OPTIONS.contains(&argument.as_str()) || DECIDING_OPTIONS.contains(&name)
     })
 }
 
@@ -237,7 +237,7 @@ impl Process {
     /// Finds the nearest ancestor that is a client, with nothing but shells in between.
     fn client_around() -> Option<Self> {
         let mut pid = std::os::unix::process::parent_id();
-        for _ in 0..GENERATIONS {
+        for _ in 0..MAX_GENERATIONS {
             let process = Self::read(pid)?;
             if process.is_client() {
                 return Some(process);

@@ -15,7 +15,7 @@ pub enum Footer {
 }
 
 /// Upper bound of a footer's length, in bytes.
-pub const FOOTER_WITHIN: usize = 200;
+pub const MAX_FOOTER_LENGTH: usize = 200;
 
 impl Footer {
     /// Finds the footer that the client appended to an output which ends with `text`. It is exactly a line of its own with
@@ -57,9 +57,11 @@ fn last_line(text: &str) -> &str {
 /// Fails if the file can't be read.
 pub fn end_of(mut file: &File) -> io::Result<String> {
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(FOOTER_WITHIN as u64)))?;
+    file.seek(SeekFrom::Start(
+        length.saturating_sub(MAX_FOOTER_LENGTH as u64),
+    ))?;
     let mut end = Vec::new();
-    file.take(FOOTER_WITHIN as u64).read_to_end(&mut end)?;
+    file.take(MAX_FOOTER_LENGTH as u64).read_to_end(&mut end)?;
     Ok(String::from_utf8_lossy(&end).into_owned())
 }
 

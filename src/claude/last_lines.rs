@@ -9,10 +9,10 @@ use super::footer::Footer;
 use super::task;
 
 /// Number of bytes read from the end of a file.
-const END: u64 = 16 * 1024;
+const END_LENGTH: u64 = 16 * 1024;
 
 /// Size in bytes of the block that is searched for a NUL, which shows that a file isn't text.
-const BLOCK: usize = 4096;
+const BLOCK_LENGTH: usize = 4096;
 
 /// The end of an output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +30,16 @@ impl OutputEnd {
     ///
     /// Fails if the file can't be read.
     pub fn read(file: &File, length: u64) -> io::Result<Self> {
-        let from = length.saturating_sub(END);
+        let from = length.saturating_sub(END_LENGTH);
         let end = read_at(
             file,
             from,
             usize::try_from(length - from).unwrap_or_default(),
         )?;
         let is_text = if from == 0 {
-            !end.iter().take(BLOCK).any(|byte| *byte == 0)
+            !end.iter().take(BLOCK_LENGTH).any(|byte| *byte == 0)
         } else {
-            !read_at(file, 0, BLOCK)?.contains(&0)
+            !read_at(file, 0, BLOCK_LENGTH)?.contains(&0)
         };
         Ok(Self {
             text: String::from_utf8_lossy(&end).into_owned(),

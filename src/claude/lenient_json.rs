@@ -7,13 +7,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Maximum depth; rules are at depth three. Each level is parsed again, so deeper values count as `null`.
-const DEPTH: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 /// Returns the settings in `text`, which must be grammatical JSON. A number out of range becomes `null`, and a lone
 /// surrogate a replacement character.
 pub(super) fn settings(text: &str) -> Value {
     let text = without_lone_surrogates(text);
-    serde_json::from_str(&text).map_or(Value::Null, |raw| value(raw, DEPTH))
+    serde_json::from_str(&text).map_or(Value::Null, |raw| value(raw, MAX_DEPTH))
 }
 
 fn value(raw: &RawValue, depth: usize) -> Value {

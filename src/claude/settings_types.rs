@@ -185,10 +185,10 @@ const TYPES: &[(Type, &[&str])] = &[
 
 /// The events whose hooks may guard permissions. One malformed entry makes the client ignore the whole file (measured:
 /// 2.1.200, 2.1.332).
-const GUARDS: &[&str] = &["PreToolUse", "PermissionRequest"];
+const GUARDING_EVENTS: &[&str] = &["PreToolUse", "PermissionRequest"];
 
 /// The parts of a hook, and their types (measured: 2.1.332).
-const HOOK: &[(&str, Type)] = &[
+const HOOK_FIELDS: &[(&str, Type)] = &[
     ("timeout", Type::Number),
     ("args", Type::List),
     ("async", Type::Flag),
@@ -247,7 +247,7 @@ fn shown_value(value: &Value) -> String {
 
 fn guards(settings: &Value) -> Option<WrongType> {
     let hooks = settings.get("hooks")?.as_object()?;
-    GUARDS.iter().find_map(|event| {
+    GUARDING_EVENTS.iter().find_map(|event| {
         let entries = hooks.get(*event).filter(|entries| !entries.is_null())?;
         let Some(entries) = entries.as_array() else {
             return Some(found(&["hooks", event], entries, &Type::List.named()));
@@ -285,7 +285,7 @@ fn entry_fault(keys: &[&str], entry: &Value) -> Option<WrongType> {
         if kind == "command" && !hook.get("command").is_some_and(Value::is_string) {
             return below(&["hooks", &index], hook, "a `command`, a text in quotes");
         }
-        HOOK.iter().find_map(|(name, wanted)| {
+        HOOK_FIELDS.iter().find_map(|(name, wanted)| {
             let value = hook.get(name).filter(|value| !wanted.fits(value))?;
             below(&["hooks", &index, name], value, &wanted.named())
         })

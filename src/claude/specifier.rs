@@ -81,9 +81,9 @@ pub(super) fn work(specifier: &str, text: &str) -> usize {
 
 /// Work of [`is_in`], in steps of about one byte.
 pub(super) fn work_of_search(specifier: &str, text: &str) -> usize {
-    const PER_PART: usize = 32;
+    const STEPS_PER_PART: usize = 32;
     let stars = specifier.bytes().filter(|byte| *byte == b'*').count();
-    PER_PART * (stars + 1) + specifier.len() + text.len()
+    STEPS_PER_PART * (stars + 1) + specifier.len() + text.len()
 }
 
 fn prefix(specifier: &str) -> Option<&str> {

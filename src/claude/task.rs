@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use rustix::fs::readlinkat;
 
-pub use super::footer::{FOOTER_WITHIN, Footer, end_of};
+pub use super::footer::{Footer, MAX_FOOTER_LENGTH, end_of};
 use crate::environment;
 use crate::folders;
 use crate::platform::files;

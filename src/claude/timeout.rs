@@ -3,16 +3,16 @@
 use crate::environment;
 
 /// Time-out in milliseconds of a call that names none, if `BASH_DEFAULT_TIMEOUT_MS` isn't set (measured, 2.1.331).
-const DEFAULT: u64 = 120_000;
+const DEFAULT_TIMEOUT: u64 = 120_000;
 
 /// Longest time-out in milliseconds in the foreground, if `BASH_MAX_TIMEOUT_MS` isn't set (read in the code of 2.1.200
 /// and 2.1.332).
-const LONGEST: u64 = 600_000;
+const MAX_TIMEOUT: u64 = 600_000;
 
 /// Returns the time-out in milliseconds of a foreground call that asks for `asked`.
 pub fn in_foreground(asked: Option<u64>) -> u64 {
-    let default = environment::bash_default_timeout_ms().unwrap_or(DEFAULT);
-    let longest = environment::bash_max_timeout_ms().unwrap_or(LONGEST);
+    let default = environment::bash_default_timeout_ms().unwrap_or(DEFAULT_TIMEOUT);
+    let longest = environment::bash_max_timeout_ms().unwrap_or(MAX_TIMEOUT);
     bounded(asked, default, longest)
 }
 
@@ -28,12 +28,12 @@ mod tests {
     #[test]
     fn a_call_gets_what_it_asks_for_within_bounds() {
         for (asked, default, longest, expected) in [
-            (None, DEFAULT, LONGEST, 120_000),
-            (Some(0), DEFAULT, LONGEST, 120_000),
-            (Some(5_000), DEFAULT, LONGEST, 5_000),
-            (Some(7_200_000), DEFAULT, LONGEST, 600_000),
-            (Some(7_200_000), DEFAULT, 9_000_000, 7_200_000),
-            (None, 900_000, LONGEST, 900_000),
+            (None, DEFAULT_TIMEOUT, MAX_TIMEOUT, 120_000),
+            (Some(0), DEFAULT_TIMEOUT, MAX_TIMEOUT, 120_000),
+            (Some(5_000), DEFAULT_TIMEOUT, MAX_TIMEOUT, 5_000),
+            (Some(7_200_000), DEFAULT_TIMEOUT, MAX_TIMEOUT, 600_000),
+            (Some(7_200_000), DEFAULT_TIMEOUT, 9_000_000, 7_200_000),
+            (None, 900_000, MAX_TIMEOUT, 900_000),
         ] {
             assert_eq!(bounded(asked, default, longest), expected, "{asked:?}");
         }

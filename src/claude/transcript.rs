@@ -109,7 +109,7 @@ pub enum ToolUseResult {
 }
 
 /// Number of bytes at a transcript's end that are searched for a call.
-const TAIL: u64 = 256 * 1024;
+const SEARCHED_LENGTH: u64 = 256 * 1024;
 
 /// Returns the time at which the model made the call with this id, according to the end of the transcript at `path`.
 /// The command began later. `None` where the call isn't found.
@@ -154,9 +154,11 @@ pub fn queued(path: &Path) -> Vec<String> {
 
 fn tail(path: &Path) -> io::Result<Vec<u8>> {
     let (mut file, metadata) = folders::open_regular(path)?;
-    file.seek(SeekFrom::Start(metadata.len().saturating_sub(TAIL)))?;
+    file.seek(SeekFrom::Start(
+        metadata.len().saturating_sub(SEARCHED_LENGTH),
+    ))?;
     let mut text = Vec::new();
-    file.take(TAIL).read_to_end(&mut text)?;
+    file.take(SEARCHED_LENGTH).read_to_end(&mut text)?;
     Ok(text)
 }
 

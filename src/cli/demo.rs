@@ -118,7 +118,7 @@ fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Va
 }
 
 /// The client's time limit for hooks.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs this program as the client would run it.
 fn hook(project: &Path, event: &Value) -> Result<Value> {
@@ -132,7 +132,7 @@ fn hook(project: &Path, event: &Value) -> Result<Value> {
         .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
         .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let answer = programs::ask_with(&command, &event.to_string(), ANSWERS_WITHIN)
+    let answer = programs::ask_with(&command, &event.to_string(), HOOK_TIMEOUT)
         .map_err(|why| anyhow!("the hook can't be run: {why}"))?;
     if answer.is_empty() {
         return Ok(Value::Null);

@@ -97,7 +97,7 @@ fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
 }
 
 /// Number of unchanged lines that are shown around a change.
-const AROUND: usize = 3;
+const CONTEXT_LINES: usize = 3;
 
 /// Returns a unified diff of the file `name`; empty if the texts are equal.
 pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
@@ -134,10 +134,10 @@ fn parts(lines: &[Line]) -> Vec<Range<usize>> {
         .enumerate()
         .filter(|(_, line)| line.is_change())
     {
-        let end = (at + AROUND + 1).min(lines.len());
+        let end = (at + CONTEXT_LINES + 1).min(lines.len());
         match parts.last_mut() {
-            Some(last) if at.saturating_sub(AROUND) <= last.end => last.end = end,
-            _ => parts.push(at.saturating_sub(AROUND)..end),
+            Some(last) if at.saturating_sub(CONTEXT_LINES) <= last.end => last.end = end,
+            _ => parts.push(at.saturating_sub(CONTEXT_LINES)..end),
         }
     }
     parts

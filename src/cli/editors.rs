@@ -19,7 +19,7 @@ use crate::viewer::Editor;
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bg-run.vsix"));
 
 /// Time limit for an editor's command to install or remove an extension.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Maximum output of an editor's command, in bytes.
 const MAX_OUTPUT: usize = 1024 * 1024;
@@ -111,7 +111,7 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
 /// Runs an editor's command and returns its exit status and output.
 pub(super) fn ask(command: &Path, option: &str, extension: &OsStr) -> Result<(ExitStatus, String)> {
     let asked = duct::cmd!(command, option, extension);
-    let ended = bounded::run(&asked, b"", ANSWERS_WITHIN, MAX_OUTPUT)
+    let ended = bounded::run(&asked, b"", TIMEOUT, MAX_OUTPUT)
         .with_context(|| command.display().to_string())?;
     let printed = [ended.stdout, ended.stderr].concat();
     Ok((ended.status, String::from_utf8_lossy(&printed).into_owned()))

@@ -10,10 +10,10 @@ use crate::claude::task::{Footer, end_of, open_own};
 use crate::tasks::list;
 
 /// Size of one read, in bytes.
-const PART: u64 = 64 * 1024;
+const BUFFER_SIZE: u64 = 64 * 1024;
 
 /// Maximum number of bytes of a line that are shown, counted from its end.
-const LONGEST: u64 = 8 * 1024 * 1024;
+const MAX_LINE: u64 = 8 * 1024 * 1024;
 
 /// Prints the output of `target`, or its last `number` lines.
 pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
@@ -65,10 +65,10 @@ fn start_of_last(mut file: &File, length: u64, number: usize) -> io::Result<u64>
     }
     let mut line_end = at;
     while at > 0 {
-        if line_end - at >= LONGEST {
+        if line_end - at >= MAX_LINE {
             return Ok(at);
         }
-        let from = at.saturating_sub(PART);
+        let from = at.saturating_sub(BUFFER_SIZE);
         file.seek(SeekFrom::Start(from))?;
         let mut part = Vec::new();
         file.take(at - from).read_to_end(&mut part)?;
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_last_lines_begin_after_the_end_of_the_one_before() {
         let mut file = tempfile::tempfile().unwrap();
-        let long = "x".repeat(usize::try_from(PART).unwrap() * 2);
+        let long = "x".repeat(usize::try_from(BUFFER_SIZE).unwrap() * 2);
         let text = format!("a\n{long}\n\nb\n");
         file.write_all(text.as_bytes()).unwrap();
         let length = text.len() as u64;
@@ -135,7 +135,7 @@ mod tests {
         file.set_len(length).unwrap();
         assert_eq!(
             start_of_last(&file, length, 1).unwrap(),
-            length - 1 - LONGEST
+            length - 1 - MAX_LINE
         );
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(b"\nlast\n").unwrap();
@@ -143,7 +143,10 @@ mod tests {
         assert_eq!(start_of_last(&file, length, 1).unwrap(), length - 5);
         let started = std::time::Instant::now();
         let second = length - 6 - start_of_last(&file, length, 2).unwrap();
-        assert!((LONGEST..=LONGEST + PART).contains(&second), "{second}");
+        assert!(
+            (MAX_LINE..=MAX_LINE + BUFFER_SIZE).contains(&second),
+            "{second}"
+        );
         assert!(started.elapsed().as_secs() < 2);
     }
 }

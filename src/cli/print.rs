@@ -62,8 +62,8 @@ pub(super) fn paragraph(text: &str, indent: usize) -> String {
 /// Wraps a paragraph at `width` columns.
 pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     // Narrower columns are harder to read than long lines that the terminal breaks.
-    const LEAST: usize = 20;
-    let room = width.saturating_sub(indent).max(LEAST);
+    const MIN_WIDTH: usize = 20;
+    let room = width.saturating_sub(indent).max(MIN_WIDTH);
     let mut wrapped = String::new();
     let mut used = 0;
     for word in unbroken(text, room) {

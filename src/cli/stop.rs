@@ -12,8 +12,8 @@ use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
 
 /// Maximum time to wait for the task's end.
-const PATIENCE: Duration = Duration::from_secs(10);
-const EVERY: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sends SIGTERM, like the client, to the process group of the task named by `target`, and waits for its end.
 pub(super) fn run(target: &str) -> Result<ExitCode> {
@@ -33,15 +33,15 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         processes::ask_to_end(group)
             .with_context(|| format!("the processes of \"{name}\" ({id}) can't be asked to end"))?;
     }
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + MAX_WAIT;
     while processes::groups_printing_to(&output).is_some_and(|groups| !groups.is_empty()) {
         if Instant::now() > end {
             bail!(
                 "\"{name}\" ({id}) was asked to end and still runs after {} s; stop it in Claude Code, which kills it",
-                PATIENCE.as_secs()
+                MAX_WAIT.as_secs()
             );
         }
-        std::thread::sleep(EVERY);
+        std::thread::sleep(INTERVAL);
     }
     if let Some(record) = task.record {
         let config = Configuration::without_rules(Mode::Real).settings;

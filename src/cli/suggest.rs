@@ -4,7 +4,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Other programs' words for our subcommands.
-const OTHERS: &[(&str, &str)] = &[
+const SYNONYMS: &[(&str, &str)] = &[
     ("list", "tasks"),
     ("ls", "tasks"),
     ("ps", "tasks"),
@@ -35,7 +35,7 @@ pub(super) fn with_suggestion(mut error: Error) -> Error {
     let suggested = ContextKind::SuggestedSubcommand;
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
-        && let Some((_, meant)) = OTHERS.iter().find(|(other, _)| other == word)
+        && let Some((_, meant)) = SYNONYMS.iter().find(|(other, _)| other == word)
     {
         let meant = ContextValue::Strings(vec![(*meant).to_owned()]);
         error.insert(suggested, meant);
@@ -54,7 +54,7 @@ mod tests {
     fn what_is_meant_is_there_and_what_is_not_isn_t() {
         let cli = Cli::command();
         let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-        for (other, meant) in OTHERS {
+        for (other, meant) in SYNONYMS {
             assert!(!names.contains(other), "{other} is a subcommand");
             let is_there = names.contains(meant) || *meant == "--version";
             assert!(is_there, "{other} means {meant}, which isn't there");

@@ -15,13 +15,13 @@ use crate::tasks::list;
 use crate::tasks::status::Status;
 
 /// Polling interval of the file. Not every system reports its growth.
-const EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Silence after which to check whether the task has ended.
-const SETTLED: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Interval between those checks.
-const ASKED_EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why following a file ended.
 enum EndReason {
@@ -70,8 +70,8 @@ fn follow(path: &Path) -> Result<EndReason> {
             grown = Instant::now();
             continue;
         }
-        let is_due = asked.is_none_or(|asked| asked.elapsed() >= ASKED_EVERY);
-        if grown.elapsed() >= SETTLED && is_due {
+        let is_due = asked.is_none_or(|asked| asked.elapsed() >= CHECK_INTERVAL);
+        if grown.elapsed() >= SILENCE && is_due {
             if !path.exists() {
                 return Ok(EndReason::Removed);
             }
@@ -81,7 +81,7 @@ fn follow(path: &Path) -> Result<EndReason> {
             }
             asked = Some(Instant::now());
         }
-        std::thread::sleep(EVERY);
+        std::thread::sleep(POLL_INTERVAL);
         reopen_if_replaced(&mut file, path);
     }
 }

@@ -91,7 +91,7 @@ const SIZE: &str = "SIZE";
 const LAST: &str = "LAST LINE";
 
 /// Maximum width if the usual duration is shown too: `100 min of about 2 h`.
-const SO_FAR: usize = 20;
+const DURATION_WIDTH: usize = 20;
 
 /// The columns. The last one gets the remaining width.
 const COLUMNS: [Column; 8] = [
@@ -99,13 +99,13 @@ const COLUMNS: [Column; 8] = [
     column("PROJECT", 14),
     column(NAME, 26),
     column(STATE, 12),
-    column(TOOK, SO_FAR),
-    column(AGE, SO_FAR),
+    column(TOOK, DURATION_WIDTH),
+    column(AGE, DURATION_WIDTH),
     column(SIZE, 8),
     column(LAST, usize::MAX),
 ];
 
-const BETWEEN: usize = 2;
+const COLUMN_GAP: usize = 2;
 
 /// Width below which a terminal shows only the essentials.
 const NARROW: usize = 100;
@@ -147,7 +147,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
         })
         .collect();
     if let (Some(width), Some((last, others))) = (width, widths.split_last_mut()) {
-        let used: usize = others.iter().map(|width| width + BETWEEN).sum();
+        let used: usize = others.iter().map(|width| width + COLUMN_GAP).sum();
         *last = (*last).min(width.saturating_sub(used));
     }
     let mut text = String::new();
@@ -223,7 +223,7 @@ fn line(text: &mut String, cells: impl Iterator<Item = (String, Style)>, widths:
         let blank = width.saturating_sub(cell.width());
         // Writing to a string can't fail.
         let _ = write!(text, "{:gap$}{style}{cell}{style:#}", "");
-        gap = blank + BETWEEN;
+        gap = blank + COLUMN_GAP;
     }
     text.push('\n');
 }

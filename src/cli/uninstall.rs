@@ -89,7 +89,7 @@ fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     if mode == Mode::Real {
         give_back(&change.extracted)?;
     }
-    let left = install::left_in(change.after.as_deref().unwrap_or_default());
+    let left = install::malformed_events(change.after.as_deref().unwrap_or_default());
     for event in &left {
         eprintln!(
             "bg-run: {}: `hooks.{}` still names bg-run, in a form that no client runs; take it out by hand",

@@ -25,7 +25,7 @@ pub struct History<'a> {
 }
 
 /// Number of durations shown in a reason.
-const TOLD: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 /// Decides whether a call runs in the background. The rules of the user and the project decide first, then built-in
 /// rules that request the foreground. A built-in rule that requests the background decides until a short call
@@ -189,7 +189,7 @@ pub fn guesses(share: Share, endless: bool, limit: Limit) -> bool {
 
 /// Lists the newest durations. For a call that moves, the list includes a long one.
 fn told(seen: &[Observation], moves: bool) -> String {
-    let mut told: Vec<Observation> = seen.iter().take(TOLD).copied().collect();
+    let mut told: Vec<Observation> = seen.iter().take(MAX_SHOWN).copied().collect();
     if moves && !told.iter().any(|seen| seen.is_long()) {
         let long = seen.iter().copied().find(|seen| seen.is_long());
         if let (Some(last), Some(long)) = (told.last_mut(), long) {

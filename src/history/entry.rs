@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::observation::{Observation, PastRuns, RunEnd};
 
 /// Number of runs that are kept per key.
-const KEPT: usize = 8;
+const MAX_RUNS: usize = 8;
 
 /// Maximum length in bytes of the text that is kept per key.
 const MAX_TEXT: usize = 124;
@@ -234,12 +234,12 @@ impl EntryBody<'_> {
         let Observation { seconds, end } = run.observation.clamped();
         let call = run.call;
         self.seen.insert(0, StoredRun { call, seconds, end });
-        if self.seen.len() > KEPT {
+        if self.seen.len() > MAX_RUNS {
             let weightless = self
                 .seen
                 .iter()
                 .rposition(|seen| seen.observation().weight() <= 0.0);
-            self.seen.remove(weightless.unwrap_or(KEPT));
+            self.seen.remove(weightless.unwrap_or(MAX_RUNS));
         }
         self.runs = self.runs.saturating_add(1);
         true

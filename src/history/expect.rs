@@ -7,7 +7,7 @@ use super::observation::{Observation, PastRuns, RunEnd};
 use super::shares::Share;
 
 /// Range in seconds in which a duration counts as partly long, because a call that took 28 s may take 32 s next time.
-const NEARLY: (f32, f32) = (20.0, 45.0);
+const PARTLY_LONG: (f32, f32) = (20.0, 45.0);
 
 /// Weight of an observation relative to the next newer one.
 const DECAY: f64 = 0.75;
@@ -169,7 +169,7 @@ fn length(seen: Observation) -> f64 {
     if seen.end == RunEnd::AtMost {
         return 0.0;
     }
-    let (from, to) = NEARLY;
+    let (from, to) = PARTLY_LONG;
     let part = (seen.seconds.max(from) / from).ln() / (to / from).ln();
     f64::from(part.min(1.0))
 }

@@ -10,16 +10,16 @@ use std::io;
 use super::entry::{Entry, Run, damaged, take};
 
 /// The first line, which contains the version.
-const HEAD: &[u8] = b"bg-run durations 1\n";
+const VERSION_LINE: &[u8] = b"bg-run durations 1\n";
 
 /// Maximum number of keys per repository. The least recently recorded ones are dropped.
-pub(super) const MOST_KEYS: usize = 2000;
+pub(super) const MAX_KEYS: usize = 2000;
 
 /// Number of appended entries after which the file is rewritten, unless the first block has at least half as many.
-const MOST_ADDED: usize = 256;
+const MAX_APPENDED: usize = 256;
 
 /// Length in bytes of the header in front of a block's entries.
-const FRONT: usize = 12;
+const HEADER_LENGTH: usize = 12;
 
 /// An iterator over all entries of a file, including replaced ones.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ impl<'a> Entries<'a> {
     /// Fails if the bytes aren't a file of this version.
     pub(super) fn of(bytes: &'a [u8]) -> io::Result<Self> {
         let is_empty = bytes.is_empty();
-        let left = bytes.strip_prefix(HEAD).or(is_empty.then_some(bytes));
+        let left = bytes
+            .strip_prefix(VERSION_LINE)
+            .or(is_empty.then_some(bytes));
         Ok(Self {
             left: left.ok_or_else(damaged)?,
             block: &[],
@@ -139,8 +141,8 @@ pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>
             }
         }
     }
-    let is_due = all - first > MOST_ADDED.max(first / 2);
-    if bytes.is_empty() || is_due || all > MOST_KEYS && keys(bytes)? + new(&known) > MOST_KEYS {
+    let is_due = all - first > MAX_APPENDED.max(first / 2);
+    if bytes.is_empty() || is_due || all > MAX_KEYS && keys(bytes)? + new(&known) > MAX_KEYS {
         return Ok(None);
     }
     let mut changed = Vec::new();
@@ -175,21 +177,21 @@ fn new(known: &[Option<Entry<'_>>]) -> usize {
 ///
 /// Fails if an entry exceeds the maximum length.
 pub(super) fn encode(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
-    let mut bytes = HEAD.to_vec();
+    let mut bytes = VERSION_LINE.to_vec();
     put_block(entries, &mut bytes)?;
     Ok(bytes)
 }
 
 fn put_block(entries: &[Entry<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
     let start = bytes.len();
-    bytes.extend([0; FRONT]);
+    bytes.extend([0; HEADER_LENGTH]);
     for entry in entries {
         entry.put(bytes)?;
     }
-    let block = bytes.get(start + FRONT..).unwrap_or_default();
+    let block = bytes.get(start + HEADER_LENGTH..).unwrap_or_default();
     let length = u32::try_from(block.len()).map_err(io::Error::other)?;
     let front = [&length.to_le_bytes()[..], &checksum(block).to_le_bytes()].concat();
-    bytes.splice(start..start + FRONT, front);
+    bytes.splice(start..start + HEADER_LENGTH, front);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::foreground_limit;
 
 /// Maximum duration that is stored, in seconds.
-const LONGEST: f32 = 7.0 * 24.0 * 3600.0;
+const MAX_SECONDS: f32 = 7.0 * 24.0 * 3600.0;
 
 /// How a run ended, if that affects its duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Observation {
         let seconds = if self.seconds.is_nan() {
             0.0
         } else {
-            self.seconds.clamp(0.0, LONGEST)
+            self.seconds.clamp(0.0, MAX_SECONDS)
         };
         Self { seconds, ..self }
     }

@@ -8,13 +8,13 @@ pub const NO_RULE: &str = "-";
 
 /// Long calls and total calls that are added to each row. They pull the share of a rare rule towards the average of
 /// all rules.
-const USUAL: (f64, f64) = (0.15, 2.0);
+const AVERAGE: (f64, f64) = (0.15, 2.0);
 
 /// Minimum share of long calls for a first guess by the rule's name.
-const WORTH: f64 = 0.2;
+const MIN_SHARE: f64 = 0.2;
 
 /// Minimum number of calls from which a rule's share means anything.
-const ENOUGH: f64 = 10.0;
+const MIN_CALLS: f64 = 10.0;
 
 /// Numbers of one rule's calls elsewhere.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,13 +39,13 @@ impl Share {
 
     /// Returns the probability that a call of the rule is long when nothing else is known.
     pub fn prior(self) -> f64 {
-        let (long, calls) = USUAL;
+        let (long, calls) = AVERAGE;
         (self.long + long) / (self.calls + calls)
     }
 
     /// Whether the name alone moves the rule's first call if the client itself moves long calls.
     pub fn is_worth_a_guess(self) -> bool {
-        self.calls < ENOUGH || self.long >= WORTH * self.calls
+        self.calls < MIN_CALLS || self.long >= MIN_SHARE * self.calls
     }
 
     /// Returns the percentage of long calls.

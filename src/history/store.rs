@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use super::entry::{self, Entry};
 pub use super::entry::{Key, Row, Run};
-use super::file_format::{self, AppendedBlock, Entries, MOST_KEYS};
+use super::file_format::{self, AppendedBlock, Entries, MAX_KEYS};
 use super::observation::PastRuns;
 use crate::platform::lock;
 use crate::state::{Folder, HISTORY_LOCK, Kind, is_hash, log};
 
 /// Maximum wait of a writer for the lock. Others hold it for a millisecond, unless one was suspended meanwhile.
-const WAIT: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The store.
 #[derive(Debug)]
@@ -295,7 +295,7 @@ fn put_all(folder: &Folder, repository: u64, runs: &[Run], only_newer: bool) -> 
                 }
             }
         }
-        entry::shrink(entries, MOST_KEYS);
+        entry::shrink(entries, MAX_KEYS);
         Ok(())
     })
 }
@@ -325,7 +325,7 @@ fn change(
 /// Takes the writers' lock, which is held until the file is dropped or the process ends.
 fn lock(folder: &Folder) -> io::Result<std::fs::File> {
     let file = folder.file_to_change(HISTORY_LOCK)?;
-    lock::take_within(&file, WAIT)?;
+    lock::take_within(&file, LOCK_TIMEOUT)?;
     Ok(file)
 }
 

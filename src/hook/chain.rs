@@ -13,13 +13,13 @@ use crate::state::log;
 use crate::text::{MAX_MESSAGE, one_line};
 
 /// Time limit of each hook; all together have twice that. The client gives bg-run ten seconds.
-const WAIT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Maximum size in bytes of a hook's answer. A hook that prints more is stopped.
 const MAX_ANSWER: usize = 1024 * 1024;
 
 /// The exit status with which a hook refuses a call (hooks reference, "Exit code output").
-const REFUSED: i32 = 2;
+const REFUSAL_STATUS: i32 = 2;
 
 /// The combined result of the hooks.
 #[derive(Debug, Default)]
@@ -38,9 +38,9 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
     let Ok(mut event) = serde_json::from_slice::<Value>(event) else {
         return chained;
     };
-    let end = Instant::now() + 2 * WAIT;
+    let end = Instant::now() + 2 * TIMEOUT;
     for command in commands {
-        let wait = WAIT.min(end.saturating_duration_since(Instant::now()));
+        let wait = TIMEOUT.min(end.saturating_duration_since(Instant::now()));
         match answer_of(command, &event, wait) {
             Ok(Some(answer)) => chained.add(answer, &mut event),
             Ok(None) => {}
@@ -70,7 +70,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     }
     match ended.status.code() {
         Some(0) => {}
-        Some(REFUSED) => return Ok(Some(refusal(&text(&ended.stderr)))),
+        Some(REFUSAL_STATUS) => return Ok(Some(refusal(&text(&ended.stderr)))),
         _ => bail!(
             "it ended with {}: {}",
             ended.status,

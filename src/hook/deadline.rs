@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::state::log;
 
 /// Time after which a hook that isn't waiting for a task exits, whatever time-out it is registered with.
-const WITHIN: Duration = Duration::from_secs(9);
+const MAX_TIME: Duration = Duration::from_secs(9);
 
 /// Exits this process after a time, unless dropped earlier.
 pub(super) struct Deadline {
@@ -18,7 +18,7 @@ pub(super) struct Deadline {
 impl Deadline {
     /// Starts the time limit.
     pub(super) fn start() -> Self {
-        Self::start_with(WITHIN, || process::exit(0))
+        Self::start_with(MAX_TIME, || process::exit(0))
     }
 
     fn start_with(within: Duration, end: impl FnOnce() + Send + 'static) -> Self {

@@ -12,16 +12,16 @@ use crate::tasks::status::Status;
 
 /// Default of `BASH_MAX_OUTPUT_LENGTH`, in characters. For a longer output, the client returns only its beginning and
 /// the name of the file that contains all of it (read and measured, 2.1.200 to 2.1.332).
-const LENGTH: u64 = 30_000;
+const DEFAULT_LENGTH: u64 = 30_000;
 
 /// Maximum of that setting, in characters (read in the code of 2.1.200 and 2.1.332).
-const LONGEST: u64 = 150_000;
+const MAX_LENGTH: u64 = 150_000;
 
 /// Maximum number of bytes per character in UTF-8.
 const BYTES_PER_CHARACTER: u64 = 4;
 
 /// Fields of a result that exist only for a background call, besides all that begin with `background`.
-const OF_BACKGROUND: &[&str] = &["timedOutAfterMs", "subagentCapApplied"];
+const BACKGROUND_FIELDS: &[&str] = &["timedOutAfterMs", "subagentCapApplied"];
 
 /// A task's output.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,18 +68,18 @@ impl Output {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let cut = text.char_indices().nth(length).map(|(at, _)| at);
         if size <= most && cut.is_none() {
-            return Ok(Self::Whole(trimmed(&text).to_owned()));
+            return Ok(Self::Whole(trim(&text).to_owned()));
         }
         let start = text.get(..cut.unwrap_or(text.len())).unwrap_or_default();
         Ok(Self::Start {
-            text: trimmed(start).to_owned(),
+            text: trim(start).to_owned(),
             size,
         })
     }
 }
 
 /// Removes leading blank lines and trailing blanks, as the client does.
-fn trimmed(text: &str) -> &str {
+fn trim(text: &str) -> &str {
     let text = text.trim_end();
     let first = text.len() - text.trim_start().len();
     let line = text.get(..first).unwrap_or_default().rfind('\n');
@@ -113,7 +113,7 @@ pub(super) fn ended(
 ) -> Option<Map<String, Value>> {
     let mut result = response.as_object()?.clone();
     result.retain(|field, _| {
-        !field.starts_with("background") && !OF_BACKGROUND.contains(&field.as_str())
+        !field.starts_with("background") && !BACKGROUND_FIELDS.contains(&field.as_str())
     });
     let text = match output {
         Output::NotText => return None,

@@ -20,9 +20,9 @@ pub(super) fn is_held_for_subagent(note: &TaskRecord, config: &Config) -> bool {
 /// Longest wait at a session's end: `hold`, or the client's time limit for hooks if that is shorter.
 pub(super) fn longest(config: &Config) -> Duration {
     /// Time reserved for the answer itself.
-    const ANSWER: Duration = Duration::from_secs(10);
+    const ANSWER_TIME: Duration = Duration::from_secs(10);
     let granted = Duration::from_secs(install::timeout("Stop"));
-    config.hold.0.min(granted.saturating_sub(ANSWER))
+    config.hold.0.min(granted.saturating_sub(ANSWER_TIME))
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     });
     let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
     if let Some(tail) = &note.held_back {
-        let tail = clipped(&one_line(tail, SHOWN), TAIL);
+        let tail = clipped(&one_line(tail, SHOWN), MAX_TAIL_WIDTH);
         let _ = write!(
             line,
             "\nbg-run: `{tail}` holds its output back until the end"
@@ -225,16 +225,16 @@ fn after(note: &TaskRecord) -> String {
 }
 
 /// Maximum width in columns of the removed text in a message.
-const TAIL: usize = 13;
+const MAX_TAIL_WIDTH: usize = 13;
 
 /// Maximum width in columns of the name of an editor or terminal.
-const PLACE: usize = 20;
+const MAX_PLACE_WIDTH: usize = 20;
 
 /// Number of an ended task's last lines that the model gets.
-const LINES: usize = 15;
+const MAX_LINES: usize = 15;
 
 /// Maximum length of each line, in characters.
-const LINE: usize = 200;
+const MAX_LINE_LENGTH: usize = 200;
 
 /// Tells the user about ended tasks, one per line; `None` if there are none.
 pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
@@ -252,7 +252,7 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
             &after(note),
         );
         let mut lines = vec![format!("task: {}", note.name())];
-        let last = last_of(note, LINES);
+        let last = last_of(note, MAX_LINES);
         let wrote = if last.is_empty() {
             "It wrote nothing."
         } else {
@@ -266,7 +266,7 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
         format!(
             "bg-run: task {} {sentence}.{full} {wrote} {}",
             note.id,
-            fenced(&lines, LINE)
+            fenced(&lines, MAX_LINE_LENGTH)
         )
     });
     let parts: Vec<String> = parts.collect();
@@ -274,11 +274,11 @@ pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
 }
 
 /// Maximum number of earlier sessions' tasks in a message, counted separately for running and ended ones.
-const LEFT_OVER: usize = 5;
+const MAX_LEFT_OVER: usize = 5;
 
 /// Tells the model about tasks from earlier sessions: the running ones by id and name, then the ends of the others.
 pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
-    let newest = |notes: &[TaskRecord]| notes.iter().rev().take(LEFT_OVER).cloned().collect();
+    let newest = |notes: &[TaskRecord]| notes.iter().rev().take(MAX_LEFT_OVER).cloned().collect();
     let (running, ended): (Vec<TaskRecord>, Vec<TaskRecord>) = (newest(running), newest(ended));
     let mut parts = Vec::new();
     if !running.is_empty() {
@@ -289,7 +289,7 @@ pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) 
         parts.push(format!(
             "bg-run: tasks that earlier sessions of this project started still run; nobody tells you when they end. \
              `bg-run logs ID` prints the last lines of one, `bg-run tasks` lists all. {}",
-            fenced(&names, LINE)
+            fenced(&names, MAX_LINE_LENGTH)
         ));
     }
     if let Some(ended) = ended_for_model(&ended) {
@@ -307,7 +307,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
     let tails = launch.tails.join(" ");
     let why = match note.cause {
         _ if !tails.is_empty() => {
-            let tails = clipped(&one_line(&tails, SHOWN), TAIL);
+            let tails = clipped(&one_line(&tails, SHOWN), MAX_TAIL_WIDTH);
             Some(format!("without `{tails}`"))
         }
         Cause::Moved | Cause::Caller => None,
@@ -333,7 +333,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
                 Some(usual) => format!("in background (~{usual})"),
                 None => "is in the background".to_owned(),
             });
-            let place = clipped(&one_line(place, SHOWN), PLACE);
+            let place = clipped(&one_line(place, SHOWN), MAX_PLACE_WIDTH);
             let id = end_messages::shortened(&note.id);
             end_messages::named(note, &format!(" {what}, {opened} in {place} ({id})"))
         }

@@ -33,7 +33,7 @@ use crate::programs;
 use crate::state::log;
 
 /// A pipe's buffer holds at least this many unread bytes.
-const HELD: usize = 4096;
+const PIPE_CAPACITY: usize = 4096;
 
 /// Reads one event from stdin and answers it on stdout.
 pub fn run(mode: Mode) -> ExitCode {
@@ -52,7 +52,7 @@ fn try_run(mode: Mode) -> Result<()> {
     let Some(text) = answer_to(&input, &text, mode)? else {
         return Ok(());
     };
-    let _deadline = (text.len() > HELD).then(Deadline::start);
+    let _deadline = (text.len() > PIPE_CAPACITY).then(Deadline::start);
     io::stdout()
         .write_all(&text)
         .context("stdout can't be written")

@@ -80,7 +80,7 @@ fn written(sequence: Sequence, text: &str) -> String {
 }
 
 /// Time limit for tmux's answer about an option.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const TMUX_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether tmux passes unknown sequences through.
 fn passes_through() -> bool {
@@ -88,7 +88,7 @@ fn passes_through() -> bool {
         return false;
     };
     let command = duct::cmd!(tmux, "show", "-Apv", "allow-passthrough");
-    let asked = programs::ask(&command, ANSWERS_WITHIN);
+    let asked = programs::ask(&command, TMUX_TIMEOUT);
     asked.is_ok_and(|output| matches!(output.trim(), "on" | "all"))
 }
 

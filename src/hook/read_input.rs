@@ -34,7 +34,7 @@ pub(super) fn read_input() -> Result<(Input, Vec<u8>)> {
     let mut length = 0;
     loop {
         wait_for(&stdin, end)?;
-        text.reserve(PART);
+        text.reserve(READ_SIZE);
         let read = rustix::io::read(&stdin, spare_capacity(&mut text));
         let read = read.context("stdin can't be read")?;
         length += read;
@@ -49,7 +49,7 @@ pub(super) fn read_input() -> Result<(Input, Vec<u8>)> {
             let input = serde_json::from_slice(&text).context("stdin is no hook input")?;
             return Ok((input, text));
         }
-        if read < PART && text.trim_ascii_end().ends_with(b"}") {
+        if read < READ_SIZE && text.trim_ascii_end().ends_with(b"}") {
             match serde_json::from_slice(&text) {
                 Ok(input) => return Ok((input, text)),
                 Err(error) if error.is_eof() => {}

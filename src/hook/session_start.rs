@@ -65,7 +65,7 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
 fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
     match task.client {
         Some(client) if client.is_alive() => {
-            task.session != input.session_id && client.is_around(std::process::id())
+            task.session != input.session_id && client.is_ancestor_or_self(std::process::id())
         }
         _ => true,
     }

@@ -26,7 +26,7 @@ use crate::tasks::wait;
 const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Maximum time for which a process may still write after the client announced the task's end.
-const LAST_WRITES: Duration = Duration::from_millis(300);
+const MAX_LAST_WRITES: Duration = Duration::from_millis(300);
 
 /// Returns the news about the session's tasks for user and model; `None` if there is none.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -49,7 +49,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     late.retain(|task| notices.iter().any(|notice| notice.id == task.id));
     ended_or_lost::drop_ended(&mut late, &found);
     if !late.is_empty() {
-        wait::until_unwritten(&late, LAST_WRITES);
+        wait::until_unwritten(&late, MAX_LAST_WRITES);
         found.extend(ended_or_lost::of(&late, &notices));
     }
     ended_or_lost::drop_ended(&mut tasks, &found);
@@ -57,7 +57,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .into_iter()
         .filter(|(note, end)| is_due(note, end, &notices));
     let ended = ended_or_lost::mark_finished(told.collect(), &config);
-    let earlier = noticed(&notices, &ended);
+    let earlier = seen_before_notice(&notices, &ended);
     // `bg-run stop` ended it before the client noticed.
     let stopped = earlier.iter().filter(|note| {
         note.ended
@@ -107,7 +107,7 @@ fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
 
 /// Returns tasks whose end was reported to the user before the client's notice told the model. Before 2.1.260, only
 /// the notice contains the exit status.
-fn noticed(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
+fn seen_before_notice(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
     let earlier = notices
         .iter()
         .filter(|notice| ended.iter().all(|note| note.id != notice.id));
@@ -129,7 +129,7 @@ fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
     let output = task.output.as_deref()?;
     let changed = task::open(output).ok()?.metadata().ok()?.modified().ok()?;
     let silence = SystemTime::now().duration_since(changed).ok()?;
-    if silence < config.stuck_after.0 || !its_like_ended(&task, silence) {
+    if silence < config.stuck_after.0 || !similar_tasks_ended(&task, silence) {
         return None;
     }
     task.called_silent = true;
@@ -138,7 +138,7 @@ fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
 }
 
 /// Whether similar tasks are known to have ended within the time for which this one has been silent.
-fn its_like_ended(task: &TaskRecord, silence: Duration) -> bool {
+fn similar_tasks_ended(task: &TaskRecord, silence: Duration) -> bool {
     let keys = &task.keys;
     let from = keys.iter().position(|key| key.level == Level::Target as u8);
     let keys = keys.get(from.unwrap_or(keys.len())..).unwrap_or_default();

@@ -57,7 +57,7 @@ pub(super) fn answer(
             }
             ended(input, record, end)
         }
-        (None, WaitOutcome::Through) => Some(goes_on(input, record, telling)),
+        (None, WaitOutcome::Through) => Some(still_running(input, record, telling)),
         (None, WaitOutcome::ClientGone) => None,
     }
 }
@@ -94,7 +94,7 @@ fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
 
 /// Reports that the task has reached the call's own time-out. It continues in the background, as it would without the
 /// limit.
-fn goes_on(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
+fn still_running(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
     let mut answer = match telling {
         NotifyUser::Yes => messages::held(record),
         NotifyUser::No => Answer::default(),

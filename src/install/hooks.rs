@@ -137,7 +137,7 @@ pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
 
 /// Returns the events with a malformed entry that names bg-run. PowerShell leaves such entries: it replaces a list of
 /// one by its element, and deep objects by a text, `@{type=command; command=…}`.
-pub(crate) fn left_in(text: &str) -> Vec<String> {
+pub(crate) fn malformed_events(text: &str) -> Vec<String> {
     use serde_json::Value;
     fn odd<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
         match value.get(key).and_then(Value::as_array) {

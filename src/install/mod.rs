@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow};
 use extracted_hooks::ExtractedHook;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
-pub(crate) use hooks::{EVENTS, calls_us, left_in, timeout};
+pub(crate) use hooks::{EVENTS, calls_us, malformed_events, timeout};
 use journal::Journal;
 pub use journal::{
     editor_files, editors_with_extension, forget_extension, note_extension, settings_files,

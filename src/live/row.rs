@@ -14,16 +14,16 @@ use crate::tasks::status::Status;
 use crate::text::{one_line, span};
 
 /// Maximum number of last lines that are shown.
-const LINES: usize = 5;
+const MAX_LINES: usize = 5;
 
 /// Maximum length of a line, in characters.
-const WIDTH: usize = 200;
+const MAX_LINE_LENGTH: usize = 200;
 
 /// Multiple of the usual duration from which a task takes far longer than usual.
 const FAR_OVER: f32 = 2.0;
 
 /// Minimum delay after which a task counts as late, however short it usually is.
-const LATE: Duration = Duration::from_secs(30);
+const MIN_DELAY: Duration = Duration::from_secs(30);
 
 /// A task in the output of `bg-run watch --json`. The names equal those of `bg-run tasks --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,7 +74,7 @@ impl Row {
         let shown = size.map_or_else(String::new, |size| {
             format!(", {}", output_size::shown(size))
         });
-        let lines = file.and_then(|file| last_lines(file, LINES).ok());
+        let lines = file.and_then(|file| last_lines(file, MAX_LINES).ok());
         let lines = lines.unwrap_or_default();
         let status_of = record.status_of.as_deref();
         Self {
@@ -113,13 +113,17 @@ impl Row {
 fn clean(line: &str) -> String {
     let line = line.replace('\t', "    ");
     let indent = line.len() - line.trim_start().len();
-    let indent = indent.min(WIDTH / 2);
-    format!("{}{}", " ".repeat(indent), one_line(&line, WIDTH - indent))
+    let indent = indent.min(MAX_LINE_LENGTH / 2);
+    format!(
+        "{}{}",
+        " ".repeat(indent),
+        one_line(&line, MAX_LINE_LENGTH - indent)
+    )
 }
 
 fn is_far_over(ran: Duration, usual: Option<f32>) -> bool {
     usual.is_some_and(|usual| {
-        ran.as_secs_f32() > usual * FAR_OVER && ran.as_secs_f32() > usual + LATE.as_secs_f32()
+        ran.as_secs_f32() > usual * FAR_OVER && ran.as_secs_f32() > usual + MIN_DELAY.as_secs_f32()
     })
 }
 

@@ -22,7 +22,7 @@ use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
 
 /// Minimum time between two rows about a task.
-const APART: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`APART`], as long as
 /// changes follow each other.
@@ -35,13 +35,13 @@ const LONGEST: Duration = Duration::from_mins(1);
 const STEP: u64 = 5;
 
 /// Time within which the exit status may follow the last write.
-const STATUS_WITHIN: Duration = Duration::from_secs(10);
+const STATUS_DELAY: Duration = Duration::from_secs(10);
 
 /// Time after which a task with an unknown end isn't awaited any longer.
-const END_WITHIN: Duration = Duration::from_mins(10);
+const MAX_SILENCE: Duration = Duration::from_mins(10);
 
 /// Maximum number of already ended tasks that are reported at the start.
-const ENDED: usize = 50;
+const MAX_ENDED: usize = 50;
 
 /// The tasks to report.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl Followed {
         }
         // The client reports the status a moment later.
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let is_due = since.elapsed() >= STATUS_WITHIN;
+        let is_due = since.elapsed() >= STATUS_DELAY;
         (
             if is_due {
                 Status::Lost
@@ -116,18 +116,18 @@ impl Followed {
         !is_over
             || self
                 .silent_since
-                .is_some_and(|since| since.elapsed() < END_WITHIN)
+                .is_some_and(|since| since.elapsed() < MAX_SILENCE)
     }
 
     /// Returns how long its row stays the same if only time passes.
-    fn rests(&self) -> Duration {
+    fn unchanged_for(&self) -> Duration {
         let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
-        let rests = match self.silent_since {
-            _ if is_over => LONGEST,
-            Some(_) => APART,
-            None => until_change(self.seconds()),
+        let unchanged_for = match self.silent_since {
+            _ if is_over => MAX_WAIT,
+            Some(_) => MIN_INTERVAL,
+            None => time_until_change(self.seconds()),
         };
-        rests.min(LONGEST)
+        unchanged_for.min(MAX_WAIT)
     }
 
     /// Returns the seconds for which it has run.
@@ -261,9 +261,9 @@ impl Stream {
         let is_news = followed
             .told
             .as_ref()
-            .is_none_or(|told| !is_told(&row, told));
+            .is_none_or(|told| !is_reported(&row, told));
         followed.told = Some(row.clone());
-        followed.due = Instant::now() + followed.rests();
+        followed.due = Instant::now() + followed.unchanged_for();
         if record.ended.is_some() {
             self.followed.remove(id);
         }
@@ -278,7 +278,7 @@ impl Stream {
         let mut records = TaskRecord::all();
         records.retain(|record| record.ended.is_some() && self.scope.has(record));
         records.sort_by_key(|record| std::cmp::Reverse(record.started));
-        records.truncate(ENDED);
+        records.truncate(MAX_ENDED);
         let row = |record: &TaskRecord| {
             let ended = record.ended.as_ref()?;
             let row = Row::new(record, ended.status, ended.ran(), None, self.view);
@@ -293,12 +293,14 @@ impl Stream {
     /// Returns how long nothing changes if only time passes.
     fn next(&self) -> Duration {
         let due = self.followed.values().map(|followed| followed.due).min();
-        due.map_or(LONGEST, |due| due.saturating_duration_since(Instant::now()))
+        due.map_or(MAX_WAIT, |due| {
+            due.saturating_duration_since(Instant::now())
+        })
     }
 }
 
 /// Returns the time until the words for this duration change.
-fn until_change(seconds: u64) -> Duration {
+fn time_until_change(seconds: u64) -> Duration {
     let long = LIMIT.as_secs();
     Duration::from_secs(match seconds {
         seconds if seconds < long => long - seconds,
@@ -310,7 +312,7 @@ fn until_change(seconds: u64) -> Duration {
 /// Whether `row` contains nothing new. Before the limit, the view shows no duration. An end is reported once, and
 /// again only with another status.
 /// another status.
-fn is_told(row: &Row, told: &Row) -> bool {
+fn is_reported(row: &Row, told: &Row) -> bool {
     if !row.is_running() {
         return row.status == told.status;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Minimum free space in bytes of a disk that isn't full. Programs fail before the last block is taken.
-const LEAST: u64 = 1024 * 1024;
+const MIN_FREE: u64 = 1024 * 1024;
 
 /// Free space in bytes below which a disk is nearly full …
 const SCARCE: u64 = 1_000_000_000;
@@ -38,7 +38,7 @@ pub fn space(path: &Path) -> Option<DiskSpace> {
 
 /// Whether the disk of `path` is full for this user; `false` if the system doesn't tell.
 pub fn is_full(path: &Path) -> bool {
-    space(path).is_some_and(|space| space.whole > 0 && space.free < LEAST)
+    space(path).is_some_and(|space| space.whole > 0 && space.free < MIN_FREE)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rustix::process::{Pid, getppid};
 use super::processes;
 
 /// Polling interval where the system has no notification.
-const STEP: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,11 @@ impl Watch {
         ready.extend(descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::IN)));
         // Without notifications, only polling remains.
         let tells = !ends.is_empty() || events.is_some();
-        let at_most = if tells { at_most } else { at_most.min(STEP) };
+        let at_most = if tells {
+            at_most
+        } else {
+            at_most.min(POLL_INTERVAL)
+        };
         let timeout = Timespec::try_from(at_most).ok();
         let _ = poll(&mut ready, timeout.as_ref());
         let unread = PollFlags::HUP | PollFlags::ERR;
@@ -138,7 +142,7 @@ impl Parent {
 }
 
 /// Polling interval for changes where the system has no notification.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_CHANGES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why a wait for activity ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +202,7 @@ impl Activity {
         let at_most = if self.events.is_some() {
             at_most
         } else {
-            at_most.min(LOOK)
+            at_most.min(POLL_CHANGES_INTERVAL)
         };
         self.poll(at_most, others, true)
     }

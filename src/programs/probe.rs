@@ -23,7 +23,7 @@ pub struct ToolsOnPath<'a> {
 }
 
 /// Time limit of a trial. Python's programs need a second on a cold disk.
-const WAIT: Duration = Duration::from_secs(2);
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Maximum output of a trial, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -48,7 +48,7 @@ const SYSTEM_STORES: &[&str] = &[
 ];
 
 /// A trial that works with any program: `stdbuf` copies one line that the program prints.
-const COPIES: Trial = Trial {
+const COPIES_A_LINE: Trial = Trial {
     arguments: &["-oL", "cat"],
     input: "a\n",
     output: Output::Exactly("a\n"),
@@ -139,7 +139,7 @@ fn identity(program: &Path, metadata: &Metadata, trial: Trial) -> String {
 
 fn passes(program: &Path, trial: Trial) -> bool {
     let command = duct::cmd(program, trial.arguments).dir("/");
-    let ended = bounded::run(&command, trial.input.as_bytes(), WAIT, MAX_OUTPUT);
+    let ended = bounded::run(&command, trial.input.as_bytes(), TRIAL_TIMEOUT, MAX_OUTPUT);
     ended.is_ok_and(|ended| {
         ended.status.success() && ended.stderr.is_empty() && trial.output.is(&ended.stdout)
     })
@@ -168,7 +168,7 @@ impl Tools for ToolsOnPath<'_> {
         // Homebrew's name starts with a g.
         ["stdbuf", "gstdbuf"]
             .into_iter()
-            .find(|name| self.passes(name, COPIES))
+            .find(|name| self.passes(name, COPIES_A_LINE))
     }
 
     fn is_system_tool(&self, word: &str) -> bool {

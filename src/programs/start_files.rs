@@ -32,7 +32,7 @@ const MAX_SNAPSHOTS: usize = 10_000;
 
 /// Functions with the same effect as the program of that name, each with texts that identify it: the client's own
 /// `grep`, which knows GNU's options, and the function from `conda init`.
-const SAME: &[(&str, &[&str])] = &[
+const EQUIVALENT_FUNCTIONS: &[(&str, &[&str])] = &[
     ("conda", &["__conda_exe", "CONDA_EXE"]),
     ("grep", &["ugrep"]),
     ("mamba", &["__mamba_exe", "MAMBA_EXE", "__conda_exe"]),
@@ -84,7 +84,7 @@ impl StartFiles {
     /// Whether `name` runs the program of that name, perhaps with options that the user added.
     pub(super) fn is_program_itself(&self, name: &str) -> bool {
         let is_same = |text: &String| {
-            let marks = SAME.iter().find(|(same, _)| *same == name);
+            let marks = EQUIVALENT_FUNCTIONS.iter().find(|(same, _)| *same == name);
             let is_known =
                 marks.is_some_and(|(_, marks)| marks.iter().any(|mark| text.contains(mark)));
             (is_known || !defines_function(text, name))

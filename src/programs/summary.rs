@@ -19,7 +19,7 @@ use LinePattern::{Begins, Counts, Holds, Is};
 /// Lines that say nothing about the result, by tool. Each follows the summary of an output in `tests/outputs/`. They
 /// are used only if there is no other line.
 #[rustfmt::skip]
-const IDLE: &[LinePattern] = &[
+const UNINFORMATIVE: &[LinePattern] = &[
     // make
     Holds(": Leaving directory"), Holds(": Entering directory"),
     Holds(" not remade because of errors."), Holds("*** Waiting for unfinished jobs"),
@@ -82,7 +82,7 @@ pub fn of(lines: &[String]) -> Option<String> {
             continue;
         }
         last = last.or(Some(line));
-        if is_in(IDLE, line) || is_drawn(line) || is_frame(line) {
+        if is_in(UNINFORMATIVE, line) || is_drawn(line) || is_frame(line) {
             continue;
         }
         if is_in(SUMMARIES, line) || is_thrown(whole) {
@@ -215,7 +215,7 @@ mod tests {
                 lines.extend(lines_of(&path));
             }
         }
-        for row in [IDLE, SUMMARIES, DETAILS].concat() {
+        for row in [UNINFORMATIVE, SUMMARIES, DETAILS].concat() {
             let is_there = lines.iter().any(|line| row.is(without_rules(line)));
             assert!(is_there, "{row:?}");
         }

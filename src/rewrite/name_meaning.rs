@@ -6,18 +6,19 @@ use crate::shell::{SimpleCommand, Word};
 
 /// Builtins that may give any meaning to a name.
 #[rustfmt::skip]
-const DEFINE: &[&str] = &[
+const DEFINING_BUILTINS: &[&str] = &[
     ".", "alias", "autoload", "disable", "emulate", "enable", "eval", "hash", "source", "unalias", "unhash", "zmodload",
 ];
 
 /// Version managers and similar tools, mostly shell functions, that add their own folders to the `PATH`.
 #[rustfmt::skip]
-const ACTIVATE: &[&str] = &[
+const ACTIVATING_COMMANDS: &[&str] = &[
     "activate", "chruby", "deactivate", "fnm", "ml", "module", "nvm", "rvm", "sdk", "spack", "use", "workon",
 ];
 
 /// Second words with which a command does that.
-const ACTIVATE_WITH: &[&str] = &["activate", "deactivate", "load", "shell", "swap", "unload"];
+const ACTIVATING_SUBCOMMANDS: &[&str] =
+    &["activate", "deactivate", "load", "shell", "swap", "unload"];
 
 /// The property of a name that must stay the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,7 @@ fn defines(command: &SimpleCommand) -> bool {
     let words = first_words(command);
     let at = words.iter().enumerate().position(|(at, word)| {
         let is_first = is_precommand(words.get(..at).unwrap_or_default());
-        is_first && DEFINE.contains(&word.as_str())
+        is_first && DEFINING_BUILTINS.contains(&word.as_str())
     });
     let file = at.and_then(|at| words.get(at + 1));
     at.is_some() && !file.is_some_and(|file| is_virtual_environment(file))
@@ -72,8 +73,8 @@ fn activates(command: &SimpleCommand) -> bool {
         let word = words.get(at).map(String::as_str);
         word.is_some_and(|word| list.contains(&word))
     };
-    has(0, ACTIVATE)
-        || has(1, ACTIVATE_WITH)
+    has(0, ACTIVATING_COMMANDS)
+        || has(1, ACTIVATING_SUBCOMMANDS)
         || words.iter().any(|word| is_virtual_environment(word))
 }
 

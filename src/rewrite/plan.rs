@@ -57,7 +57,7 @@ pub(super) fn plan(
         left_out: Vec::new(),
         dropped: Vec::new(),
     };
-    if let Some(text) = zsh_differences::read_otherwise(input.source) {
+    if let Some(text) = zsh_differences::difference(input.source) {
         let why = format!("zsh reads `{text}` otherwise than bash");
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);

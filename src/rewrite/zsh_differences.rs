@@ -5,11 +5,11 @@ use crate::shell::SimpleCommand;
 
 /// Redirections that only zsh has, and a word after which the two shells differ (zsh manual, "Redirection" and
 /// "Complex Commands").
-const READ_OTHERWISE: &[&str] = &[">&|", ">>&", ">>|", "&>|", ">!", ">&!", "coproc"];
+const READ_DIFFERENTLY: &[&str] = &[">&|", ">>&", ">>|", "&>|", ">!", ">&!", "coproc"];
 
 /// Finds a part of `source` that the two shells read differently.
-pub(super) fn read_otherwise(source: &str) -> Option<&'static str> {
-    let mut texts = READ_OTHERWISE.iter();
+pub(super) fn difference(source: &str) -> Option<&'static str> {
+    let mut texts = READ_DIFFERENTLY.iter();
     texts.find(|text| source.contains(**text)).copied()
 }
 

@@ -50,7 +50,7 @@ impl Problem {
 }
 
 /// The parser's terms, and terms that the file's author knows.
-const PLAIN: &[(&str, &str)] = &[
+const PLAIN_TERMS: &[(&str, &str)] = &[
     ("unknown field", "unknown key"),
     ("unknown variant", "unknown value"),
     ("missing field", "missing key"),
@@ -73,7 +73,7 @@ const PLAIN: &[(&str, &str)] = &[
 /// Rewords the parser's error for the author of the file, and adds the word that was probably meant.
 fn plain(message: &str) -> String {
     let mut plain = message.trim_end().replace('\n', "; ");
-    for (word, better) in PLAIN {
+    for (word, better) in PLAIN_TERMS {
         plain = plain.replace(word, better);
     }
     let unknown = ["unknown key", "unknown value"];

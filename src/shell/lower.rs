@@ -56,7 +56,7 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
     script.status = status;
     script.changes_folder = changes_folder;
     if script.redirects_the_shell() {
-        shell_redirects::forget_sinks(&mut script);
+        shell_redirects::forget_redirected_sinks(&mut script);
     }
     Ok(script)
 }
@@ -135,7 +135,7 @@ impl Lowering<'_> {
 
     /// Converts a part that may run any number of times. If it contains a `cd`, the shell's folder is unknown
     /// afterwards.
-    fn perhaps(&mut self, run: impl FnOnce(&mut Self)) {
+    fn run_conditionally(&mut self, run: impl FnOnce(&mut Self)) {
         let directory = self.directory;
         run(self);
         if self.directory != directory {
@@ -192,7 +192,7 @@ impl Lowering<'_> {
                 let inner = self.redirected(scope, redirects);
                 self.node(body, inner);
             }
-            _ => self.perhaps(|this| this.compound(node, scope)),
+            _ => self.run_conditionally(|this| this.compound(node, scope)),
         }
     }
 
@@ -295,7 +295,9 @@ impl Lowering<'_> {
                 (_, Some(ListOperator::Background)) => {
                     self.in_a_subshell(|this| this.node(&item.command, scope));
                 }
-                (Some(ListOperator::Or), _) => self.perhaps(|this| this.node(&item.command, scope)),
+                (Some(ListOperator::Or), _) => {
+                    self.run_conditionally(|this| this.node(&item.command, scope))
+                }
                 _ => self.node(&item.command, scope),
             }
         }

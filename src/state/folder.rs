@@ -23,7 +23,7 @@ const MAX_SIZE: u64 = 16 * 1024 * 1024;
 const MAX_CLEARED: usize = 5000;
 
 /// Interval between two clearings.
-const EVERY: Duration = Duration::from_hours(24);
+const CLEARING_INTERVAL: Duration = Duration::from_hours(24);
 
 /// Returns the name of the file whose time records a folder's last clearing.
 fn cleared_note(kind: Kind) -> String {
@@ -211,7 +211,10 @@ impl Folder {
         let now = SystemTime::now();
         let last = statat(&base, &note, AtFlags::SYMLINK_NOFOLLOW).ok();
         let last = last.as_ref().and_then(changed);
-        let due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since > EVERY));
+        let due = last.is_none_or(|last| {
+            now.duration_since(last)
+                .is_ok_and(|since| since > CLEARING_INTERVAL)
+        });
         if due {
             self.clear(self.kind, kept);
             let _ = files::open_unchanged(&base, &note).map(|file| file.set_modified(now));

@@ -10,7 +10,7 @@ use super::folder::open_base;
 use crate::platform::files;
 
 const NAME: &str = "bg-run.log";
-const OLD: &str = "bg-run.log.old";
+const OLD_NAME: &str = "bg-run.log.old";
 
 /// Size in bytes at which the log is renamed, so that at most two files exist.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -32,7 +32,7 @@ pub fn last_faults() -> Vec<String> {
         Some(String::from_utf8_lossy(&end).into_owned())
     };
     let end = read().unwrap_or_default();
-    let is_fault = |line: &&str| line.split(' ').nth(2) != Some(WELL);
+    let is_fault = |line: &&str| line.split(' ').nth(2) != Some(SUCCESS);
     end.lines().filter(is_fault).map(str::to_owned).collect()
 }
 
@@ -40,11 +40,11 @@ pub fn last_faults() -> Vec<String> {
 const MAX_SHOWN: u64 = 64 * 1024;
 
 /// Beginning of a line that doesn't report a fault.
-const WELL: &str = "ok:";
+const SUCCESS: &str = "ok:";
 
 /// Appends a line about a success.
 pub fn well(message: &str) {
-    line(&format!("{WELL} {message}"));
+    line(&format!("{SUCCESS} {message}"));
 }
 
 /// Appends a line about a fault. If logging fails, the message is lost.
@@ -57,7 +57,7 @@ fn try_line(message: &str) -> Option<()> {
     let open = || files::open_for_appending(&base, NAME);
     let mut log = open().ok()?;
     if log.metadata().ok()?.len() > MAX_SIZE {
-        renameat(&base, NAME, &base, OLD).ok()?;
+        renameat(&base, NAME, &base, OLD_NAME).ok()?;
         log = open().ok()?;
     }
     let one_line: String = message
@@ -74,7 +74,7 @@ fn try_line(message: &str) -> Option<()> {
 /// Removes the log and other files beside the folders, with the last registration.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
-        for name in [NAME, OLD, super::PROGRAM] {
+        for name in [NAME, OLD_NAME, super::PROGRAM] {
             let _ = unlinkat(&base, name, AtFlags::empty());
         }
         super::folder::remove_cleared_notes(&base);

@@ -55,7 +55,7 @@ impl UsualTimes {
     /// Returns the usual duration of such a task in seconds: the median of the durations that would decide about the
     /// next one. A loop has none, because the number of its rounds isn't recorded.
     pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
-        if record.keys.is_empty() || loops(&record.command) {
+        if record.keys.is_empty() || is_in_loop(&record.command) {
             return None;
         }
         if let Some(found) = self.found.get(&record.keys) {
@@ -70,7 +70,7 @@ impl UsualTimes {
 }
 
 /// Whether one of the programs that can run long is in a loop.
-fn loops(command: &str) -> bool {
+fn is_in_loop(command: &str) -> bool {
     let script = shell::parse(command).unwrap_or_default();
     let commands = script.simple_commands.iter();
     let looped = commands.filter(|command| command.place.in_loop);
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_loop_round_a_program_is_one() {
-        assert!(loops("for i in 1 2 3; do ./step $i; done"));
-        assert!(loops("until curl -f localhost; do sleep 5; done"));
-        assert!(!loops("./step 1; ./step 2"));
-        assert!(!loops("for i in 1 2 3; do echo $i; done; ./step"));
+        assert!(is_in_loop("for i in 1 2 3; do ./step $i; done"));
+        assert!(is_in_loop("until curl -f localhost; do sleep 5; done"));
+        assert!(!is_in_loop("./step 1; ./step 2"));
+        assert!(!is_in_loop("for i in 1 2 3; do echo $i; done; ./step"));
     }
 
     #[test]

@@ -16,13 +16,13 @@ pub const WIDTH: usize = 71;
 const WIDTH_BELOW: usize = 93;
 
 /// Minimum number of a name's columns that are shown, even if the line then doesn't fit.
-const LEAST: usize = 11;
+const MIN_NAME: usize = 11;
 
 /// Number of an id's characters that are shown. They identify the task, and the commands accept them.
-const ID: usize = 4;
+const ID_LENGTH: usize = 4;
 
 /// Beginnings of a tool's summary that only repeat how the task ended.
-const SAID_ALREADY: &[&str] = &["test result: ok. ", "test result: FAILED. ", "make: *** "];
+const REDUNDANT: &[&str] = &["test result: ok. ", "test result: FAILED. ", "make: *** "];
 
 /// Describes each task's end in a row: its status, its duration, and the most informative line of its output.
 pub fn ended<'a>(records: impl IntoIterator<Item = &'a TaskRecord>) -> Vec<String> {
@@ -53,16 +53,19 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
     let Some(last) = summary_of(record) else {
         return named(record, &format!(" {how}{after}"));
     };
-    let mut beginnings = SAID_ALREADY.iter();
+    let mut beginnings = REDUNDANT.iter();
     let rest = beginnings.find_map(|beginning| last.strip_prefix(beginning));
     let last = one_line(rest.unwrap_or(&last), MAX_MESSAGE);
     // The name and the last line share the remaining columns. Each gets half, plus whatever the other doesn't need.
     let how = format!(" {how}{after}: ");
-    let left = width.saturating_sub(START.width() + "\"".width() + how.width());
-    let name = left.saturating_sub(last.width()).max(left / 2).max(LEAST);
+    let left = width.saturating_sub(PREFIX.width() + "\"".width() + how.width());
+    let name = left
+        .saturating_sub(last.width())
+        .max(left / 2)
+        .max(MIN_NAME);
     let name = clipped(&name_of(record), name);
-    let last = clipped(&last, left.saturating_sub(name.width()).max(LEAST));
-    format!("{START}{name}\"{how}{last}")
+    let last = clipped(&last, left.saturating_sub(name.width()).max(MIN_NAME));
+    format!("{PREFIX}{name}\"{how}{last}")
 }
 
 /// Describes a task that has been silent for long.
@@ -81,11 +84,11 @@ pub fn silent(record: &TaskRecord, silence: Duration) -> String {
 const WIDTH_AT_START: usize = 68;
 
 /// Maximum number of tasks named at a session's start.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// Describes the tasks of earlier sessions, newest first: running ones, then ended ones; `None` if there are none.
 pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
-    const FROM: &str = "bg-run: from earlier: ";
+    const LEFT_OVER_PREFIX: &str = "bg-run: from earlier: ";
     let how = |record: &TaskRecord| match record.ended {
         None => format!("runs ({})", shortened(&record.id)),
         Some(end) => match end.status {
@@ -103,42 +106,42 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
         };
         let marks = "\"\" ".width() + ", ".width();
         let taken: usize = named().map(|record| how(record).width() + marks).sum();
-        let left = WIDTH_AT_START.saturating_sub(FROM.width() + rest.width() + taken);
+        let left = WIDTH_AT_START.saturating_sub(LEFT_OVER_PREFIX.width() + rest.width() + taken);
         // Columns that a short name doesn't need go to the others.
         let width_at = |each: usize| {
             named()
                 .map(|record| name_of(record).width().min(each))
                 .sum()
         };
-        let each = (LEAST..=left).rev().find(|each| left >= width_at(*each));
-        let each = each.unwrap_or(LEAST);
+        let each = (MIN_NAME..=left).rev().find(|each| left >= width_at(*each));
+        let each = each.unwrap_or(MIN_NAME);
         let parts = named().map(|record| {
             let name = clipped(&name_of(record), each);
             format!("\"{name}\" {}", how(record))
         });
         let parts: Vec<String> = parts.collect();
-        format!("{FROM}{}{rest}", parts.join(", "))
+        format!("{LEFT_OVER_PREFIX}{}{rest}", parts.join(", "))
     };
-    let most = all.len().min(NAMED);
+    let most = all.len().min(MAX_NAMED);
     let fits = |line: &String| line.width() <= WIDTH_AT_START;
     let found = (1..=most).rev().map(line).find(fits);
     found.or_else(|| (most > 0).then(|| line(1)))
 }
 
-const START: &str = "bg-run: \"";
+const PREFIX: &str = "bg-run: \"";
 
 /// Formats a line about a task; its name is shortened to make the rest fit.
 pub fn named(record: &TaskRecord, rest: &str) -> String {
-    let left = WIDTH.saturating_sub(START.width() + "\"".width() + rest.width());
+    let left = WIDTH.saturating_sub(PREFIX.width() + "\"".width() + rest.width());
     format!(
-        "{START}{}\"{rest}",
-        clipped(&name_of(record), left.max(LEAST))
+        "{PREFIX}{}\"{rest}",
+        clipped(&name_of(record), left.max(MIN_NAME))
     )
 }
 
 /// Whether a line about a task fits with the whole name.
 pub fn is_whole(record: &TaskRecord, line: &str) -> bool {
-    let start = format!("{START}{}\"", name_of(record));
+    let start = format!("{PREFIX}{}\"", name_of(record));
     line.width() <= WIDTH && line.starts_with(&start)
 }
 
@@ -148,9 +151,9 @@ fn name_of(record: &TaskRecord) -> String {
 
 /// Returns the start of an id, for use in a command.
 pub fn start_of(id: &str) -> &str {
-    match id.char_indices().nth(ID) {
+    match id.char_indices().nth(ID_LENGTH) {
         // An ellipsis for a single character would save nothing.
-        Some((at, _)) if id.chars().count() > ID + 1 => id.get(..at).unwrap_or(id),
+        Some((at, _)) if id.chars().count() > ID_LENGTH + 1 => id.get(..at).unwrap_or(id),
         _ => id,
     }
 }

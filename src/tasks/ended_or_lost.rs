@@ -128,7 +128,7 @@ impl EndQuery {
     /// can't be recognised any more, so all writers count.
     fn is_its(&self, process: u32) -> bool {
         self.client
-            .is_none_or(|client| !client.is_alive() || client.is_around(process))
+            .is_none_or(|client| !client.is_alive() || client.is_ancestor_or_self(process))
     }
 }
 

@@ -16,11 +16,11 @@ use crate::platform::watch::{Interest, WakeReason, Watch};
 
 /// Interval at which everything is checked again regardless of events, because a process may close its output and
 /// continue.
-const AGAIN: Duration = Duration::from_secs(2);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Time for the client to report the exit status after the last writer has gone: in the output's last line, or in the
 /// transcript (2.1.200).
-const LAST_WORD: Duration = Duration::from_secs(3);
+const STATUS_DELAY: Duration = Duration::from_secs(3);
 
 /// A last line like the client's counts when the output hasn't changed for this long, unless the transcript tells the status:
 /// the job itself may have printed that line, and the client's is still to come.
@@ -69,13 +69,13 @@ fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], a
 
 /// Time for others to record an end. They may know more about it: `bg-run stop`, or the hook that gets the client's
 /// notice.
-const OTHERS_FIRST: Duration = Duration::from_secs(2);
+const OTHERS_DELAY: Duration = Duration::from_secs(2);
 
 /// Time within which the client's notice reports the status of a task without a footer.
-const NOTICE: Duration = Duration::from_secs(10);
+const NOTICE_DELAY: Duration = Duration::from_secs(10);
 
 /// Interval between scans of all processes.
-const LOOK: Duration = Duration::from_mins(1);
+const SCAN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Waits for the end of the task with this id in a separate process, and runs the user's program if nobody else
 /// recorded the end. By then, no session of its project may be open.
@@ -87,7 +87,7 @@ pub fn then_run_on_end(id: &str) {
     let tasks = [record];
     let watch = watch_of(&tasks).without_parent();
     loop {
-        until_unwritten_by(&watch, Interest::Files, &tasks, LOOK);
+        until_unwritten_by(&watch, Interest::Files, &tasks, SCAN_INTERVAL);
         let [record] = &tasks;
         if is_recorded(id) {
             return;
@@ -110,15 +110,15 @@ fn is_recorded(id: &str) -> bool {
 
 /// Returns the end of a task if nobody else records it for a while; `None` if somebody does, or the task runs.
 fn lasting_end(record: &TaskRecord) -> Option<End> {
-    const EVERY: Duration = Duration::from_millis(200);
+    const INTERVAL: Duration = Duration::from_millis(200);
     let mut awaited = AwaitedTask::of(record);
     let start = Instant::now();
     loop {
         let found = awaited.look();
         let patience = match found.status {
             Status::Running => return None,
-            Status::Lost if record.client.is_some_and(Process::is_alive) => NOTICE,
-            _ => OTHERS_FIRST,
+            Status::Lost if record.client.is_some_and(Process::is_alive) => NOTICE_DELAY,
+            _ => OTHERS_DELAY,
         };
         if is_recorded(&record.id) {
             return None;
@@ -126,7 +126,7 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
         if start.elapsed() >= patience {
             return Some(ended_or_lost::end(record, found.status, found.changed));
         }
-        std::thread::sleep(EVERY);
+        std::thread::sleep(INTERVAL);
     }
 }
 
@@ -241,7 +241,7 @@ impl Open {
                 .patience
                 .saturating_sub(since.elapsed())
                 .max(Duration::from_millis(1)),
-            None => AGAIN,
+            None => RECHECK_INTERVAL,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::config::EditorChoice;
 use crate::{environment, programs};
 
 /// Time after which a command that hasn't returned counts as an editor in the foreground, which has opened the file.
-const RETURNS_WITHIN: Duration = Duration::from_secs(20);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Output of the remote command when it exits with 0 but opens nothing (measured, VS Code 1.139).
 const NOT_IN_A_WINDOW: &str = "Command is only available in";
@@ -63,7 +63,7 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
             "opens nothing outside a terminal of VS Code: VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
         );
     }
-    let asked = || programs::ask(&duct::cmd!(path, "--version"), RETURNS_WITHIN).err();
+    let asked = || programs::ask(&duct::cmd!(path, "--version"), RETURN_TIMEOUT).err();
     is_like_code.then(asked).flatten()
 }
 
@@ -114,7 +114,7 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
             Some(Errno::NOEXEC) => anyhow!("`{program}` can't be started: {OTHER_SYSTEM}"),
             _ => Error::new(error).context(format!("`{program}` can't be started")),
         })?;
-    let Some(ended) = started.wait_timeout(RETURNS_WITHIN)? else {
+    let Some(ended) = started.wait_timeout(RETURN_TIMEOUT)? else {
         return Ok(());
     };
     let status = ended.status;

@@ -14,13 +14,13 @@ use crate::platform::watch::Activity;
 use crate::state::{self, Folder, Kind};
 
 /// Age at which a lease expires. A window renews its lease every 10 s.
-const VALID: Duration = Duration::from_secs(30);
+const LEASE_LIFETIME: Duration = Duration::from_secs(30);
 
 /// Time limit for a window to take a request.
-const TAKEN_WITHIN: Duration = Duration::from_millis(300);
+const TAKE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Time limit for a window to open the file after taking the request.
-const OPEN_WITHIN: Duration = Duration::from_secs(5);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum number of windows that are examined.
 const MAX_WINDOWS: usize = 100;
@@ -101,7 +101,7 @@ fn leases() -> Vec<(String, Lease)> {
             .duration_since(renewed)
             .unwrap_or_default();
         let lease: Lease = serde_json::from_slice(&folder.read(name).ok()?).ok()?;
-        (age < VALID && lease.host == host).then_some(lease)
+        (age < LEASE_LIFETIME && lease.host == host).then_some(lease)
     };
     names
         .filter(|name| name.ends_with(state::LEASE))
@@ -129,17 +129,17 @@ fn ask(window: &str, file: &Path) -> Result<()> {
         watch.add(&dir.join(Kind::Windows.name()));
     }
     let asked = Instant::now();
-    while is_there(state::ASKED) && asked.elapsed() < TAKEN_WITHIN {
-        watch.wait(TAKEN_WITHIN.saturating_sub(asked.elapsed()), &[]);
+    while is_there(state::ASKED) && asked.elapsed() < TAKE_TIMEOUT {
+        watch.wait(TAKE_TIMEOUT.saturating_sub(asked.elapsed()), &[]);
     }
     // Only one of the two processes can take the request away.
     if folder.take(&request(state::ASKED)) {
         bail!(
             "the extension didn't answer within {} ms",
-            TAKEN_WITHIN.as_millis()
+            TAKE_TIMEOUT.as_millis()
         );
     }
-    let end = asked + OPEN_WITHIN;
+    let end = asked + OPEN_TIMEOUT;
     while is_there(state::TAKEN) && Instant::now() < end {
         watch.wait(end.saturating_duration_since(Instant::now()), &[]);
     }

@@ -9,7 +9,7 @@ use crate::environment;
 use crate::programs::{self, bounded};
 
 /// Time limit for a terminal to open a pane.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum output of a terminal's command, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -63,7 +63,7 @@ pub(super) fn open(file: &Path) -> Result<&'static str> {
     let found = programs::find(first)
         .with_context(|| format!("no `{first}` is on the PATH outside of the project"))?;
     let command = duct::cmd(found, words);
-    let output = bounded::run(&command, b"", ANSWERS_WITHIN, MAX_OUTPUT)
+    let output = bounded::run(&command, b"", TIMEOUT, MAX_OUTPUT)
         .with_context(|| format!("`{first}` opens no pane"))?;
     if !output.status.success() {
         bail!(

@@ -22,13 +22,13 @@ const AFTER_OPENING: &[Duration] = &[
 const AFTER_THE_END: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 
 /// Maximum time to wait for the task's end.
-const UNTIL: Duration = Duration::from_mins(10);
-const EVERY: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_mins(10);
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Exits this process some time after everything it does should be over, wherever it hangs.
 pub(super) fn end_by_its_limit() {
     std::thread::spawn(|| {
-        std::thread::sleep(UNTIL + Duration::from_mins(1));
+        std::thread::sleep(MAX_WAIT + Duration::from_mins(1));
         std::process::exit(0);
     });
 }
@@ -45,8 +45,8 @@ pub(super) fn until_the_end(path: &Path) {
     let mut awaited = AwaitedTask::of_file(path);
     let mut due = AFTER_OPENING.iter();
     let mut next = due.next();
-    while start.elapsed() < UNTIL && (is_output || next.is_some()) {
-        std::thread::sleep(EVERY);
+    while start.elapsed() < MAX_WAIT && (is_output || next.is_some()) {
+        std::thread::sleep(INTERVAL);
         if is_output && has_ended(&file, &mut awaited) {
             for &pause in AFTER_THE_END {
                 std::thread::sleep(pause);

@@ -14,7 +14,7 @@ use crate::environment::{
 use crate::folders::{self, CallSite};
 
 /// Minimum that the client accepts, in milliseconds (read in the code of 2.1.331).
-const LEAST: u64 = 2000;
+const MIN_LIMIT: u64 = 2000;
 
 const UPDATE: &str = "Update it: `claude update`, or as you installed it.";
 
@@ -36,24 +36,27 @@ fn version(client: Option<&(Result<Version, String>, PathBuf)>) -> Check {
         None => Check::warning(
             name,
             "Claude Code: there is no `claude` on the PATH, so its version isn't known",
-            format!("It has to be {} or newer.", Version::REWRITES),
+            format!("It has to be {} or newer.", Version::SUPPORTS_REWRITES),
         ),
         Some((Err(why), program)) => Check::warning(
             name,
             format!("Claude Code: {}: {why}", program.display()),
             "Start it by hand; its version isn't known.",
         ),
-        Some((Ok(version), _)) if *version < Version::REWRITES => Check::failure(
+        Some((Ok(version), _)) if *version < Version::SUPPORTS_REWRITES => Check::failure(
             name,
             format!("Claude Code {version} ignores what bg-run does to a call"),
-            format!("{} or newer is needed. {UPDATE}", Version::REWRITES),
+            format!(
+                "{} or newer is needed. {UPDATE}",
+                Version::SUPPORTS_REWRITES
+            ),
         ),
-        Some((Ok(version), _)) if *version < Version::HAS_LIMIT => Check::warning(
+        Some((Ok(version), _)) if *version < Version::SUPPORTS_LIMIT => Check::warning(
             name,
             format!("Claude Code {version}: calls are moved by rules only"),
             format!(
                 "From {} on it has the limit as well. {UPDATE}",
-                Version::HAS_LIMIT
+                Version::SUPPORTS_LIMIT
             ),
         ),
         Some((Ok(version), _)) => Check::ok(name, format!("Claude Code {version}")),
@@ -136,7 +139,7 @@ pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
         None => format!("bg-run writes {UNBUFFERED} before commands: no settings set it"),
     };
     let python = Check::ok("python", python);
-    if version.is_some_and(|version| version < Version::REAPS) {
+    if version.is_some_and(|version| version < Version::STOPS_TASKS_FOR_MEMORY) {
         return vec![python];
     }
     let memory = match set_by(NO_REAPER) {
@@ -181,12 +184,12 @@ pub(super) fn limit(
         .trim()
         .parse::<u64>()
         .ok()
-        .filter(|limit| *limit >= LEAST)
+        .filter(|limit| *limit >= MIN_LIMIT)
     else {
         return Check::warning(
             name,
             format!("{LIMIT} is `{value}`, set by {who}"),
-            format!("It takes milliseconds, {LEAST} or more: 30000."),
+            format!("It takes milliseconds, {MIN_LIMIT} or more: 30000."),
         );
     };
     let seconds = limit.div_ceil(1000);
@@ -194,14 +197,14 @@ pub(super) fn limit(
         .iter()
         .all(|event| in_force.contains(*event));
     match version {
-        Some(version) if version < Version::HAS_LIMIT => Check::warning(
+        Some(version) if version < Version::SUPPORTS_LIMIT => Check::warning(
             name,
             format!(
                 "The limit of {seconds} s, set by {who}, does nothing in Claude Code {version}"
             ),
-            format!("From {} on it counts. {UPDATE}", Version::HAS_LIMIT),
+            format!("From {} on it counts. {UPDATE}", Version::SUPPORTS_LIMIT),
         ),
-        Some(version) if !holds && version < Version::WAITS => Check::failure(
+        Some(version) if !holds && version < Version::WAITS_HEADLESS => Check::failure(
             name,
             format!(
                 "The limit of {seconds} s is in force, set by {who}, and bg-run's PostToolUse and Stop hooks aren't: \

@@ -14,7 +14,7 @@ use crate::{environment, folders};
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 
 /// Time limit for an editor's command to list its extensions.
-const LISTS_WITHIN: Duration = Duration::from_secs(10);
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
     programs::work_in(project);
@@ -155,7 +155,7 @@ fn extension(editor: &Editor) -> Option<Check> {
     let command = editor.command()?;
     let install = "`bg-run install` installs it, so that outputs open without taking the keyboard.";
     let list = duct::cmd!(&command, "--list-extensions", "--show-versions").stdin_null();
-    let listed = match programs::ask(&list, LISTS_WITHIN) {
+    let listed = match programs::ask(&list, LIST_TIMEOUT) {
         Ok(listed) => listed,
         Err(why) => {
             let says = format!(

@@ -19,10 +19,10 @@ const TIMEOUT: u64 = 60;
 const INSTALL: &str = "`bg-run install` registers it.";
 
 pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>]) -> Vec<Check> {
-    let mut checks = silent(sources);
-    checks.extend(switched_off(sources));
+    let mut checks = ignored_files(sources);
+    checks.extend(switched_off_hooks(sources));
     checks.extend(managed_only(sources));
-    let ours = in_force(sources);
+    let ours = effective_hooks(sources);
     if ours.is_empty() {
         // Otherwise the reason has been reported.
         if checks.is_empty() {
@@ -33,14 +33,14 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
         checks.push(registered(&ours, site));
         checks.extend(program::checks(&ours, site));
     }
-    checks.extend(sources.iter().filter_map(left_out));
+    checks.extend(sources.iter().filter_map(skipped_entry));
     checks.extend(others(sources, chain));
     checks
 }
 
 /// Returns the events for which a hook of ours runs.
 pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
-    let ours = in_force(sources).into_iter();
+    let ours = effective_hooks(sources).into_iter();
     ours.map(|(_, hook)| hook.event).collect()
 }
 
@@ -59,9 +59,9 @@ fn ours_in(source: &Source) -> Vec<Hook> {
 }
 
 /// Returns our hooks that the client runs, each with its file.
-fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
+fn effective_hooks(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
     let only_managed = sources.iter().any(allows_only_managed);
-    let is_off = off_in(sources).is_some();
+    let is_off = disabling_source(sources).is_some();
     sources
         .iter()
         .filter(|source| !is_off && source.fault.is_none() && (source.is_managed || !only_managed))
@@ -71,25 +71,25 @@ fn in_force(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
         })
         .filter(|(_, hook)| {
             let event = EVENTS.iter().find(|(event, _)| *event == hook.event);
-            event.is_some_and(|(_, tools)| tools.split('|').any(|tool| serves(hook, tool)))
+            event.is_some_and(|(_, tools)| tools.split('|').any(|tool| matches_tool(hook, tool)))
         })
         .collect()
 }
 
-/// An event without tools has an empty one.
-fn serves(hook: &Hook, tool: &str) -> bool {
+/// An event without tools has an empty matcher.
+fn matches_tool(hook: &Hook, tool: &str) -> bool {
     tool.is_empty() || hook.is_for(tool)
 }
 
-/// Parts that an older version's registration lacks: an event, a tool, time to wait.
-fn lacking(ours: &[(PathBuf, Hook)]) -> Vec<String> {
+/// Returns the parts that an older registration lacks: an event, a tool, or time to wait.
+fn missing_parts(ours: &[(PathBuf, Hook)]) -> Vec<String> {
     let hooks = |event: &'static str| ours.iter().filter(move |(_, hook)| hook.event == event);
     let lacks = EVENTS.iter().flat_map(|(event, tools)| {
         if hooks(event).next().is_none() {
             return vec![format!("{event} isn't among them")];
         }
         let tools = tools.split('|');
-        let missing = tools.filter(|tool| !hooks(event).any(|(_, hook)| serves(hook, tool)));
+        let missing = tools.filter(|tool| !hooks(event).any(|(_, hook)| matches_tool(hook, tool)));
         let missing = missing.map(|tool| format!("{event} isn't for {tool}"));
         let seconds = timeout(event);
         let short = hooks(event).filter(|(_, hook)| hook.timeout.unwrap_or(TIMEOUT) < seconds);
@@ -100,8 +100,8 @@ fn lacking(ours: &[(PathBuf, Hook)]) -> Vec<String> {
 }
 
 /// Reports files that the client ignores.
-fn silent(sources: &[Source]) -> Vec<Check> {
-    let none_in_force = in_force(sources).is_empty();
+fn ignored_files(sources: &[Source]) -> Vec<Check> {
+    let none_in_force = effective_hooks(sources).is_empty();
     let faulty = sources
         .iter()
         .filter_map(|source| Some((source, source.fault.as_ref()?)));
@@ -121,7 +121,7 @@ fn silent(sources: &[Source]) -> Vec<Check> {
 }
 
 /// Reports an entry that the client skips while it runs the others of the file.
-fn left_out(source: &Source) -> Option<Check> {
+fn skipped_entry(source: &Source) -> Option<Check> {
     let why = source.left_out.as_ref()?;
     let path = source.path.display();
     Some(Check::warning(
@@ -134,14 +134,14 @@ fn left_out(source: &Source) -> Option<Check> {
 }
 
 /// Returns the file that decides on `disableAllHooks`, if it switches hooks off.
-fn off_in(sources: &[Source]) -> Option<&Source> {
+fn disabling_source(sources: &[Source]) -> Option<&Source> {
     let mut files = sources.iter().rev().filter(|source| source.fault.is_none());
     let last = files.find(|file| settings::disables_hooks(&file.settings).is_some())?;
     (settings::disables_hooks(&last.settings) == Some(true)).then_some(last)
 }
 
-fn switched_off(sources: &[Source]) -> Option<Check> {
-    let path = off_in(sources)?.path.display();
+fn switched_off_hooks(sources: &[Source]) -> Option<Check> {
+    let path = disabling_source(sources)?.path.display();
     Some(Check::failure(
         "hooks-off",
         format!("`disableAllHooks` is on in {path}: Claude Code runs no hook of any file"),
@@ -171,7 +171,7 @@ fn managed_only(sources: &[Source]) -> Option<Check> {
 }
 
 /// Whether a file shared by a project's members contains a path of this machine.
-fn shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
+fn is_shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
     let shared = settings::path(Scope::Project, &site.project);
     shared.is_some_and(|shared| shared == file) && hook.command.starts_with('/')
 }
@@ -194,15 +194,15 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
         };
         return Check::failure(name, format!("{why}: {files}"), INSTALL);
     }
-    let lacking = lacking(ours);
-    if !lacking.is_empty() {
+    let missing_parts = missing_parts(ours);
+    if !missing_parts.is_empty() {
         let says = format!(
             "The hooks in {files} are an older version's: {}",
-            lacking.join(", ")
+            missing_parts.join(", ")
         );
         return Check::warning(name, says, "`bg-run install` brings them up to date.");
     }
-    if let Some((file, hook)) = ours.iter().find(|(file, hook)| shared(file, site, hook)) {
+    if let Some((file, hook)) = ours.iter().find(|(file, hook)| is_shared(file, site, hook)) {
         return Check::warning(
             name,
             format!(

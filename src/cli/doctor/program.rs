@@ -14,7 +14,7 @@ use crate::programs;
 use crate::shell;
 
 /// Time limit for a hook's answer, and for a program to print its version.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Checks each registered program: it exists, has this version, and answers.
 pub(super) fn checks(ours: &[(PathBuf, Hook)], site: &CallSite) -> Vec<Check> {
@@ -38,7 +38,7 @@ fn program_check(file: &Path, hook: &Hook, site: &CallSite) -> Check {
             again,
         );
     };
-    let version = programs::ask(&duct::cmd!(&program, "--version"), ANSWERS_WITHIN);
+    let version = programs::ask(&duct::cmd!(&program, "--version"), TIMEOUT);
     let ours = concat!("bg-run ", env!("CARGO_PKG_VERSION"));
     match version.as_deref().map(str::trim) {
         Ok(version) if version == ours => {}
@@ -88,7 +88,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
     // Only the shell can expand such a word.
     let word = if word.contains('$') {
         let line = format!("printf %s \"{word}\"");
-        programs::ask(&duct::cmd!("sh", "-c", line), ANSWERS_WITHIN).ok()?
+        programs::ask(&duct::cmd!("sh", "-c", line), TIMEOUT).ok()?
     } else {
         word
     };
@@ -122,7 +122,7 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
         .env("BG_RUN_DRY_RUN", "1")
         .env("BG_RUN_STATE_DIR", notes.path())
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let said = programs::ask_with(&command, &event.to_string(), ANSWERS_WITHIN)?;
+    let said = programs::ask_with(&command, &event.to_string(), TIMEOUT)?;
     let answer: Value = serde_json::from_str(&said).map_err(|_| format!("it says {said:?}"))?;
     let line = answer
         .get("systemMessage")

@@ -89,12 +89,12 @@ fn current(
     let Some((Ok(version), program)) = client else {
         return Check::ok(NAME, format!("The skill and the view are in {path}"));
     };
-    if *version < Version::DRAWS {
+    if *version < Version::SUPPORTS_VIEW {
         return Check::ok(
             NAME,
             format!(
                 "The skill is in {path}; the view beside it needs Claude Code {} or newer",
-                Version::DRAWS
+                Version::SUPPORTS_VIEW
             ),
         );
     }

@@ -105,7 +105,7 @@ impl Process {
     }
 
     /// Whether it is `process` or an ancestor of it, through processes that still run.
-    pub fn is_around(self, process: u32) -> bool {
+    pub fn is_ancestor_or_self(self, process: u32) -> bool {
         process == self.id || descends_from(process, self.id) == Some(true)
     }
 }
@@ -465,8 +465,8 @@ mod tests {
         fs::remove_file(&elsewhere).unwrap();
         assert!(still_writes(process, &files[0]), "removed");
         let identity = Process::of(process).unwrap();
-        assert!(identity.is_alive() && Process::of(own).unwrap().is_around(process));
-        assert!(!identity.is_around(own) && identity.is_around(process));
+        assert!(identity.is_alive() && Process::of(own).unwrap().is_ancestor_or_self(process));
+        assert!(!identity.is_ancestor_or_self(own) && identity.is_ancestor_or_self(process));
         assert_eq!(parent(process), Some(own));
         assert_eq!(descends_from(process, own), Some(true));
         assert_eq!(descends_from(own, process), Some(false));

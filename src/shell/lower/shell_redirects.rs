@@ -3,7 +3,7 @@
 use crate::shell::syntax::{Script, SimpleCommand, Sink, Word};
 
 /// Forgets the sinks of all commands after a command like `exec >log`, which redirects them.
-pub(super) fn forget_sinks(script: &mut Script) {
+pub(super) fn forget_redirected_sinks(script: &mut Script) {
     let places = script
         .simple_commands
         .iter_mut()
