@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let bench = Bench::new();
     let pre = |command: &str| bench.event("PreToolUse", command, &Value::Null);
     let after = bench.event("PostToolUse", NOT_OURS, &json!({"stdout": "x"}));
-    // Bounds: a fifth above what was measured when they were set.
+    // Each limit is a fifth above the measurement at the time.
     let cases = [
         ("not ours", bench.hook(pre(NOT_OURS)), LIMITS[0]),
         (
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     ];
     let mut missed = is_too_large(&bench);
     for (name, case, limit) in cases.iter().chain(&with_history) {
-        // The first run makes folders.
+        // The first run creates folders.
         count(&bench, case);
         let Some(counted) = count(&bench, case) else {
             eprintln!("{name}: valgrind counted nothing");
@@ -114,8 +114,8 @@ const LIMITS: [u64; 8] = [
     160_000, 2_300_000, 740_000, 3_000_000, 46_000, 25_800_000, 800_000, 820_000,
 ];
 
-/// What a file of durations may cost beside that: when it is asked and when a call is recorded, with 500 and with 2,000 keys.
-/// At 2,000, each record counts the keys.
+/// Limits of the additional instructions for a file of durations, with 500 and with 2,000 keys: for a call that
+/// consults it, and for recording a call. With 2,000 keys, each record counts the keys.
 const ASKED: [u64; 2] = [150_000, 500_000];
 const RECORDED: [u64; 2] = [150_000, 2_300_000];
 

@@ -1,7 +1,7 @@
-//! What a hook call costs, as a whole process, beside `/bin/true` and others.
+//! Measures a hook call as a whole process, beside `/bin/true` and others.
 //!
-//! All are run in turn, so that a slow moment of the machine meets all of them; the medians are compared. Ends with 1
-//! where a bound is missed.
+//! All processes run in turn, so that a slow moment of the machine affects all of them. The medians are compared.
+//! Exits with 1 if a limit is exceeded.
 
 mod support;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use support::{Bench, Case, MEASURED, NOT_OURS, REWRITTEN};
 
 const RUNS: usize = 500;
-/// What everything is compared with: a program that everybody has, which does nothing.
+/// The program to compare with: every machine has it, and it does nothing.
 const TRUE: &str = if cfg!(target_os = "macos") {
     "/usr/bin/true"
 } else {
@@ -25,9 +25,9 @@ const MEMORY_OF: &str = "--memory-of=";
 struct Row {
     name: &'static str,
     case: Case,
-    /// Times `/bin/true`, at most.
+    /// Maximum time as a multiple of that of `/bin/true`.
     bound: Option<f64>,
-    /// In nanoseconds.
+    /// Times in nanoseconds.
     times: Vec<u128>,
 }
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
     let bench = Bench::new();
     let mut missed = false;
-    // The heavy ones leave cold caches behind, so they have rounds of their own.
+    // The heavy processes leave cold caches behind, so they have rounds of their own.
     let parts = [
         (ours(&bench), RUNS),
         (history(&bench), RUNS),
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the table; whether a bound was missed.
+/// Prints the table, and returns whether a limit was exceeded.
 fn print(rows: &mut [Row], runs: usize) -> bool {
     let least = median(&mut rows[0].times);
     let title = format!("{runs} runs each, in turn");
@@ -87,12 +87,12 @@ fn print(rows: &mut [Row], runs: usize) -> bool {
     missed
 }
 
-/// Runs all of them in each round, in another order each time: who comes after whom matters.
+/// Runs all processes in each round. The order changes each time, because the predecessor affects the time.
 fn measure(bench: &Bench, rows: &mut [Row], runs: usize) {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     let mut random = 0x2545_f491_u64;
     for round in 0..runs + 10 {
-        // Nobody makes thousands of calls in ten minutes.
+        // In reality, nobody makes thousands of calls in ten minutes.
         let _ = std::fs::remove_dir_all(bench.path("state/calls"));
         for last in (1..order.len()).rev() {
             random = random
@@ -159,7 +159,8 @@ fn ours(bench: &Bench) -> Vec<Row> {
         ),
         (
             "after a background launch",
-            // Of another command: where the same one may still run, a rewritten call looks at all processes.
+            // This is another command, because a rewritten call examines all processes if the same command may still
+            // be running.
             bench.hook(bench.event("PostToolUse", "make all", &background)),
             Some(2.0),
         ),
@@ -177,7 +178,8 @@ fn ours(bench: &Bench) -> Vec<Row> {
     rows.into_iter().map(row).collect()
 }
 
-/// What asking and keeping cost: beside a call that isn't asked about, with as many keys as years of use leave.
+/// Measures consulting and recording, with as many keys as years of use leave, beside a call that doesn't consult the
+/// history.
 fn history(bench: &Bench) -> Vec<Row> {
     let asked = || bench.event("PreToolUse", MEASURED, &Value::Null);
     let mut off = bench.hook(asked());
@@ -244,7 +246,7 @@ fn row((name, case, bound): (&'static str, Case, Option<f64>)) -> Row {
     }
 }
 
-/// Nanoseconds from the start of a process to its end.
+/// Returns the nanoseconds from a process's start to its end.
 fn run(case: &Case, number: usize) -> u128 {
     let input = case.input(number);
     let mut command = case.command();
@@ -257,7 +259,7 @@ fn run(case: &Case, number: usize) -> u128 {
         return 0;
     };
     if let Some(mut stdin) = child.stdin.take() {
-        // Those that don't read it close the pipe early.
+        // A process that doesn't read its input closes the pipe early.
         let _ = stdin.write_all(&input);
     }
     let _ = child.wait();
@@ -270,8 +272,8 @@ fn median(times: &mut [u128]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or_default() as f64
 }
 
-/// The highest of the hook calls, in KiB. A process that has started nothing else measures each: the figure is that
-/// of all its children.
+/// Returns the highest memory use of the hook calls, in KiB. A separate process measures each, because the figure
+/// covers all its children.
 fn peak_memory(bench: &Bench) -> i64 {
     let Ok(this) = std::env::current_exe() else {
         return i64::MAX;

@@ -1,5 +1,5 @@
-//! Compiles the built-in rules into the program: words into static slices, regular expressions into automata, so
-//! that a call pays for neither. Packs the VS Code extension. Asks for a static link where that is possible.
+//! Compiles the built-in rules into the program, with words as static slices and regular expressions as automata, so
+//! that a call needn't do it. Packs the VS Code extension. Requests a static link where possible.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -26,10 +26,10 @@ fn variable(name: &str) -> Result<String> {
     env::var(name).map_err(|_| format!("cargo sets no {name}").into())
 }
 
-/// Makes a build that uses no system's own ways, so that these are tried wherever tests run.
+/// The variable for a build without system-specific code, so that this code can be tested on any machine.
 const PORTABLE: &str = "BG_RUN_BUILD_PORTABLE";
 
-/// The system whose own ways are built in.
+/// Returns the system whose specific code is built in.
 fn system() -> Result<&'static str> {
     println!("cargo::rerun-if-env-changed={PORTABLE}");
     if variable(PORTABLE).is_ok() {
@@ -84,7 +84,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The code so far. A static's value can refer to another static, not to a temporary.
+/// The generated code so far. A static can refer to another static, but not to a temporary.
 #[derive(Default)]
 struct Code {
     out: PathBuf,
@@ -122,7 +122,7 @@ impl Code {
         Ok(())
     }
 
-    /// A static slice of these values; the code that refers to it.
+    /// Adds a static slice of these values, and returns the code that refers to it.
     fn slice(&mut self, kind: &str, values: &[String]) -> Result<String> {
         self.count += 1;
         let name = format!("{}_{}", kind.to_uppercase(), self.count);
@@ -175,7 +175,7 @@ impl Code {
     }
 }
 
-/// Largest automaton, in bytes: a larger one is slower to load than the expression is to compile.
+/// Maximum size of an automaton in bytes. Loading a larger one takes longer than compiling its expression.
 const MAX_BYTES: usize = 128 * 1024;
 
 /// The sparse automaton of an expression, which says only whether a text matches. So repetitions stop as early as they

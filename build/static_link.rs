@@ -1,7 +1,8 @@
-//! Links a release for Linux with glibc statically. Loading shared libraries takes longer than a hook call does otherwise.
+//! Links a release for Linux with glibc statically, because loading shared libraries would take longer than the rest
+//! of a hook call.
 //!
-//! rustc can do it (`-C target-feature=+crt-static`) only for an explicit `--target`, which a build script can't set and
-//! `cargo install --path .` doesn't. So the linker gets the static libraries under the names that rustc asks for.
+//! rustc does this (`-C target-feature=+crt-static`) only for an explicit `--target`, which a build script can't set
+//! and `cargo install --path .` doesn't. So the linker gets the static libraries under the names that rustc asks for.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,18 +10,18 @@ use std::{fs, io};
 
 use super::variable;
 
-/// Libraries that rustc names for this target. Each becomes a linker script for all of [`STATIC`].
+/// Names of the libraries that rustc requests for this target. Each becomes a linker script for all of [`STATIC`].
 const ASKED_FOR: [&str; 7] = ["c", "dl", "gcc_s", "m", "pthread", "rt", "util"];
 
-/// The static libraries of glibc and gcc. Some distributions have the first two in a package of their own.
+/// The static libraries of glibc and gcc. Some distributions package the first two separately.
 const STATIC: [&str; 4] = ["libm.a", "libc.a", "libgcc_eh.a", "libgcc.a"];
 
-/// Asks cargo for a static link, where the target is this machine and its static libraries link and run.
+/// Tells cargo to link statically if the target is this machine and its static libraries link and run.
 pub(crate) fn ask() -> io::Result<()> {
     let is = |name: &str, value: &str| variable(name).is_ok_and(|is| is == value);
     let is_glibc = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
     let is_host = variable("HOST").is_ok_and(|host| is("TARGET", &host));
-    // With the target's own feature, rustc links statically itself.
+    // With the target's own feature, rustc itself links statically.
     let is_asked_of_rustc = variable("CARGO_CFG_TARGET_FEATURE")
         .is_ok_and(|features| features.split(',').any(|feature| feature == "crt-static"));
     if !is_glibc || !is_host || is_asked_of_rustc || !is("PROFILE", "release") {
@@ -46,7 +47,7 @@ pub(crate) fn ask() -> io::Result<()> {
     Ok(())
 }
 
-/// The paths of [`STATIC`]; `None` where one is missing.
+/// Returns the paths of [`STATIC`]; `None` if one is missing.
 fn libraries(linker: &str) -> Option<Vec<String>> {
     let path = |name: &&str| {
         let argument = format!("-print-file-name={name}");
@@ -57,7 +58,7 @@ fn libraries(linker: &str) -> Option<Vec<String>> {
     STATIC.iter().map(path).collect()
 }
 
-/// Whether a program that is linked so starts.
+/// Whether a program linked this way starts.
 fn links_and_runs(linker: &str, out: &Path) -> bool {
     let (source, program) = (out.join("probe.c"), out.join("probe"));
     let runs = |command: &mut Command| {

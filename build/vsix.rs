@@ -1,9 +1,9 @@
-//! Packs the VS Code extension: a zip archive that is stored, not compressed, and the same at every build.
+//! Packs the VS Code extension as an uncompressed zip archive that is the same in every build.
 
 use std::path::Path;
 use std::{fs, io};
 
-/// The extension's files, as they lie in the repository.
+/// The folder of the extension's files in the repository.
 pub(crate) const FOLDER: &str = "editors/vscode";
 
 const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="utf-8"?>
@@ -47,7 +47,7 @@ pub(crate) fn pack(file: &Path, version: &str) -> io::Result<()> {
     fs::write(file, zip(&entries)?)
 }
 
-/// 1 January 1980, the first date that a zip archive can hold.
+/// 1 January 1980, the first date in a zip archive.
 const DATE: u16 = 0x21;
 
 fn zip(entries: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {

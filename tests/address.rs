@@ -1,5 +1,5 @@
-//! The plugin from its address: the marketplace of this repository, an npm package with a program for each platform, and
-//! the launcher that puts the right one in its own place.
+//! The plugin from its address: this repository's marketplace, an npm package with a program per platform, and the
+//! launcher that replaces itself by the right program.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -19,7 +19,7 @@ use support::npm_registry::NpmRegistry;
 use support::sandbox::{BG_RUN, Sandbox, read};
 use support::terminal::Terminal;
 
-/// First the oldest client that can be told the limit, then the newest.
+/// The oldest client with the limit, and the newest client.
 const CLIENTS: [&str; 2] = ["2.1.200", NEWEST];
 
 const TARGETS: [&str; 4] = [
@@ -44,7 +44,7 @@ fn write_program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The npm package as a folder; the programs for other machines fail.
+/// Creates the npm package as a folder; the programs for other machines fail.
 fn package(sandbox: &Sandbox) -> PathBuf {
     let binaries = sandbox.path("binaries");
     fs::create_dir_all(&binaries).unwrap();
@@ -64,7 +64,7 @@ fn package(sandbox: &Sandbox) -> PathBuf {
     folder
 }
 
-/// Gives this machine another name.
+/// Makes `uname` report another machine.
 fn call_the_machine(sandbox: &Sandbox, name: &str) {
     sandbox.program("uname", &format!("printf '%s\\n' '{name}'"));
 }
@@ -132,7 +132,7 @@ fn calls_at_the_same_moment_are_all_answered() {
     assert_eq!(beside(&launcher), ["bg-run", "targets"]);
 }
 
-/// The names of what lies there.
+/// Returns the names of the files beside the launcher.
 fn beside(launcher: &Path) -> Vec<String> {
     let entries = fs::read_dir(launcher.parent().unwrap()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -141,7 +141,7 @@ fn beside(launcher: &Path) -> Vec<String> {
     names
 }
 
-/// An update writes a new script over the program: the one for this machine stays as it is.
+/// An update writes a new script over the program. The platform's own program must stay unchanged.
 #[test]
 fn what_is_written_over_the_program_goes_nowhere_else() {
     use std::os::unix::fs::MetadataExt as _;
@@ -157,7 +157,7 @@ fn what_is_written_over_the_program_goes_nowhere_else() {
     assert_eq!(beside(&launcher), ["bg-run", "targets"]);
 }
 
-/// Folders that the caller's shell looks for, and a `uname` that says nothing, or nothing ever.
+/// Folders that the caller's shell searches, and a `uname` that prints nothing or never ends.
 #[test]
 fn what_the_caller_has_around_doesn_t_hold_it_up() {
     for uname in ["sleep 100", "sleep 100 & wait", "exit 1"] {
@@ -204,7 +204,7 @@ fn a_folder_that_can_t_be_written_costs_time_and_nothing_else() {
     let open = |path: &Path, mode: u32| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    // Root writes everywhere, so it is somebody else there.
+    // Root can write everywhere, so root runs this as another user.
     let is_root = rustix::process::geteuid().is_root();
     open(&sandbox.path(""), 0o755);
     open(&folder.join("bin"), 0o555);
@@ -243,7 +243,7 @@ fn each_machine_gets_its_own_program() {
     }
 }
 
-/// Machines for which there is none, and one whose program doesn't start.
+/// Machines without a program, and one whose program doesn't start.
 #[test]
 fn where_no_program_fits_one_line_says_so_and_no_hook_fails() {
     let other = TARGETS.iter().find(|target| **target != own_target());
@@ -340,11 +340,11 @@ fn the_npm_package_holds_what_it_has_to_and_nothing_more() {
     assert_eq!(files, expected);
 }
 
-/// The client with the plugin from this repository's marketplace, as far as `plugin install`.
+/// Installs the plugin from this repository's marketplace in the client.
 fn install(client: &Client, sandbox: &Sandbox) {
     let api = MessagesApi::start(Vec::new());
     for arguments in [
-        // As the README has it for a clone: the client refuses a dot without a slash.
+        // Like the README's command for a clone: the client refuses a dot without a slash.
         &["plugin", "marketplace", "add", "./"][..],
         &["plugin", "install", "bg-run@bg-run"],
     ] {
@@ -354,7 +354,7 @@ fn install(client: &Client, sandbox: &Sandbox) {
     }
 }
 
-/// Where the client put this version of the plugin.
+/// Returns the folder in which the client installed this version of the plugin.
 fn installed(sandbox: &Sandbox, version: &str) -> PathBuf {
     let cache = sandbox.home().join(".claude/plugins/cache/bg-run/bg-run");
     let folder = cache.join(version);
@@ -367,11 +367,11 @@ fn installed(sandbox: &Sandbox, version: &str) -> PathBuf {
     folder
 }
 
-/// A session in which a test suite is to run; what the model was given for it.
+/// Runs a session with a test suite, and returns the text that the model got.
 fn session(client: &Client, sandbox: &Sandbox) -> String {
     let said = sandbox.fake_editor();
     let _ = fs::remove_file(&said);
-    // The scripted ids are the same in each session, and the suite isn't known to be quick.
+    // The scripted ids are the same in each session, and the suite must not be known as quick.
     for folder in ["calls", "history"] {
         let _ = fs::remove_dir_all(sandbox.state().join(folder));
     }
@@ -436,7 +436,7 @@ fn from_its_address_to_a_call_that_is_moved_and_opened_and_on_to_an_update() {
     }
 }
 
-/// Without the plugin: the command that npm installs registers the program itself, not the script or Node.
+/// Without the plugin, the command that npm installs registers the program itself, not the script or Node.
 #[test]
 fn what_npm_installs_registers_itself() {
     if !is_there("npm") {
@@ -477,7 +477,7 @@ fn what_npm_installs_registers_itself() {
         String::from_utf8_lossy(&output.stdout).starts_with("Runs in the background"),
         "{output:?}"
     );
-    // The extension is in the program.
+    // The program contains the extension.
     sandbox.program(
         "code",
         "cp \"$2\" \"$HOME/asked\"; echo was successfully installed",
@@ -507,7 +507,7 @@ fn on_a_machine_without_a_program_the_user_is_told_when_a_session_starts() {
         let registry = NpmRegistry::start(&sandbox);
         registry.publish(&sandbox, &package(&sandbox));
         install(&client, &sandbox);
-        // The client asks the kernel, the launcher asks this.
+        // The client asks the kernel; the launcher asks this program.
         call_the_machine(&sandbox, "Linux riscv64");
         let api = MessagesApi::start(vec![
             Turn::bash("pytest -x"),

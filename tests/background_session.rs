@@ -1,4 +1,4 @@
-//! `claude --bg`: a session without a terminal, which a user may look at any time.
+//! `claude --bg`: a session without a terminal, to which a user can attach at any time.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -13,10 +13,10 @@ use support::sandbox::{Sandbox, read};
 use support::terminal::Terminal;
 use support::wait_until;
 
-/// The first that has such sessions and tells its hooks of nobody who watches.
+/// The first version with such sessions that tells its hooks when nobody watches.
 const VERSION: &str = "2.1.332";
 
-/// A session of `claude --bg`, ended with the test.
+/// A session of `claude --bg` that ends with the test.
 struct Session<'a> {
     client: &'a Client,
     sandbox: &'a Sandbox,
@@ -65,7 +65,7 @@ fn a_call_in_a_background_session_is_moved_opened_and_told() {
     let sandbox = Sandbox::new();
     let editor = sandbox.fake_editor();
     let go = sandbox.path("go");
-    // A minute at most: a test that fails leaves nothing behind.
+    // It runs for a minute at most, so a failing test leaves nothing behind.
     let job = format!(
         "echo first; i=0; until [ -e {} ] || [ $i -gt 300 ]; do sleep 0.2; i=$((i+1)); done; echo last",
         go.display()

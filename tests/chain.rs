@@ -1,4 +1,4 @@
-//! Other hooks that rewrite Bash calls, run by bg-run: their rewrites and their decisions count, and none of them can break
+//! Other hooks that rewrite Bash calls, run by bg-run. Their rewrites and decisions count, and none of them can break
 //! a call.
 
 mod support;
@@ -10,7 +10,7 @@ use support::claude::{Client, NEWEST};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::{BG_RUN, Sandbox, read};
 
-/// A hook that puts `word` before the command, and answers this besides, as parts of JSON objects.
+/// Returns a hook that puts `word` before the command, and adds these parts of JSON objects to its answer.
 fn prefixing(word: &str, specific: &str, top: &str) -> String {
     format!(
         r#"event=$(cat); echo "$event" >>"$HOME/events"
@@ -51,13 +51,13 @@ fn each_goes_on_from_what_the_one_before_it_made() {
     assert_eq!(updated["description"], "x");
     let decision = &answer["hookSpecificOutput"]["permissionDecision"];
     assert_eq!(*decision, Value::Null);
-    // The first one saw what the client sent.
+    // The first hook saw the client's own event.
     let events = read(&sandbox.home().join("events"));
     let seen: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
     let mut sent = sandbox.event("PreToolUse", &json!({"command": "pytest -x"}));
     sent["tool_use_id"] = seen["tool_use_id"].clone();
     assert_eq!(seen, sent);
-    // What stays has their rewrite all the same, whatever is switched off of bg-run.
+    // A call that stays has their rewrite too, whatever is switched off in bg-run.
     for (command, variables) in [
         ("ls", &[][..]),
         ("pytest -x", &[("BG_RUN", "off")]),
@@ -163,7 +163,7 @@ fn what_fails_or_is_slow_is_skipped_and_logged() {
     }
 }
 
-/// What it started goes with it, from a session of its own too: one that is slow, and one that prints without end.
+/// A slow hook and an endless one are killed with their descendants, even those in another session.
 #[test]
 fn what_is_ended_leaves_nothing_running() {
     for script in [
@@ -186,7 +186,7 @@ fn what_is_ended_leaves_nothing_running() {
     }
 }
 
-/// The disk isn't filled with what nobody reads: a writer is ended where the answer becomes too large.
+/// The endless output must not fill the disk: the writer is killed when its answer becomes too large.
 #[test]
 fn an_endless_answer_is_ended_as_it_is_written() {
     for stream in ["", " >&2"] {
@@ -262,7 +262,7 @@ fn bg_run_in_its_own_chain_runs_once() {
     assert_eq!(read(&sandbox.home().join("calls")), "x\nx\n");
 }
 
-/// A hook that rewrites, and one that refuses, in the real client: both count, and the call is moved.
+/// The real client with a hook that rewrites and one that refuses: both count, and the call is moved.
 #[test]
 fn the_real_client_takes_their_rewrite_and_ours() {
     for version in ["2.1.20", "2.1.200", NEWEST] {

@@ -14,17 +14,17 @@ use support::sandbox::{BG_RUN, Sandbox, read};
 use support::terminal::Terminal;
 use support::wait_until;
 
-/// What the fake `pytest` writes as soon as it runs: the environment that reached it.
+/// The fake `pytest` writes the environment that it got as soon as it runs.
 const PYTEST: &str = "echo \"unbuffered=$PYTHONUNBUFFERED\" > \"$HOME/pytest.ran\"; echo collected; echo warned >&2; exec sleep 1";
 
-/// A sandbox with the hooks installed, fake programs, a hook that notes each call after it ran, and these rules.
+/// Returns a sandbox with the hooks installed, fake programs, a hook that records each finished call, and these rules.
 fn sandbox(permissions: &Value) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.program("pytest", PYTEST);
     for program in ["make", "ctest"] {
         sandbox.program(program, &format!("touch \"$HOME/{program}.ran\""));
     }
-    // Waits for what runs beside it, so that a headless session doesn't end before.
+    // It waits for a concurrent process, so that a headless session doesn't end earlier.
     sandbox.program("await-file", "i=0; while [ ! -s \"$1\" ] && [ $i -lt 200 ]; do sleep 0.1; i=$((i+1)); done; [ -s \"$1\" ]");
     let note = sandbox.program(
         "note",
@@ -37,7 +37,7 @@ fn sandbox(permissions: &Value) -> Sandbox {
     sandbox
 }
 
-/// The calls that ran, as the client reported them after each.
+/// Returns the calls that ran, as the client reported them afterwards.
 fn calls(sandbox: &Sandbox) -> Vec<Value> {
     let text = read(&sandbox.home().join("calls.jsonl"));
     text.lines()
@@ -46,7 +46,7 @@ fn calls(sandbox: &Sandbox) -> Vec<Value> {
         .collect()
 }
 
-/// The file that the client names to the model as the task's output.
+/// Returns the file that the client names to the model as the task's output.
 fn named_output(told: &str) -> PathBuf {
     let (_, rest) = told
         .split_once("Output is being written to: ")
@@ -55,14 +55,14 @@ fn named_output(told: &str) -> PathBuf {
     PathBuf::from(&rest[..end])
 }
 
-/// What `code` was called with: `-r`, `-g`, `FILE:LINE`.
+/// Returns the arguments with which `code` was called: `-r`, `-g`, `FILE:LINE`.
 fn opened(said: &str) -> PathBuf {
     let words: Vec<&str> = said.lines().collect();
     let ["-r", "-g", place] = words.as_slice() else {
         panic!("code was called with {words:?}")
     };
     let (file, _line) = place.rsplit_once(':').unwrap();
-    // The tab is called by what runs: a link to the output.
+    // The tab is named after the task: the file is a link to the output.
     fs::read_link(file).unwrap()
 }
 
@@ -99,9 +99,9 @@ fn a_long_call_runs_in_the_background_and_its_output_is_opened() {
             results[0].text.contains("running in background with ID"),
             "{shown}"
         );
-        // Those may have rules on a command line that can't be read: nothing that a rule sees is edited.
+        // These clients may have rules on an unreadable command line, so nothing is edited that a rule sees.
         let hidden = client.hides_its_arguments();
-        // The settings' `env` keeps Python from holding its output back, so no prefix is needed.
+        // The settings' `env` unbuffers Python, so no prefix is needed.
         let edited = if hidden {
             command
         } else {
@@ -220,7 +220,7 @@ fn a_fresh_home_goes_from_nothing_to_a_background_run_and_back() {
     sandbox.program("pytest", PYTEST);
     let allow = json!({"permissions": {"allow": ["Bash(pytest:*)"]}});
     sandbox.write("project/.claude/settings.local.json", &allow.to_string());
-    // The state folder where it is by default, so that it is looked at too.
+    // The state folder is in its default place, so that it is examined too.
     let state = sandbox
         .home()
         .join(".local/state/bg-run")
@@ -346,7 +346,7 @@ fn an_unallowed_command_still_asks_on_the_screen() {
     assert!(!sandbox.home().join("make.ran").exists());
 }
 
-/// Its lines are events, so that a buffer would hold them back until its end. Older clients have no such tool.
+/// Each line of a Monitor is an event, which a buffer would delay until the end. Older clients have no such tool.
 #[test]
 fn a_monitor_prints_line_by_line_and_keeps_its_permissions() {
     let Some(client) = Client::find(NEWEST) else {

@@ -1,5 +1,5 @@
-//! The command line as data: `tests/cmd/*.trycmd`. `TRYCMD=overwrite cargo test --test command_line` writes what
-//! it says now.
+//! The command line as data: `tests/cmd/*.trycmd`. `TRYCMD=overwrite cargo test --test command_line` writes the
+//! current output.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 const HOUR: u64 = 3600;
 
-/// A task of a project: its note, and its output where that is still there.
+/// Adds a task of a project: its record, and its output if that still exists.
 fn add_task(sandbox: &Sandbox, project: &str, id: &str, note: &Value, output: Option<&str>) {
     let uid = rustix::process::geteuid().as_raw();
     let file = format!("tmp/claude-{uid}/-{project}/5e55/tasks/{id}.output");
@@ -32,7 +32,7 @@ fn add_task(sandbox: &Sandbox, project: &str, id: &str, note: &Value, output: Op
     sandbox.write(&format!("state/tasks/{id}.json"), &note.to_string());
 }
 
-/// Two that run, and all kinds of names and ends, over and over.
+/// Adds two running tasks, and repeatedly all kinds of names and ends.
 fn add_many(sandbox: &Sandbox) -> Vec<File> {
     let ended = |status: Value, ran: u64| json!({"at": "2026-01-01T00:00:00Z", "status": status, "ran": ran});
     let kinds = [
@@ -82,7 +82,7 @@ fn add_many(sandbox: &Sandbox) -> Vec<File> {
     held.into()
 }
 
-/// What `bg-run tasks` says in a project with none, with one, and with 300 of them, at 80 columns.
+/// The output of `bg-run tasks` in projects with no task, with one, and with 300, at 80 columns.
 #[test]
 fn tasks_fit_a_terminal() {
     let sandbox = Sandbox::new();
@@ -112,7 +112,7 @@ fn tasks_fit_a_terminal() {
     }
 }
 
-/// The limit is spoken of where a call can reach it.
+/// The limit is mentioned only if a call can reach it.
 #[test]
 fn explain_tells_what_the_limit_does() {
     let sandbox = Sandbox::new();

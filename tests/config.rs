@@ -1,4 +1,4 @@
-//! `bg-run config`, and what is said of a faulty file.
+//! `bg-run config`, and messages about a faulty file.
 
 mod support;
 
@@ -110,7 +110,7 @@ fn the_settings_fit_a_narrow_terminal() {
     assert_eq!(keys(&narrow), wide.lines().count(), "{narrow}");
 }
 
-/// What a fault is called, in the words of whoever wrote the file.
+/// Faults are named in terms that the file's author knows.
 #[test]
 fn faults_are_told_without_the_program_s_own_words() {
     let words = [

@@ -1,4 +1,4 @@
-//! `bg-run doctor` on set-ups that are broken on purpose: tests/doctor.toml.
+//! `bg-run doctor` on setups that are broken on purpose: tests/doctor.toml.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -45,7 +45,7 @@ struct Case {
     expect: Vec<String>,
 }
 
-/// A set-up in which all is well.
+/// A setup without faults.
 fn healthy() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.program("claude", "echo '2.1.331 (Claude Code)'");
@@ -59,7 +59,7 @@ fn healthy() -> Sandbox {
     sandbox
 }
 
-/// Lays one value over another; `null` takes away.
+/// Merges one value into another; `null` removes a key.
 fn lay_over(below: &mut Value, above: Value) {
     match above {
         Value::Object(above) => {
@@ -115,7 +115,7 @@ impl Case {
         }
     }
 
-    /// What the doctor says as JSON, and its exit status.
+    /// Returns the doctor's JSON and its exit status.
     fn examined(&self, sandbox: &Sandbox) -> (Value, Option<i32>) {
         let variables = self.environment.iter();
         let variables = variables.map(|(name, value)| (name, fill(sandbox, value)));
@@ -187,7 +187,7 @@ fn each_broken_set_up_is_named() {
     assert!(table.case.len() > 20);
 }
 
-/// People read the same as machines do.
+/// The text for people contains everything in the JSON.
 #[test]
 fn the_text_has_every_line_of_the_json() {
     let sandbox = healthy();
@@ -235,7 +235,7 @@ fn it_changes_nothing() {
     assert_eq!(seen(), before);
 }
 
-/// Whether the client hands a call to bg-run in this set-up: it runs in the background then.
+/// Whether the client passes a call to bg-run in this setup, so that it runs in the background.
 fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
     let api = MessagesApi::start(vec![Turn::bash("pytest -x"), Turn::Say("done".to_owned())]);
     client.run_headless_until(sandbox, &api, &[], &[("BG_RUN_HEADLESS", "background")], 1);
@@ -244,7 +244,7 @@ fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
     results[0].text.contains("running in background")
 }
 
-/// The state folder is a small file system that is full, mounted where only the test's processes see it.
+/// The state folder is on a small, full file system that only the test's processes see.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_named() {
@@ -272,7 +272,7 @@ fn a_full_disk_is_named() {
     );
 }
 
-/// The doctor and the real client agree on what switches our hooks off.
+/// The doctor and the real client agree on settings that switch our hooks off.
 #[test]
 fn the_client_agrees() {
     let hooks = |matcher: &str, command: &str| {

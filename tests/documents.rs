@@ -1,4 +1,4 @@
-//! The files that people copy from say what the program does.
+//! Checks that files from which people copy agree with the program.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -52,7 +52,7 @@ fn all_that_is_given_away_has_one_version() {
     }
 }
 
-/// The keys that a type knows, from what it says of one that it doesn't.
+/// Returns the keys of a type from its error about an unknown key.
 fn known_keys(error: &str) -> BTreeSet<String> {
     let (_, list) = error.split_once("expected").unwrap();
     list.split('`')
@@ -95,7 +95,7 @@ fn the_schemas_know_what_the_program_knows() {
     assert_eq!(actions, known_keys(&action));
 }
 
-/// Holds a file to what the program gives; `DOCUMENTS=overwrite cargo test --test documents` writes it anew.
+/// Compares a file with the program's own text. `DOCUMENTS=overwrite cargo test --test documents` rewrites the file.
 #[expect(clippy::disallowed_methods, reason = "the test's own switch")]
 fn hold(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -151,7 +151,7 @@ fn the_page_on_permissions_has_every_place() {
             Reading::Possible => "its ask and deny rules",
             Reading::Unread => "no",
         };
-        // A path, and for some the folders in which it is looked for.
+        // A path, and sometimes the folders in which it is searched.
         let (path, folders) = place.name.split_once(" of ").unwrap_or((place.name, ""));
         let starts = match folders {
             "" => format!("| `{path}` |"),
@@ -215,7 +215,7 @@ fn the_starter_file_names_its_schema() {
     );
 }
 
-/// What comes of a Monitor's command.
+/// Returns a Monitor's command as the hook edits it.
 fn monitored(sandbox: &Sandbox, command: &str) -> Value {
     let mut event = sandbox.event("PreToolUse", &json!({"command": command}));
     event["tool_name"] = "Monitor".into();
@@ -226,7 +226,8 @@ fn monitored(sandbox: &Sandbox, command: &str) -> Value {
     command
 }
 
-/// A block with `-` and `+` lines, or lines that stay; `@@ LIST: RULE @@` gives a permission rule, `@@ Monitor @@` the tool.
+/// A block has `-` and `+` lines, or unchanged lines. `@@ LIST: RULE @@` gives a permission rule, `@@ Monitor @@` the
+/// tool.
 #[test]
 fn the_rewriting_page_shows_what_happens() {
     let mut pairs = 0;
@@ -248,7 +249,7 @@ fn the_rewriting_page_shows_what_happens() {
             same => (same.to_owned(), same.to_owned()),
         };
         let sandbox = Sandbox::new();
-        // Few machines have one; what its help names, it takes.
+        // Few machines have conda; its help lists the options that it accepts.
         sandbox.program("conda", "echo ' --no-capture-output, --live-stream'");
         pairs += 1;
         if block.starts_with("@@ Monitor @@") {

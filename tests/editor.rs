@@ -1,4 +1,4 @@
-//! The real VS Code (code-server in Chromium), which `.ci/install-editor` puts into a cache folder; the tests are in
+//! The real VS Code (code-server in Chromium), which `.ci/install-editor` installs in a cache folder. The tests are in
 //! `tests/editor/`.
 
 #![expect(clippy::unwrap_used, reason = "a test")]

@@ -1,4 +1,4 @@
-//! `install --editor-settings`: what is added to an editor's settings.json, and that `uninstall` gives the file back.
+//! `install --editor-settings`: the additions to an editor's settings.json, and the file after `uninstall`.
 
 mod support;
 
@@ -55,7 +55,7 @@ fn install_finds_every_editor_and_uninstall_gives_the_files_back() {
         "home/.local/share/code-server/User/settings.json",
     ];
     let files = files.map(|file| sandbox.write(file, USERS));
-    // One that isn't there yet, one of another shape, and one of a program that is no editor.
+    // A missing file, one with another shape, and one of a program that isn't an editor.
     let missing = sandbox.path("home/.config/VSCodium/User/settings.json");
     std::fs::create_dir_all(missing.parent().unwrap()).unwrap();
     let odd = sandbox.write("home/.config/Kiro/User/settings.json", "[]");
@@ -177,7 +177,7 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
         serde_json::json!([newer, older, ours])
     );
 
-    // Read-only by the extension alone, where settings can't be written.
+    // The extension alone makes outputs read-only if settings can't be written.
     let defaults = &package["contributes"]["configurationDefaults"]["files.readonlyInclude"];
     for pattern in [newer, older, ours] {
         assert_eq!(defaults[pattern], true, "{pattern}");
@@ -212,8 +212,8 @@ fn the_extension_knows_the_outputs_that_the_program_knows() {
         assert_eq!(by_extension.is_match(&path), output, "{path}");
         assert_eq!(by_pattern.is_match(&path), output, "{path}");
     }
-    // The program is the strictest: what it takes for an output, the others do too. They know the link by which it is
-    // opened as well.
+    // The program's check is the strictest: the others accept every output that it accepts, and also the link through
+    // which it is opened.
     let link = "/home/me/.local/state/bg-run/tasks/pytest -x · b1.output";
     assert!(by_extension.is_match(link) && by_pattern.is_match(link));
     let own = "/home/me/project/tasks/b1.output";

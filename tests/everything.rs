@@ -1,4 +1,4 @@
-//! One `install` turns everything on, and `uninstall` leaves the home folder as it was.
+//! One `install` sets everything up, and `uninstall` restores the home folder.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,8 @@ use support::sandbox::{BG_RUN, Sandbox, read, tree};
 
 const SETTINGS: &str = "home/.claude/settings.json";
 
-/// A machine with Claude Code and VS Code, which was started once; the state lies in the home folder, as it does by itself.
+/// A machine with Claude Code and VS Code, which was started once. The state is in its default place in the home
+/// folder.
 struct Machine(Sandbox);
 
 impl Machine {
@@ -40,7 +41,7 @@ impl Machine {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The doctor's checks that are as they should be, and the others with what is said of them.
+    /// Returns the names of the doctor's passed checks, and the other checks as JSON.
     fn doctor(&self) -> (Vec<String>, Vec<Value>) {
         let report: Value = serde_json::from_str(&self.says(&["doctor", "--json"])).unwrap();
         let checks = report["checks"].as_array().unwrap().iter().cloned();
@@ -138,7 +139,7 @@ fn a_status_line_is_set_where_there_is_none() {
     let ours = line();
     let command = ours["command"].as_str().unwrap();
     assert!(command.ends_with("/bg-run statusline"), "{ours}");
-    // The very command works in a shell.
+    // The exact command works in a shell.
     let shell = machine
         .0
         .command("sh")
@@ -149,7 +150,7 @@ fn a_status_line_is_set_where_there_is_none() {
         shell.status.success() && shell.stdout.is_empty(),
         "{shell:?}"
     );
-    // It stays with the next installation, and goes alone where the user has changed the file.
+    // It survives the next installation, and is removed alone if the user has changed the file.
     machine.says(&["install"]);
     assert_eq!(line(), ours);
     let changed = read(&machine.0.path(SETTINGS)).replacen('{', "{\n  \"model\": \"opus\",", 1);
@@ -173,7 +174,7 @@ fn a_status_line_of_the_user_stays() {
     machine.says(&["uninstall"]);
     assert_eq!(read(&machine.0.path(SETTINGS)), own);
 
-    // Changed by the user since, it is theirs.
+    // After a change it belongs to the user.
     machine.0.write(SETTINGS, "{}");
     machine.says(&["install", "--status-line"]);
     let changed =

@@ -1,4 +1,4 @@
-//! Whether a call is moved, after calls whose durations are known: sequences by hand, and what holds for all.
+//! Decisions after calls with known durations: sequences by hand, and properties of all sequences.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 const REPOSITORY: u64 = 7;
 
-/// A repository with what was measured in it.
+/// A repository with recorded durations.
 struct Repository {
     store: Store,
     rules: Rules,
@@ -71,14 +71,14 @@ impl Repository {
         Forecast::new(Share::of(kind.rule.as_deref()), &known).usual_seconds(Limit::InForce)
     }
 
-    /// Whether it is moved with the limit, and without.
+    /// Whether the command is moved with the limit, and without.
     fn moves(&self, command: &str) -> [bool; 2] {
         [Limit::InForce, Limit::None]
             .map(|limit| self.decide(command, limit).outcome == Outcome::Background)
     }
 }
 
-/// `12`, `0.9 failed`, `5 cut`.
+/// Parses `12`, `0.9 failed` or `5 cut`.
 fn observation(text: &str) -> Observation {
     let (seconds, end) = text.split_once(' ').unwrap_or((text, ""));
     Observation {
@@ -96,7 +96,7 @@ const BOTH: [bool; 2] = [true, true];
 const NEITHER: [bool; 2] = [false, false];
 const WITHOUT_LIMIT: [bool; 2] = [false, true];
 
-/// A sequence: a title, the runs of commands, then a command and whether it is moved with the limit and without.
+/// A sequence: a title, runs of commands, and a command with the decisions with the limit and without.
 type Sequence = (
     &'static str,
     &'static [(&'static str, &'static str)],
@@ -329,7 +329,7 @@ fn what_was_always_cut_off_outlasts_a_call() {
     }
 }
 
-/// Every sequence of up to four durations of one call, by each kind of rule.
+/// Tries every sequence of up to four durations of one call, under each kind of rule.
 #[test]
 fn a_long_run_never_lowers_the_odds() {
     let alphabet = ["2", "25", "33", "300", "0.9 failed", "5 cut"].map(observation);
@@ -392,7 +392,7 @@ const COMMANDS: &[&str] = &[
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// The same of whole calls, whose kinds overlap, through the store with its bounds.
+    /// The same property for whole calls of overlapping kinds, through the store with its limits.
     #[test]
     fn a_long_run_turns_no_move_into_a_stay(
         runs in prop::collection::vec((0..COMMANDS.len(), 0.1_f32..100.0, 0..4_u8), 0..30),

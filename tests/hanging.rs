@@ -1,4 +1,5 @@
-//! A hook that doesn't wait for a job ends itself, whatever it hangs on and however long a time-out it is registered with.
+//! A hook that doesn't wait for a job exits by itself, whatever it hangs on and however long its registered time-out
+//! is.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -21,7 +22,7 @@ use support::wait_until;
 /// Ten seconds are promised; the rest is for a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// An event after a call; of one in the background, there is an output that has ended.
+/// Returns an event after a call. A background call's output has ended.
 fn after(sandbox: &Sandbox, response: &Value) -> Value {
     let mut event = sandbox.event("PostToolUse", &json!({"command": "make all"}));
     event["tool_response"] = response.clone();
@@ -41,7 +42,7 @@ fn in_foreground() -> Value {
     json!({"stdout": "x", "stderr": "", "interrupted": false})
 }
 
-/// Starts a program on an event, with nobody to read what it says.
+/// Starts a program on an event without reading its output.
 fn start(sandbox: &Sandbox, words: &[&str], event: &Value, variables: &[(&str, &str)]) -> Child {
     let mut command = sandbox.command(words[0]);
     command
@@ -58,7 +59,7 @@ fn start(sandbox: &Sandbox, words: &[&str], event: &Value, variables: &[(&str, &
     child
 }
 
-/// Waits for its end, which has to come soon, and says when it came.
+/// Waits for its end, which must come soon, and returns its status and duration.
 fn ended(mut child: Child, what: &str) -> (ExitStatus, Duration) {
     let start = Instant::now();
     loop {
@@ -86,7 +87,7 @@ fn a_state_folder_may_hang_after_a_call() {
     a_state_folder_may_hang(&in_foreground());
 }
 
-/// The system call that puts a file there takes a minute.
+/// Delays the system call that creates a file there by a minute.
 #[cfg(target_os = "linux")]
 fn a_state_folder_may_hang(response: &Value) {
     if !is_there("strace") {
@@ -110,7 +111,7 @@ fn a_state_folder_may_hang(response: &Value) {
     ];
     let begin = Instant::now();
     let mut child = start(&sandbox, &words, &event, &[]);
-    // strace itself waits for the end of the delay, so its own end says nothing.
+    // strace itself waits for the end of the delay, so its own end means nothing.
     let traced = wait_until("the hook ends itself", || {
         let traced = read(&trace);
         traced.contains("exit_group(0").then_some(traced)
@@ -166,7 +167,7 @@ fn an_editor_may_hang() {
     assert!(status.success(), "{status}");
 }
 
-/// A FIFO in the place of each file that is read or written, and no one at its other end.
+/// A FIFO without another end replaces each file that is read or written.
 #[test]
 fn files_may_be_fifos() {
     let sandbox = Sandbox::new();

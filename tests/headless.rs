@@ -1,4 +1,4 @@
-//! A session without a user is as it would be without bg-run, with the real Claude Code client.
+//! A session without a user behaves as without bg-run, with the real Claude Code client.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -20,16 +20,17 @@ use support::sandbox::{Sandbox, read};
 #[cfg(target_os = "linux")]
 use support::wait_until;
 
-/// Those that move a call by themselves: the first writes no last line, the first two kill what was moved with their answer.
+/// Versions that themselves move a call. The first writes no footer, and the first two kill moved tasks with their
+/// answer.
 const VERSIONS: &[&str] = &["2.1.200", "2.1.260", "2.1.332"];
 
-/// In seconds.
+/// The limit in seconds.
 const LIMIT: &str = "3";
 
-/// Sessions at the same time: a client takes about a second of one core to start.
+/// Number of concurrent sessions. A client takes about a second of one core to start.
 const AT_ONCE: usize = 6;
 
-/// Arguments, and what is on stdin.
+/// The client's arguments and stdin.
 type Format = (&'static [&'static str], Option<&'static str>);
 
 const FORMATS: &[Format] = &[
@@ -50,7 +51,7 @@ const FORMATS: &[Format] = &[
 
 const STREAM: Format = (&["--output-format", "stream-json", "--verbose"], None);
 
-/// What the model does and what its command is.
+/// The model's turns and the command.
 #[derive(Clone)]
 struct Case {
     name: &'static str,
@@ -95,14 +96,14 @@ fn sandbox(job: &str, is_installed: bool) -> Sandbox {
     sandbox
 }
 
-/// What came of a session.
+/// Observations of a session.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    /// What the session printed, without what differs from run to run.
+    /// The session's output, without parts that differ from run to run.
     said: Vec<Value>,
-    /// The results of its calls as the model has them.
+    /// The results of its calls, as the model got them.
     results: Vec<String>,
-    /// How often the model was asked.
+    /// Number of requests to the model.
     requests: usize,
 }
 
@@ -110,7 +111,7 @@ struct Seen {
 #[derive(Debug)]
 struct Run {
     seen: Seen,
-    /// From the end of the job to the end of the session.
+    /// Time from the job's end to the session's end.
     late: Duration,
     shown: String,
 }
@@ -146,8 +147,8 @@ fn run(version: &str, client: &Client, case: &Case, is_installed: bool) -> Run {
     }
 }
 
-/// What doesn't differ from run to run of a line that a session prints; `None` for one about hooks, and about the client's own tasks, which
-/// there are more of where the client moves a call.
+/// Returns the parts of an output line that don't differ from run to run; `None` for lines about hooks, and about the
+/// client's own tasks, of which there are more if the client moves a call.
 fn lasting(line: &str) -> Option<Value> {
     let Ok(message) = serde_json::from_str::<Value>(line) else {
         return Some(line.into());
@@ -163,7 +164,7 @@ fn lasting(line: &str) -> Option<Value> {
         .filter_map(|key| Some(((*key).to_owned(), message.get(*key)?.clone())))
         .collect();
     let result = &message["tool_use_result"];
-    // Of a call that failed there is only a text.
+    // A failed call has only a text.
     let text = match result {
         Value::String(text) => text.strip_prefix("Error: ").map(str::to_owned),
         fields => fields["stdout"].as_str().map(str::to_owned),
@@ -172,7 +173,7 @@ fn lasting(line: &str) -> Option<Value> {
     Some(kept.into())
 }
 
-/// Without the place where the client keeps a long output.
+/// Removes the path at which the client keeps a long output.
 fn unplaced(text: &str) -> String {
     let Some((start, rest)) = text.split_once("Full output saved to: ") else {
         return text.to_owned();
@@ -181,7 +182,7 @@ fn unplaced(text: &str) -> String {
     format!("{start}\n{end}")
 }
 
-/// Runs each of `jobs`, several at the same time.
+/// Runs `jobs`, several at the same time.
 fn side_by_side<T: Send>(jobs: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
     let numbered: Vec<_> = jobs.into_iter().enumerate().rev().collect();
     let (left, done) = (Mutex::new(numbered), Mutex::new(Vec::new()));
@@ -212,7 +213,7 @@ fn clients() -> Vec<(&'static str, Client)> {
         .collect()
 }
 
-/// Each case without bg-run and with it, in each version.
+/// Runs each case without bg-run and with it, in each version.
 fn both(cases: &[Case]) -> Vec<(Run, Run)> {
     let clients = clients();
     let mut jobs: Vec<Box<dyn FnOnce() -> Run + Send + '_>> = Vec::new();
@@ -227,7 +228,7 @@ fn both(cases: &[Case]) -> Vec<(Run, Run)> {
     std::iter::from_fn(|| runs.next().zip(runs.next())).collect()
 }
 
-/// Twelve seconds, in steps.
+/// It takes twelve seconds, in steps.
 const JOB: &str = "echo first; i=0; while [ $i -lt 6 ]; do sleep 2; i=$((i+1)); echo \"step $i\"; done; echo result=42";
 
 #[test]
@@ -248,7 +249,8 @@ fn the_answer_is_that_of_a_session_without_bg_run_in_every_format() {
             with.shown
         );
     }
-    // One session may be late because the machine is busy. Where it is busy throughout, the session without is late, too.
+    // One session may be late because the machine is busy. If it is busy throughout, the session without bg-run is
+    // late too.
     for runs in runs.chunks(FORMATS.len()) {
         let is_soon = |(without, with): &(Run, Run)| {
             let late = with.late.saturating_sub(without.late);
@@ -310,7 +312,7 @@ fn every_kind_of_result_is_that_of_the_foreground() {
     }
 }
 
-/// A session that takes what follows from the client's notice in its own words.
+/// The session repeats the text that follows the client's notice.
 #[test]
 fn what_differs_from_the_foreground_is_said() {
     let clients = clients();
@@ -350,7 +352,8 @@ fn what_differs_from_the_foreground_is_said() {
             assert!(told.contains("isn't text; all of it is in /"), "{told}");
             assert!(!told.contains("a\\u0000b"), "{told}");
         }));
-        // What isn't over by then is in the background, as it would be without the limit, and isn't lost.
+        // A job that isn't finished by then continues in the background, as it would without the limit, and isn't
+        // lost.
         jobs.push(Box::new(move || {
             let sandbox = sandbox(late.job, true);
             let api = MessagesApi::start(late.turns.clone());
@@ -372,7 +375,7 @@ fn what_differs_from_the_foreground_is_said() {
     side_by_side(jobs);
 }
 
-/// Twice it was ended after more time than a call has.
+/// It was killed twice after more time than a call gets.
 fn is_known_for_a_server(sandbox: &Sandbox, command: &str) {
     for _ in 0..2 {
         let mut event = sandbox.event("PostToolUseFailure", &json!({"command": command}));
@@ -405,7 +408,7 @@ fn nobody_waits_for_a_server_by_its_name_or_by_what_was_measured() {
     side_by_side(jobs);
 }
 
-/// The processes of bg-run that were started in `sandbox`.
+/// Returns the number of bg-run's processes that were started in `sandbox`.
 #[cfg(target_os = "linux")]
 fn hooks(sandbox: &Sandbox) -> usize {
     let home = sandbox.home().display().to_string();
@@ -432,7 +435,7 @@ fn start(client: &Client, sandbox: &Sandbox, api: &MessagesApi) -> Child {
         .unwrap()
 }
 
-/// How long a hook that waits outlives its session, which gets this signal.
+/// Returns how long a waiting hook outlives its session, which gets this signal.
 #[cfg(target_os = "linux")]
 fn outlives(client: &Client, signal: nix::sys::signal::Signal) -> Duration {
     use nix::sys::signal::kill;
@@ -442,7 +445,7 @@ fn outlives(client: &Client, signal: nix::sys::signal::Signal) -> Duration {
     let api = MessagesApi::start(turns);
     let mut session = start(client, &sandbox, &api);
     let running = sandbox.state().join("running");
-    // The task's record is there as soon as the hook waits.
+    // The task's record exists as soon as the hook waits.
     wait_until("the hook waits", || {
         let has_task = std::fs::read_dir(&running).is_ok_and(|mut tasks| tasks.next().is_some());
         (has_task && hooks(&sandbox) == 1).then_some(())

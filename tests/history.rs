@@ -1,4 +1,4 @@
-//! What is measured, and what it changes: through the hook, as the client speaks to it.
+//! Recorded durations and their effects, through the hook, as the client calls it.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,7 @@ use support::sandbox::{Sandbox, read};
 
 const LIMIT: (&str, &str) = ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000");
 
-/// A foreground call that ended, as a client of 2.1.200 or newer tells it.
+/// Reports a finished foreground call like a client of 2.1.200 or newer.
 fn took(sandbox: &Sandbox, command: &str, seconds: f64, id: &str) {
     let mut event = sandbox.event("PostToolUse", &json!({"command": command}));
     event["tool_use_id"] = id.into();
@@ -92,7 +92,7 @@ fn a_rule_decides_the_first_time_and_then_what_was_measured() {
     assert!(moves(&sandbox, "pytest"), "it got slow");
 }
 
-/// Where the client moves long calls by itself, a name that is seldom right moves nothing.
+/// If the client itself moves long calls, a name that is seldom right moves nothing.
 #[test]
 fn a_name_that_is_seldom_right_is_measured_first() {
     let sandbox = Sandbox::new();
@@ -111,7 +111,7 @@ fn a_name_that_is_seldom_right_is_measured_first() {
     );
     let text = with_limit("OTHER", "1");
     assert!(text.contains("Runs in the background"), "{text}");
-    // A rule that a file repeats is the user's own.
+    // A rule that a file repeats belongs to the user.
     sandbox.write(
         "home/.config/bg-run/rules.toml",
         "[[rule]]\nname = 'node-scripts'\n",
@@ -277,7 +277,7 @@ fn worktrees_share_and_other_repositories_don_t() {
     assert!(at(&main) && at(&worktree) && !at(&other));
 }
 
-/// A session's background task from its launch on, with its output in place.
+/// Launches a session's background task with its output.
 fn launch(sandbox: &Sandbox, id: &str, command: &str, more: &Value) -> (Value, std::path::PathBuf) {
     let mut event = sandbox.event(
         "PostToolUse",
@@ -417,7 +417,7 @@ fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
     );
 }
 
-/// A log that the command writes itself is shown where it is the project's; elsewhere it may hold what isn't the command's.
+/// A log in the project is shown. A log elsewhere may contain other programs' output.
 #[test]
 fn of_a_log_outside_the_project_no_line_is_told() {
     for (log, told) in [
@@ -444,7 +444,7 @@ fn of_a_log_outside_the_project_no_line_is_told() {
     }
 }
 
-/// Of several tasks that end at once, the client tells one after the other how.
+/// The client announces several simultaneous ends one after the other.
 #[test]
 fn an_end_that_nothing_tells_is_left_to_the_client_for_a_while() {
     let sandbox = Sandbox::new();
@@ -501,7 +501,7 @@ fn a_silent_task_is_mentioned_once_where_its_like_ended() {
         file.set_modified(long_ago).unwrap();
         file
     };
-    // Somebody holds it open to write: this test.
+    // This test holds it open for writing.
     let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
     let _held = silent(&output);
     assert_eq!(
@@ -588,7 +588,7 @@ fn commands_are_shown_sorted_and_forgotten() {
     assert!(!output.status.success());
 }
 
-/// A session of two calls, as the client writes it down.
+/// Returns a transcript of a session with two calls, as the client writes it.
 fn transcript(sandbox: &Sandbox, project: &str, calls: &[(&str, &str, &str, Value)]) -> String {
     let cwd = sandbox.path(project).display().to_string();
     let lines = calls.iter().flat_map(|(id, command, ended, result)| {
@@ -625,7 +625,7 @@ fn learning_names_projects_and_takes_no_approval_for_run_time() {
     );
     let second = transcript(&sandbox, "two", &[("toolu_5", "./fetch", "03", ok())]);
     sandbox.write("home/.claude/projects/one/a.jsonl", &first);
-    // A session that was resumed holds the same calls again.
+    // A resumed session contains the same calls again.
     sandbox.write("home/.claude/projects/one/b.jsonl", &first);
     sandbox.write("home/.claude/projects/two/c.jsonl", &second);
     let output = sandbox.bg_run(&["learn"]);
@@ -644,7 +644,7 @@ fn learning_names_projects_and_takes_no_approval_for_run_time() {
     assert!(!text.contains("denied"), "{text}");
 }
 
-/// What is only ever ended from outside, after more time than a call has.
+/// A command that was always killed, after more time than a call gets.
 #[test]
 fn a_server_is_known_by_what_was_measured() {
     let sandbox = Sandbox::new();

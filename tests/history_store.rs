@@ -1,4 +1,4 @@
-//! The store of durations, with what happens to files: many writers, kills, full disks, spoilt bytes.
+//! The store of durations under many writers, kills, full disks and corruption.
 
 #![expect(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ fn key(number: u64) -> Key {
     }
 }
 
-/// The call of this number, in which each of these keys took a second.
+/// Returns the call with this number, in which each of these keys took a second.
 fn run_of(call: u32, keys: &[Key]) -> Run {
     Run {
         keys: keys.to_vec(),
@@ -48,7 +48,7 @@ fn add(store: &Store, number: u64) {
     store.record(&run_of(call, &[key(number)])).unwrap();
 }
 
-/// Where a store lies: the folder of the state, its store, and the repository's file.
+/// Returns the folder of the state, its store, and the repository's file.
 fn state() -> (TempDir, PathBuf, PathBuf) {
     let state = tempfile::tempdir().unwrap();
     let folder = state.path().join("history");
@@ -56,7 +56,7 @@ fn state() -> (TempDir, PathBuf, PathBuf) {
     (state, folder, file)
 }
 
-/// This very program, doing a job with the store in `state`.
+/// Runs this program itself for a job with the store in `state`.
 fn job(state: &Path, job: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--ignored", "--nocapture"]);
@@ -71,13 +71,13 @@ fn run(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The numbers behind a word, a line each, as a job prints them.
+/// Returns the numbers after a word, one per line, as a job prints them.
 fn numbers(text: &str, word: &str) -> Vec<u64> {
     let lines = text.lines().filter_map(|line| line.strip_prefix(word));
     lines.map(|number| number.trim().parse().unwrap()).collect()
 }
 
-/// Keys of its own that each of many processes records.
+/// Number of its own keys that each of many processes records.
 const OWN: u64 = 8;
 
 #[test]
@@ -88,12 +88,12 @@ fn child() {
     let number: u64 = number.parse().unwrap();
     let store = Store::own().unwrap();
     match what {
-        // Begins when its input ends.
+        // It begins when its input ends.
         "many" => {
             println!("\nready 1");
             std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
             for own in number * OWN..(number + 1) * OWN {
-                // As calls do it: each opens the store anew.
+                // Each opens the store anew, like calls do.
                 let store = Store::own().unwrap();
                 let keys = [key(1_000_000), key(own)];
                 assert_eq!(store.known(&keys).unwrap()[1].runs, 0);
@@ -107,14 +107,14 @@ fn child() {
     }
 }
 
-/// Records in spite of others: a loaded machine may keep the lock longer than a call would wait for it.
+/// Records despite other writers. On a busy machine, the lock may be held longer than a call would wait.
 fn record_at_last(store: &Store, run: &Run) {
     while let Err(error) = store.record(run) {
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error}");
     }
 }
 
-/// Records one key after the other and says each, until it is killed or there is no room.
+/// Records one key after the other and prints each, until it is killed or the disk is full.
 fn endless(store: &Store) {
     let mut out = std::io::stdout();
     writeln!(out).unwrap();
@@ -128,7 +128,7 @@ fn endless(store: &Store) {
     }
 }
 
-/// So many processes that all begin at once, each with keys of its own and one that all have.
+/// Starts this many processes at once, each with keys of its own and a shared one.
 fn many(state: &Path, number: u64) {
     let mut children: Vec<Child> = (0..number)
         .map(|number| job(state, &format!("many {number}")).spawn().unwrap())
@@ -169,7 +169,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_recorded() {
         let (state, folder, _) = state();
         let mut child = job(state.path(), "endless").spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        // Its own moment each time.
+        // Each kill comes at another moment.
         let mut text = String::new();
         while numbers(&text, "done").len() < usize::try_from(1 + round * 37).unwrap() {
             assert_ne!(output.read_line(&mut text).unwrap(), 0);
@@ -177,7 +177,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_recorded() {
         child.kill().unwrap();
         output.read_to_string(&mut text).unwrap();
         child.wait().unwrap();
-        // Its last line may be cut off.
+        // Its last line may be incomplete.
         let whole = &text[..=text.rfind('\n').unwrap()];
         let store = Store::in_folder(&folder).unwrap();
         let done = numbers(whole, "done");
@@ -196,7 +196,7 @@ fn a_full_disk_loses_what_has_no_room_only() {
         Store::in_folder(&folder).unwrap();
         let child = job(state.path(), "endless");
         let mut shell = Command::new("sh");
-        // Beyond the limit a write fails as on a full disk. The harness writes to pipes only.
+        // Above the limit, a write fails as on a full disk. The harness writes only to pipes.
         shell
             .arg("-c")
             .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""));
@@ -215,7 +215,7 @@ fn a_full_disk_loses_what_has_no_room_only() {
         assert!(done.len() > 4, "{blocks}: {}", done.len());
         let store = Store::in_folder(&folder).unwrap();
         assert!(done.iter().all(|number| known(&store, *number).runs == 1));
-        // Nothing half written lies around, and with room again it goes on.
+        // No partial file remains, and with free space it works again.
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "{blocks}");
         add(&store, 7000);
         assert_eq!(known(&store, 7000).runs, 1);
@@ -266,7 +266,7 @@ fn damage_costs_one_repository_and_is_said() {
     }
 }
 
-/// Found, or taken for what is left of a record.
+/// A wrong byte is detected, or taken for an incomplete record.
 #[test]
 fn no_spoilt_byte_is_believed() {
     let (_state, folder, file) = state();
@@ -292,7 +292,7 @@ fn no_spoilt_byte_is_believed() {
     assert_eq!(store.check().unwrap(), Some(2));
 }
 
-/// What a writer leaves that is killed in the middle, or has no room.
+/// An incomplete record of a killed writer or a full disk.
 #[test]
 fn half_a_record_counts_for_nothing_and_the_next_takes_its_place() {
     let (_state, folder, file) = state();
@@ -328,7 +328,7 @@ fn a_file_stays_small_however_much_is_recorded() {
     assert_eq!(store.check().unwrap(), Some(103));
 }
 
-/// What a power cut may leave of a file that was never synced.
+/// An empty file, as a power cut may leave it because it was never synced.
 #[test]
 fn an_empty_file_knows_nothing() {
     let (_state, folder, file) = state();
@@ -369,7 +369,7 @@ fn the_newest_eight_are_kept_and_those_that_say_nothing_go_first() {
     }
     assert_eq!(seen(), [10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 3.0, 2.0]);
     assert_eq!(known(&store, 5).runs, 11);
-    // Two registrations tell of the same call.
+    // Two registrations report the same call.
     record(10, RunEnd::Success);
     assert_eq!(known(&store, 5).runs, 11);
 }

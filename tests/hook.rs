@@ -1,4 +1,4 @@
-//! The hook's contract: what comes in, what goes out, and that it never stands in a call's way.
+//! The contract of the hook: its input, its output, and that it never blocks a call.
 
 mod support;
 
@@ -13,7 +13,7 @@ fn pre(sandbox: &Sandbox, tool_input: &Value, variables: &[(&str, &str)]) -> Val
     sandbox.answer(&sandbox.event("PreToolUse", tool_input), variables)
 }
 
-/// The input of a call for the background.
+/// Returns the input of a call for the background.
 fn pytest() -> Value {
     json!({"command": "pytest", "run_in_background": true})
 }
@@ -149,7 +149,7 @@ fn the_call_s_own_word_wins() {
     );
 }
 
-/// The client's own limit is in force in a dry run, too.
+/// The client's own limit applies in a dry run too.
 #[test]
 fn a_dry_run_tells_what_the_limit_moved() {
     let sandbox = Sandbox::new();
@@ -281,7 +281,7 @@ fn explain_reads_the_permission_rules_once() {
         "/home/.claude/settings.json",
     );
     assert!(said.contains("Your permission rules: 1 "), "{said}");
-    // And twice for the settings' `env`: the limit and Python's buffer.
+    // Two more openings are for the settings' `env`: the limit and Python's buffer.
     assert_eq!(openings, 3);
 }
 
@@ -300,12 +300,12 @@ fn permission_rules_hold_edits_back() {
             format!("\u{feff}{{{RULES}"),
             "PYTHONUNBUFFERED=1 python -m pytest 2>&1",
         ),
-        // The client takes nothing from a file with a comment.
+        // The client ignores a file with a comment.
         (
             format!("{{ // mine\n{RULES}"),
             "PYTHONUNBUFFERED=1 python -u -m pytest 2>&1",
         ),
-        // It takes this one, and which rules are in it isn't known here.
+        // The client accepts this file, but its rules can't be read here.
         (format!("{{\"x\": \"\\ud800\", {RULES}"), "python -m pytest"),
     ] {
         sandbox.write(LOCAL, &text);
@@ -747,7 +747,8 @@ fn an_old_client_that_drops_the_arguments_is_answered_too() {
     assert!(command_of(&answer).is_some());
 }
 
-/// `claude --bg` (2.1.332) says that nobody watches even while a user is attached; `claude -p` inside it has nobody.
+/// `claude --bg` (2.1.332) reports that nobody watches even while a user is attached; a `claude -p` inside it has no
+/// user.
 #[test]
 fn a_background_session_has_a_user_and_what_it_starts_has_none() {
     for (entrypoint, is_moved) in [("cli", true), ("sdk-cli", false)] {

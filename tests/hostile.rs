@@ -1,4 +1,5 @@
-//! A cloned repository, another user, a full disk, bad luck: no call breaks through bg-run, and none waits for it.
+//! A malicious repository, another user, a full disk, bad luck: no call breaks because of bg-run, and none waits for
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -17,10 +18,10 @@ use support::claude::{is_there, skip};
 use support::sandbox::{BG_RUN, Sandbox, read};
 use support::wait_until;
 
-/// Far above what anything here takes under load, and below the minutes that a fault would take.
+/// A time far above normal under load, and far below the minutes that a fault would take.
 const SOON: Duration = Duration::from_mins(1);
 
-/// A call for `command`, answered before the hook gives up by itself.
+/// Returns the answer to a call for `command`, which must come before the hook's own time limit.
 fn call(sandbox: &Sandbox, command: &str) -> Value {
     let event = sandbox.event("PreToolUse", &json!({"command": command}));
     let answer = sandbox.answer(&event, &[]);
@@ -29,7 +30,7 @@ fn call(sandbox: &Sandbox, command: &str) -> Value {
     answer
 }
 
-/// A call for `command` under a limit on its processor time, which load doesn't change, in seconds.
+/// Calls `command` with a limit on processor time in seconds, which doesn't depend on load.
 fn call_within(sandbox: &Sandbox, seconds: u32, command: &str) -> Value {
     let event = sandbox.event("PreToolUse", &json!({"command": command}));
     let mut child = sandbox
@@ -85,7 +86,7 @@ fn a_file_that_is_no_ordinary_one_holds_no_call_up() {
                 quiet["hookSpecificOutput"].is_null(),
                 "{file} {kind}: {quiet}"
             );
-            // A faulty config.toml counts as a dry run; any other file is left out.
+            // A faulty config.toml counts as a dry run; any other faulty file is ignored.
             let moved = call(&sandbox, "pytest");
             let is_config = file.ends_with("config.toml");
             assert_eq!(
@@ -232,7 +233,7 @@ fn a_linked_state_folder_inside_is_not_followed() {
 fn nobody_else_reads_what_we_keep() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
-    // One that an older version made.
+    // A folder that an older version created.
     fs::create_dir_all(sandbox.state().join("tasks")).unwrap();
     fs::set_permissions(sandbox.state(), fs::Permissions::from_mode(0o755)).unwrap();
     sandbox.write(
@@ -253,7 +254,7 @@ fn nobody_else_reads_what_we_keep() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_symlink() {
-                // It has no mode of its own.
+                // A link has no mode of its own.
                 continue;
             }
             if path.is_dir() {
@@ -268,7 +269,7 @@ fn nobody_else_reads_what_we_keep() {
     assert!(files >= 5, "{files}");
 }
 
-/// What stands behind a socket.
+/// The server behind a socket.
 type Serve = fn(std::os::unix::net::UnixStream);
 
 #[test]
@@ -310,7 +311,7 @@ fn a_socket_with_a_full_backlog_is_given_up_soon() {
     let socket = sandbox.path("vscode-ipc-1.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     rustix::net::listen(&listener, 0).unwrap();
-    // Nobody accepts: the connections that fit are held here.
+    // Nobody accepts. The connections in the backlog are held here.
     let mut held = Vec::new();
     for _ in 0..3 {
         let path = socket.clone();
@@ -459,7 +460,7 @@ fn nothing_from_outside_acts_on_a_terminal_or_a_model() {
         clean(&String::from_utf8_lossy(&output.stdout));
         clean(&String::from_utf8_lossy(&output.stderr));
     }
-    // A key of a linked secret isn't shown whole, nor anything that long.
+    // A linked secret is never shown whole, and neither is any other long text.
     let sandbox = Sandbox::new();
     sandbox.write(
         "project/.claude/bg-run.toml",
@@ -468,7 +469,7 @@ fn nothing_from_outside_acts_on_a_terminal_or_a_model() {
     let told = call(&sandbox, "ls");
     clean(message(&told));
     assert!(message(&told).len() < 1000, "{}", message(&told).len());
-    // So is a failing editor's word.
+    // The same applies to a failing editor's output.
     let sandbox = Sandbox::new();
     sandbox.program(
         "code",
@@ -731,9 +732,9 @@ fn costs_do_not_grow_with_what_is_kept() {
             sandbox.write(&format!("state/calls/t{n}.PreToolUse"), "");
         }
     }
-    // The first clears; those after it have nothing to do.
+    // The first call clears the folder; later ones have nothing to do.
     call(&sandbox, "pytest");
-    // Of another command: where a task of the same may still run, all processes are looked at.
+    // This is another command, because all processes are examined if a task of the same command may be running.
     let (event, _) = sandbox.launched("b1", &json!({"command": "make"}));
     let tmp = sandbox.path("tmp").display().to_string();
     sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
@@ -742,10 +743,10 @@ fn costs_do_not_grow_with_what_is_kept() {
     assert!(empty > 0 && full < empty + 50, "{full} against {empty}");
 }
 
-/// The number of system calls of a hook: load doesn't change it.
+/// Returns the number of system calls of a hook, which doesn't depend on load.
 fn system_calls(sandbox: &Sandbox) -> usize {
     let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
-    // What is written once is there by the second.
+    // One-time writes are done before the second run.
     sandbox.answer(&event, &[]);
     let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
     let (input, trace) = (
@@ -819,7 +820,7 @@ fn tail_ends_for_a_task_that_is_lost_or_removed() {
 fn a_client_that_cannot_be_read_hides_its_rules() {
     let sandbox = Sandbox::new();
     let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
-    // What is no process id says nothing of a client, and none is around.
+    // An invalid process id means nothing, and no client is an ancestor here.
     for (pid, expected) in [
         ("0", "pytest"),
         ("999999999", "pytest"),

@@ -1,4 +1,4 @@
-//! The layers of `src/`, as docs/design.md has them: no file uses one of a higher layer, and no two use each other.
+//! Checks the layers of `src/` from docs/design.md: no file uses a higher layer, and no two files use each other.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// From the lowest layer up. A module may use itself and those before it.
+/// The layers, lowest first. A module may use itself and lower ones.
 const LAYERS: &[&str] = &[
     "environment",
     "platform",
@@ -32,10 +32,10 @@ const LAYERS: &[&str] = &[
     "main",
 ];
 
-/// Most lines of a file without its tests.
+/// Maximum number of lines of a file without its tests.
 const MAX_LINES: usize = 400;
 
-/// Each source file with the text before its tests.
+/// Returns each source file with its text before the tests.
 fn files() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
@@ -60,7 +60,7 @@ fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap()
 }
 
-/// The modules that a file names: `crate::module::…`, and those in `use crate::{…}`.
+/// Returns the modules that a file uses: `crate::module::…`, and those in `use crate::{…}`.
 fn modules_used(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for part in code.split("crate::").skip(1) {
@@ -133,7 +133,7 @@ fn no_two_files_of_a_folder_use_each_other() {
     assert!(uses.len() > 15, "{uses:?}");
 }
 
-/// `option.filter(|_| condition)` does the work first and asks then.
+/// `option.filter(|_| condition)` does the work before it checks the condition.
 #[test]
 fn a_condition_is_asked_before_the_work() {
     for (file, code) in files() {
@@ -152,7 +152,7 @@ fn few_files_lie_loose_and_none_is_long() {
     }
 }
 
-/// Pairs of a `mod.rs` and a file beside it that use each other. None should be added.
+/// Maximum number of pairs of a `mod.rs` and a file beside it that use each other. It should only decrease.
 const PARENTS_AND_CHILDREN: usize = 23;
 
 #[test]
@@ -208,7 +208,7 @@ fn is_source(word: &str) -> bool {
     Path::new(word).extension().is_some_and(|kind| kind == "rs")
 }
 
-/// The rows of the table in docs/design.md: a module, and the text of its row.
+/// Returns the rows of the table in docs/design.md: a module, and the text of its row.
 fn described() -> Vec<(String, String)> {
     let page = include_str!("../docs/design.md");
     let (modules, _) = page.split_once("\nReasons:\n").unwrap();
@@ -245,7 +245,7 @@ fn the_design_page_shows_the_modules_and_their_files() {
     }
 }
 
-/// Files that answer a stranger's questions by their names.
+/// Subjects, and files whose names lead to them.
 #[test]
 fn the_design_page_leads_to_each_subject() {
     let rows: BTreeMap<String, String> = described().into_iter().collect();

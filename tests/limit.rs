@@ -1,4 +1,5 @@
-//! What the client moves by itself, and what a session without a user waits for, with the real Claude Code client.
+//! Calls that the client itself moves, and calls for which a session without a user waits, with the real Claude Code
+//! client.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -13,13 +14,14 @@ use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::{Sandbox, read};
 use support::terminal::Terminal;
 
-/// Those that move a call by themselves; the first two end with their answer and kill what was moved.
+/// Versions that themselves move a call. The first two exit after their answer and kill moved tasks.
 const VERSIONS: &[&str] = &["2.1.200", "2.1.260", "2.1.332"];
 
-/// Longer than the limit and than those clients wait for a task: seven seconds in steps, then a file that says so.
+/// Longer than the limit, and longer than these clients wait for a task: seven seconds in steps, and then a file as
+/// proof.
 const JOB: &str = "echo first; i=0; while [ $i -lt 7 ]; do sleep 1; i=$((i+1)); echo \"step $i\"; done; touch \"$HOME/job.done\"; echo result=42";
 
-/// What the model is told where the client says that the task is terminated with the answer.
+/// The text for the model if the client says that the task ends with the answer.
 const HELD: &str = "bg-run waits for the task before your response becomes final";
 
 fn sandbox(job: &str) -> Sandbox {
@@ -32,11 +34,11 @@ fn sandbox(job: &str) -> Sandbox {
     sandbox
 }
 
-/// The outputs of the tasks that bg-run noted.
+/// Returns the outputs of the tasks that bg-run recorded.
 fn outputs(sandbox: &Sandbox) -> Vec<PathBuf> {
     let tasks = sandbox.bg_run(&["tasks", "--all", "--json"]);
     let tasks: Vec<Value> = serde_json::from_slice(&tasks.stdout).unwrap();
-    // Those of other tests lie on this machine, too.
+    // This machine may have outputs of other tests.
     let project = sandbox.project().display().to_string();
     let tasks = tasks
         .iter()
@@ -72,7 +74,7 @@ fn what_the_client_wrote_down_can_be_learnt() {
         assert_eq!(rows.len(), 8, "{shown}");
         let is_right = |row: &Value| (1.0..20.0).contains(&row["median"].as_f64().unwrap());
         assert!(rows.iter().all(is_right), "{rows:?}");
-        // Twice is as good as once.
+        // A second run changes nothing.
         let again = sandbox.bg_run(&["learn"]);
         assert!(
             String::from_utf8_lossy(&again.stdout).starts_with("0 calls"),
@@ -95,10 +97,10 @@ fn what_the_client_wrote_down_can_be_learnt() {
     }
 }
 
-/// A server that the caller started itself has no end.
+/// A server that the caller started itself never ends.
 #[test]
 fn nobody_waits_for_what_the_caller_put_in_the_background() {
-    // The newest waits for it by itself.
+    // The newest version itself waits.
     for version in &VERSIONS[..2] {
         let Some(client) = Client::find(version) else {
             continue;
@@ -118,7 +120,7 @@ fn nobody_waits_for_what_the_caller_put_in_the_background() {
     }
 }
 
-/// Moved at once because the settings say so, and longer than any client waits by itself.
+/// A call that the settings move at once, and that runs longer than any client waits.
 #[test]
 fn a_session_without_a_user_waits_for_what_was_moved_at_once() {
     let versions = VERSIONS
@@ -168,7 +170,7 @@ fn a_session_without_a_user_waits_for_what_was_moved_at_once() {
     }
 }
 
-/// The client kills a synchronous subagent's tasks with its answer, and gives it no notice of their ends.
+/// The client kills a synchronous subagent's tasks with its answer, and announces no ends.
 #[test]
 fn a_subagent_waits_for_what_was_moved_and_tells_its_end() {
     for version in VERSIONS {
@@ -220,7 +222,7 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         };
         let sandbox = sandbox(JOB);
         sandbox.program("pytest", "echo 3 passed");
-        // What is known of it here: quick.
+        // It is known here, as quick.
         let said = sandbox.fake_editor();
         let api = MessagesApi::start(vec![
             Turn::bash("BG_RUN=off pytest"),
@@ -241,7 +243,7 @@ fn in_a_terminal_a_quick_call_comes_back_and_a_slow_one_is_moved_and_opened() {
         assert!(results[2].text.contains("background"), "{shown}");
         assert!(results[3].text.contains("slept"), "{shown}");
         assert!(read(&said).contains(".output"), "{shown}");
-        // Its end is told by itself.
+        // The end is reported without a prompt.
         let screen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             terminal.wait_for("\"odd-eval\" done after")
         }))

@@ -1,4 +1,4 @@
-//! `bg-run open`: by id, by path, the newest; and what it says where it can't.
+//! `bg-run open`: by id, by path, the newest task; and its errors.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -21,7 +21,7 @@ fn open(sandbox: &Sandbox, arguments: &[&str]) -> Output {
 
 fn with_task(sandbox: &Sandbox, id: &str) -> String {
     let uid = rustix::process::geteuid().as_raw();
-    // As the client calls the project.
+    // The client's name for the project.
     let project = sandbox.project().display().to_string();
     let slug = project.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let path = sandbox.write(

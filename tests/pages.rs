@@ -1,4 +1,4 @@
-//! Every command and every example in the pages for users is run: what they show is what happens.
+//! Runs every command and every example in the user documentation, and compares the results.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use support::sandbox::{BG_RUN, Sandbox, read};
 
-/// The pages, by their paths.
+/// Returns the pages with their paths.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(root.join("docs")).unwrap();
@@ -26,7 +26,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// The blocks of this language in a page.
+/// Returns the blocks in this language on a page.
 fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let start = format!("```{language}\n");
     let parts = page.split(&start).skip(1);
@@ -35,7 +35,7 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// A machine with bg-run on the `PATH` and two tasks, as the pages show them.
+/// Creates a machine with bg-run on the `PATH` and two tasks, like those on the pages.
 fn machine() -> (Sandbox, fs::File) {
     let sandbox = Sandbox::new();
     std::os::unix::fs::symlink(
@@ -73,7 +73,7 @@ fn machine() -> (Sandbox, fs::File) {
         training,
         json!({"description": "Train the model", "started": ago(90)}),
     );
-    // Who holds it open to write is running: this test.
+    // A task runs while its output is open for writing, which this test does.
     (
         sandbox,
         fs::File::options().append(true).open(file).unwrap(),
@@ -108,7 +108,7 @@ fn what_a_command_shows_is_what_it_says() {
     assert!(examples > 3, "{examples}");
 }
 
-/// Which test runs a line that isn't bg-run's own: by the line's start, and by words of the test.
+/// The tests that run lines other than bg-run's own: the line's start, the test's file, and words in that test.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "claude plugin marketplace add ",
@@ -139,7 +139,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The lines of README's blocks up to what isn't published yet, and those of the way back.
+/// Returns the lines of the README's blocks before the unpublished ones, and those that undo them.
 fn lines_of_the_first_hour() -> Vec<String> {
     let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
     let (first, rest) = page.split_once("### Once it is published").unwrap();
@@ -153,7 +153,7 @@ fn lines_of_the_first_hour() -> Vec<String> {
         .collect()
 }
 
-/// Stands for cargo, which takes minutes: the program of this test run goes where cargo would put it. `.ci/run` runs the
+/// Replaces cargo, which takes minutes: the program under test goes where cargo would install it. `.ci/run` runs the
 /// real one.
 const CARGO: &str = r#"case "$*" in
 "install --path . --locked") [ -f Cargo.lock ] && mkdir -p "$HOME/.cargo/bin" && cp "$BUILT" "$HOME/.cargo/bin/bg-run";;
@@ -169,7 +169,7 @@ fn the_readme_s_commands_work_as_written_in_a_clone() {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut git = sandbox.command("git");
     let cloned = git.args(["clone", "-q", "--depth", "1", &format!("file://{root}")]);
-    // What is released holds no repository: its folder does as well.
+    // A release contains no repository, but its folder works as well.
     let folder = match cloned.arg(&clone).status() {
         Ok(status) if status.success() => clone,
         _ => PathBuf::from(root),
@@ -210,7 +210,7 @@ fn the_readme_s_commands_work_as_written_in_a_clone() {
     assert_eq!(left, [home.join(".cargo")], "{lines:?}");
 }
 
-/// A line without the comment behind it.
+/// Returns a line without its comment.
 fn bare(line: &str) -> &str {
     line.split(" #").next().unwrap_or_default().trim()
 }
@@ -251,7 +251,7 @@ fn each_line_of_a_block_runs() {
     assert!(lines > 10, "{lines}");
 }
 
-/// What stands for a word of the reader's.
+/// Values for the readers' placeholders.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("'COMMAND'", "ls"),
     ("SECONDS", "30"),
@@ -262,7 +262,7 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     (" [b1]", ""),
 ];
 
-/// `bg-run …` inside a sentence: its subcommand and options are there.
+/// Every `bg-run …` in a sentence has an existing subcommand and existing options.
 #[test]
 fn each_command_in_a_sentence_exists() {
     let (sandbox, _running) = machine();
@@ -298,7 +298,7 @@ fn each_command_in_a_sentence_exists() {
     assert!(commands > 40, "{commands}");
 }
 
-/// Rules and settings are taken as they stand, and every key in them exists.
+/// Rules and settings are valid as shown, and every key in them exists.
 #[test]
 fn each_file_that_is_shown_has_no_fault() {
     let mut files = 0;
@@ -327,7 +327,7 @@ fn each_file_that_is_shown_has_no_fault() {
     assert!(files > 6, "{files}");
 }
 
-/// A link leads to a page, and to a heading that is there.
+/// Every link leads to an existing page and heading.
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

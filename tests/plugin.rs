@@ -1,4 +1,4 @@
-//! The plugin and its skill with the real client: valid, installed from a marketplace on disk, doing the main job.
+//! The plugin and its skill with the real client: valid, installable from a marketplace on disk, and working.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -24,7 +24,7 @@ fn plugin(sandbox: &Sandbox) -> PathBuf {
     folder
 }
 
-/// A sandbox in which `pytest` and `await-file` may run, and the client with the plugin installed.
+/// Returns a sandbox in which `pytest` and `await-file` may run, and in which the client has the plugin.
 fn installed(client: &Client) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.program(

@@ -1,5 +1,5 @@
-//! Edits that depend on the very programs: those of several systems first on the `PATH`, those of the user and of the
-//! project, and what the user's shell makes of their names.
+//! Edits that depend on the exact programs: those of several systems first on the `PATH`, those of the user and of the
+//! project, and names that the user's shell redefines.
 
 mod support;
 
@@ -10,14 +10,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 use support::sandbox::{Sandbox, read};
 
-/// A sandbox in which every command is allowed.
+/// Returns a sandbox in which every command is allowed.
 fn permissive() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));
     sandbox
 }
 
-/// What the hook makes of a command, with the prefix taken off.
+/// Returns a command as the hook edits it, without the prefix.
 fn edited(sandbox: &Sandbox, command: &str, variables: &[(&str, &str)]) -> String {
     let event = sandbox.event("PreToolUse", &json!({"command": command}));
     let answer = sandbox.answer(&event, variables);
@@ -40,7 +40,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("cut -c1-9", "stdbuf -oL cut -c1-9"),
 ];
 
-/// Alpine's: none of the options is known there.
+/// Alpine's programs know none of the options.
 #[test]
 fn busybox_first_on_the_path_keeps_its_text() {
     let Some(busybox) = busybox() else { return };
@@ -62,7 +62,7 @@ fn busybox_first_on_the_path_keeps_its_text() {
     }
 }
 
-/// A `sed` that takes `-l` alone, and a `stdbuf` called `gstdbuf`, as where Homebrew is.
+/// A `sed` that accepts only `-l`, and a `stdbuf` called `gstdbuf`, as with Homebrew.
 #[test]
 fn the_option_is_the_one_that_the_program_takes() {
     let sandbox = permissive();
@@ -98,7 +98,7 @@ fn mamba_2_keeps_its_text_and_what_runs_by_conda_does_not() {
     }
 }
 
-/// Tried once, and again when its file changes; what hangs or floods is given up.
+/// A program is tried once, and again when its file changes. A hanging or flooding one is stopped.
 #[test]
 fn a_program_is_tried_once() {
     let sandbox = permissive();
@@ -126,7 +126,7 @@ fn a_program_is_tried_once() {
     assert_eq!(read(&sandbox.home().join("tries")), "x\n".repeat(5));
 }
 
-/// No call that isn't rewritten asks about a program.
+/// A call that isn't rewritten asks about no program.
 #[test]
 fn what_stays_asks_about_no_program() {
     let sandbox = permissive();
@@ -145,7 +145,7 @@ fn what_stays_asks_about_no_program() {
     assert_eq!(read(&sandbox.home().join("tries")), "");
 }
 
-/// Nothing that comes with a repository is started, whatever the `PATH` says.
+/// A repository's programs are never started, whatever the `PATH` says.
 #[test]
 fn a_program_of_the_project_is_never_started() {
     let sandbox = permissive();
@@ -178,7 +178,7 @@ fn a_program_of_the_project_is_never_started() {
     assert!(!sandbox.home().join("started").exists());
 }
 
-/// `./tail`, one that is first on the `PATH`, and what the user's shell calls so.
+/// `./tail`, one that is first on the `PATH`, and one that the user's shell defines.
 #[test]
 fn only_the_system_s_tail_is_taken_out() {
     let dropped = "make 2>&1";
@@ -216,7 +216,7 @@ fn only_the_system_s_tail_is_taken_out() {
         let expected = if stays { command } else { dropped };
         assert_eq!(edited(&sandbox, command, &[]), expected, "{file}: {text}");
     }
-    // Of several snapshots the newest counts, which sets the PATH as well.
+    // The newest of several snapshots counts. It also sets the PATH.
     let sandbox = permissive();
     let old = sandbox.write(
         "home/.claude/shell-snapshots/snapshot-bash-1-a.sh",
@@ -241,7 +241,7 @@ fn only_the_system_s_tail_is_taken_out() {
     assert_eq!(edited(&sandbox, command, &[]), command);
 }
 
-/// Start files that can't be read may say anything, and hold nothing up.
+/// Unreadable start files may define anything, and must not delay the call.
 #[test]
 fn start_files_that_are_no_ordinary_ones_hold_no_call_up() {
     let command = "make | tail -5";
@@ -255,7 +255,7 @@ fn start_files_that_are_no_ordinary_ones_hold_no_call_up() {
     assert_eq!(edited(&sandbox, command, &[]), command);
 }
 
-/// An alias that adds options, as Debian's and Ubuntu's start files have it, and the client's own `grep`.
+/// An alias that adds options, as in Debian's and Ubuntu's start files, and the client's own `grep`.
 #[test]
 fn the_same_program_by_another_way_gets_its_option() {
     let with_option = "make | grep --line-buffered E";
@@ -275,7 +275,7 @@ fn the_same_program_by_another_way_gets_its_option() {
     }
 }
 
-/// Data isn't shown whole, and a wrapper that a repository names gets no edit.
+/// Data isn't shown whole, and a wrapper that a repository defines gets no edit.
 #[test]
 fn data_and_the_project_s_wrappers() {
     let sandbox = permissive();
@@ -306,7 +306,7 @@ fn data_and_the_project_s_wrappers() {
     assert_eq!(edited(&sandbox, command, &[]), command);
 }
 
-/// In the background its own output would lie among those that it reads.
+/// In the background, the command would read its own output too.
 #[test]
 fn what_reads_the_tasks_folder_is_not_moved() {
     let sandbox = permissive();
@@ -318,7 +318,8 @@ fn what_reads_the_tasks_folder_is_not_moved() {
     }
 }
 
-/// A repository's own `code` is no editor, from the command line, in the hook and in the process that opens.
+/// A repository's own `code` isn't started as an editor: from the command line, in the hook, or in the process that
+/// opens files.
 #[test]
 fn a_repository_s_code_is_never_started() {
     let sandbox = Sandbox::new();
@@ -381,7 +382,7 @@ fn a_repository_s_code_is_never_started() {
         fs::remove_file(sandbox.home().join(".config/bg-run/config.toml")).unwrap();
     }
     assert!(!sandbox.home().join("started").exists());
-    // Outside of the project it is the user's.
+    // Outside of the project, it belongs to the user.
     let path = format!("{}:{}", folder.display(), sandbox.search_path());
     let mut open = sandbox.command(support::sandbox::BG_RUN);
     let elsewhere = sandbox.path("elsewhere");
@@ -394,7 +395,7 @@ fn a_repository_s_code_is_never_started() {
     assert!(open.status().unwrap().success());
 }
 
-/// Sparse files of a terabyte in the place of the log, and of an output.
+/// Sparse files of a terabyte instead of the log and of an output.
 #[test]
 fn a_terabyte_is_answered_within_a_second_or_two() {
     let sandbox = Sandbox::new();

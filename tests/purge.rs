@@ -1,4 +1,4 @@
-//! After `uninstall --purge` a home is what it was before bg-run came.
+//! `uninstall --purge` restores a home folder exactly.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use support::sandbox::{BG_RUN, Sandbox};
 
-/// Everything in a folder: its mode, and what it holds.
+/// Returns everything in a folder: modes and contents.
 fn tree(folder: &Path) -> BTreeMap<String, (u32, String)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -40,13 +40,13 @@ fn said(sandbox: &Sandbox, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// An editor that keeps its extensions where they can be seen.
+/// An editor that shows where it keeps its extensions.
 const EDITOR: &str = r#"case $1 in
 --install-extension) mkdir -p "$HOME/.vscode/extensions/x"; echo was successfully installed;;
 --uninstall-extension) echo "$2" >"$HOME/../asked"; rm -r "$HOME/.vscode/extensions/x";;
 esac"#;
 
-/// A home, and all that can be done to it.
+/// Returns a home folder after everything that can be done to it.
 fn used() -> (Sandbox, BTreeMap<String, (u32, String)>) {
     let sandbox = Sandbox::new();
     sandbox.program("code", EDITOR);
@@ -130,7 +130,7 @@ fn a_purge_leaves_nothing() {
     assert!(told.contains("The program stays: "), "{told}");
 }
 
-/// The client's own commands take the plugin out; a purge says which.
+/// Only the client's own commands remove the plugin; a purge names them.
 #[test]
 fn a_plugin_is_named() {
     let sandbox = Sandbox::new();
@@ -153,7 +153,7 @@ fn a_plugin_is_named() {
     assert!(!told.contains("other@"), "{told}");
 }
 
-/// What can't be changed now can be later: nothing that is needed for it is thrown away.
+/// A file that can't be changed now may be changed later, so everything needed for that is kept.
 #[test]
 fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
     let (sandbox, before) = used();
@@ -182,7 +182,7 @@ fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
     assert_eq!(value["model"], "opus");
 }
 
-/// A home with nothing in it.
+/// Returns an empty home folder.
 fn bare_home(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
     let home = sandbox.path(name);
     fs::create_dir(&home).unwrap();

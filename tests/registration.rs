@@ -1,4 +1,4 @@
-//! `install` and `uninstall` on settings files as people have them: nothing of theirs is lost, whatever happens.
+//! `install` and `uninstall` on people's settings files: nothing of theirs is lost, whatever happens.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -24,7 +24,7 @@ fn registrations(text: &str) -> usize {
     text.matches("bg-run\",").count()
 }
 
-/// As in people's homes, or as an editor on another system leaves them.
+/// Files as in people's homes, or as an editor on another system leaves them.
 const FILES: &[&str] = &[
     "",
     "{}",
@@ -39,7 +39,7 @@ const FILES: &[&str] = &[
     "{\n    \"permissions\": {\n        \"allow\": [\"Bash(npm run build:*)\"]\n    },\n    \"hooks\": {\n        \"Stop\": [\n            {\"hooks\": [{\"type\": \"command\", \"command\": \"say done\"}]}\n        ]\n    }\n}\n",
 ];
 
-/// So many entries a registration has, one per event.
+/// Number of entries in a registration, one per event.
 const EVENTS: usize = 7;
 
 #[test]
@@ -130,7 +130,7 @@ fn around_what_others_added_every_byte_stays() {
     }
 }
 
-/// What another program makes of the file.
+/// Another program's change of the file.
 type Others<'a> = &'a dyn Fn(&str) -> String;
 
 #[test]
@@ -227,7 +227,7 @@ const KEPT: &str = r#"{
 }
 "#;
 
-/// Registers bg-run as a version did that moved hooks to `chain`.
+/// Registers bg-run like a version that moved hooks to `chain`.
 fn install_with_extracted_hooks(sandbox: &Sandbox) {
     sandbox.write(SETTINGS, KEPT);
     succeeds(sandbox, &["install"]);
@@ -286,7 +286,7 @@ fn hooks_that_an_earlier_version_moved_are_given_back() {
     }
 }
 
-/// The file as an earlier version registered it, changed by its user, and registered again.
+/// A file that an earlier version registered, its user changed, and this version registered again.
 #[test]
 fn an_update_after_a_change_leaves_nothing_of_ours_behind() {
     for edit in [
@@ -439,7 +439,7 @@ fn many_at_once_lose_nothing() {
     assert_eq!(read(&path), "{\n  \"model\": \"opus\"\n}\n");
 }
 
-/// The system calls of an `install`, each with how often it is made.
+/// Returns the system calls of an `install`, each with its count.
 fn system_calls(sandbox: &Sandbox) -> BTreeMap<String, usize> {
     let trace = sandbox.path("trace");
     let output = sandbox
@@ -513,7 +513,7 @@ fn a_kill_at_any_system_call_leaves_a_whole_file() {
     assert!(old > 50 && new > 3, "{old} {new}");
 }
 
-/// JSON with odd blanks; always an object, its `hooks` as the client expects them.
+/// Generates JSON with odd blanks; always an object with valid `hooks`.
 fn settings() -> impl Strategy<Value = String> {
     let blank = prop::sample::select(vec!["", " ", "\n", "\n  ", "\t", "\r\n"]);
     let value = prop_oneof![
@@ -610,7 +610,7 @@ fn in_a_folder_inside_the_project_the_project_s_file_is_meant() {
     install(&["install", "--scope", "project"]);
     assert!(sandbox.path("project/.claude/settings.json").is_file());
     assert!(!sandbox.path("project/a/b/.claude").exists());
-    // With the home folder's own settings there, too.
+    // The home folder's own settings exist too.
     install(&["uninstall", "--scope", "project"]);
     assert!(!sandbox.path("project/.claude/settings.json").exists());
 }
@@ -666,7 +666,7 @@ fn a_registration_of_ours_is_known_however_it_is_written() {
 fn a_binary_of_another_name_is_registered_once() {
     let sandbox = Sandbox::new();
     let other = sandbox.path("bin/my-hook");
-    // By another process: one that this test forks meanwhile would hold the copy open to write.
+    // Another process copies the program, because a process forked by this test could hold the copy open for writing.
     let copied = std::process::Command::new("cp")
         .arg(BG_RUN)
         .arg(&other)
@@ -703,7 +703,7 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
     assert!(error.contains("not a regular file"), "{error}");
     assert!(fs::symlink_metadata(&settings).unwrap().is_symlink());
 
-    // A link into dotfiles that aren't there yet leads to the file that is made.
+    // A dangling link into dotfiles leads to the file that is created.
     fs::remove_file(&settings).unwrap();
     let dotfile = sandbox.path("dotfiles/claude.json");
     fs::create_dir(dotfile.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What is given away: archives with checksums, and the script that installs from them.
+//! Release artefacts: archives with checksums, and the script that installs from them.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -32,7 +32,7 @@ fn write_program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A folder of the manual pages.
+/// Creates a folder with the manual pages.
 fn manual(sandbox: &Sandbox) -> PathBuf {
     let folder = sandbox.path("manual");
     fs::create_dir_all(&folder).unwrap();
@@ -40,7 +40,7 @@ fn manual(sandbox: &Sandbox) -> PathBuf {
     folder
 }
 
-/// A release whose programs say which they are.
+/// Creates a release whose programs print their names.
 fn release(sandbox: &Sandbox, name: &str) -> PathBuf {
     let folder = sandbox.path(name);
     for target in TARGETS {
@@ -103,7 +103,7 @@ fn the_same_files_give_the_same_archives() {
     assert_eq!(sums[0], sums[1]);
 }
 
-/// The lists of platforms are the same everywhere.
+/// All lists of platforms are equal.
 #[test]
 fn all_know_the_same_platforms() {
     for file in ["bin/bg-run", "install.sh"] {
@@ -120,7 +120,7 @@ fn all_know_the_same_platforms() {
     assert!(release.contains(&format!("all='{}'", TARGETS.join(" "))));
 }
 
-/// `cargo binstall` looks for the archives that there are.
+/// `cargo binstall` looks for archives that exist.
 #[test]
 fn binstall_finds_the_archives() {
     let sandbox = Sandbox::new();
@@ -187,7 +187,7 @@ impl Drop for Served {
     }
 }
 
-/// A machine on which the release is served; the folder of it can be spoilt.
+/// A machine to which the release is served, from a folder that can be corrupted.
 struct Machine {
     sandbox: Sandbox,
     release: PathBuf,
@@ -221,7 +221,7 @@ impl Machine {
         self.sandbox.home().join(".local/bin/bg-run")
     }
 
-    /// It fails with these words, and what was there stays.
+    /// Checks that it fails with these words and changes nothing.
     fn refuses(&self, words: &str, variables: &[(&str, &str)]) {
         write_program(&self.program(), "before");
         let said = self.install(variables);
@@ -304,7 +304,7 @@ fn what_can_t_be_verified_is_not_installed() {
         .collect();
     fs::write(&sums, without).unwrap();
     machine.refuses("doesn't name", &[]);
-    // Another file's name that ends the same.
+    // Another file's name with the same ending.
     fs::write(&sums, text.replace(&archive, &format!("x{archive}"))).unwrap();
     machine.refuses("doesn't name", &[]);
     fs::remove_file(&sums).unwrap();
@@ -359,7 +359,7 @@ fn a_program_that_doesn_t_start_is_not_installed() {
     machine.refuses("doesn't start here", &[]);
 }
 
-/// The lines that a workflow runs name scripts that are there.
+/// The scripts that the workflows call exist.
 #[test]
 fn the_workflows_call_what_there_is() {
     let mut called = 0;
@@ -387,7 +387,7 @@ fn the_workflows_call_what_there_is() {
     );
 }
 
-/// Most crates that a build for Linux takes, this one included.
+/// Maximum number of crates in a build for Linux, including this one.
 const MAX_CRATES: usize = 75;
 
 #[test]

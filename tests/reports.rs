@@ -1,4 +1,5 @@
-//! What people reported of tools of this kind, each as a call and what has to come of it: `tests/corpus/reports.jsonl`.
+//! Problems that people reported for similar tools, each as a call with its expected result:
+//! `tests/corpus/reports.jsonl`.
 
 mod support;
 
@@ -11,7 +12,7 @@ struct Report {
     kind: String,
     tool_input: Map<String, Value>,
     outcome: String,
-    /// After the edits; where it isn't given, only the outcome counts.
+    /// The edited command; if missing, only the outcome counts.
     command: Option<String>,
 }
 

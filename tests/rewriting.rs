@@ -1,4 +1,4 @@
-//! What holds for every command, over generated scripts and the grammar's odd corners.
+//! Properties of every rewrite, tested on generated scripts and unusual syntax.
 
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Outcome, decide};
@@ -79,7 +79,7 @@ fn script() -> impl Strategy<Value = String> {
     })
 }
 
-/// Takes the inserted texts out again, wherever they stand.
+/// Removes all inserted texts.
 fn without_insertions(text: &str) -> String {
     text.replace("PYTHONUNBUFFERED=1 ", "")
         .replace(" -u", "")

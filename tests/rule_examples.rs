@@ -1,4 +1,4 @@
-//! Examples of the rule that matches a command: `tests/corpus/rule_examples.jsonl`. They say nothing of durations.
+//! Examples of the rule that matches a command: `tests/corpus/rule_examples.jsonl`. They don't concern durations.
 
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Outcome, decide};

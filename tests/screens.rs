@@ -1,4 +1,4 @@
-//! What the interactive client shows of one, two and eight tasks, in a terminal of 100 columns.
+//! The interactive client's screen with one, two and eight tasks, in a terminal of 100 columns.
 
 #![expect(clippy::unwrap_used, clippy::format_push_string, reason = "a test")]
 
@@ -17,14 +17,14 @@ use support::wait_until;
 /// The newest client that was tried.
 const VERSION: &str = DRAWING[DRAWING.len() - 1];
 
-/// A call of a session, and the recorded output of a real tool that is replayed for it.
+/// A call of a session, and the recorded output of a real tool that it replays.
 struct Call {
     description: &'static str,
     command: &'static str,
-    /// Its name in `tests/outputs/`.
+    /// The output's name in `tests/outputs/`.
     output: &'static str,
     status: i32,
-    /// The model asks for the background: such calls are mostly short.
+    /// Whether the model asks for the background. Such calls are mostly short.
     asks: bool,
 }
 
@@ -61,13 +61,13 @@ const CALLS: &[Call] = &[
 ];
 
 impl Call {
-    /// What the command is called with.
+    /// Returns the command's arguments.
     fn arguments(&self) -> &str {
         let command = self.command.split(" 2>").next().unwrap();
         command.split_once(' ').unwrap().1
     }
 
-    /// The line that is told of its output.
+    /// Returns the line of its output that bg-run reports.
     fn line(&self) -> &str {
         let mut rows = LINES.lines().filter_map(|row| row.split_once('\t'));
         rows.find(|(name, _)| *name == self.output).unwrap().1
@@ -76,7 +76,7 @@ impl Call {
 
 const LINES: &str = include_str!("outputs/lines.tsv");
 
-/// All programs that are called: they print the first line of their output, wait for a file, print the rest and end.
+/// Creates all programs: they print the first line of their output, wait for a file, print the rest and end.
 fn programs(sandbox: &Sandbox) {
     let outputs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs");
     for called in CALLS {
@@ -100,7 +100,7 @@ fn programs(sandbox: &Sandbox) {
     }
 }
 
-/// How many of them the screen shows that end as they should: a broken one has its end in the next row.
+/// Counts the tasks that the screen shows with a complete end. An end in the next row is broken.
 fn whole_lines(screen: &str, is_whole: impl Fn(&str) -> bool) -> usize {
     let rows = screen.lines().map(str::trim_end);
     let ours = rows.filter(|row| row.contains("bg-run: \""));
@@ -111,7 +111,7 @@ fn is_launch(row: &str) -> bool {
     row.ends_with("…)") || row.contains("max-tabs = 5") && row.ends_with('`')
 }
 
-/// The last line of the output is there from its start on.
+/// Whether the output's last line is there from its start.
 fn is_end(row: &str) -> bool {
     let Some((_, rest)) = row.split_once(" after ") else {
         return false;
@@ -156,7 +156,7 @@ not the tools'. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
     )
 }
 
-/// What was said, without the client's name above it and the line to write in below.
+/// Returns the conversation, without the client's name above it and the prompt below.
 fn talk(screen: &str) -> String {
     let rows = screen.lines().map(str::trim_end);
     let rows: Vec<&str> = rows.skip_while(|row| !row.starts_with("❯ go")).collect();
@@ -164,7 +164,7 @@ fn talk(screen: &str) -> String {
     rows.get(..=last.unwrap()).unwrap().join("\n")
 }
 
-/// The screen when all of them run, and when all have ended at once.
+/// Returns the screen while all tasks run, and after all have ended at once.
 fn screens_of(client: &Client, count: usize) -> (String, String) {
     let sandbox = Sandbox::new();
     sandbox.write_settings(&json!({"permissions": {"allow": ["Bash"]}}));

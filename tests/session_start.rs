@@ -11,7 +11,7 @@ use support::sandbox::{Sandbox, read};
 
 const LINE: &str = "export PYTHONUNBUFFERED=1\n";
 
-/// Starts a session with this environment file, and gives the file's text.
+/// Starts a session with this environment file, and returns the file's text.
 fn started(sandbox: &Sandbox, file: &str, variables: &[(&str, &str)]) -> String {
     let path = sandbox.path(file);
     let file = path.display().to_string();
@@ -88,7 +88,7 @@ fn an_odd_environment_file_is_left_alone() {
     assert_eq!(answer, Value::Null);
 }
 
-/// As a plugin registers the hooks: without the settings' `env`.
+/// The hooks are registered like a plugin's, without the settings' `env`.
 #[test]
 fn the_client_s_commands_are_unbuffered_without_a_prefix() {
     for version in ["2.1.200", "2.1.260", "2.1.332"] {
@@ -145,7 +145,7 @@ fn the_real_client_shows_what_an_earlier_session_left() {
     sandbox.answer(&event, &[]);
     let path = sandbox.state().join("tasks/b33k0q1x9.json");
     let mut record: Value = serde_json::from_str(&read(&path)).unwrap();
-    // No process has such a number, so its client is gone.
+    // No process has this number, so its client has gone.
     record["client"] = json!({"id": 4_000_000_000_u32, "started": 1});
     std::fs::write(&path, record.to_string()).unwrap();
     let api = MessagesApi::start(vec![Turn::Say("I see.".to_owned())]);

@@ -1,4 +1,4 @@
-//! What the client makes of a settings file with a fault, and what `install`, `doctor` and `uninstall` do about it.
+//! The client's treatment of a faulty settings file, and that of `install`, `doctor` and `uninstall`.
 
 mod support;
 
@@ -161,7 +161,7 @@ fn bytes_and_size_count() {
 
 const SETTINGS: &str = "home/.claude/settings.json";
 
-/// Texts that the client ignores, the line that is named, and the mend.
+/// Texts that the client ignores, the line that bg-run names, and the fix.
 const DEAD: &[(&str, &str, &str)] = &[
     (
         "{\n  // mine\n  \"model\": \"opus\"\n}\n",
@@ -276,7 +276,7 @@ fn a_byte_order_mark_is_no_fault() {
     assert_eq!(read(&file), before);
 }
 
-/// The verdict is the real client's: a hook of the file runs, or not.
+/// The verdict equals the real client's: a hook of the file runs or not.
 #[test]
 fn the_client_agrees() {
     let more = |text: &str| {
@@ -298,7 +298,7 @@ fn the_client_agrees() {
         let Some(client) = Client::find(version) else {
             continue;
         };
-        // Those run by Node take seconds to start.
+        // Clients run by Node take seconds to start.
         let count = if client.hides_its_arguments() {
             3
         } else {

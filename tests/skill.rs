@@ -1,5 +1,4 @@
-//! The folder with the skill and the view: written, kept up to date, left where it isn't ours, taken for good by the
-//! clients.
+//! The folder with the skill and the view: written, updated, left alone if it isn't ours, and accepted by the clients.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -77,7 +76,7 @@ fn a_folder_of_somebody_else_stays() {
     assert!(says(&sandbox, &["uninstall"]).contains("isn't bg-run's"));
     assert_eq!(tree(&sandbox.home()), home);
 
-    // A link is a checkout of their own.
+    // A link leads to a checkout of the user's own.
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("home/.claude/skills")).unwrap();
     let skill = concat!(env!("CARGO_MANIFEST_DIR"), "/skills/bg-run");
@@ -128,7 +127,7 @@ fn a_moved_program_brings_it_up_to_date() {
     assert!(read(&module).contains("/bin/bg-run"));
     says(&sandbox, &["install"]);
     assert!(!read(&module).contains(elsewhere.to_str().unwrap()));
-    // The other one may go first: what it wrote is known by the journal.
+    // The other folder may be removed first; the journal knows its files.
     says(&sandbox, &["uninstall"]);
     assert!(!sandbox.path(FOLDER).exists());
 }
@@ -181,7 +180,7 @@ fn the_clients_find_it_valid_and_its_tests_pass() {
                 output.status.success(),
                 "{version}: {arguments:?}: {output:?}"
             );
-            // What is given to a directory has nothing that one warns of.
+            // The folder has nothing that a plugin directory would warn about.
             let said = String::from_utf8_lossy(&output.stdout);
             let is_given = arguments.ends_with(&[source]);
             assert!(!is_given || !said.contains("warning"), "{version}: {said}");

@@ -1,4 +1,4 @@
-//! Whether a task has ended: what it prints, what a prompt quotes and what happens to its file say nothing, its processes do.
+//! The end of a task. Its output, quotes in a prompt and changes of its file prove nothing; its processes do.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -30,7 +30,7 @@ impl Drop for Task {
 }
 
 impl Task {
-    /// Runs `script` with its output in the client's file, and tells the hook of it.
+    /// Runs `script` with its output in the client's file, and reports it to the hook.
     fn start(script: &str, input: &Value) -> Self {
         let sandbox = Sandbox::new();
         let uid = rustix::process::geteuid().as_raw();
@@ -80,7 +80,7 @@ impl Task {
         tasks[0]["state"].clone()
     }
 
-    /// The end of a session without a user, held for its tasks.
+    /// Ends a session without a user, which waits for its tasks.
     fn stop(&self) -> Duration {
         let start = Instant::now();
         self.answer(
@@ -362,8 +362,8 @@ fn waiting_costs_nothing() {
     }
 }
 
-/// With four tasks that ended, the settings, each output, each task's own log and the history are opened once and no rules,
-/// and the program's path is left for editors.
+/// With four ended tasks, the settings, each output, each task's own log and the history are opened once, and no
+/// rules. The program's path is recorded for editors.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
 fn ends_cost_one_look_at_the_settings() {
@@ -413,7 +413,7 @@ fn ends_cost_one_look_at_the_settings() {
         assert_eq!(opened(&format!("\"{id}.json")), 1, "{trace}");
     }
     assert_eq!(opened("job.log"), 1, "{trace}");
-    // The durations of an earlier task are there.
+    // The durations of an earlier task exist.
     let repository = fs::read_dir(sandbox.state().join("history")).unwrap();
     let mut names = repository.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let repository = names.find(|name| name != "lock").unwrap();
@@ -422,7 +422,7 @@ fn ends_cost_one_look_at_the_settings() {
     }
 }
 
-/// A failed task is told with the full disk that it wrote to; one that is done isn't.
+/// A failed task is reported with the full disk that it wrote to; a successful one isn't.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_told_with_the_end() {
@@ -476,9 +476,9 @@ fn the_next_session_hears_of_what_an_earlier_one_left() {
     };
     let headless: &[(&str, &str)] = &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")];
     let none: &[(&str, &str)] = &[];
-    // The client that started it is this test, and runs: it tells its own sessions itself.
+    // The client that started it is this running test, which reports on its own sessions itself.
     assert_eq!(started("5e551014", "resume", none), Value::Null);
-    // No process has such a number, so the client is gone.
+    // No process has this number, so the client has gone.
     record(json!({"id": 4_000_000_000_u32, "started": 1}));
     for (source, more) in [
         ("clear", none),

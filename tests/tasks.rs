@@ -1,4 +1,4 @@
-//! `bg-run tasks` and `bg-run tail`: what runs, how it ended, and its output as it grows.
+//! `bg-run tasks` and `bg-run tail`: running tasks, how others ended, and a growing output.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test")]
 
@@ -25,7 +25,7 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
-        // Another spelling of it, where it is a link.
+        // Another spelling of the path, through a link.
         .env(
             "TMPDIR",
             std::fs::canonicalize(sandbox.path("tmp")).unwrap(),
@@ -146,7 +146,7 @@ fn an_unknown_task_is_named() {
     }
 }
 
-/// A note as the hook writes it.
+/// Writes a record like the hook's.
 fn note(sandbox: &Sandbox, id: &str, more: &Value) {
     let mut note = json!({
         "id": id,
@@ -186,7 +186,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
     for (target, id) in [
         ("ba1", "ba1"),
         ("e2e", "ba1"),
-        // Of two projects, this one's.
+        // Of two projects, this one's task.
         ("train the", "ba2"),
         ("ba3", "ba3"),
         ("zq", "zq1"),
@@ -196,7 +196,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
             "{target}"
         );
     }
-    // A note of another session's task with the same id says nothing of this one.
+    // A record of another session's task with the same id doesn't describe this one.
     let other = sandbox.write("tmp/claude-x/other.output", "");
     output(&sandbox, "bd1", "this is bd1\n[exited with code 0]\n");
     note(
@@ -272,8 +272,8 @@ fn a_task_whose_output_is_gone_is_still_known() {
     }
 }
 
-/// A status as the record has it, the program whose status it is, the state and the exit status in JSON, the words for people,
-/// and the sentence for the model.
+/// A recorded status, the program whose status it is, the state and the exit status in JSON, the words for people, and
+/// the sentence for the model.
 type Shown = (
     Value,
     Option<&'static str>,
@@ -360,7 +360,7 @@ fn statuses() -> [Shown; 9] {
     ]
 }
 
-/// Every status, as the record has it, and the one state and the one text that all of bg-run shows of it.
+/// Every recorded status, with the one state and the one text that all of bg-run shows for it.
 #[test]
 fn a_status_is_the_same_wherever_it_is_shown() {
     let sandbox = Sandbox::new();
@@ -395,7 +395,7 @@ fn a_status_is_the_same_wherever_it_is_shown() {
         assert!(logs.contains(known), "{known}: {logs}");
         let stop = said(&command(&sandbox, &["stop", "b1"]).output().unwrap());
         assert!(stop.contains(known), "{known}: {stop}");
-        // What the client tells of it, the model hears once.
+        // The model hears the client's own message once.
         std::fs::remove_dir_all(sandbox.state().join("calls")).ok();
         let mut event = sandbox.event("UserPromptSubmit", &json!({}));
         event["prompt"] = "<task-notification>\n<task-id>b1</task-id>\n<status>failed</status>\n\
@@ -492,7 +492,7 @@ fn stop_ends_the_task_and_nothing_else() {
     note(&sandbox, "bstop", &json!({"description": "Serve"}));
     sandbox.write("state/running/bstop", "");
     let append = || File::options().append(true).open(&path).unwrap();
-    // As the client starts it; and its children.
+    // Started like by the client, with children.
     let mut task = Command::new("bash")
         .args(["-c", "sleep 300 & sleep 300; true"])
         .stdout(append())
@@ -500,7 +500,7 @@ fn stop_ends_the_task_and_nothing_else() {
         .process_group(0)
         .spawn()
         .unwrap();
-    // A reader, and one that writes there by another descriptor, as the client could.
+    // A reader, and a process that writes through another descriptor, like the client.
     let reader = File::open(&path).unwrap();
     let mut other = Command::new("sleep")
         .arg("300")
@@ -509,7 +509,7 @@ fn stop_ends_the_task_and_nothing_else() {
         .process_group(0)
         .spawn()
         .unwrap();
-    // What asks is never asked itself.
+    // The process that asks is never asked itself.
     let mut own = Command::new("bash");
     own.args(["-c", "\"$0\" stop bstalone 2>&1; echo still here", BG_RUN]);
     own.envs(sandbox.environment())
@@ -531,7 +531,7 @@ fn stop_ends_the_task_and_nothing_else() {
     let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(said(&again).contains("doesn't run: stopped"), "{again:?}");
-    // Without its note it runs: somebody writes there.
+    // Without a record it counts as running, because a process writes there.
     std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
     let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert!(
@@ -581,7 +581,7 @@ fn shells_are_offered_the_tasks() {
             .unwrap(),
     );
     assert!(script.contains("BG_RUN_COMPLETE=\"bash\""), "{script}");
-    // As bash does it: the function that the script registers, with the words of the line.
+    // bash calls the function that the script registers with the words of the line.
     let line = "source <(bg-run completions bash); COMP_WORDS=(bg-run tail b); COMP_CWORD=2; COMP_TYPE=9; \
                 _clap_complete_bg_run bg-run b tail; printf '%s\\n' \"${COMPREPLY[@]}\"";
     let folder = std::path::Path::new(BG_RUN).parent().unwrap().display();
@@ -596,7 +596,7 @@ fn shells_are_offered_the_tasks() {
     );
 }
 
-/// Left with "Move to background and exit", the client goes on in a session of its own, with a link to the old output.
+/// After "Move to background and exit", the client continues in a session of its own, with a link to the old output.
 #[test]
 fn a_task_that_the_real_client_hands_on_is_one_task() {
     use support::claude::{Client, NEWEST, is_there, skip};
@@ -723,7 +723,7 @@ fn a_closed_terminal_kills_its_tasks() {
     }
 }
 
-/// What the client leaves running at its end; known by the home that only the test has.
+/// Processes that the client leaves behind, identified by the test's home.
 struct Left(PathBuf);
 
 impl Drop for Left {

@@ -1,5 +1,5 @@
-//! What people and models are told of tasks beside their ends: the usual time, an end that runs a program, a command that
-//! runs already, large outputs.
+//! Messages to people and models about tasks, other than their ends: the usual duration, a program at the end, a
+//! command that is already running, large outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -54,7 +54,7 @@ impl World {
         serde_json::from_str(&self.bg_run(&["tasks", "--json"])).unwrap()
     }
 
-    /// A call of [`JOB`] in the foreground that took so long.
+    /// Reports a foreground call of [`JOB`] that took this many seconds.
     fn took(&self, seconds: u32) {
         let mut event = self.sandbox.event("PostToolUse", &json!({"command": JOB}));
         event["duration_ms"] = (seconds * 1000).into();
@@ -62,7 +62,7 @@ impl World {
         assert_eq!(self.answer(&event, &[]), Value::Null);
     }
 
-    /// What the model is told before a call.
+    /// Returns the text for the model before a call.
     fn told_before(&self, input: &Value, more: &[(&str, &str)]) -> String {
         let answer = self.answer(&self.sandbox.event("PreToolUse", input), more);
         context(&answer).to_owned()
@@ -75,7 +75,7 @@ impl World {
     }
 }
 
-/// A task whose output this process writes: it runs while the file is open.
+/// A task whose output this process writes. It runs while the file is open.
 struct Task {
     file: File,
     path: PathBuf,
@@ -141,10 +141,10 @@ fn the_usual_time_stands_beside_the_one_so_far() {
     assert!(!world.bg_run(&["tasks"]).contains(" of about "));
 }
 
-/// Leaves the arguments and the variables that it gets, the words of the first line parted by `|`.
+/// Records the arguments and variables that it gets; the words of the first line are separated by `|`.
 const PROBE: &str = "{ printf '%s|' \"$@\"; echo; env | grep '^BG_RUN_TASK_' | sort; } > \"$0.part\"; mv \"$0.part\" \"$0.$$\"\n";
 
-/// The config that runs the probe with all placeholders.
+/// Writes the config that runs the probe with all placeholders.
 fn probing(world: &World, more: &str) -> PathBuf {
     let probe = world.sandbox.program("probe", PROBE);
     let words =
@@ -154,7 +154,7 @@ fn probing(world: &World, more: &str) -> PathBuf {
     probe
 }
 
-/// What the probe has left by now, a text per run.
+/// Returns the probe's records so far, one text per run.
 fn runs(probe: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(probe.parent().unwrap()).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -210,10 +210,10 @@ fn it_is_run_where_no_hook_sees_the_end() {
     let probe = probing(&world, AT_ONCE);
     Task::launch(&world, "b1", &[]).ends(0);
     assert!(run_of(&probe).starts_with("Run all: done|0|"));
-    // The next prompt tells the end, as without it.
+    // The next prompt reports the end, as without `on-end`.
     let told = world.prompt("and now?");
     assert!(message(&told).contains("\"Run all\" done after"), "{told}");
-    // A second run for it would be there before the one for this task.
+    // A second run would come before the one for this task.
     Task::launch(&world, "b2", &[]).ends(0);
     world.prompt("and now?");
     wait_until("two runs", || (runs(&probe).len() > 1).then_some(()));
@@ -346,7 +346,7 @@ fn a_call_that_runs_already_is_named_and_not_blocked() {
             "{call}: {told}"
         );
     }
-    // It isn't blocked, and nothing else about it changes.
+    // The call isn't blocked, and nothing else about it changes.
     let answer = world.answer(&world.sandbox.event("PreToolUse", &same), &[LIMIT]);
     let said = answer["hookSpecificOutput"].as_object().unwrap();
     let keys: Vec<&String> = said.keys().collect();
@@ -365,7 +365,7 @@ fn a_call_that_runs_already_is_named_and_not_blocked() {
         ),
         (&same, &[LIMIT, ("BG_RUN", "off")]),
         (&same, &[LIMIT, ("BG_RUN_DRY_RUN", "1")]),
-        // Nothing moves it.
+        // Calls that nothing moves.
         (&same, &[]),
     ] {
         let told = world.told_before(call, more);
@@ -393,7 +393,7 @@ fn a_call_that_runs_already_is_named_without_a_history_too() {
     );
 }
 
-/// A call that ends at once looks at no task.
+/// A call that ends at once examines no task.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
 fn a_quick_call_looks_at_no_task() {
@@ -415,7 +415,7 @@ fn a_quick_call_looks_at_no_task() {
     }
 }
 
-/// A size without the room for it.
+/// Sets a size without using disk space.
 fn grow(task: &Task, size: u64) {
     task.file.set_len(size).unwrap();
 }
@@ -469,7 +469,7 @@ fn an_output_beyond_1_gb_is_told_once_to_both() {
         task.ends(0);
         assert!(!told(&world.prompt("and now?")));
     }
-    // Neither of one that has ended, nor where nobody watches.
+    // No warning about an ended task, or in an unattended session.
     let headless: &[(&str, &str)] = &[
         ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
         ("BG_RUN_HEADLESS", "background"),

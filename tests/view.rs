@@ -1,5 +1,5 @@
-//! The view in the real client: under the call and above the prompt, at several widths, with one, three and eight tasks
-//! whose output has colours. With `BG_RUN_SCREENS=docs` it writes the page of screens.
+//! The view in the real client: under the call and above the prompt, at several widths, with one, three and eight
+//! tasks whose output has colours. With `BG_RUN_SCREENS=docs`, it writes the page of screens.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -17,18 +17,18 @@ use support::sandbox::Sandbox;
 use support::terminal::Terminal;
 use support::wait_until;
 
-/// All of the conversation stays on the screen.
+/// High enough for the whole conversation.
 const ROWS: &str = "100";
 const WIDTHS: [&str; 4] = ["60", "80", "100", "200"];
 
-/// The client draws its own screen, or prints into the terminal's scrollback.
+/// The client draws its own screen instead of printing into the terminal's scrollback.
 const FULLSCREEN: &str = "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN=0";
 const MAIN_SCREEN: &str = "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN=1";
 
-/// What pytest 9.2.0 printed with `--color=yes`.
+/// Output of pytest 9.2.0 with `--color=yes`.
 const PYTEST_SAID: &str = include_str!("corpus/pytest.txt");
 
-/// The same again, with a bell, a title and a bar that begins its line again, and a last line at a sign.
+/// The same output with a bell, a title and a progress bar, and a last line on request.
 const PYTEST: &str = r#"
 cat "$HOME/said"
 printf '\007\033]0;title\007 50%% of %s\r\033[32m100%%\033[0m of %s\n' "$1" "$1"
@@ -37,7 +37,7 @@ printf '\033[31mstopped\033[0m at the sign\n'
 exit "$2"
 "#;
 
-/// Prints a line twice a second until a sign, and ends with this status.
+/// Prints a line twice a second until told to stop, and exits with this status.
 const TICKER: &str = r#"
 tick=0
 until [ -e "$HOME/end-$1" ]; do tick=$((tick + 1)); echo "tick $tick of $1"; sleep 0.5; done
@@ -51,7 +51,7 @@ struct Session {
 }
 
 impl Session {
-    /// A session with so many running tasks, the first of which is to fail.
+    /// Starts a session with this many running tasks, the first of which will fail.
     fn start(client: &Client, name: &str, layout: &str, count: usize, size: (&str, &str)) -> Self {
         let call = |number: usize| {
             let status = if number == 1 { 3 } else { 0 };
@@ -69,7 +69,7 @@ impl Session {
         session
     }
 
-    /// A session in which the model is told "go" and does this.
+    /// Starts a session in which the model gets "go" and takes these turns.
     fn start_with(
         client: &Client,
         name: &str,
@@ -97,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Ends the client, and goes on with its session in another.
+    /// Ends the client, and continues its session in another one.
     fn resumed(self, client: &Client, name: &str, layout: &str, size: (&str, &str)) -> Self {
         let Self {
             sandbox,
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Has bg-run's record say that this task began two minutes earlier: nobody waits a minute for a long one.
+    /// Changes bg-run's record so that this task began two minutes earlier. A test can't wait that long.
     fn age(&self, description: &str) {
         let of_it = |record: &Value| record["description"] == description;
         let folder = self.sandbox.state().join("tasks");
@@ -138,7 +138,7 @@ impl Session {
         fs::rename(part, path).unwrap();
     }
 
-    /// The screen once it `is` so.
+    /// Waits until the screen satisfies `is`, and returns it.
     fn wait(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
         let found = catch_unwind(AssertUnwindSafe(|| {
@@ -151,7 +151,7 @@ impl Session {
         last
     }
 
-    /// Opens the pane, or closes it. A key that comes together with the text is taken for a part of it.
+    /// Opens or closes the pane. A key that arrives together with text would count as part of it.
     fn toggle_pane(&self) {
         self.terminal.keys(&["/bg-run-view"]);
         self.wait("the command in the prompt", |screen| {
@@ -166,7 +166,8 @@ impl Session {
         }
     }
 
-    /// Waits until at every width so many tasks have a whole row above the prompt, and so many more are counted.
+    /// Waits until, at every width, this many tasks have a complete row above the prompt, and this many more are
+    /// counted.
     fn has_band(&self, shown: usize, more: usize) {
         let counted = (more > 0).then(|| format!("and {more} more"));
         for width in WIDTHS {
@@ -180,7 +181,7 @@ impl Session {
     }
 }
 
-/// The rows above the prompt: those that name a running task, and the one that counts the others.
+/// Returns the rows above the prompt: those that name a running task, and the one that counts the others.
 fn band(screen: &str) -> (Vec<&str>, Option<String>) {
     let is_task = |row: &&str| row.starts_with("Run suite ");
     let tasks = screen.lines().filter(is_task).collect();
@@ -191,7 +192,7 @@ fn band(screen: &str) -> (Vec<&str>, Option<String>) {
     (tasks, others)
 }
 
-/// Whether a task's row holds its name, its time and its last line, clean.
+/// Whether a task's row contains its name, its duration and its last line, cleaned.
 fn is_whole(row: &str) -> bool {
     let mut parts = row.split("  ");
     let [name, time, last] =
@@ -201,7 +202,7 @@ fn is_whole(row: &str) -> bool {
         && last.trim() == format!("100% of t{number}")
 }
 
-/// What stands in the line to write in.
+/// Returns the text in the prompt.
 fn prompt(screen: &str) -> &str {
     screen
         .lines()
@@ -209,7 +210,7 @@ fn prompt(screen: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// Whether anything of a terminal's own language is left.
+/// Whether any escape sequence is left.
 fn has_codes(screen: &str) -> bool {
     ["[0m", "[1m", "[31m", "[32m", "[39;", "]0;"]
         .iter()
@@ -232,7 +233,7 @@ fn eight_tasks(version: &str, name: &str, layout: &str) {
         "{screen}"
     );
     assert!(!has_codes(&screen), "{screen}");
-    // The keyboard stays the prompt's.
+    // The keyboard still belongs to the prompt.
     session.terminal.keys(&["still mine"]);
     session.has_band(3, 5);
     session.end(1..=5);
@@ -243,7 +244,7 @@ fn eight_tasks(version: &str, name: &str, layout: &str) {
     session.end(6..=7);
     session.has_band(1, 0);
     session.end(8..=8);
-    // A screen can be caught while the client draws it.
+    // A screen can be captured while the client draws it.
     session.wait("no band, and the keys in the prompt", |screen| {
         band(screen) == (Vec::new(), None) && prompt(screen).contains("still mine")
     });
@@ -264,7 +265,7 @@ fn the_newest_client_shows_them_on_the_main_screen() {
     eight_tasks(DRAWING[1], "view-main", MAIN_SCREEN);
 }
 
-/// The rows that stand under a call: each line of a task once, at most five.
+/// Whether each line of a task appears once under its call, five lines at most.
 fn is_drawn_once(screen: &str) -> bool {
     let rows = screen.lines().filter(|row| row.starts_with("     "));
     let mut rows: Vec<&str> = rows
@@ -311,7 +312,7 @@ fn a_whole_life(version: &str, name: &str) {
     session.age("Run suite t1");
     session.wait("the line above the prompt", |screen| tick(screen).is_some());
 
-    // Scrolled up, the conversation stays where it is while the line above the prompt goes on.
+    // When scrolled up, the conversation stays in place while the line above the prompt continues.
     session.terminal.keys(&["PageUp", "PageUp"]);
     let talk = |screen: &str| {
         let rows = screen.lines().filter(|row| row.contains("- row "));
@@ -331,7 +332,7 @@ fn a_whole_life(version: &str, name: &str) {
     session.terminal.keys(&["PageDown", "PageDown", "PageDown"]);
     session.wait("the end again", is_drawn_once);
 
-    // The transcript has each line once, and so has what follows it.
+    // The transcript contains each line once, and everything after it.
     session.terminal.keys(&["C-o"]);
     let transcript = session.wait("the transcript", |screen| {
         screen.contains("Showing detailed transcript") && is_drawn_once(screen)
@@ -342,7 +343,7 @@ fn a_whole_life(version: &str, name: &str) {
         !screen.contains("Showing detailed transcript") && is_drawn_once(screen)
     });
 
-    // What is typed while the pane opens stands in the prompt.
+    // Text typed while the pane opens arrives in the prompt.
     session.toggle_pane();
     session.terminal.keys(&["still mine"]);
     session.wait("the pane, and the keys in the prompt", |screen| {
@@ -373,14 +374,14 @@ fn a_whole_life(version: &str, name: &str) {
     another_client_goes_on(&client, session, name, size);
 }
 
-/// The number in the line above the prompt.
+/// Returns the number in the line above the prompt.
 fn tick(screen: &str) -> Option<u32> {
     let (rows, _) = band(screen);
     let tick = rows.first()?.split("tick ").nth(1)?.split(' ').next()?;
     tick.parse().ok()
 }
 
-/// It shows what the records say: of the earlier client's task, and of its own after a compaction and `/clear`.
+/// The view shows the records of the earlier client's task, and of its own after a compaction and `/clear`.
 fn another_client_goes_on(client: &Client, session: Session, name: &str, size: (&str, &str)) {
     let session = session.resumed(client, &format!("{name}-on"), FULLSCREEN, size);
     session.wait("the end under the call", |screen| {
@@ -430,7 +431,7 @@ end. The model is scripted, and the command prints what pytest printed with colo
 Made by `BG_RUN_SCREENS=docs cargo test --test view`.
 ";
 
-/// What the screen holds of a conversation, with the prompt. Of empty rows that follow each other, one stays.
+/// Returns the screen's conversation with the prompt; consecutive empty rows are merged.
 fn talk(screen: &str) -> String {
     let rows = screen.lines().map(str::trim_end);
     let rows = rows.skip_while(|row| !row.starts_with("❯ go"));

@@ -1,5 +1,5 @@
-//! Which editor, how it is reached, and that what opened nothing counts as a failure. The windows here are sockets of
-//! the test's own; `tests/editor/` has the real VS Code.
+//! The choice of an editor and the ways to reach it. An editor that opens nothing counts as a failure. The windows
+//! here are sockets of the test; `tests/editor/` uses the real VS Code.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::sandbox::{BG_RUN, Sandbox, read};
 
-/// A live window's socket: what it is asked to open comes out of the channel.
+/// Creates a live window's socket; the channel returns the files that it is asked to open.
 fn window(sandbox: &Sandbox, name: &str) -> (PathBuf, Receiver<Value>) {
     let path = sandbox.path("tmp").join(format!("vscode-ipc-{name}.sock"));
     let listener = UnixListener::bind(&path).unwrap();
@@ -95,7 +95,7 @@ fn where_the_own_window_is_gone_the_only_other_one_is_asked() {
         assert!(output.status.success(), "{}", said(&output));
         asked.recv_timeout(Duration::from_mins(1)).unwrap();
     }
-    // Without the variable, and without any command, as in a tmux that was started outside.
+    // Without the variable and without any command, as in a tmux that was started outside.
     let output = opens(&sandbox, &file, &[]);
     assert!(output.status.success(), "{}", said(&output));
     asked.recv_timeout(Duration::from_mins(1)).unwrap();
@@ -245,7 +245,7 @@ const AROUND: &[(&str, &str, Variables)] = &[
             ),
         ],
     ),
-    // What an extension starts has no terminal around.
+    // A process that an extension starts has no terminal.
     (
         "cursor",
         "Cursor",
@@ -268,7 +268,7 @@ const AROUND: &[(&str, &str, Variables)] = &[
             ("VSCODE_NLS_CONFIG", "{"),
         ],
     ),
-    // Application identifiers count whole: that of iTerm2 has "code" in it.
+    // Application identifiers must match completely: that of iTerm2 contains "code".
     (
         "cursor",
         "Cursor",
@@ -385,7 +385,7 @@ fn an_editor_s_command_is_found_in_the_folder_of_applications() {
     }
 }
 
-/// In WSL, the `code` of Windows is a script around a program that Linux can't run where interop is off.
+/// In WSL, the `code` of Windows is a script around a program that Linux can't run if interop is off.
 #[test]
 fn a_command_of_another_system_is_told_with_its_cure() {
     for script in [
@@ -404,8 +404,8 @@ fn a_command_of_another_system_is_told_with_its_cure() {
     }
 }
 
-/// A folder for state with a blank in its name, and one for temporary files that ends in a slash, as on macOS; and the
-/// PATH of an editor that was started from the Dock.
+/// A state folder with a blank in its name, a temporary folder with a trailing slash as on macOS, and the PATH of an
+/// editor started from the Dock.
 #[test]
 fn the_folders_of_macos_are_folders_like_others() {
     let sandbox = Sandbox::new();
@@ -571,7 +571,7 @@ fn the_opener_has_the_file_read_again_and_leaves_its_content() {
     assert_eq!(read(&file), text);
 }
 
-/// What the hook says of a task that has just started in a session, from a terminal of the window with this socket.
+/// Returns the hook's message about a task that has just started, from a terminal of the window with this socket.
 fn launch(sandbox: &Sandbox, id: &str, input: &Value, socket: &Path) -> (PathBuf, String) {
     let (event, output) = sandbox.launched(id, input);
     let tmp = sandbox.path("tmp").display().to_string();
@@ -611,17 +611,17 @@ fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
         serde_json::from_str(&read(&sandbox.state().join("tasks/b44x.json"))).unwrap();
     assert_eq!(note["output"], output.to_str().unwrap());
 
-    // Opened again it is the same tab; by another editor, or where it isn't wanted, the file itself.
+    // Opening it again gives the same tab. Another editor, or the setting, opens the file itself.
     let variables = [("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())];
     let tmp = sandbox.path("tmp").display().to_string();
     let again = [variables[0], ("CLAUDE_CODE_TMPDIR", tmp.as_str())];
     let told = said(&opens(&sandbox, &output, &again));
     assert!(told.contains(output.to_str().unwrap()), "{told}");
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
-    // By the link, as somebody copies it from the tab.
+    // By the link, as copied from the tab.
     opens(&sandbox, &link, &again);
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
-    // What is known of another session's task with this id doesn't name this one.
+    // A record of another session's task with this id doesn't name this one.
     let other = sandbox.write(
         &output
             .strip_prefix(sandbox.path(""))
@@ -698,7 +698,7 @@ fn an_editor_in_which_keys_change_an_output_is_told_once() {
         );
         assert_eq!(says(&sandbox, "b47").lines().count(), 1);
     }
-    // Settings that make them read-only, as `install` writes them.
+    // Settings that make outputs read-only, as `install` writes them.
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     sandbox.write("home/.config/Code/User/settings.json", "{}");
@@ -748,7 +748,7 @@ fn tasks_that_have_ended_make_room_for_tabs() {
         refused
     };
     assert!(is_refused(5));
-    // What a running task prints is no end.
+    // A line printed by a running task is no end.
     std::fs::write(&outputs[0], "[exited with code 0]\n").unwrap();
     assert!(is_refused(6));
     let note = sandbox.state().join("tasks/b2.json");
@@ -760,7 +760,7 @@ fn tasks_that_have_ended_make_room_for_tabs() {
     assert!(is_refused(8));
     std::fs::remove_file(&outputs[3]).unwrap();
     assert!(is_refused(9), "it writes still");
-    // One by its last line, one because nobody writes any more.
+    // One task has a footer; the other has no writer any more.
     for at in [10, 11] {
         running.pop_front();
         let (_, _writer, said) = start(at);

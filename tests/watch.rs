@@ -1,4 +1,4 @@
-//! `bg-run watch --json` and `bg-run statusline`: what they tell of tasks, and when they end.
+//! `bg-run watch --json` and `bg-run statusline`: their output, and when they end.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -26,7 +26,7 @@ fn command_of(sandbox: &Sandbox, program: &str) -> Command {
     command
 }
 
-/// A task of the session `5e55`, whose output the test writes: it runs while the file is open.
+/// A task of the session `5e55`, whose output the test writes. It runs while the file is open.
 struct Task {
     file: File,
 }
@@ -85,7 +85,7 @@ impl Watch {
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
     }
 
-    /// The next row that `is_wanted`.
+    /// Returns the next row for which `is_wanted` is true.
     fn until(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let row = self.row();
@@ -163,7 +163,7 @@ fn it_ends_with_its_reader_with_its_input_and_where_asked_with_the_last_task() {
 
     let Watch { mut child, lines } = Watch::start(&sandbox, &[]);
     drop(lines);
-    // By a signal, where it was just writing.
+    // It may end by a signal if it was writing.
     child.wait().unwrap();
 
     let mut last = Watch::start(&sandbox, &["--until-idle"]);
@@ -222,7 +222,7 @@ fn the_view_may_be_switched_off() {
 fn a_large_output_has_its_size() {
     let sandbox = Sandbox::new();
     let task = Task::launch(&sandbox, "b1", "5e55", "x");
-    // A hole: it takes no room.
+    // A sparse file uses no disk space.
     task.file.set_len(1_500_000_000).unwrap();
     let row = Watch::start(&sandbox, &[]).row();
     assert_eq!(row["size"], 1_500_000_000_u64);
@@ -236,14 +236,14 @@ fn statusline(sandbox: &Sandbox, input: &[u8]) -> String {
     said_by(&mut command(sandbox, &["statusline"]), input)
 }
 
-/// What `command` says of this input.
+/// Returns the output of `command` for this input.
 fn said_by(command: &mut Command, input: &[u8]) -> String {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may end before it has read all of it.
+    // It may end before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(input);
     let mut said = String::new();
     child
@@ -268,7 +268,7 @@ fn the_status_line_has_the_running_task_of_the_session() {
         said.starts_with("Train: ") && said.ends_with(" s  epoch 2\n"),
         "{said}"
     );
-    // In a script of the user's own, as the docs have it.
+    // In a script of the user's own, as in the docs.
     let page = include_str!("../docs/view.md");
     let (_, script) = page.split_once("```bash\n").unwrap();
     let (script, _) = script.split_once("```").unwrap();

@@ -1,4 +1,4 @@
-//! What both measurements use: the released program and the events.
+//! Shared by both benchmarks: the released program and the events.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -22,7 +22,7 @@ use bg_run::history::store::{Key, Run, Store};
 use bg_run::history::{Observation, repository_of};
 use serde_json::{Value, json};
 
-/// Folders and programs of a measurement.
+/// Folders and programs of a benchmark.
 pub struct Bench {
     pub folder: tempfile::TempDir,
     pub bg_run: PathBuf,
@@ -111,7 +111,7 @@ impl Bench {
         case
     }
 
-    /// The hook, with a hundred rules on top of the built-in ones.
+    /// Returns a hook call with a hundred user rules in addition to the built-in ones.
     pub fn hook_with_rules(&self, event: Value) -> Case {
         Case {
             environment: self.environment("hundred"),
@@ -146,7 +146,7 @@ impl Bench {
         ]
     }
 
-    /// The hook on a call about which what was measured is asked, or which is measured, with a store of so many keys.
+    /// Returns a hook call that consults or extends the history, with this many keys in the store.
     pub fn hook_with_history(&self, event: Value, keys: u32) -> Case {
         let state = self.path(&format!("state-{keys}"));
         if !state.exists() {
@@ -169,7 +169,7 @@ impl Bench {
         case
     }
 
-    /// After a foreground call that is measured.
+    /// Returns the event after a foreground call whose duration is recorded.
     pub fn measured(&self) -> Value {
         let mut event = self.event("PostToolUse", MEASURED, &json!({"stdout": "x"}));
         event["duration_ms"] = 1234.into();
@@ -191,7 +191,7 @@ impl Bench {
     }
 }
 
-/// One process to run.
+/// A process to run.
 pub struct Case {
     pub words: Vec<String>,
     pub stdin: Vec<u8>,
@@ -199,7 +199,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The input of one run: every call has an id of its own.
+    /// Returns the input of one run, in which the call has an id of its own.
     pub fn input(&self, run: usize) -> Vec<u8> {
         let text = String::from_utf8_lossy(&self.stdin);
         text.replace(CALL_ID, &format!("toolu_{run:010}"))
@@ -216,10 +216,10 @@ impl Case {
     }
 }
 
-/// Stands for an id that each run has of its own.
+/// A placeholder for the id, which differs in each run.
 const CALL_ID: &str = "toolu_0123456789";
 
-/// No rule matches it, and it may run long.
+/// A command that may run long and that no rule matches.
 pub const MEASURED: &str = "cd src && ./odd-job --all tests/ 2>&1 | tail -20";
 pub const NOT_OURS: &str = "ls -la";
 pub const REWRITTEN: &str = "cd src && pytest -x tests/ 2>&1 | tail -20";
@@ -231,7 +231,7 @@ pub fn large() -> String {
     )
 }
 
-/// Puts a file with `keys` keys into a folder of the state, for the repository in which the calls run.
+/// Writes a file with `keys` keys to the state folder, for the repository in which the calls run.
 pub fn fill(state: &Path, repository: u64, keys: u32) {
     let store = Store::in_folder(&state.join("history")).unwrap();
     for number in 0..keys {

@@ -1,4 +1,4 @@
-//! Reads measured calls, one JSON object a line, gzip or plain.
+//! Reads measured calls, one JSON object per line, from gzip or plain files.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-/// Length of the longest line that is read, in bytes.
+/// Maximum length of a line, in bytes.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 
 /// A measured call.
@@ -36,13 +36,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether the duration is good enough to judge a decision by.
+    /// Whether the duration is reliable enough to judge a decision.
     pub(crate) fn is_judged(&self) -> bool {
         let is_sure = matches!(self.quality.as_str(), "measured" | "timestamps");
         is_sure && !self.background && !self.asked_background
     }
 
-    /// Whether the duration is good enough to learn from.
+    /// Whether the duration is reliable enough to learn from.
     pub(crate) fn is_learnt_from(&self) -> bool {
         self.quality != "weak"
     }

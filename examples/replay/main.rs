@@ -1,4 +1,4 @@
-//! Sends calls with known durations through the very decision and store, in the order of their time.
+//! Sends calls with known durations through the actual decision and store, in chronological order.
 //!
 //! `cargo run --release --example replay -- [--json] CALLS.jsonl.gz`
 
@@ -27,26 +27,26 @@ use tally::Tally;
 /// Replay calls with known durations through bg-run's decision
 #[derive(Parser)]
 struct Options {
-    /// Calls, one JSON object a line, gzip or plain
+    /// Calls, one JSON object per line, gzip or plain
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the share of long calls per rule, as the program has it built in
+    /// Print the share of long calls per rule, in the format that the program embeds
     #[arg(long, conflicts_with = "json")]
     shares: bool,
 }
 
-/// Counts of each way of deciding.
+/// Counts for each way of deciding.
 #[derive(Default)]
 struct Tallies {
     rules: Tally,
     history: Tally,
     both: Tally,
-    /// By matching rule: the rules alone, and history with the limit.
+    /// By matching rule: for the rules alone, and for history with the limit.
     by_rule: BTreeMap<String, [Tally; 2]>,
-    /// By project: history with the limit.
+    /// By project: for history with the limit.
     by_project: BTreeMap<String, Tally>,
 }
 
@@ -123,7 +123,7 @@ fn replay(rows: &[Row]) -> Result<Tallies> {
     Ok(tallies)
 }
 
-/// The decision about a call, with what is known of its like where there is a limit or none, else by the rules alone.
+/// Returns the decision about a call: by past runs if there is a `limit`, or else by the rules alone.
 fn decided(
     row: &Row,
     rules: &Rules,
@@ -150,7 +150,8 @@ fn decided(
 }
 
 impl Tallies {
-    /// `moved`: by the rules alone, by history alone, by history with the limit.
+    /// Adds a call. `moved` contains the decisions by the rules alone, by history alone, and by history with the
+    /// limit.
     fn add(&mut self, row: &Row, rule: Option<&str>, seconds: f64, moved: [bool; 3]) {
         let [rules, history, both] = moved;
         self.rules.add(seconds, rules);
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(report["rules"]["moved"], 10);
         assert_eq!(report["rules"]["moved_short_under_5s"], 10);
         assert_eq!(report["rules"]["blocked_seconds"], 2000.0);
-        // The rule once, and the unknown one as soon as it is known.
+        // The rule's call once, and the unknown call as soon as it is known.
         assert_eq!(report["moved_short"], 1);
         assert_eq!(report["moved"], 10);
         assert_eq!(report["blocked_seconds_limit"], 30.0);

@@ -1,14 +1,14 @@
-//! Counts what each way of deciding did, in all and by project.
+//! Counts the results of each way of deciding, in total and by project.
 
 use std::collections::BTreeMap;
 
 use bg_run::foreground_limit::LIMIT;
 use serde::Serialize;
 
-/// Longest time that one call counts as blocking, in seconds.
+/// Maximum number of seconds that one call counts as blocking.
 const MOST: f64 = 600.0;
 
-/// Number of samples of a bootstrap.
+/// Number of bootstrap samples.
 const SAMPLES: usize = 2000;
 
 /// Counts of one way of deciding.
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) moved_short_under_5s: usize,
     /// Seconds of long calls that stayed.
     pub(crate) blocked_seconds: f64,
-    /// The same where the client moves them at the limit.
+    /// The same seconds if the client moves calls at the limit.
     pub(crate) blocked_seconds_limit: f64,
 }
 
@@ -41,12 +41,12 @@ impl Tally {
         }
     }
 
-    /// Number of moved calls that were long.
+    /// Returns the number of moved calls that were long.
     fn right(&self) -> usize {
         self.moved - self.moved_short
     }
 
-    /// A row of the table, with these seconds in its last column.
+    /// Returns a row of the table, with these seconds in its last column.
     pub(crate) fn cells(&self, name: &str, blocked: f64) -> Vec<String> {
         let share = |of| ratio(self.right(), of).map_or("-".to_owned(), |it| format!("{it:.2}"));
         vec![
@@ -66,7 +66,7 @@ fn ratio(part: usize, of: usize) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
 }
 
-/// Sentences about how precision and recall differ between projects.
+/// Describes how precision and recall differ between projects.
 pub(crate) fn by_project(projects: &BTreeMap<String, Tally>) -> String {
     let tallies: Vec<&Tally> = projects.values().collect();
     let moved: Vec<&Tally> = tallies.iter().copied().filter(|it| it.moved > 0).collect();
@@ -82,12 +82,12 @@ pub(crate) fn by_project(projects: &BTreeMap<String, Tally>) -> String {
     )
 }
 
-/// The intervals of precision and recall that hold 95 % of the samples.
+/// Returns the intervals of precision and recall that contain 95 % of the samples.
 fn intervals(projects: &[&Tally]) -> [String; 2] {
     if projects.is_empty() {
         return ["-".to_owned(), "-".to_owned()];
     }
-    // Knuth's generator: the same samples in each run.
+    // Knuth's generator gives the same samples in each run.
     let mut state = 1_u64;
     let mut next = || {
         state = state

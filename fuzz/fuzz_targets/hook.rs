@@ -1,6 +1,6 @@
 //! Any bytes as a hook's input: no panic, and an answer is JSON without a permission decision.
 //!
-//! `cargo +nightly fuzz run hook -- -timeout=5 -detect_leaks=0` (the program ends with its answer, and frees little)
+//! `cargo +nightly fuzz run hook -- -timeout=5 -detect_leaks=0` (the program exits after its answer and frees little)
 
 #![no_main]
 

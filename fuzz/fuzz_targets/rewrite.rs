@@ -1,4 +1,4 @@
-//! Parse, decide, rewrite: nothing aborts or hangs, and what is edited stays what it was but for the edits.
+//! Parses, decides and rewrites any text: nothing aborts or hangs, and only the planned edits change the text.
 //!
 //! `cargo +nightly fuzz run rewrite -- -dict=fuzz/shell.dict -timeout=5`
 
@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
         };
         assert!(as_planned, "{planned:?} isn't what its kind says, in {source:?}");
     }
-    // Without `BG_RUN=on`, a second call is another question.
+    // Without `BG_RUN=on`, a second call would be decided differently.
     let marked = edits.iter().any(|planned| planned.kind == EditKind::TakeOutMarker);
     assert!(marked || decided(after).rewrite.command == *after, "a second rewrite changes {source:?}");
     assert!(!is_shell(&source) || is_shell(after), "{source:?} became {after:?}, which is no shell");
@@ -64,7 +64,7 @@ fn run(command: &str, flags: u8) -> Decision {
     decide(call, &RULES, &Context::ordinary(&permissions))
 }
 
-/// Whether bash finds nothing wrong with the text.
+/// Whether bash accepts the text.
 fn is_shell(text: &str) -> bool {
     let mut bash = Command::new("bash");
     bash.args(["--norc", "-n", "-c", "--", text]);

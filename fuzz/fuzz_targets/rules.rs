@@ -1,4 +1,4 @@
-//! Any text as a rules file: no panic, a bounded cost, and rules that can be asked.
+//! Any text as a rules file: no panic, bounded cost, and usable rules.
 //!
 //! `cargo +nightly fuzz run rules -- -timeout=5`
 

@@ -1,4 +1,5 @@
-//! Any text as a settings.json: an install leaves everything of others, and an uninstall gives back the very text.
+//! Any text as a settings.json: an installation keeps everything of others, and an uninstallation restores the exact
+//! text.
 //!
 //! `cargo +nightly fuzz run settings -- -timeout=5`
 
@@ -26,7 +27,7 @@ fuzz_target!(|text: &str| {
     let Ok(change) = SettingsChange::Install(wanted).plan(&path) else { return };
     let after = change.after.expect("an install leaves a file");
     std::fs::write(&path, &after).expect("it can be written");
-    // A second one changes nothing.
+    // A second installation changes nothing.
     let again = SettingsChange::Install(wanted).plan(&path).expect("it is a settings file");
     assert_eq!(again.after.as_deref(), Some(after.as_str()), "{text:?}");
     let back = SettingsChange::Uninstall(program).plan(&path).expect("it is a settings file");
@@ -47,7 +48,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(before, back, "{text:?}");
 });
 
-/// Without hooks of ours that were there before, and what is empty.
+/// Removes our earlier hooks and empty objects.
 fn without_ours(settings: &mut serde_json::Value) {
     let Some(hooks) = settings.get_mut("hooks").and_then(|hooks| hooks.as_object_mut()) else { return };
     for entries in hooks.values_mut().filter_map(|entries| entries.as_array_mut()) {

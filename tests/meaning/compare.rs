@@ -1,4 +1,4 @@
-//! What may differ between a command and its rewrite, by the kinds of its edits, and nothing else.
+//! The differences that the edits allow between a command and its rewrite.
 
 use std::collections::BTreeSet;
 
@@ -8,22 +8,22 @@ use crate::run::Run;
 use crate::stub::{Noted, OPTIONS};
 
 pub(crate) enum Verdict {
-    /// Nothing to compare.
+    /// There is nothing to compare.
     NotEdited,
     Same,
-    /// No shell for bash, endless, or different from run to run.
+    /// The command isn't valid in bash, never ends, or differs from run to run.
     NotComparable,
-    /// How, with both commands.
+    /// The difference, with both commands.
     Different(String),
 }
 
-/// Lines that show the text of the command or the time: `set -x`, `time -p`, `set` with the shell's own variables.
+/// Whether a line shows the command's text or the time: `set -x`, `time -p`, `set` with the shell's own variables.
 pub(crate) fn is_noise(line: &str) -> bool {
     const STARTS: &[&str] = &["+", "real ", "user ", "sys ", "BASH_", "_="];
     STARTS.iter().any(|start| line.starts_with(start))
 }
 
-/// bash counts lines otherwise where it leaves a fork out.
+/// bash counts lines differently if it skips a fork.
 pub(crate) fn without_line_number(line: &str) -> String {
     match line
         .strip_prefix("sh: line ")
@@ -34,7 +34,7 @@ pub(crate) fn without_line_number(line: &str) -> String {
     }
 }
 
-/// What the edits allow to differ.
+/// The differences that the edits allow.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "one for each kind of difference"
@@ -57,7 +57,7 @@ impl Allowed {
         }
     }
 
-    /// A call without what may differ.
+    /// Returns a call without the allowed differences.
     fn plain(&self, noted: &Noted) -> Noted {
         let mut noted = noted.clone();
         if self.variable {
@@ -77,7 +77,7 @@ impl Allowed {
     }
 }
 
-/// Whether the `-u` at this place is an interpreter's or `sed`'s, and not of an image or a value that is called alike.
+/// Whether the `-u` at this index belongs to an interpreter or `sed`, not to an image or value with such a name.
 fn is_ours(argv: &[String], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).and_then(|before| argv.get(before)) else {
         return false;
@@ -87,7 +87,7 @@ fn is_ours(argv: &[String], at: usize) -> bool {
     name == "sed" || is_interpreter && !is_value(argv, at - 1)
 }
 
-/// Options of the generator's that take the next word.
+/// The generator's options that take the next word.
 const WITH_VALUE: &[&str] = &[
     "--net",
     "--new-option",
@@ -105,7 +105,7 @@ fn is_value(argv: &[String], at: usize) -> bool {
     before.is_some_and(|before| WITH_VALUE.contains(&before.as_str()))
 }
 
-/// Where `docker run` has its image, and `docker exec` its container.
+/// Returns the index of `docker run`'s image, or of `docker exec`'s container.
 fn image_at(argv: &[String]) -> Option<usize> {
     let is_docker = argv.first()?.rsplit('/').next() == Some("docker");
     let places = 2..argv.len();
@@ -113,7 +113,7 @@ fn image_at(argv: &[String]) -> Option<usize> {
     is_docker.then(|| operands.next())?
 }
 
-/// How the runs differ in what may not; `None` where they don't.
+/// Returns a difference between the runs that isn't allowed; `None` if there is none.
 pub(crate) fn difference(original: &Run, edited: &Run, edits: &[PlannedEdit]) -> Option<String> {
     let allowed = Allowed::by(edits);
     let calls = |run: &Run| -> Vec<Noted> {
@@ -123,12 +123,12 @@ pub(crate) fn difference(original: &Run, edited: &Run, edits: &[PlannedEdit]) ->
     };
     let (mut before, after) = (calls(original), calls(edited));
     if allowed.tail {
-        // One by a path is another program.
+        // A path to a `tail` is another program.
         let is_tail = |call: &Noted| call.argv[0] == "tail";
         let kept = after.iter().filter(|call| is_tail(call)).count();
         let all = before.iter().filter(|call| is_tail(call)).count();
         if kept < all {
-            // The calls of another `tail` are among those that are left.
+            // Calls of another `tail` are among the remaining ones.
             before.retain(|call| !is_tail(call) || after.contains(call));
         }
     }

@@ -1,5 +1,5 @@
-//! The commands of `../shared/corpus`, where that folder is. They name absolute paths and would write there, so they
-//! run in a root folder of their own, with no network.
+//! The commands of `../shared/corpus`, if that folder exists. They name absolute paths and would write there, so they
+//! run in a root folder of their own, without a network.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,14 +14,14 @@ use crate::compare::Verdict;
 use crate::decided;
 use crate::run::{Sandbox, Shell, System};
 
-/// The argument that makes a worker of the test's own binary.
+/// The argument that turns the test's own binary into a worker.
 pub(crate) const WORKER: &str = "--corpus";
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/commands.jsonl")
 }
 
-/// Runs the worker with mounts and a network of its own.
+/// Runs the worker with its own mounts and network.
 pub(crate) fn run(shell: Shell) {
     if !corpus().is_file() {
         return println!("meaning: no corpus here");
@@ -43,7 +43,7 @@ pub(crate) fn run(shell: Shell) {
     assert!(worker.status().unwrap().success());
 }
 
-/// The shell, the stub, their libraries, and the devices that commands name.
+/// Creates the shell, the stub, their libraries, and the devices that commands name.
 fn lay_out(shell: Shell, root: &Path) {
     for dir in ["bin", "dev", "proc", "tmp"] {
         fs::create_dir(root.join(dir)).unwrap();
@@ -85,7 +85,7 @@ fn lay_out(shell: Shell, root: &Path) {
     }
 }
 
-/// zsh loads parts of itself when they are needed.
+/// Copies zsh's modules, which it loads when needed.
 fn copy_modules(root: &Path) {
     let lists = [
         "/usr/lib/x86_64-linux-gnu/zsh",
@@ -174,7 +174,7 @@ pub(crate) fn work(arguments: &[String]) {
     );
 }
 
-/// A stub for each program that `command` names.
+/// Adds a stub for each program that `command` names.
 fn add_programs(sandbox: &Sandbox, command: &str) {
     let script = bg_run::shell::parse(command).unwrap_or_default();
     let mut names: BTreeSet<String> = script

@@ -1,4 +1,4 @@
-//! Random commands of the kinds that people and agents write, and of the grammar's odd corners.
+//! Generates random commands like those of people and agents, and unusual syntax.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,7 +11,7 @@ const PROGRAMS: &[&str] = &[
     "docker exec c python x.py", "bash -c 'pytest -x'", "./run.sh", "BG_RUN=on ./run.sh", "BG_RUN=on FOO=1 make",
     "command pytest", "\\pytest", "'pytest'", "py\"test\"", "$T -x", "\"$T\"", "! pytest", "time pytest", "time -p make",
     "exec pytest", "PYTHONUNBUFFERED=1 pytest", "PYTHONUNBUFFERED= pytest",
-    // Images and values that are called like an interpreter.
+    // Images and values with an interpreter's name.
     "docker run --rm --net host python pytest", "docker run --rm --net host python python a.py",
     "docker run --new-option x python a.py", "docker run $X python a.py", "docker run -it -e A=1 img python a.py",
     "docker exec -u python c python a.py", "sudo -u python python a.py", "env -u python python a.py",
@@ -80,7 +80,7 @@ fn piped(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> 
         prop::collection::vec((joints, select(FILTERS)), 1..3),
     )
         .prop_map(|(first, filters)| {
-            // A heredoc's body and a comment end with the line: what goes on has to stand in front.
+            // A heredoc's body and a comment end with the line, so any continuation must come before.
             if first.contains('\n') || first.contains(" #") {
                 return first;
             }
@@ -99,7 +99,7 @@ fn join(a: &str, joint: &str, b: &str) -> String {
     }
 }
 
-/// Ends with a `wait`, so that what `&` started is over.
+/// Generates a script that ends with `wait`, so that processes started by `&` have ended.
 pub(crate) fn script() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![3 => simple(), 2 => piped(simple())];
     let script = leaf.prop_recursive(4, 16, 3, |inner| {
@@ -168,7 +168,7 @@ pub(crate) fn script() -> impl Strategy<Value = String> {
         .prop_map(|(start, script)| own_files(&format!("{start}{script}\nwait")))
 }
 
-/// Numbers the files: two commands of a pipeline that write the same one do so in any order.
+/// Numbers the files, because two commands of a pipeline write the same file in any order.
 fn own_files(script: &str) -> String {
     let mut parts = script.split('@');
     let first = parts.next().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! Whether a rewritten command means what the original meant, found out by running both under real bash and real zsh. Every
-//! program is a stub that notes its arguments, its environment and what it reads, and ends by a rule.
+//! Checks that a rewritten command has the original's meaning by running both under real bash and real zsh. Every
+//! program is a stub that records its arguments, its environment and its input, and chooses its status by a rule.
 //!
 //! 1,000 generated commands in each shell (`BG_RUN_MEANING_SHELL`: only in this one); with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
 
@@ -34,7 +34,7 @@ use serde_json::json;
 use compare::Verdict;
 use run::{Sandbox, Shell, System};
 
-/// How many commands are generated; the second where everything has to run.
+/// Numbers of generated commands; the second applies if everything has to run.
 const CASES: [usize; 2] = [1_000, 20_000];
 const THREADS: u8 = 2;
 
@@ -44,7 +44,7 @@ fn main() {
     }
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
-        // What test runners ask of a test that has no harness.
+        // Test runners request this list from a test without a harness.
         Some("--list") => return println!("meaning: test"),
         Some(corpus::WORKER) => return corpus::work(&arguments.collect::<Vec<_>>()),
         _ => {}
@@ -130,7 +130,7 @@ fn generated(shell: Shell, cases: usize) {
             });
         }
     });
-    // zsh rejects some of what bash takes.
+    // zsh rejects some commands that bash accepts.
     let rejects = match shell {
         Shell::Bash => 50,
         Shell::Zsh => 20,

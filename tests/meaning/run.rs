@@ -1,4 +1,4 @@
-//! A folder in which commands run with nothing but stubs on their `PATH`.
+//! A folder in which commands run with only stubs on their `PATH`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,14 +14,14 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use crate::compare::{self, Verdict};
 use crate::stub::{self, Noted};
 
-/// How long a command may run before it isn't comparable, and before that makes a difference: a loaded machine is slow.
+/// Time after which a command isn't comparable. It is generous because a busy machine is slow.
 const LIMIT: Duration = Duration::from_secs(4);
 const LONG_LIMIT: Duration = Duration::from_mins(1);
 
-/// So many crashes in a row are no accident.
+/// Number of consecutive crashes that can't be coincidence.
 const CRASHES: usize = 20;
 
-/// A shell that commands are run by.
+/// A shell that runs commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shell {
     Bash,
@@ -36,7 +36,7 @@ impl Shell {
         }
     }
 
-    /// Without the user's own files.
+    /// Returns its arguments, which exclude the user's start files.
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Bash => &["--norc", "--noprofile"],
@@ -44,7 +44,8 @@ impl Shell {
         }
     }
 
-    /// Read first: `kill` as a builtin would reach out of the sandbox, and what isn't there is a stub too.
+    /// Returns the text that it reads first: a builtin `kill` would affect processes outside, and missing programs
+    /// become stubs.
     fn prelude(self) -> &'static str {
         match self {
             Self::Bash => {
@@ -64,19 +65,19 @@ const PROGRAMS: &[&str] = &[
     "sudo", "tail", "tee", "timeout", "tr", "uniq", "uv", "wc",
 ];
 
-/// Whose text tools come first on the `PATH`.
+/// The system whose text tools come first on the `PATH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
-    /// Stubs stand for GNU's.
+    /// Stubs in place of GNU's.
     Stubs,
-    /// Those of this machine.
+    /// This machine's.
     Own,
     /// busybox's.
     Busybox,
 }
 
 impl System {
-    /// Those that this machine has.
+    /// Returns the systems that this machine has.
     pub(crate) fn all() -> Vec<Self> {
         let busybox = bg_run::programs::find("busybox").map(|_| Self::Busybox);
         [Self::Stubs, Self::Stubs, Self::Own]
@@ -85,7 +86,7 @@ impl System {
             .collect()
     }
 
-    /// The name of its folder in the sandbox.
+    /// Returns the name of its folder in the sandbox.
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Stubs => "bin",
@@ -101,27 +102,27 @@ const TEXT_TOOLS: &[&str] = &["awk", "cut", "grep", "sed", "stdbuf", "tr", "uniq
 pub(crate) struct Sandbox {
     root: tempfile::TempDir,
     kind: Shell,
-    /// The shell's path, behind what it is started by.
+    /// The words that start the shell, its path last.
     shell: Vec<String>,
     /// The folder as the shell sees it.
     seen_as: PathBuf,
 }
 
-/// Looked up on the test's own `PATH`, not on that of the stubs.
+/// Finds a program on the test's own `PATH`, not on that of the stubs.
 fn program(name: &str) -> String {
     bg_run::programs::find(name).unwrap().display().to_string()
 }
 
-/// What a run did.
+/// The effects of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) noted: Vec<Noted>,
-    /// Each with its lines in order: concurrent writers come in any.
+    /// Files with sorted lines, because concurrent writers may come in any order.
     pub(crate) files: BTreeMap<PathBuf, Vec<String>>,
     pub(crate) status: Option<i32>,
-    /// Of both streams.
+    /// Lines of both streams.
     pub(crate) lines: BTreeSet<String>,
-    /// It was ended from outside.
+    /// Whether it was killed from outside.
     pub(crate) ended: bool,
 }
 
@@ -159,7 +160,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// In a folder that `chroot` makes the root.
+    /// Creates it in a folder that `chroot` makes the root.
     pub(crate) fn in_chroot(kind: Shell, root: &Path) -> Self {
         adopt_orphans();
         let inside = tempfile::Builder::new()
@@ -183,7 +184,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// zsh reads `.zshenv` of `ZDOTDIR`.
+    /// zsh reads `.zshenv` in `ZDOTDIR`.
     fn write_prelude(&self) {
         for name in ["prelude", ".zshenv"] {
             fs::write(self.path(name), self.kind.prelude()).unwrap();
@@ -222,7 +223,7 @@ impl Sandbox {
         let Some(how) = compare::difference(&original, &edited, &decision.rewrite.edits) else {
             return Verdict::Same;
         };
-        // What differs from run to run says nothing.
+        // A result that differs from run to run can't be compared.
         for _ in 0..3 {
             if self.run(command, LONG_LIMIT, system) != original
                 || self.run(after, LONG_LIMIT, system) != edited
@@ -233,8 +234,8 @@ impl Sandbox {
         Verdict::Different(format!("{how}\n{command}\n---\n{after}"))
     }
 
-    /// Whether it is shell; `None` where each try ends by a signal. zsh 5.9 forks for a list before `&` even with `-n`,
-    /// and crashes where the fork ends at the wrong moment: once in fifty times for some lists.
+    /// Whether the shell can parse it; `None` if each attempt ends by a signal. zsh 5.9 forks for a list before `&`
+    /// even with `-n`, and sometimes crashes when the fork ends: once in fifty times for some lists.
     fn parses(&self, command: &str) -> Option<bool> {
         let mut shell = Command::new(program(self.kind.name()));
         shell
@@ -302,13 +303,13 @@ impl Sandbox {
     }
 }
 
-/// Linux alone has it; elsewhere what a shell leaves behind isn't waited for.
+/// Only Linux can do this; elsewhere, processes that a shell leaves behind aren't awaited.
 fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
 }
 
-/// Waits until the last process of the group is gone.
+/// Waits until the last process of the group has gone.
 fn finish(
     mut shell: Command,
     mut output: std::io::PipeReader,
@@ -334,7 +335,7 @@ fn finish(
     let mut said = Vec::new();
     let _ = output.read_to_end(&mut said);
     let status = child.wait().unwrap();
-    // What `&` started is this process's child now.
+    // Processes started by `&` are now children of this one.
     while waitpgid(group, WaitOptions::empty()).is_ok() {}
     over.store(true, std::sync::atomic::Ordering::Relaxed);
     watch.thread().unpark();

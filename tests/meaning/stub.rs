@@ -1,4 +1,4 @@
-//! The stub that stands for every program.
+//! The stub that replaces every program.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -7,13 +7,13 @@ use std::io::{Read as _, Write as _};
 
 use serde::{Deserialize, Serialize};
 
-/// The variable that makes a stub of the test's own binary: the file to note each call in.
+/// The variable that turns the test's own binary into a stub: the file in which it records each call.
 pub(crate) const LOG: &str = "BG_RUN_STUB_LOG";
 
-/// Where a loop calls stubs without end, the last one ends it all.
+/// Maximum size of that file. When a loop calls stubs endlessly, the last one ends everything.
 const MAX_LOG: u64 = 200_000;
 
-/// One call of a program.
+/// A recorded call of a program.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Noted {
     pub(crate) argv: Vec<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Noted {
     pub(crate) stdin: u64,
 }
 
-/// What bg-run may put in: no part of what a stub prints and returns.
+/// Insertions by bg-run, which don't affect a stub's output and status.
 pub(crate) const OPTIONS: &[&str] = &[
     "-u",
     "--line-buffered",
@@ -35,12 +35,12 @@ fn hash_of(value: &impl std::hash::Hash) -> u64 {
     hasher.finish()
 }
 
-/// Notes the call, prints a line on each stream, ends with 0 or 1.
+/// Records the call, prints a line on each stream, and exits with 0 or 1.
 pub(crate) fn run() -> ! {
     let mut argv: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    // As the real one does.
+    // The real `stdbuf` runs its program too.
     if argv[0].ends_with("stdbuf") && argv.get(1).is_some_and(|word| word == "-oL") {
         argv.drain(..2);
     }
@@ -76,14 +76,14 @@ pub(crate) fn run() -> ! {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
-    // At once, so that lines of concurrent writers stay whole.
+    // A single write keeps lines of concurrent writers whole.
     let _ = std::io::stdout().write_all(format!("{name} {id} says\n").as_bytes());
     let _ = std::io::stderr().write_all(format!("{name} {id} warns\n").as_bytes());
     std::process::exit(i32::from(id.is_multiple_of(3)));
 }
 
-/// Without what differs by itself: bash leaves a fork out for a last command without redirections, and counts its
-/// level otherwise then.
+/// Returns the environment without natural differences: bash skips a fork for a last command without redirections,
+/// which changes its level.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! Rules that stand on the client's command line.
+//! Rules on the client's command line.
 
 use serde_json::json;
 

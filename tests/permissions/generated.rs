@@ -1,5 +1,5 @@
-//! Generated rules and commands: the client decides about the edited command as about the one that came, and reads a
-//! rule as we do. `BG_RUN_PERMISSION_PAIRS` says how many pairs for each client (120).
+//! Generated rules and commands: the client decides the same about the edited and the original command, and reads a
+//! rule as bg-run does. `BG_RUN_PERMISSION_PAIRS` sets the number of pairs per client (120).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::claude::Client;
 use crate::{Fate, fates, user};
 
-/// Commands that play under the same rules.
+/// Number of commands per set of rules.
 const COMMANDS: usize = 12;
 
 /// Parts of commands.
@@ -90,7 +90,7 @@ const FRAMES: &[(&str, &str)] = &[
     ("for i in 1 2; do ", "; done"),
 ];
 
-/// A small generator of choices, the same for the same seed.
+/// A small random generator that is reproducible by its seed.
 pub(crate) mod rand_like {
     use proptest::prelude::Rng;
     use proptest::test_runner::TestRng;
@@ -117,7 +117,7 @@ pub(crate) fn command(random: &mut TestRng) -> String {
         random.one(PROGRAMS),
         random.one(ENDS)
     );
-    // A comment would take the end of the frame with it.
+    // A comment would swallow the end of the frame.
     let after = if body.contains('#') && !after.is_empty() {
         format!("\n{}", after.trim_start_matches("; "))
     } else {
@@ -126,7 +126,7 @@ pub(crate) fn command(random: &mut TestRng) -> String {
     format!("{before}{body}{after}")
 }
 
-/// A rule made of a command's text, as people and the client's prompt write them.
+/// Returns a rule made from a command, as people and the client's prompt write them.
 pub(crate) fn rule(random: &mut TestRng, command: &str) -> String {
     let simple = command
         .split(['|', ';', '\n', '>'])
@@ -208,7 +208,7 @@ pub(crate) fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Two sessions at once.
+/// Runs two sessions at once.
 fn play<'a>(client: &Client, sessions: &'a [Session]) -> Vec<(&'a Session, Vec<Fate>)> {
     let mut played = Vec::new();
     for two in sessions.chunks(2) {
@@ -277,7 +277,8 @@ impl Session {
         fates(client, &user(self.rules.clone()), &commands, &[], false)
     }
 
-    /// Where the client saw more rules than we, or asked about what we take for allowed.
+    /// Returns a description of a command for which the client saw more rules than bg-run, or asked although bg-run
+    /// considers it allowed.
     fn misread(&self, command: &str, fate: Fate) -> Option<&'static str> {
         if !is_simple(command) {
             return None;
@@ -298,7 +299,7 @@ impl Session {
     }
 }
 
-/// Nothing in it that a client sees through, no redirection, no comment.
+/// Whether it has no wrapper that a client ignores, no redirection, and no comment.
 fn is_simple(command: &str) -> bool {
     PROGRAMS.contains(&command)
 }

@@ -1,5 +1,5 @@
 //! Generated rules in generated places and forms of settings files: the client decides as without bg-run.
-//! `BG_RUN_PLACE_PAIRS` says how many pairs (150), `BG_RUN_PLACE_SEED` which.
+//! `BG_RUN_PLACE_PAIRS` sets the number of pairs (150), `BG_RUN_PLACE_SEED` the seed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::generated::{self, number};
 use crate::places::{FORMS, Form, PLACES, Place, Setup, With};
 use crate::support::claude::Client;
 
-/// Calls that play under the same rules.
+/// Number of calls per set of rules.
 const CALLS: usize = 12;
 
 const WORDS: &[&str] = &[
@@ -60,7 +60,7 @@ fn rules(random: &mut TestRng, calls: &[Value], count: usize) -> Vec<String> {
     (0..count).map(|_| of(random)).collect()
 }
 
-/// A session, and its calls.
+/// Generates a session and its calls.
 fn drawn(random: &mut TestRng) -> (Setup, Vec<Value>) {
     let calls: Vec<Value> = (0..CALLS).map(|_| call(random)).collect();
     let (allow, mut deny, ask) = (
@@ -80,7 +80,7 @@ fn drawn(random: &mut TestRng) -> (Setup, Vec<Value>) {
     };
     let place = *random.one(PLACES);
     let form = match *random.one(FORMS) {
-        // Without hooks nothing would be compared.
+        // Without hooks, there would be nothing to compare.
         Form::Comment | Form::TrailingComma if place == Place::User => Form::Plain,
         form => form,
     };
@@ -114,7 +114,7 @@ fn drawn(random: &mut TestRng) -> (Setup, Vec<Value>) {
     (setup, calls)
 }
 
-/// The call as bg-run hands it back with its marker taken out; `None` where it has none.
+/// Returns the call as bg-run returns it without its marker; `None` if it has none.
 fn without_marker(call: &Value) -> Option<Value> {
     let command = call["command"].as_str().unwrap();
     let bare = command.replace("BG_RUN=off ", "").replace("BG_RUN=on ", "");
@@ -160,7 +160,7 @@ fn generated_places_and_forms_decide_as_without_bg_run() {
         for (at, (call, ours)) in calls.iter().zip(ours).enumerate() {
             let plain = plain[at];
             let bare = bare[at].as_ref().and_then(|_| of_bare.next());
-            // Without a rule about the marker, the call counts as the one without it.
+            // Unless a rule names the marker, the call counts like the one without it.
             let takes_it_out = !setup.names_the_marker() && plain != Fate::Denied;
             let is_right = ours == plain || takes_it_out && bare == Some(&ours);
             pairs += 1;

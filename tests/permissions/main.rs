@@ -19,17 +19,17 @@ use support::claude::{Client, VERSIONS};
 use support::messages_api::{MessagesApi, ToolResult, Turn};
 use support::sandbox::{Sandbox, read};
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Fate {
     Runs,
-    /// In a headless session nobody answers the question, and the call is refused.
+    /// In a headless session, nobody answers the question, so the call is refused.
     Asks,
     Denied,
 }
 
-/// Every program that the commands name and the machine may not have; none of them does anything.
+/// Programs that the commands name and the machine may lack. They all do nothing.
 const PROGRAMS: &[&str] = &[
     "cargo", "conda", "docker", "jest", "make", "npm", "npx", "pnpm", "pytest", "python",
     "python3", "sudo", "uv", "vite",
@@ -68,10 +68,10 @@ const COMMANDS: &[&str] = &[
     "npm test | tee log",
 ];
 
-/// How many of [`COMMANDS`], from the first, are one simple command without assignments and wrappers.
+/// Number of leading entries in [`COMMANDS`] that are one simple command without assignments and wrappers.
 const SIMPLE: usize = 6;
 
-/// Rules by the settings file that they stand in.
+/// Rules by settings file.
 struct Rules {
     user: Value,
     project: Value,
@@ -185,7 +185,7 @@ fn fate(result: &ToolResult) -> Fate {
     }
 }
 
-/// A sandbox with the programs, a project with folders, and these rules.
+/// Returns a sandbox with the programs, a project with folders, and these rules.
 fn sandbox(rules: &Rules) -> Sandbox {
     let sandbox = Sandbox::new();
     for program in PROGRAMS {
@@ -205,7 +205,7 @@ fn sandbox(rules: &Rules) -> Sandbox {
     sandbox
 }
 
-/// Plays the commands in one headless session under these rules, with these arguments for the client.
+/// Runs the commands in one headless session with these rules and client arguments.
 fn fates(
     client: &Client,
     rules: &Rules,
@@ -245,7 +245,8 @@ fn fates(
     results.iter().map(fate).collect()
 }
 
-/// Our reading of the rules against what the client did: it never sees less, and what it calls surely allowed runs.
+/// Compares bg-run's reading of the rules with the client's decisions: it never misses a rule, and a surely allowed
+/// command runs.
 fn compare_readings(version: &str, rules: &Rules, fates: &[Fate]) -> usize {
     let mut ours = PermissionRules::default();
     for layer in [&rules.user, &rules.project, &rules.local] {
@@ -274,8 +275,8 @@ fn compare_readings(version: &str, rules: &Rules, fates: &[Fate]) -> usize {
     compared
 }
 
-/// Registers the hooks as a client has them whose settings keep Python's buffer: then all edits are made. Nothing is
-/// measured, so that what is quick here goes to the background again and again.
+/// Registers the hooks as for a client whose settings leave Python buffered, so that all edits are made. The history
+/// is off, so that quick calls keep going to the background.
 fn install(sandbox: &Sandbox) {
     assert!(sandbox.bg_run(&["install", "--no-limit"]).status.success());
     let path = sandbox.home().join(".claude/settings.json");

@@ -1,4 +1,5 @@
-//! Rules in odd places and odd forms of a settings file: `places.jsonl`, each with what the client does without bg-run.
+//! Rules in unusual places and forms of a settings file: `places.jsonl`, each with the client's decision without
+//! bg-run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,16 +13,16 @@ use crate::support::messages_api::{MessagesApi, Turn};
 use crate::support::sandbox::{Sandbox, read};
 use crate::{Fate, Rules, fate, install, sandbox};
 
-/// Where the rules stand, and where the session starts.
+/// The place of the rules, and the session's start folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Place {
     User,
     Project,
     Local,
-    /// The local file of the Git top folder; the session starts in a folder below.
+    /// The local file in the Git top folder; the session starts in a subfolder.
     Top,
-    /// The local file of the main checkout; the session starts in a linked worktree.
+    /// The local file in the main checkout; the session starts in a linked worktree.
     Checkout,
 }
 
@@ -33,7 +34,7 @@ pub(crate) const PLACES: &[Place] = &[
     Place::Checkout,
 ];
 
-/// How the file is written.
+/// The form of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Form {
@@ -94,27 +95,27 @@ pub(crate) struct Setup {
     pub(crate) form: Form,
     /// The rules at the place, as JSON.
     pub(crate) rules: String,
-    /// Those in the user's file, where that isn't the place.
+    /// Rules in the user's file, if that isn't the place.
     pub(crate) user: String,
     pub(crate) arguments: Vec<String>,
-    /// A program drives the session, as far as it says.
+    /// Whether a program claims to drive the session.
     pub(crate) driven: bool,
-    /// The user trusts the folder: a project's allow rules count only there.
+    /// Whether the user trusts the folder. A project's allow rules count only in a trusted one.
     pub(crate) is_trusted: bool,
 }
 
-/// The way in which bg-run is there.
+/// How bg-run is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum With {
     Nothing,
-    /// As `bg-run install` registers it.
+    /// By `bg-run install`.
     Installed,
     /// Without the settings' `env`, so that commands get a prefix.
     Prefix,
 }
 
 impl Setup {
-    /// The folder that the session starts in, once all files are there.
+    /// Creates all files, and returns the folder in which the session starts.
     fn prepare(&self, with: With) -> (Sandbox, PathBuf) {
         let nothing = || json!({});
         let sandbox = sandbox(&Rules {
@@ -178,7 +179,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// A repository in the project, with a linked worktree beside it.
+/// Creates a repository in the project, with a linked worktree beside it.
 fn repository(sandbox: &Sandbox) {
     let git = |arguments: &[&str]| {
         let mut command: Command = sandbox.command("git");

@@ -1,4 +1,4 @@
-//! "Yes, and don't ask again" in the interactive client, on a call that was edited.
+//! "Yes, and don't ask again" in the interactive client, for an edited call.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn what_the_prompt_saves_lets_the_next_edited_call_run() {
     ]);
     let terminal = ask(&client, &sandbox, &first, "saves");
     let prompt = terminal.wait_for("Do you want to proceed?");
-    // The session's environment file has the variable, so neither the prompt nor the saved rule names it.
+    // The session's environment file sets the variable, so neither the prompt nor the saved rule names it.
     assert!(
         prompt.contains("pytest -x 2>&1") && !prompt.contains("PYTHONUNBUFFERED"),
         "{prompt}"

@@ -1,4 +1,4 @@
-//! Rules for Read: what the client's own tool refuses under them, bg-run doesn't show either, and shows the rest.
+//! Read rules: bg-run hides every file that the client's own tool refuses, and shows the rest.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::claude::{Client, trust};
 use crate::support::messages_api::{MessagesApi, Turn};
 use crate::support::sandbox::Sandbox;
 
-/// Each pattern has names of its own. `ROOT` is the sandbox's folder.
+/// Patterns, each with names of its own. `ROOT` is the sandbox's folder.
 const DENIED: &[&str] = &[
     "./one.log",
     "*.two",
@@ -32,7 +32,7 @@ const DENIED: &[&str] = &[
     "!two-and-twenty.log",
 ];
 
-/// Files below the sandbox's folder. In those that a comment names, bg-run withholds more than the client.
+/// Files below the sandbox's folder. bg-run hides more than the client among those that a comment names.
 const FILES: &[&str] = &[
     "project/one.log",
     "project/sub/one.log",

@@ -1,5 +1,4 @@
-//! Rules as people have them in public repositories, each with a command and what the client does without bg-run:
-//! `real_rules.jsonl`.
+//! Rules from public repositories, each with a command and the client's decision without bg-run: `real_rules.jsonl`.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ fn real_rules_decide_as_without_bg_run() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    // One session plays all commands under the same rules.
+    // One session runs all commands with the same rules.
     let mut sessions: BTreeMap<(&str, String), Vec<&Case>> = BTreeMap::new();
     for case in &cases {
         for version in &case.clients {

@@ -1,4 +1,4 @@
-//! The real Claude Code client, in the versions that `.ci/install-clients` puts into a cache folder.
+//! The real Claude Code client, in the versions that `.ci/install-clients` installs in a cache folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,26 @@ use serde_json::{Value, json};
 use super::messages_api::MessagesApi;
 use super::sandbox::Sandbox;
 
-/// Each has something that the next lacks: the first to apply a rewrite without a decision, the last one run by
-/// Node, the first native one, the newest.
+/// Each lacks something that the next has. They are the first to apply a rewrite without a decision, the last one run
+/// by Node, the first native one, and the newest.
 pub const VERSIONS: &[&str] = &["2.1.20", "2.1.90", "2.1.200", "2.1.331"];
 pub const NEWEST: &str = "2.1.331";
 
-/// The first that loads a hooks module from the skills folder, and the newest that was tried.
+/// The first version that loads a hooks module from the skills folder, and the newest that was tried.
 pub const DRAWING: &[&str] = &["2.1.286", "2.1.332"];
 
-/// For the loopback server, which looks at none.
+/// A key for the loopback server, which checks none.
 pub const KEY: &str = "sk-ant-dummy-key-for-a-loopback-server";
 
 pub struct Client {
     words: Vec<String>,
 }
 
-/// Why a test can't run, unless `BG_RUN_E2E=require` says that it has to.
+/// Prints the reason why a test can't run, unless `BG_RUN_E2E=require` is set.
 ///
 /// # Panics
 ///
-/// Where it has to run.
+/// If the test has to run.
 pub fn skip(why: &str) {
     let required = std::env::var("BG_RUN_E2E").is_ok_and(|value| value == "require");
     assert!(!required, "BG_RUN_E2E=require, but {why}");
@@ -45,7 +45,7 @@ pub fn cache() -> Option<PathBuf> {
 }
 
 impl Client {
-    /// `None`, with a line that says why, where this version isn't installed.
+    /// Finds this version; `None`, with a printed reason, if it isn't installed.
     pub fn find(version: &str) -> Option<Self> {
         let dir = cache()?
             .join("claude-code")
@@ -66,12 +66,12 @@ impl Client {
         Some(Self { words })
     }
 
-    /// The words that start it.
+    /// Returns the words that start it.
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// Whether it writes its title over its arguments, so that no hook can read them: those run by Node do.
+    /// Whether it overwrites its arguments with its title, so that no hook can read them. Clients run by Node do.
     pub fn hides_its_arguments(&self) -> bool {
         self.words.len() > 1
     }
@@ -88,7 +88,7 @@ impl Client {
         environment
     }
 
-    /// `claude -p`, with these variables more.
+    /// Runs `claude -p` with these additional variables.
     pub fn run_headless(
         &self,
         sandbox: &Sandbox,
@@ -100,8 +100,8 @@ impl Client {
             .unwrap()
     }
 
-    /// The same until the model has had `results`; the client is ended then, because 2.1.20 hangs now and then when
-    /// several tasks ended just before.
+    /// Runs `claude -p` until the model has got `results`, then kills the client, because 2.1.20 sometimes hangs after
+    /// several tasks ended.
     pub fn run_headless_until(
         &self,
         sandbox: &Sandbox,
@@ -132,7 +132,7 @@ impl Client {
         client.wait().unwrap();
     }
 
-    /// The same in another folder than the project's.
+    /// Runs it like [`Self::run_headless_until`] in another folder than the project's.
     pub fn run_headless_until_in(
         &self,
         folder: &Path,
@@ -147,7 +147,7 @@ impl Client {
         Self::run_until(command, api, results);
     }
 
-    /// `claude -p` with these arguments, and this on its stdin; without any, it is told "go" by an argument.
+    /// Runs `claude -p` with these arguments and this stdin; without stdin, an argument tells it "go".
     pub fn run_headless_with(
         &self,
         sandbox: &Sandbox,
@@ -158,7 +158,7 @@ impl Client {
         self.run_headless_as(sandbox, api, arguments, stdin, &[])
     }
 
-    /// The same with these variables more.
+    /// Runs it like [`Self::run_headless_with`] with these additional variables.
     pub fn run_headless_as(
         &self,
         sandbox: &Sandbox,
@@ -189,7 +189,7 @@ impl Client {
         client.wait_with_output().unwrap()
     }
 
-    /// The command of `claude -p`.
+    /// Returns the command of `claude -p`.
     pub fn headless(
         &self,
         sandbox: &Sandbox,
@@ -208,12 +208,12 @@ impl Client {
         command
     }
 
-    /// `claude` with these arguments: `plugin …`.
+    /// Runs `claude` with these arguments: `plugin …`.
     pub fn run(&self, sandbox: &Sandbox, api: &MessagesApi, arguments: &[&str]) -> Output {
         self.run_in(&sandbox.project(), sandbox, api, arguments)
     }
 
-    /// The same in another folder.
+    /// Runs it like [`Self::run`] in another folder.
     pub fn run_in(
         &self,
         folder: &Path,
@@ -228,12 +228,12 @@ impl Client {
         command.output().unwrap()
     }
 
-    /// The interactive client's command, as words with its environment, for a terminal.
+    /// Returns the interactive client's command for a terminal, as words with its environment.
     pub fn interactive(&self, sandbox: &Sandbox, api: &MessagesApi) -> Vec<String> {
         self.in_terminal(sandbox, api, &["--permission-mode", "default"])
     }
 
-    /// The same with these arguments.
+    /// Returns the interactive client's command with these arguments.
     pub fn in_terminal(
         &self,
         sandbox: &Sandbox,
@@ -263,12 +263,12 @@ fn platform() -> &'static str {
     }
 }
 
-/// The folder is trusted, as after the first question there.
+/// Marks the folder as trusted, as after the client's first question there.
 pub fn trust(home: &Path, folder: &Path) {
     accept_dialogs(home, folder);
 }
 
-/// The client's first questions, answered: onboarding, trust in the folder, the key.
+/// Answers the client's first questions in advance: onboarding, trust in the folder, the key.
 fn accept_dialogs(home: &Path, project: &Path) {
     let tail = KEY.get(KEY.len() - 20..).unwrap();
     let mut projects = serde_json::Map::new();
@@ -285,12 +285,12 @@ fn accept_dialogs(home: &Path, project: &Path) {
     fs::write(home.join(".claude.json"), answers.to_string()).unwrap();
 }
 
-/// Where `BG_RUN_SCREENS` asks for copies of the screens.
+/// Returns the folder for copies of the screens, if `BG_RUN_SCREENS` sets one.
 pub fn screens() -> Option<PathBuf> {
     std::env::var_os("BG_RUN_SCREENS").map(PathBuf::from)
 }
 
-/// Whether a program can be started at all.
+/// Whether a program can be started.
 pub fn is_there(program: &str) -> bool {
     Command::new(program).arg("-V").output().is_ok()
 }

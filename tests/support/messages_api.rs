@@ -1,4 +1,4 @@
-//! A Messages API on loopback that plays a script: so many tool calls, one after the other, then a last word.
+//! A Messages API on loopback that plays a script: tool calls, one after the other, then a final message.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tiny_http::{Header, Request, Response, Server};
 
-/// What the model does in one turn.
+/// The model's action in one turn.
 #[derive(Debug, Clone)]
 pub enum Turn {
     /// Calls Bash with this input.
@@ -17,9 +17,9 @@ pub enum Turn {
     Several(Vec<Value>),
     /// Calls another tool.
     Tool(&'static str, Value),
-    /// Says this and ends; the next turn follows the next prompt, or this one again where it is the last.
+    /// Says this and ends. The next prompt gets the next turn, or the last one again.
     Say(String),
-    /// Says the last thing that it was told, and ends.
+    /// Repeats the last text that it was given, and ends.
     Retell,
 }
 
@@ -38,15 +38,15 @@ pub struct ToolResult {
 
 struct Script {
     turns: Vec<Turn>,
-    /// Words of its prompt, and what it does.
+    /// A part of the subagent's prompt, and its turns.
     subagent: Option<(&'static str, Vec<Turn>)>,
 }
 
 impl Script {
-    /// The turns of a subagent, if it is one's conversation.
+    /// Returns the turns of a subagent if the conversation is one's.
     fn of_subagent(&self, body: &Value) -> Option<&[Turn]> {
         let (prompt, turns) = self.subagent.as_ref()?;
-        // The main conversation quotes it only in a call.
+        // The main conversation quotes the prompt only in a call.
         let first = body["messages"].get(0)?["content"].to_string();
         first.contains(prompt).then_some(turns.as_slice())
     }
@@ -67,7 +67,7 @@ impl MessagesApi {
         })
     }
 
-    /// The same with what a subagent does whose prompt contains these words.
+    /// Starts with the turns of a subagent whose prompt contains this text.
     pub fn start_with_subagent(turns: Vec<Turn>, prompt: &'static str, its: Vec<Turn>) -> Self {
         Self::start_with(Script {
             turns,
@@ -97,12 +97,12 @@ impl MessagesApi {
         format!("http://{}", self.server.server_addr())
     }
 
-    /// The bodies of the main conversation's requests so far.
+    /// Returns the bodies of the main conversation's requests so far.
     pub fn requests(&self) -> Vec<Value> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The tool results of the longest conversation so far.
+    /// Returns the tool results of the longest conversation so far.
     pub fn tool_results(&self) -> Vec<ToolResult> {
         let requests = self.requests();
         requests
@@ -112,7 +112,7 @@ impl MessagesApi {
             .unwrap_or_default()
     }
 
-    /// How many tool results the newest request of the main conversation holds.
+    /// Returns the number of tool results in the newest request of the main conversation.
     pub fn results_so_far(&self) -> usize {
         let requests = self.requests.lock().unwrap();
         requests
@@ -120,12 +120,12 @@ impl MessagesApi {
             .map_or(0, |request| tool_results(request).len())
     }
 
-    /// All text that the model was given, in one string.
+    /// Returns all text that the model was given, in one string.
     pub fn model_was_told(&self) -> String {
         all_messages(&self.requests)
     }
 
-    /// The same of a subagent.
+    /// Returns all text that a subagent was given.
     pub fn subagent_was_told(&self) -> String {
         all_messages(&self.of_subagent)
     }
@@ -200,17 +200,17 @@ fn answer(
     let _ = request.respond(Response::from_string(events).with_header(kind));
 }
 
-/// How many of the model's messages called tools.
+/// Returns the number of the model's messages that called tools.
 fn calls(body: &Value) -> usize {
     its_messages(body).filter(|is_call| *is_call).count()
 }
 
-/// How many of the model's messages called no tool.
+/// Returns the number of the model's messages that called no tool.
 fn said(body: &Value) -> usize {
     its_messages(body).filter(|is_call| !is_call).count()
 }
 
-/// Of each of the model's messages, whether it called a tool.
+/// Returns for each of the model's messages whether it called a tool.
 fn its_messages(body: &Value) -> impl Iterator<Item = bool> {
     let messages = body["messages"].as_array().into_iter().flatten();
     let its = messages.filter(|message| message["role"] == "assistant");
@@ -221,7 +221,7 @@ fn its_messages(body: &Value) -> impl Iterator<Item = bool> {
     })
 }
 
-/// All text since the model's last message: the user's, the client's, and what tools gave.
+/// Returns all text since the model's last message: the user's, the client's, and the tools' results.
 fn last_told(body: &Value) -> String {
     let messages = body["messages"].as_array().into_iter().flatten().rev();
     let told = messages.take_while(|message| message["role"] != "assistant");
@@ -243,12 +243,12 @@ fn text_of(content: &Value) -> String {
     }
 }
 
-/// How many messages were given out.
+/// Number of messages sent so far.
 static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 
-/// The streaming events of one message (API reference, "Streaming messages").
+/// Returns the streaming events of one message (API reference, "Streaming messages").
 fn events(turn: Option<Turn>) -> String {
-    // The client takes what has the same id for parts of one message.
+    // The client merges messages with the same id.
     let id = ANSWERS.fetch_add(1, Ordering::Relaxed).to_string();
     let mut text = String::new();
     let mut event = |name: &str, mut data: Value| {

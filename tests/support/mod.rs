@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the tests share.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -19,20 +19,20 @@ pub mod npm_registry;
 pub mod sandbox;
 pub mod terminal;
 
-/// Polls until `probe` gives something, for what sends no event: another process's file or screen.
+/// Polls until `probe` returns something, for things without events: another process's file or screen.
 ///
 /// # Panics
 ///
-/// After a minute, with what `probe` was to show.
+/// After a minute, with the description `what`.
 pub fn wait_until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     wait_with_progress(what, || ((), probe()))
 }
 
-/// The same as long as there is progress: `probe` gives how far it is, too.
+/// Polls as long as there is progress, which `probe` returns too.
 ///
 /// # Panics
 ///
-/// After a minute in which that stayed the same.
+/// After a minute without progress.
 pub fn wait_with_progress<P: PartialEq, T>(
     what: &str,
     mut probe: impl FnMut() -> (P, Option<T>),

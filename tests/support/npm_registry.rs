@@ -1,4 +1,4 @@
-//! An npm registry on loopback: what `npm pack` made of folders, by the registry's own protocol.
+//! An npm registry on loopback that serves packages made by `npm pack`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,14 +19,14 @@ pub struct NpmRegistry {
 
 #[derive(Default)]
 struct Shelf {
-    /// A package's document by its name.
+    /// Packages' documents by name.
     packages: BTreeMap<String, Value>,
-    /// The packed packages by their file names.
+    /// Packed packages by file name.
     files: BTreeMap<String, Vec<u8>>,
 }
 
 impl NpmRegistry {
-    /// An empty one, that npm in the sandbox asks.
+    /// Starts an empty registry, which npm in the sandbox uses.
     pub fn start(sandbox: &Sandbox) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let shelf = Arc::new(Mutex::new(Shelf::default()));
@@ -41,7 +41,7 @@ impl NpmRegistry {
         Self { server, shelf }
     }
 
-    /// Packs the folder and offers it as the package's newest version; hands back what `npm pack` says of it.
+    /// Packs the folder, offers it as the package's newest version, and returns the description from `npm pack`.
     pub fn publish(&self, sandbox: &Sandbox, folder: &Path) -> Value {
         let said = sandbox
             .command("npm")
@@ -52,7 +52,7 @@ impl NpmRegistry {
             .unwrap();
         assert!(said.status.success(), "{said:?}");
         let packed: Value = serde_json::from_slice(&said.stdout).unwrap();
-        // npm 12 gives an object by name where older ones give a list.
+        // npm 12 returns an object by name; older versions return a list.
         let packed = packed.get(0).unwrap_or_else(|| {
             let by_name = packed.as_object().unwrap();
             by_name.values().next().unwrap()
@@ -85,7 +85,7 @@ impl Drop for NpmRegistry {
     }
 }
 
-/// `GET /NAME` is a package's document, `GET /NAME/-/FILE` a packed one.
+/// `GET /NAME` returns a package's document, `GET /NAME/-/FILE` a packed one.
 fn answer(request: Request, shelf: &Shelf) {
     let path = request.url().trim_start_matches('/').to_owned();
     let found = if let Some((_, file)) = path.split_once("/-/") {

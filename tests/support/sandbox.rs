@@ -1,4 +1,4 @@
-//! A home of its own for a test: settings, programs and a project that nothing else sees.
+//! A separate home for a test: settings, programs and a project that nothing else sees.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,19 +12,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bg_run::viewer::Editor;
 use serde_json::{Value, json};
 
-/// A folder that its path reaches by a link. Where the tests' own folder for temporary files is one, as on macOS, that of
-/// each sandbox is one too.
+/// Whether a link is part of the folder's path. If the tests' temporary folder is a link, as on macOS, each sandbox's
+/// is one too.
 fn is_linked(folder: &Path) -> bool {
     fs::canonicalize(folder).unwrap() != *folder
 }
 
-/// The programs that bg-run looks for: an editor or a client of the machine's own would be found, asked, and given the
-/// extension.
+/// Returns the programs that bg-run searches for. It would find the machine's own editor or client, ask it, and
+/// install the extension in it.
 fn looked_for() -> impl Iterator<Item = &'static str> {
     Editor::names().chain(["trae-cn", "zeditor", "claude", "bg-run"])
 }
 
-/// The machine's `PATH` without such programs. A folder that holds one is replaced by a folder of links to its others.
+/// Returns the machine's `PATH` without these programs. A folder with one is replaced by a folder of links to its
+/// other programs.
 fn path_without_editors() -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).map(|folder| {
@@ -39,12 +40,12 @@ fn path_without_editors() -> String {
     path.into_string().unwrap()
 }
 
-/// A folder of links to the other programs in `folder`, made once for each state of it.
+/// Returns a folder of links to the other programs in `folder`, created once for each state of it.
 fn links_to_others(folder: &Path) -> PathBuf {
     let changed = fs::metadata(folder).unwrap().modified().unwrap();
     let mut hasher = DefaultHasher::new();
     (folder, changed).hash(&mut hasher);
-    // Not in the target folder: a program there would count as the project's own.
+    // Not in the target folder, where a program would count as the project's own.
     let kept = std::env::temp_dir();
     let links = kept.join(format!("bg-run-tests-path-{:x}", hasher.finish()));
     if !links.exists() {
@@ -55,13 +56,13 @@ fn links_to_others(folder: &Path) -> PathBuf {
                 symlink(entry.path(), new.path().join(name)).unwrap();
             }
         }
-        // Another test may have made it meanwhile.
+        // Another test may have created it meanwhile.
         let _ = fs::rename(new.path(), &links);
     }
     links
 }
 
-/// Removed with everything in it when dropped.
+/// A sandbox; everything in it is removed when it is dropped.
 pub struct Sandbox {
     root: tempfile::TempDir,
     path: String,
@@ -108,7 +109,7 @@ impl Sandbox {
         self.path("state")
     }
 
-    /// Puts an executable shell script first on the sandbox's `PATH`.
+    /// Creates an executable shell script, first on the sandbox's `PATH`.
     pub fn program(&self, name: &str, script: &str) -> PathBuf {
         let path = self.path("bin").join(name);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -116,7 +117,7 @@ impl Sandbox {
         path
     }
 
-    /// A fake `code` that writes its arguments, one a line, to the file that comes back.
+    /// Creates a fake `code` that writes its arguments, one per line, to the returned file.
     pub fn fake_editor(&self) -> PathBuf {
         let said = self.path("code.said");
         let (part, whole) = (said.with_extension("part"), said.display());
@@ -130,7 +131,7 @@ impl Sandbox {
         said
     }
 
-    /// An editor's command that takes and lists extensions.
+    /// Creates an editor's command that accepts and lists extensions.
     pub fn editor_with_extensions(&self) {
         let version = env!("CARGO_PKG_VERSION");
         let script = format!(
@@ -160,12 +161,12 @@ esac"#
         );
     }
 
-    /// The machine's `PATH` without the programs that bg-run looks for.
+    /// Returns the machine's `PATH` without the programs that bg-run searches for.
     pub fn search_path(&self) -> &str {
         &self.path
     }
 
-    /// The environment that every program of the sandbox gets; nothing of the test's own gets through.
+    /// Returns the environment of every program in the sandbox. Nothing of the test's own environment gets through.
     pub fn environment(&self) -> Vec<(String, String)> {
         let path = format!("{}:{}", self.path("bin").display(), self.search_path());
         [
@@ -189,8 +190,8 @@ esac"#
         command
     }
 
-    /// Runs bg-run where `folder` is a small file system that is full, after the shell commands in `first`. Only these
-    /// processes see it. `None`: no file system can be mounted here.
+    /// Runs bg-run with `folder` as a small, full file system, after the shell commands in `first`. Only these
+    /// processes see it. `None` if no file system can be mounted here.
     pub fn on_full_disk(
         &self,
         folder: &Path,
@@ -224,17 +225,17 @@ esac"#
         is_mounted.then_some(output)
     }
 
-    /// Runs bg-run and hands back what it said.
+    /// Runs bg-run and returns its output.
     pub fn bg_run(&self, arguments: &[&str]) -> Output {
         self.command(BG_RUN).args(arguments).output().unwrap()
     }
 
-    /// Runs the hook on these bytes, with these variables more.
+    /// Runs the hook on these bytes with these additional variables.
     pub fn hook(&self, input: &[u8], variables: &[(&str, &str)]) -> Output {
         self.hook_with(&["hook"], input, variables)
     }
 
-    /// The same with other arguments.
+    /// Runs the hook with other arguments.
     pub fn hook_with(
         &self,
         arguments: &[&str],
@@ -256,7 +257,7 @@ esac"#
         child.wait_with_output().unwrap()
     }
 
-    /// How often `command`, run by strace, opens a file whose path ends so; and what it said on stdout.
+    /// Counts how often `command` opens a file whose path has this ending, using strace; also returns its stdout.
     pub fn openings(
         &self,
         arguments: &[&str],
@@ -284,7 +285,8 @@ esac"#
         (count, String::from_utf8(output.stdout).unwrap())
     }
 
-    /// The hook's answer to one event; `Null` where it stayed silent. It has to exit with 0 and a quiet stderr.
+    /// Returns the hook's answer to one event; `Null` if there is none. The hook must exit with 0 and print nothing on
+    /// stderr.
     pub fn answer(&self, event: &Value, variables: &[(&str, &str)]) -> Value {
         let output = self.hook(event.to_string().as_bytes(), variables);
         assert!(output.status.success(), "{output:?}");
@@ -295,7 +297,7 @@ esac"#
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// An event for a Bash call in the sandbox's project.
+    /// Returns an event for a Bash call in the sandbox's project.
     pub fn event(&self, name: &str, tool_input: &Value) -> Value {
         json!({
             "session_id": "5e551014",
@@ -309,7 +311,7 @@ esac"#
         })
     }
 
-    /// A launch in the background: the event after it, and the output where the client puts it.
+    /// Returns the event after a launch in the background, and the output where the client puts it.
     pub fn launched(&self, id: &str, input: &Value) -> (Value, PathBuf) {
         let uid = rustix::process::geteuid().as_raw();
         let output = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
@@ -325,7 +327,7 @@ esac"#
 }
 
 impl Drop for Sandbox {
-    /// The client's task folders lie outside, named after the project's path.
+    /// The client's task folders are outside, named after the project's path.
     fn drop(&mut self) {
         let name = self
             .root
@@ -345,12 +347,12 @@ impl Drop for Sandbox {
     }
 }
 
-/// The file's text, empty where there is none.
+/// Returns the file's text; empty if there is no file.
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Everything below `folder`, with its mode: files with their text, folders and links without.
+/// Returns everything below `folder` with its mode, and the text of files.
 pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, String)> {
     let mut tree = BTreeMap::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! A terminal: a tmux server of its own, ended with the test.
+//! A terminal: a separate tmux server that ends with the test.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,7 +16,7 @@ impl Terminal {
         Self::start_sized(name, words, folder, ("150", "40"))
     }
 
-    /// The same in another size: columns and rows.
+    /// Starts `words` in a terminal of this size: columns and rows.
     pub fn start_sized(name: &str, words: &[String], folder: &Path, size: (&str, &str)) -> Self {
         let terminal = Self {
             socket: format!("bg-run-{}-{name}", std::process::id()),
@@ -54,14 +54,14 @@ impl Terminal {
         assert!(self.tmux(&arguments).status.success());
     }
 
-    /// Gives it another size, columns and rows, as a user who drags its edge does.
+    /// Changes the size, columns and rows, like a user who drags the window's edge.
     pub fn resize(&self, columns: &str, rows: &str) {
         let output = self.tmux(&["resize-window", "-x", columns, "-y", rows]);
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// Types a line and sends it once it shows: what comes in one piece is taken for a paste. A client that is still
-    /// starting can lose it, so this goes on until `is_sent`.
+    /// Types a line, and sends it once it shows, because text that arrives at once counts as a paste. A client that is
+    /// still starting can lose it, so this repeats until `is_sent`.
     pub fn submit(&self, line: &str, is_sent: impl Fn() -> bool) {
         for _ in 0..5 {
             self.keys(&[line]);
@@ -78,7 +78,7 @@ impl Terminal {
         panic!("`{line}` isn't sent:\n{}", self.screen());
     }
 
-    /// Presses a key until the screen no longer shows `text`: a question that has just appeared can miss it.
+    /// Presses a key until the screen no longer shows `text`, because a question that has just appeared can miss it.
     pub fn press_until_gone(&self, key: &str, text: &str) {
         wait_until(text, || {
             if !self.screen().contains(text) {
@@ -90,12 +90,12 @@ impl Terminal {
         });
     }
 
-    /// The screen's text.
+    /// Returns the screen's text.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
     }
 
-    /// Waits until the screen shows `text`, and gives the screen.
+    /// Waits until the screen shows `text`, and returns the screen.
     pub fn wait_for(&self, text: &str) -> String {
         let mut last = String::new();
         let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
