@@ -97,7 +97,7 @@ fn is_script(path: &Path) -> bool {
 }
 
 #[test]
-fn the_first_call_puts_the_program_in_its_place_and_is_answered() {
+fn the_first_call_replaces_the_launcher_and_is_answered() {
     let sandbox = Sandbox::new();
     let launcher = package(&sandbox).join("bin/bg-run");
     assert!(is_script(&launcher));
@@ -116,7 +116,7 @@ fn the_first_call_puts_the_program_in_its_place_and_is_answered() {
 }
 
 #[test]
-fn calls_at_the_same_moment_are_all_answered() {
+fn concurrent_calls_are_all_answered() {
     let sandbox = Sandbox::new();
     let launcher = package(&sandbox).join("bin/bg-run");
     std::thread::scope(|scope| {
@@ -143,7 +143,7 @@ fn beside(launcher: &Path) -> Vec<String> {
 
 /// An update writes a new script over the program. The platform's own program must stay unchanged.
 #[test]
-fn what_is_written_over_the_program_goes_nowhere_else() {
+fn overwriting_the_program_changes_no_other_file() {
     use std::os::unix::fs::MetadataExt as _;
     let sandbox = Sandbox::new();
     let launcher = package(&sandbox).join("bin/bg-run");
@@ -159,7 +159,7 @@ fn what_is_written_over_the_program_goes_nowhere_else() {
 
 /// Folders that the caller's shell searches, and a `uname` that prints nothing or never ends.
 #[test]
-fn what_the_caller_has_around_doesn_t_hold_it_up() {
+fn the_caller_s_environment_does_not_delay_the_launcher() {
     for uname in ["sleep 100", "sleep 100 & wait", "exit 1"] {
         let sandbox = Sandbox::new();
         let folder = package(&sandbox);
@@ -181,7 +181,7 @@ fn what_the_caller_has_around_doesn_t_hold_it_up() {
 }
 
 #[test]
-fn through_a_link_it_is_the_same() {
+fn the_launcher_works_through_a_link() {
     let sandbox = Sandbox::new();
     let launcher = package(&sandbox).join("bin/bg-run");
     let link = sandbox.path("bin/bg-run");
@@ -196,7 +196,7 @@ fn through_a_link_it_is_the_same() {
 }
 
 #[test]
-fn a_folder_that_can_t_be_written_costs_time_and_nothing_else() {
+fn a_read_only_folder_only_costs_time() {
     const NOBODY: u32 = 65534;
     let sandbox = Sandbox::new();
     let folder = package(&sandbox);
@@ -245,7 +245,7 @@ fn each_machine_gets_its_own_program() {
 
 /// Machines without a program, and one whose program doesn't start.
 #[test]
-fn where_no_program_fits_one_line_says_so_and_no_hook_fails() {
+fn without_a_fitting_program_a_message_appears_and_no_hook_fails() {
     let other = TARGETS.iter().find(|target| **target != own_target());
     let other = match *other.unwrap() {
         "x86_64-unknown-linux-musl" => "Linux x86_64",
@@ -286,7 +286,7 @@ fn where_no_program_fits_one_line_says_so_and_no_hook_fails() {
 }
 
 #[test]
-fn the_source_says_what_makes_the_plugin() {
+fn the_source_says_how_to_build_the_plugin() {
     let sandbox = Sandbox::new();
     let launcher = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/bin/bg-run"));
     let said = hook(&sandbox, launcher, "SessionStart");
@@ -305,7 +305,7 @@ fn the_program_itself_is_silent_when_a_session_starts() {
 }
 
 #[test]
-fn the_npm_package_holds_what_it_has_to_and_nothing_more() {
+fn the_npm_package_contains_exactly_the_needed_files() {
     if !is_there("npm") {
         return skip("there is no npm");
     }
@@ -402,7 +402,7 @@ fn prepared() -> Sandbox {
 }
 
 #[test]
-fn from_its_address_to_a_call_that_is_moved_and_opened_and_on_to_an_update() {
+fn the_plugin_installs_moves_a_call_and_updates() {
     for version in CLIENTS {
         let Some(client) = Client::find(version) else {
             return;
@@ -438,7 +438,7 @@ fn from_its_address_to_a_call_that_is_moved_and_opened_and_on_to_an_update() {
 
 /// Without the plugin, the command that npm installs registers the program itself, not the script or Node.
 #[test]
-fn what_npm_installs_registers_itself() {
+fn the_npm_command_registers_the_program_itself() {
     if !is_there("npm") {
         return skip("there is no npm");
     }

@@ -55,7 +55,7 @@ fn tasks(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn a_call_in_a_background_session_is_moved_opened_and_told() {
+fn a_call_in_a_background_session_is_moved_opened_and_reported() {
     let Some(client) = Client::find(VERSION) else {
         return;
     };

@@ -39,7 +39,7 @@ fn command_of(answer: &Value) -> &str {
 }
 
 #[test]
-fn each_goes_on_from_what_the_one_before_it_made() {
+fn each_hook_gets_the_result_of_the_one_before() {
     let sandbox = Sandbox::new();
     sandbox.program("first", &prefixing("nice", "", ""));
     sandbox.program("second", &prefixing("time", "", ""));
@@ -71,7 +71,7 @@ fn each_goes_on_from_what_the_one_before_it_made() {
 }
 
 #[test]
-fn decisions_and_words_pass_through_and_the_strictest_counts() {
+fn decisions_and_messages_pass_through_and_the_strictest_counts() {
     let allow = r#""permissionDecision":"allow","permissionDecisionReason":"mine","#;
     let ask = r#""permissionDecision":"ask","permissionDecisionReason":"look","additionalContext":"theirs","#;
     for (first, second, decision, reason) in [
@@ -103,7 +103,7 @@ fn decisions_and_words_pass_through_and_the_strictest_counts() {
 }
 
 #[test]
-fn a_refusal_ends_it() {
+fn a_refusal_ends_the_chain() {
     for script in [
         "echo 'not here' >&2; exit 2",
         r#"echo '{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"not here"}}'"#,
@@ -122,7 +122,7 @@ fn a_refusal_ends_it() {
 }
 
 #[test]
-fn what_fails_or_is_slow_is_skipped_and_logged() {
+fn failing_and_slow_hooks_are_skipped_and_logged() {
     let endless = "exec 2>&1; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done | head -c 4000000";
     for (script, why) in [
         (Some("echo broken >&2; exit 1"), "broken"),
@@ -165,7 +165,7 @@ fn what_fails_or_is_slow_is_skipped_and_logged() {
 
 /// A slow hook and an endless one are killed with their descendants, even those in another session.
 #[test]
-fn what_is_ended_leaves_nothing_running() {
+fn a_killed_hook_leaves_no_process() {
     for script in [
         "sleep 600 & echo $! >\"$HOME/pid\"; wait",
         "setsid sleep 600 & echo $! >\"$HOME/pid\"; wait",
@@ -188,7 +188,7 @@ fn what_is_ended_leaves_nothing_running() {
 
 /// The endless output must not fill the disk: the writer is killed when its answer becomes too large.
 #[test]
-fn an_endless_answer_is_ended_as_it_is_written() {
+fn an_endless_answer_is_cut_off() {
     for stream in ["", " >&2"] {
         let sandbox = Sandbox::new();
         let count = "n=0; while [ $n -lt 2000 ]; do head -c 100000 /dev/zero || exit; n=$((n+1)); echo $n >\"$HOME/n\"; done";
@@ -202,7 +202,7 @@ fn an_endless_answer_is_ended_as_it_is_written() {
 }
 
 #[test]
-fn a_process_that_stays_with_the_output_is_named_and_holds_nothing_up() {
+fn a_remaining_process_is_logged_and_delays_nothing() {
     let sandbox = Sandbox::new();
     sandbox.program("other", "sleep 20 & echo $! >\"$HOME/pid\"");
     chained(&sandbox, &["other"]);
@@ -217,7 +217,7 @@ fn a_process_that_stays_with_the_output_is_named_and_holds_nothing_up() {
 }
 
 #[test]
-fn explain_shows_what_they_make_of_it() {
+fn explain_shows_the_rewrites_of_chained_hooks() {
     let sandbox = Sandbox::new();
     sandbox.program("first", &prefixing("nice", "", ""));
     chained(&sandbox, &["first"]);

@@ -211,7 +211,7 @@ fn headless_sessions_and_other_calls_are_left_alone() {
 }
 
 #[test]
-fn a_fresh_home_goes_from_nothing_to_a_background_run_and_back() {
+fn a_fresh_home_can_install_run_and_uninstall() {
     let Some(client) = Client::find(NEWEST) else {
         return;
     };

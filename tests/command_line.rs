@@ -114,7 +114,7 @@ fn tasks_fit_a_terminal() {
 
 /// The limit is mentioned only if a call can reach it.
 #[test]
-fn explain_tells_what_the_limit_does() {
+fn explain_describes_the_limit() {
     let sandbox = Sandbox::new();
     sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS": "30000"}}));
     let moved = "If it runs for 30 s, Claude Code moves it";
@@ -143,7 +143,7 @@ fn explain_tells_what_the_limit_does() {
 }
 
 #[test]
-fn the_command_line_says_what_it_said() {
+fn the_command_line_prints_the_recorded_output() {
     let sandbox = Sandbox::new();
     cases(&sandbox).case("tests/cmd/*.trycmd");
 }

@@ -43,7 +43,7 @@ fn a_link_stays_a_link() {
 }
 
 #[test]
-fn what_no_key_takes_is_not_written() {
+fn invalid_values_are_not_written() {
     let sandbox = Sandbox::new();
     let file = sandbox.write(FILE, USERS);
     for (key, value, part) in [
@@ -73,7 +73,7 @@ fn what_no_key_takes_is_not_written() {
 }
 
 #[test]
-fn where_a_value_comes_from_is_said() {
+fn the_source_of_a_value_is_shown() {
     let sandbox = Sandbox::new();
     sandbox.write(FILE, "open = 'first'\n");
     let mut get = sandbox.command(support::sandbox::BG_RUN);
@@ -112,7 +112,7 @@ fn the_settings_fit_a_narrow_terminal() {
 
 /// Faults are named in terms that the file's author knows.
 #[test]
-fn faults_are_told_without_the_program_s_own_words() {
+fn faults_are_described_in_the_user_s_terms() {
     let words = [
         "usize", "u64", "untagged", "enum", "variant", "field", "struct", "sequence", "map",
     ];
@@ -176,7 +176,7 @@ fn faults_are_told_without_the_program_s_own_words() {
 }
 
 #[test]
-fn what_is_no_file_is_not_waited_for() {
+fn a_special_file_causes_no_wait() {
     let sandbox = Sandbox::new();
     let fifo = sandbox.write(FILE, "");
     std::fs::remove_file(&fifo).unwrap();

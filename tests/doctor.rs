@@ -140,7 +140,7 @@ fn fill(sandbox: &Sandbox, text: &str) -> String {
 }
 
 #[test]
-fn each_broken_set_up_is_named() {
+fn each_broken_setup_is_reported() {
     let table: Table = toml::from_str(include_str!("doctor.toml")).unwrap();
     let mut wrong = Vec::new();
     for case in &table.case {
@@ -210,7 +210,7 @@ fn the_text_has_every_line_of_the_json() {
 }
 
 #[test]
-fn it_changes_nothing() {
+fn doctor_changes_nothing() {
     let sandbox = healthy();
     sandbox.write("home/.config/bg-run/config.toml", "opne = 'first'");
     sandbox.write(
@@ -247,7 +247,7 @@ fn is_moved(client: &Client, sandbox: &Sandbox) -> bool {
 /// The state folder is on a small, full file system that only the test's processes see.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_named() {
+fn a_full_disk_is_reported() {
     let sandbox = healthy();
     let run = |arguments: &[&str]| sandbox.on_full_disk(&sandbox.state(), "", arguments, b"");
     let Some(doctor) = run(&["doctor", "--json"]) else {

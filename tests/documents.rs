@@ -41,7 +41,7 @@ fn the_plugin_registers_the_same_hooks() {
 }
 
 #[test]
-fn all_that_is_given_away_has_one_version() {
+fn all_released_files_have_the_same_version() {
     for text in [
         include_str!("../.claude-plugin/plugin.json"),
         include_str!("../skills/bg-run/.claude-plugin/plugin.json"),
@@ -72,7 +72,7 @@ fn properties(schema: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_schemas_know_what_the_program_knows() {
+fn the_schemas_have_the_program_s_keys() {
     let sandbox = Sandbox::new();
     let refused = |name: &str, text: &str| {
         let file = sandbox.write(name, text);
@@ -188,7 +188,7 @@ fn the_configuration_page_has_every_key() {
 }
 
 #[test]
-fn every_default_can_be_set_and_is_what_it_was() {
+fn every_default_can_be_set_and_read_back() {
     let sandbox = Sandbox::new();
     let keys = KEYS
         .iter()

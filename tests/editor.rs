@@ -40,7 +40,7 @@ fn play(file: &str, variables: &[(&str, String)]) {
 }
 
 #[test]
-fn the_whole_way_with_the_real_editor() {
+fn a_call_opens_in_the_real_editor() {
     play("editor.test.mjs", &[]);
 }
 

@@ -8,7 +8,7 @@ use support::sandbox::{Sandbox, read};
 const USERS: &str = "{\n    // mine\n    \"editor.fontSize\": 13, // small\n}\n";
 
 #[test]
-fn the_settings_go_in_and_the_very_file_comes_back() {
+fn the_settings_are_added_and_the_exact_file_restored() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     let file = sandbox.write("home/.config/Code/User/settings.json", USERS);
@@ -98,7 +98,7 @@ fn install_finds_every_editor_and_uninstall_gives_the_files_back() {
 }
 
 #[test]
-fn install_keeps_tasks_when_memory_is_short_unless_it_is_told_not_to() {
+fn install_keeps_tasks_when_memory_is_short_by_default() {
     let sandbox = Sandbox::new();
     let value = |options: &[&str]| {
         let words = [&["install"], options].concat();
@@ -113,7 +113,7 @@ fn install_keeps_tasks_when_memory_is_short_unless_it_is_told_not_to() {
 }
 
 #[test]
-fn what_others_changed_since_stays() {
+fn later_changes_by_others_stay() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("elsewhere/settings.json", USERS);
     let named = format!("--editor-settings={}", file.display());
@@ -129,7 +129,7 @@ fn what_others_changed_since_stays() {
 }
 
 #[test]
-fn a_file_of_another_shape_is_left_and_named() {
+fn a_malformed_file_is_left_alone_and_reported() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("elsewhere/settings.json", "{\"files.associations\": []}");
     let named = format!("--editor-settings={}", file.display());
@@ -144,7 +144,7 @@ fn a_file_of_another_shape_is_left_and_named() {
 }
 
 #[test]
-fn the_doctor_names_what_is_missing_and_its_mend() {
+fn the_doctor_names_missing_settings_and_the_fix() {
     let sandbox = Sandbox::new();
     let said = sandbox.bg_run(&["doctor", "--editor"]);
     assert_eq!(said.status.code(), Some(0));
@@ -164,7 +164,7 @@ fn the_doctor_names_what_is_missing_and_its_mend() {
 }
 
 #[test]
-fn the_extension_knows_the_outputs_that_the_program_knows() {
+fn the_extension_recognises_the_program_s_outputs() {
     use bg_run::claude::task::{PATTERNS, is_output};
     use std::path::Path;
     let package: serde_json::Value =

@@ -55,7 +55,7 @@ impl Machine {
 }
 
 #[test]
-fn an_empty_machine_has_everything_then_and_nothing_afterwards() {
+fn an_empty_machine_gets_everything_and_loses_it_again() {
     let machine = Machine::new();
     let home = tree(&machine.0.home());
     assert!(
@@ -101,7 +101,7 @@ fn an_empty_machine_has_everything_then_and_nothing_afterwards() {
 }
 
 #[test]
-fn what_was_there_before_is_there_to_the_byte() {
+fn earlier_files_are_restored_to_the_byte() {
     let machine = Machine::new();
     machine.0.write(
         SETTINGS,
@@ -127,7 +127,7 @@ fn what_was_there_before_is_there_to_the_byte() {
 }
 
 #[test]
-fn a_status_line_is_set_where_there_is_none() {
+fn a_status_line_is_set_if_there_is_none() {
     let machine = Machine::new();
     let line = || {
         let settings: Value = serde_json::from_str(&read(&machine.0.path(SETTINGS))).unwrap();

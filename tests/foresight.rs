@@ -224,7 +224,7 @@ fn sequences_end_as_a_user_expects() {
 }
 
 #[test]
-fn the_reason_is_what_decided() {
+fn the_reason_names_the_deciding_evidence() {
     for (runs, command, reason) in [
         (
             &[
@@ -310,7 +310,7 @@ fn the_usual_time_is_that_of_the_same_words() {
 }
 
 #[test]
-fn what_was_always_cut_off_outlasts_a_call() {
+fn a_command_that_was_always_killed_outlasts_a_call() {
     for (runs, outlasts) in [
         (&["300 cut", "200 cut"][..], true),
         (&["300 cut", "2", "1 failed", "200 cut"], true),
@@ -331,7 +331,7 @@ fn what_was_always_cut_off_outlasts_a_call() {
 
 /// Tries every sequence of up to four durations of one call, under each kind of rule.
 #[test]
-fn a_long_run_never_lowers_the_odds() {
+fn a_long_run_never_lowers_the_probability() {
     let alphabet = ["2", "25", "33", "300", "0.9 failed", "5 cut"].map(observation);
     let added = ["45", "46 failed", "300 cut", "9000"].map(observation);
     let rules = [

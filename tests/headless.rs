@@ -232,7 +232,7 @@ fn both(cases: &[Case]) -> Vec<(Run, Run)> {
 const JOB: &str = "echo first; i=0; while [ $i -lt 6 ]; do sleep 2; i=$((i+1)); echo \"step $i\"; done; echo result=42";
 
 #[test]
-fn the_answer_is_that_of_a_session_without_bg_run_in_every_format() {
+fn the_answer_equals_that_without_bg_run_in_every_format() {
     let cases: Vec<Case> = FORMATS
         .iter()
         .map(|format| Case {
@@ -263,7 +263,7 @@ fn the_answer_is_that_of_a_session_without_bg_run_in_every_format() {
 }
 
 #[test]
-fn every_kind_of_result_is_that_of_the_foreground() {
+fn every_kind_of_result_equals_that_of_the_foreground() {
     let calls = |commands: &[&str]| {
         let mut turns: Vec<Turn> = commands.iter().map(|command| Turn::bash(command)).collect();
         turns.push(Turn::Say("done".to_owned()));
@@ -314,7 +314,7 @@ fn every_kind_of_result_is_that_of_the_foreground() {
 
 /// The session repeats the text that follows the client's notice.
 #[test]
-fn what_differs_from_the_foreground_is_said() {
+fn differences_from_the_foreground_are_reported() {
     let clients = clients();
     let folder = Case {
         turns: vec![
@@ -386,7 +386,7 @@ fn is_known_for_a_server(sandbox: &Sandbox, command: &str) {
 }
 
 #[test]
-fn nobody_waits_for_a_server_by_its_name_or_by_what_was_measured() {
+fn nobody_waits_for_a_server() {
     let clients = clients();
     let mut jobs: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::new();
     for (version, client) in &clients {

@@ -53,7 +53,7 @@ fn rows(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn a_duration_that_can_t_be_breaks_nothing() {
+fn an_impossible_duration_breaks_nothing() {
     let sandbox = Sandbox::new();
     for (at, seconds) in [1e305, 1e308, -1.0, 0.0, f64::MIN_POSITIVE]
         .into_iter()
@@ -74,7 +74,7 @@ fn a_duration_that_can_t_be_breaks_nothing() {
 }
 
 #[test]
-fn a_rule_decides_the_first_time_and_then_what_was_measured() {
+fn a_rule_decides_the_first_time_and_then_the_history() {
     let sandbox = Sandbox::new();
     assert!(moves(&sandbox, "pytest"));
     took(&sandbox, "pytest", 2.1, "toolu_a");
@@ -94,7 +94,7 @@ fn a_rule_decides_the_first_time_and_then_what_was_measured() {
 
 /// If the client itself moves long calls, a name that is seldom right moves nothing.
 #[test]
-fn a_name_that_is_seldom_right_is_measured_first() {
+fn a_rule_that_is_seldom_right_is_measured_first() {
     let sandbox = Sandbox::new();
     assert!(!moves(&sandbox, "npm test"));
     let with_limit = |name: &str, value: &str| {
@@ -120,7 +120,7 @@ fn a_name_that_is_seldom_right_is_measured_first() {
 }
 
 #[test]
-fn a_crash_says_little_and_what_counted_is_shown() {
+fn a_crash_counts_little_and_weights_are_shown() {
     let sandbox = Sandbox::new();
     failed(
         &sandbox,
@@ -138,7 +138,7 @@ fn a_crash_says_little_and_what_counted_is_shown() {
 }
 
 #[test]
-fn what_no_rule_knows_is_learnt_and_a_failing_run_counts() {
+fn commands_without_a_rule_are_learned_and_failing_runs_count() {
     let sandbox = Sandbox::new();
     assert!(!moves(&sandbox, "./odd-job --all"));
     failed(&sandbox, "./odd-job --all", 95.0, "Exit code 3\nno");
@@ -154,14 +154,14 @@ fn what_no_rule_knows_is_learnt_and_a_failing_run_counts() {
 }
 
 #[test]
-fn what_was_killed_early_says_nothing() {
+fn a_run_that_was_killed_early_does_not_count() {
     let sandbox = Sandbox::new();
     failed(&sandbox, "pytest -x", 5.0, "Exit code 143\nkilled");
     assert!(explained(&sandbox, "pytest -x")["expected"]["observations"] == 0);
 }
 
 #[test]
-fn the_user_s_word_outvotes_what_was_measured() {
+fn the_user_s_choice_overrides_the_history() {
     let sandbox = Sandbox::new();
     for id in ["toolu_a", "toolu_b"] {
         took(&sandbox, "make report", 1.0, id);
@@ -190,7 +190,7 @@ fn history_can_be_switched_off_and_a_dry_run_keeps_nothing() {
 }
 
 #[test]
-fn a_call_that_two_registrations_tell_counts_once_and_two_calls_twice() {
+fn a_call_reported_twice_counts_once() {
     let sandbox = Sandbox::new();
     for id in ["toolu_a", "toolu_a", "toolu_b"] {
         took(&sandbox, "npm test", 2.0, id);
@@ -222,7 +222,7 @@ fn nothing_secret_reaches_the_disk() {
 }
 
 #[test]
-fn a_damaged_file_is_begun_anew_and_the_call_goes_on() {
+fn a_damaged_file_is_replaced_and_the_call_continues() {
     for text in ["", "x", "bg-run of another version, and much more text"] {
         let sandbox = Sandbox::new();
         took(&sandbox, "pytest", 300.0, "toolu_a");
@@ -240,7 +240,7 @@ fn a_damaged_file_is_begun_anew_and_the_call_goes_on() {
 }
 
 #[test]
-fn other_durations_and_clocks_do_no_harm() {
+fn unusual_durations_and_clocks_do_no_harm() {
     let sandbox = Sandbox::new();
     for (index, seconds) in [0.0, -3.0, 1e12, 60.0].iter().enumerate() {
         took(&sandbox, "make x", *seconds, &format!("toolu_{index}"));
@@ -251,7 +251,7 @@ fn other_durations_and_clocks_do_no_harm() {
 }
 
 #[test]
-fn worktrees_share_and_other_repositories_don_t() {
+fn worktrees_share_their_history_and_repositories_do_not() {
     let sandbox = Sandbox::new();
     let main = sandbox.path("project");
     let inside = main.join(".git/worktrees/fix");
@@ -324,7 +324,7 @@ fn notice(id: &str, status: &str, summary: &str) -> String {
 }
 
 #[test]
-fn an_end_is_told_once_to_both_and_measured() {
+fn an_end_is_reported_once_to_both_and_recorded() {
     let sandbox = Sandbox::new();
     let (_, output) = launch(&sandbox, "b1", "./odd --all", &json!({}));
     fs::write(&output, "collected\n\u{1b}[31mFAILED tests/a.py\u{1b}[0m\n").unwrap();
@@ -350,7 +350,7 @@ fn an_end_is_told_once_to_both_and_measured() {
 }
 
 #[test]
-fn an_end_is_named_for_what_it_is() {
+fn an_end_is_described_correctly() {
     let sandbox = Sandbox::new();
     for (id, command, text, status, summary, said) in [
         (
@@ -403,7 +403,7 @@ fn an_end_is_named_for_what_it_is() {
 }
 
 #[test]
-fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
+fn an_end_without_a_notice_is_reported_at_the_next_prompt() {
     let sandbox = Sandbox::new();
     let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
@@ -419,7 +419,7 @@ fn an_end_without_a_notice_is_seen_at_the_next_prompt() {
 
 /// A log in the project is shown. A log elsewhere may contain other programs' output.
 #[test]
-fn of_a_log_outside_the_project_no_line_is_told() {
+fn no_line_of_a_log_outside_the_project_is_reported() {
     for (log, told) in [
         ("run.log", true),
         ("../secrets", false),
@@ -446,7 +446,7 @@ fn of_a_log_outside_the_project_no_line_is_told() {
 
 /// The client announces several simultaneous ends one after the other.
 #[test]
-fn an_end_that_nothing_tells_is_left_to_the_client_for_a_while() {
+fn an_end_without_evidence_is_left_to_the_client_for_a_while() {
     let sandbox = Sandbox::new();
     let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
     fs::write(&output, "x\n").unwrap();
@@ -492,7 +492,7 @@ fn a_long_task_s_end_notifies_the_desktop() {
 }
 
 #[test]
-fn a_silent_task_is_mentioned_once_where_its_like_ended() {
+fn a_silent_task_is_mentioned_once_if_similar_ones_ended() {
     let sandbox = Sandbox::new();
     sandbox.write("home/.config/bg-run/config.toml", "stuck-after = '10m'\n");
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_mins(25);
@@ -520,7 +520,7 @@ fn a_silent_task_is_mentioned_once_where_its_like_ended() {
 }
 
 #[test]
-fn who_put_it_there_is_said() {
+fn the_cause_of_a_background_task_is_reported() {
     let sandbox = Sandbox::new();
     for (id, more, said) in [
         (
@@ -559,7 +559,7 @@ fn who_put_it_there_is_said() {
 }
 
 #[test]
-fn commands_are_shown_sorted_and_forgotten() {
+fn commands_are_shown_sorted_and_deleted() {
     let sandbox = Sandbox::new();
     took(&sandbox, "./slow", 90.0, "toolu_a");
     took(&sandbox, "./quick", 1.0, "toolu_b");
@@ -605,7 +605,7 @@ fn transcript(sandbox: &Sandbox, project: &str, calls: &[(&str, &str, &str, Valu
 }
 
 #[test]
-fn learning_names_projects_and_takes_no_approval_for_run_time() {
+fn learning_names_projects_and_excludes_approval_times() {
     let sandbox = Sandbox::new();
     for project in ["one", "two"] {
         fs::create_dir_all(sandbox.path(project).join(".git")).unwrap();
@@ -646,7 +646,7 @@ fn learning_names_projects_and_takes_no_approval_for_run_time() {
 
 /// A command that was always killed, after more time than a call gets.
 #[test]
-fn a_server_is_known_by_what_was_measured() {
+fn a_server_is_recognised_by_its_history() {
     let sandbox = Sandbox::new();
     let is_endless = |id: &str| {
         let mut event = sandbox.event("PostToolUse", &json!({"command": "./odd-serve"}));

@@ -190,7 +190,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_recorded() {
 }
 
 #[test]
-fn a_full_disk_loses_what_has_no_room_only() {
+fn a_full_disk_loses_only_the_unwritable_record() {
     for blocks in [1, 9, 20, 33] {
         let (state, folder, _) = state();
         Store::in_folder(&folder).unwrap();
@@ -224,7 +224,7 @@ fn a_full_disk_loses_what_has_no_room_only() {
 }
 
 #[test]
-fn damage_costs_one_repository_and_is_said() {
+fn damage_costs_one_repository_and_is_reported() {
     let real = {
         let (_state, folder, file) = state();
         add(&Store::in_folder(&folder).unwrap(), 7);
@@ -268,7 +268,7 @@ fn damage_costs_one_repository_and_is_said() {
 
 /// A wrong byte is detected, or taken for an incomplete record.
 #[test]
-fn no_spoilt_byte_is_believed() {
+fn no_corrupted_byte_is_accepted() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     let keys = [key(1), key(2)];
@@ -294,7 +294,7 @@ fn no_spoilt_byte_is_believed() {
 
 /// An incomplete record of a killed writer or a full disk.
 #[test]
-fn half_a_record_counts_for_nothing_and_the_next_takes_its_place() {
+fn an_incomplete_record_is_ignored_and_replaced() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     let record = |call| {
@@ -313,7 +313,7 @@ fn half_a_record_counts_for_nothing_and_the_next_takes_its_place() {
 }
 
 #[test]
-fn a_file_stays_small_however_much_is_recorded() {
+fn a_file_stays_small() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     let mut longest = 0;
@@ -330,7 +330,7 @@ fn a_file_stays_small_however_much_is_recorded() {
 
 /// An empty file, as a power cut may leave it because it was never synced.
 #[test]
-fn an_empty_file_knows_nothing() {
+fn an_empty_file_has_no_history() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     assert_eq!(store.check().unwrap(), None);
@@ -342,7 +342,7 @@ fn an_empty_file_knows_nothing() {
 }
 
 #[test]
-fn the_newest_eight_are_kept_and_those_that_say_nothing_go_first() {
+fn the_newest_eight_are_kept_and_weightless_ones_go_first() {
     let (_state, folder, _) = state();
     let store = Store::in_folder(&folder).unwrap();
     let record = |call: u32, end| {
@@ -375,7 +375,7 @@ fn the_newest_eight_are_kept_and_those_that_say_nothing_go_first() {
 }
 
 #[test]
-fn at_the_bound_the_least_recently_recorded_goes() {
+fn the_least_recently_recorded_key_goes_first() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     let all: Vec<Run> = (0..2100)
@@ -391,7 +391,7 @@ fn at_the_bound_the_least_recently_recorded_goes() {
 }
 
 #[test]
-fn what_is_learnt_stays_behind_what_is_newer() {
+fn learned_runs_do_not_replace_newer_ones() {
     let (_state, folder, _) = state();
     let store = Store::in_folder(&folder).unwrap();
     store.record(&run_of(50, &[key(1)])).unwrap();
@@ -401,7 +401,7 @@ fn what_is_learnt_stays_behind_what_is_newer() {
 }
 
 #[test]
-fn impossible_durations_and_clocks_are_no_fault() {
+fn impossible_durations_and_clocks_cause_no_error() {
     let (_state, folder, _) = state();
     let store = Store::in_folder(&folder).unwrap();
     let given = [0.0, -3.0, f32::NAN, 1e9, f32::INFINITY, f32::NEG_INFINITY];
@@ -422,7 +422,7 @@ fn impossible_durations_and_clocks_are_no_fault() {
 }
 
 #[test]
-fn what_is_forgotten_is_forgotten_at_every_level() {
+fn a_run_is_forgotten_at_every_level() {
     let (_state, folder, file) = state();
     let store = Store::in_folder(&folder).unwrap();
     assert_eq!(store.forget(None, |_| true).unwrap(), 0);
@@ -465,7 +465,7 @@ fn what_is_forgotten_is_forgotten_at_every_level() {
 }
 
 #[test]
-fn a_long_text_is_cut_between_letters() {
+fn a_long_text_is_cut_between_characters() {
     let (_state, folder, _) = state();
     let store = Store::in_folder(&folder).unwrap();
     let long = Key {
@@ -477,7 +477,7 @@ fn a_long_text_is_cut_between_letters() {
 }
 
 #[test]
-fn a_lock_that_stays_is_waited_for_a_moment_only_and_reading_goes_on() {
+fn a_held_lock_delays_writing_briefly_and_reading_not_at_all() {
     let (_state, folder, _) = state();
     let store = Store::in_folder(&folder).unwrap();
     add(&store, 1);

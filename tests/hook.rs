@@ -23,7 +23,7 @@ fn command_of(answer: &Value) -> Option<&str> {
 }
 
 #[test]
-fn a_long_call_comes_back_whole_in_the_background_and_undecided() {
+fn a_long_call_is_moved_with_its_whole_input_and_no_decision() {
     let sandbox = Sandbox::new();
     let input = json!({"command": "cd src && pytest -x | tee log", "timeout": 5000, "description": "Run", "dangerouslyDisableSandbox": true, "future": {"a": [1]}});
     let answer = pre(&sandbox, &input, &[]);
@@ -44,7 +44,7 @@ fn a_long_call_comes_back_whole_in_the_background_and_undecided() {
 }
 
 #[test]
-fn calls_that_are_not_ours_get_no_answer() {
+fn other_calls_get_no_answer() {
     let sandbox = Sandbox::new();
     for input in [
         json!({"command": "ls -la"}),
@@ -121,7 +121,7 @@ fn circumstances_leave_calls_alone() {
 }
 
 #[test]
-fn the_call_s_own_word_wins() {
+fn an_override_in_the_call_wins() {
     let sandbox = Sandbox::new();
     let answer = pre(&sandbox, &json!({"command": "BG_RUN=off pytest -x"}), &[]);
     assert_eq!(
@@ -151,7 +151,7 @@ fn the_call_s_own_word_wins() {
 
 /// The client's own limit applies in a dry run too.
 #[test]
-fn a_dry_run_tells_what_the_limit_moved() {
+fn a_dry_run_reports_calls_that_the_limit_moved() {
     let sandbox = Sandbox::new();
     let call = json!({"command": "python train.py", "description": "Train the model"});
     let mut event = sandbox.event("PostToolUse", &call);
@@ -171,7 +171,7 @@ fn a_dry_run_tells_what_the_limit_moved() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
+fn a_dry_run_reports_and_changes_nothing() {
     let sandbox = Sandbox::new();
     let input = json!({"command": "pytest -x"});
     let expect = |answer: Value| {
@@ -196,7 +196,7 @@ fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
 }
 
 #[test]
-fn user_and_project_rules_are_laid_over_the_built_in_ones() {
+fn user_and_project_rules_override_the_built_in_ones() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "home/.config/bg-run/rules.toml",
@@ -245,7 +245,7 @@ fn a_changed_rules_file_counts_at_once() {
 }
 
 #[test]
-fn a_rules_file_is_read_once_though_nothing_can_be_kept() {
+fn a_rules_file_is_read_once_without_a_state_folder() {
     if !is_there("strace") {
         return skip("strace isn't installed");
     }
@@ -288,7 +288,7 @@ fn explain_reads_the_permission_rules_once() {
 const LOCAL: &str = "project/.claude/settings.local.json";
 
 #[test]
-fn permission_rules_hold_edits_back() {
+fn permission_rules_prevent_edits() {
     const RULES: &str = "\"permissions\": {\"allow\": [\"Bash(python -m pytest:*)\"]}}";
     let sandbox = Sandbox::new();
     for (text, expected) in [
@@ -373,7 +373,7 @@ fn a_rule_for_a_parameter_keeps_the_call_or_its_time_out() {
 }
 
 #[test]
-fn a_word_to_bg_run_stays_where_a_rule_is_about_it() {
+fn an_override_stays_if_a_rule_concerns_it() {
     let sandbox = Sandbox::new();
     for (rule, changes) in [("Bash(BG_RUN=*)", false), ("Bash(npm test)", true)] {
         let rules = json!({"permissions": {"deny": [rule]}});
@@ -387,7 +387,7 @@ fn a_word_to_bg_run_stays_where_a_rule_is_about_it() {
 }
 
 #[test]
-fn a_log_that_the_model_may_not_read_is_not_told() {
+fn a_log_that_the_model_may_not_read_is_not_shown() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     for (rule, is_told) in [("Read(./logs/**)", false), ("Read(./other/**)", true)] {
@@ -407,7 +407,7 @@ fn a_log_that_the_model_may_not_read_is_not_told() {
 }
 
 #[test]
-fn the_output_of_a_background_call_is_opened_and_told() {
+fn the_output_of_a_background_call_is_opened_and_reported() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
@@ -449,7 +449,7 @@ fn the_output_of_a_background_call_is_opened_and_told() {
 }
 
 #[test]
-fn a_log_that_the_command_writes_itself_is_what_is_opened() {
+fn a_command_s_own_log_is_opened_instead_of_its_output() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let (mut event, _) = sandbox.launched("b7", &pytest());
@@ -472,7 +472,7 @@ fn a_log_that_the_command_writes_itself_is_what_is_opened() {
 }
 
 #[test]
-fn a_session_gets_no_file_twice_and_only_so_many() {
+fn a_session_opens_a_limited_number_of_distinct_files() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
@@ -500,7 +500,7 @@ fn a_session_gets_no_file_twice_and_only_so_many() {
 }
 
 #[test]
-fn what_failed_to_open_is_not_called_open() {
+fn a_file_that_failed_to_open_is_not_reported_as_open() {
     let sandbox = Sandbox::new();
     let tried = sandbox.path("tried");
     sandbox.program("code", &format!("echo x >>{}; exit 3", tried.display()));
@@ -520,7 +520,7 @@ fn what_failed_to_open_is_not_called_open() {
 }
 
 #[test]
-fn a_fault_in_the_environment_is_called_that() {
+fn a_fault_in_the_environment_is_reported_as_such() {
     let sandbox = Sandbox::new();
     let event = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
     let answer = sandbox.answer(&event, &[("BG_RUN_HEADLESS", "maybe")]);
@@ -532,7 +532,7 @@ fn a_fault_in_the_environment_is_called_that() {
 }
 
 #[test]
-fn registered_twice_it_speaks_and_opens_once() {
+fn two_registrations_report_and_open_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let (event, _) = sandbox.launched("b1", &pytest());
@@ -560,7 +560,7 @@ fn registered_twice_it_speaks_and_opens_once() {
 }
 
 #[test]
-fn without_an_editor_the_way_to_follow_it_is_told() {
+fn without_an_editor_the_command_to_follow_is_shown() {
     let sandbox = Sandbox::new();
     let (event, _) = sandbox.launched("b1", &pytest());
     let tmp = sandbox.path("tmp").display().to_string();
@@ -605,7 +605,7 @@ fn the_editor_can_be_set_and_a_slow_one_delays_nothing() {
 }
 
 #[test]
-fn ids_and_paths_from_outside_lead_nowhere_else() {
+fn ids_and_paths_from_outside_cannot_escape() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
@@ -640,7 +640,7 @@ fn ids_and_paths_from_outside_lead_nowhere_else() {
 }
 
 #[test]
-fn bad_input_gets_silence_and_a_line_in_the_log() {
+fn bad_input_gets_no_answer_and_a_line_in_the_log() {
     let mut huge = b"{\"hook_event_name\":\"PreToolUse\",\"x\":\"".to_vec();
     huge.resize(16 * 1024 * 1024, b'a');
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -705,7 +705,7 @@ fn commands_that_could_break_the_parser_are_left_alone() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_written_stops_nothing() {
+fn an_unwritable_state_folder_stops_nothing() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("file", "");
     let blocked = file.join("state").display().to_string();
@@ -737,7 +737,7 @@ fn the_dry_run_can_be_registered() {
 }
 
 #[test]
-fn an_old_client_that_drops_the_arguments_is_answered_too() {
+fn a_client_that_omits_the_arguments_is_answered_too() {
     let sandbox = Sandbox::new();
     let event = sandbox
         .event("PreToolUse", &json!({"command": "pytest"}))
@@ -750,7 +750,7 @@ fn an_old_client_that_drops_the_arguments_is_answered_too() {
 /// `claude --bg` (2.1.332) reports that nobody watches even while a user is attached; a `claude -p` inside it has no
 /// user.
 #[test]
-fn a_background_session_has_a_user_and_what_it_starts_has_none() {
+fn a_background_session_has_a_user_but_its_children_have_none() {
     for (entrypoint, is_moved) in [("cli", true), ("sdk-cli", false)] {
         let sandbox = Sandbox::new();
         let event = sandbox.event("PreToolUse", &json!({"command": "docker build ."}));

@@ -80,7 +80,7 @@ fn modules_used(code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn nothing_is_used_from_a_higher_layer() {
+fn no_file_uses_a_higher_layer() {
     let layer = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     let mut arrows = 0;
     for (file, code) in files() {
@@ -135,14 +135,14 @@ fn no_two_files_of_a_folder_use_each_other() {
 
 /// `option.filter(|_| condition)` does the work before it checks the condition.
 #[test]
-fn a_condition_is_asked_before_the_work() {
+fn a_condition_is_checked_before_the_work() {
     for (file, code) in files() {
         assert!(!code.contains("filter(|_|"), "{file}");
     }
 }
 
 #[test]
-fn few_files_lie_loose_and_none_is_long() {
+fn few_files_are_at_the_top_and_none_is_long() {
     let files = files();
     let loose = files.keys().filter(|file| !file.contains('/')).count();
     assert!(loose <= 6, "{loose} files lie directly in src");

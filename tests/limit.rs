@@ -48,7 +48,7 @@ fn outputs(sandbox: &Sandbox) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_the_client_wrote_down_can_be_learnt() {
+fn the_client_s_transcripts_can_be_learned_from() {
     for version in VERSIONS {
         let Some(client) = Client::find(version) else {
             continue;
@@ -99,7 +99,7 @@ fn what_the_client_wrote_down_can_be_learnt() {
 
 /// A server that the caller started itself never ends.
 #[test]
-fn nobody_waits_for_what_the_caller_put_in_the_background() {
+fn nobody_waits_for_the_caller_s_own_background_tasks() {
     // The newest version itself waits.
     for version in &VERSIONS[..2] {
         let Some(client) = Client::find(version) else {
@@ -122,7 +122,7 @@ fn nobody_waits_for_what_the_caller_put_in_the_background() {
 
 /// A call that the settings move at once, and that runs longer than any client waits.
 #[test]
-fn a_session_without_a_user_waits_for_what_was_moved_at_once() {
+fn a_session_without_a_user_waits_for_calls_moved_at_once() {
     let versions = VERSIONS
         .iter()
         .filter_map(|version| Some((*version, Client::find(version)?)));
@@ -172,7 +172,7 @@ fn a_session_without_a_user_waits_for_what_was_moved_at_once() {
 
 /// The client kills a synchronous subagent's tasks with its answer, and announces no ends.
 #[test]
-fn a_subagent_waits_for_what_was_moved_and_tells_its_end() {
+fn a_subagent_waits_for_moved_calls_and_reports_their_ends() {
     for version in VERSIONS {
         let Some(client) = Client::find(version) else {
             continue;

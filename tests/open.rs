@@ -62,7 +62,7 @@ fn the_newest_is_opened_without_an_argument() {
 }
 
 #[test]
-fn failures_say_what_where_and_how_to_mend() {
+fn failures_name_the_cause_the_place_and_the_fix() {
     let sandbox = Sandbox::new();
     let output = with_task(&sandbox, "only2here");
     let said = |output: Output| {

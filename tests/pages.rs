@@ -89,7 +89,7 @@ fn run(sandbox: &Sandbox, line: &str) -> std::process::Output {
 }
 
 #[test]
-fn what_a_command_shows_is_what_it_says() {
+fn each_shown_output_is_the_real_one() {
     let mut examples = 0;
     for (path, page) in pages() {
         for block in blocks(&page, "console") {
@@ -300,7 +300,7 @@ fn each_command_in_a_sentence_exists() {
 
 /// Rules and settings are valid as shown, and every key in them exists.
 #[test]
-fn each_file_that_is_shown_has_no_fault() {
+fn each_shown_file_is_valid() {
     let mut files = 0;
     for (path, page) in pages() {
         for block in blocks(&page, "toml") {

@@ -65,7 +65,7 @@ fn the_plugin_is_valid() {
 }
 
 #[test]
-fn the_plugin_alone_does_the_main_job_and_with_settings_too_it_speaks_once() {
+fn the_plugin_works_alone_and_reports_once_beside_settings() {
     let Some(client) = Client::find(NEWEST) else {
         return;
     };
@@ -118,7 +118,7 @@ fn the_plugin_alone_does_the_main_job_and_with_settings_too_it_speaks_once() {
 }
 
 #[test]
-fn the_skill_is_listed_and_what_it_says_works() {
+fn the_skill_is_listed_and_its_instructions_work() {
     let Some(client) = Client::find(NEWEST) else {
         return;
     };

@@ -42,7 +42,7 @@ const FILTERS: &[(&str, &str)] = &[
 
 /// Alpine's programs know none of the options.
 #[test]
-fn busybox_first_on_the_path_keeps_its_text() {
+fn busybox_first_on_the_path_leaves_the_command_unchanged() {
     let Some(busybox) = busybox() else { return };
     for (plain, with_option) in FILTERS {
         let gnu = permissive();
@@ -64,7 +64,7 @@ fn busybox_first_on_the_path_keeps_its_text() {
 
 /// A `sed` that accepts only `-l`, and a `stdbuf` called `gstdbuf`, as with Homebrew.
 #[test]
-fn the_option_is_the_one_that_the_program_takes() {
+fn the_program_gets_the_option_that_it_accepts() {
     let sandbox = permissive();
     sandbox.program(
         "sed",
@@ -83,7 +83,7 @@ fn the_option_is_the_one_that_the_program_takes() {
 }
 
 #[test]
-fn mamba_2_keeps_its_text_and_what_runs_by_conda_does_not() {
+fn mamba_2_stays_unchanged_and_older_ones_get_the_option() {
     for (version, option) in [
         ("2.0.5", ""),
         ("mamba 1.5.8\\nconda 23.11.0", "--no-capture-output "),
@@ -128,7 +128,7 @@ fn a_program_is_tried_once() {
 
 /// A call that isn't rewritten asks about no program.
 #[test]
-fn what_stays_asks_about_no_program() {
+fn an_unmoved_call_tries_no_program() {
     let sandbox = permissive();
     sandbox.program("grep", "echo x >>\"$HOME/tries\"");
     sandbox.program("tail", "echo x >>\"$HOME/tries\"");
@@ -180,7 +180,7 @@ fn a_program_of_the_project_is_never_started() {
 
 /// `./tail`, one that is first on the `PATH`, and one that the user's shell defines.
 #[test]
-fn only_the_system_s_tail_is_taken_out() {
+fn only_the_system_s_tail_is_removed() {
     let dropped = "make 2>&1";
     let command = "make | tail -5";
     assert_eq!(edited(&permissive(), command, &[]), dropped);
@@ -243,7 +243,7 @@ fn only_the_system_s_tail_is_taken_out() {
 
 /// Unreadable start files may define anything, and must not delay the call.
 #[test]
-fn start_files_that_are_no_ordinary_ones_hold_no_call_up() {
+fn special_start_files_delay_no_call() {
     let command = "make | tail -5";
     let sandbox = permissive();
     let file = sandbox.home().join(".bashrc");
@@ -277,7 +277,7 @@ fn the_same_program_by_another_way_gets_its_option() {
 
 /// Data isn't shown whole, and a wrapper that a repository defines gets no edit.
 #[test]
-fn data_and_the_project_s_wrappers() {
+fn data_and_a_project_s_wrappers_stay_unchanged() {
     let sandbox = permissive();
     sandbox.write(
         "project/.claude/bg-run.toml",
@@ -308,7 +308,7 @@ fn data_and_the_project_s_wrappers() {
 
 /// In the background, the command would read its own output too.
 #[test]
-fn what_reads_the_tasks_folder_is_not_moved() {
+fn a_command_that_reads_the_tasks_folder_is_not_moved() {
     let sandbox = permissive();
     let reads = "make; for f in /tmp/claude-1000/-p/5e55/tasks/*.output; do while read -r l; do echo $l; done <$f; done";
     for command in [reads.to_owned(), format!("BG_RUN=on {reads}")] {
@@ -397,7 +397,7 @@ fn a_repository_s_code_is_never_started() {
 
 /// Sparse files of a terabyte instead of the log and of an output.
 #[test]
-fn a_terabyte_is_answered_within_a_second_or_two() {
+fn a_terabyte_file_delays_nothing() {
     let sandbox = Sandbox::new();
     let huge = |name: &str| {
         let path = sandbox.write(name, "");

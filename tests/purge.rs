@@ -132,7 +132,7 @@ fn a_purge_leaves_nothing() {
 
 /// Only the client's own commands remove the plugin; a purge names them.
 #[test]
-fn a_plugin_is_named() {
+fn a_purge_names_the_plugin() {
     let sandbox = Sandbox::new();
     let plugins = json!({"plugins": {"bg-run@bg-run": [], "other@bg-run-like": []}});
     sandbox.write(
@@ -155,7 +155,7 @@ fn a_plugin_is_named() {
 
 /// A file that can't be changed now may be changed later, so everything needed for that is kept.
 #[test]
-fn a_file_that_can_t_be_read_is_told_and_the_rest_goes() {
+fn an_unreadable_file_is_reported_and_the_rest_removed() {
     let (sandbox, before) = used();
     let settings = sandbox.home().join(".claude/settings.json");
     let whole = fs::read_to_string(&settings).unwrap();
@@ -196,7 +196,7 @@ fn in_home(sandbox: &Sandbox, home: &Path, arguments: &[&str]) -> std::process::
 }
 
 #[test]
-fn folders_that_were_made_go_and_others_stay() {
+fn only_created_folders_are_removed() {
     for own in [None, Some(".config"), Some(".local/state")] {
         let sandbox = Sandbox::new();
         let home = bare_home(&sandbox, "bare");
@@ -219,7 +219,7 @@ fn folders_that_were_made_go_and_others_stay() {
 }
 
 #[test]
-fn a_home_behind_a_link_is_left_as_it_was() {
+fn a_home_behind_a_link_is_restored() {
     for purge in [false, true] {
         for link in ["home", ".claude"] {
             let sandbox = Sandbox::new();
@@ -260,7 +260,7 @@ fn in_a_folder_of_calls_only_our_names_are_removed() {
 }
 
 #[test]
-fn what_is_left_in_another_form_is_told() {
+fn remaining_registrations_are_reported() {
     for event in [
         json!({"hooks": [{"type": "command", "command": "/x/bg-run", "args": ["hook"]}]}),
         json!(["@{hooks=System.Object[]; command=/x/bg-run}"]),
@@ -286,7 +286,7 @@ fn what_is_left_in_another_form_is_told() {
 }
 
 #[test]
-fn a_state_folder_that_can_t_be_written_is_named() {
+fn an_unwritable_state_folder_is_reported() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("not-a-folder", "");
     let mut command = sandbox.command(BG_RUN);
@@ -303,7 +303,7 @@ fn a_state_folder_that_can_t_be_written_is_named() {
 }
 
 #[test]
-fn where_nothing_is_moved_install_says_so() {
+fn install_reports_settings_that_prevent_moves() {
     let sandbox = Sandbox::new();
     sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}}));
     let told = said(&sandbox, &["install"]);

@@ -43,7 +43,7 @@ const FILES: &[&str] = &[
 const EVENTS: usize = 7;
 
 #[test]
-fn uninstall_gives_back_the_very_file() {
+fn uninstall_restores_the_exact_file() {
     for file in FILES {
         let sandbox = Sandbox::new();
         let path = sandbox.write(SETTINGS, file);
@@ -85,7 +85,7 @@ fn without_a_file_nothing_is_left_behind() {
 }
 
 #[test]
-fn what_others_added_in_between_stays() {
+fn later_additions_by_others_stay() {
     for file in FILES.iter().skip(4) {
         let sandbox = Sandbox::new();
         let path = sandbox.write(SETTINGS, file);
@@ -106,7 +106,7 @@ fn what_others_added_in_between_stays() {
 }
 
 #[test]
-fn around_what_others_added_every_byte_stays() {
+fn bytes_around_later_additions_stay() {
     for (file, find, added) in [
         (
             "{\n  \"model\":  \"opus\",\n  \"hooks\": {}\n}\n",
@@ -134,7 +134,7 @@ fn around_what_others_added_every_byte_stays() {
 type Others<'a> = &'a dyn Fn(&str) -> String;
 
 #[test]
-fn the_user_s_own_empty_hooks_and_one_line_files_come_back_whatever_others_did() {
+fn empty_hooks_and_one_line_files_are_restored() {
     let anew = |text: &str| -> String {
         let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
         value["b"] = 3.into();
@@ -246,7 +246,7 @@ fn install_with_extracted_hooks(sandbox: &Sandbox) {
 }
 
 #[test]
-fn hooks_that_an_earlier_version_moved_are_given_back() {
+fn hooks_that_an_earlier_version_moved_are_restored() {
     for (config, edited) in [
         (None, false),
         (Some("# mine\nopen = 'first'\n"), false),
@@ -351,7 +351,7 @@ fn a_dry_run_shows_the_change_and_writes_nothing() {
 }
 
 #[test]
-fn a_file_of_another_shape_is_refused_untouched() {
+fn a_malformed_file_is_refused_untouched() {
     for (file, said) in [
         ("[]", "settings.json: line 1: no object"),
         (
@@ -576,7 +576,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
-    fn install_then_uninstall_is_nothing(file in settings()) {
+    fn install_then_uninstall_changes_nothing(file in settings()) {
         let sandbox = Sandbox::new();
         let path = sandbox.write(SETTINGS, &file);
         succeeds(&sandbox, &["install"]);
@@ -598,7 +598,7 @@ fn a_foreign_hook_behind_ours_stays() {
 }
 
 #[test]
-fn in_a_folder_inside_the_project_the_project_s_file_is_meant() {
+fn a_subfolder_uses_the_project_s_file() {
     let sandbox = Sandbox::new();
     sandbox.write("project/.git/HEAD", "");
     let inside = sandbox.write("project/a/b/x", "");
@@ -635,7 +635,7 @@ fn installs_and_uninstalls_of_many_files_at_once_all_succeed() {
 }
 
 #[test]
-fn a_registration_of_ours_is_known_however_it_is_written() {
+fn a_registration_is_recognised_in_every_form() {
     for hook in [
         r#"{"type": "command", "command": "/a/bg-run", "args": ["hook"]}"#,
         r#"{"type": "command", "command": "\"/a b/bg-run\" hook"}"#,
@@ -663,7 +663,7 @@ fn a_registration_of_ours_is_known_however_it_is_written() {
 }
 
 #[test]
-fn a_binary_of_another_name_is_registered_once() {
+fn a_renamed_program_is_registered_once() {
     let sandbox = Sandbox::new();
     let other = sandbox.path("bin/my-hook");
     // Another process copies the program, because a process forked by this test could hold the copy open for writing.
@@ -690,7 +690,7 @@ fn a_binary_of_another_name_is_registered_once() {
 }
 
 #[test]
-fn what_is_no_ordinary_file_is_refused_and_stays() {
+fn a_special_file_is_refused_and_stays() {
     let sandbox = Sandbox::new();
     let settings = sandbox.path(SETTINGS);
     let fifo = sandbox.path("fifo");
@@ -714,7 +714,7 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
 }
 
 #[test]
-fn a_temporary_file_of_a_killed_install_goes_with_the_next() {
+fn the_next_install_removes_a_killed_one_s_temporary_file() {
     let sandbox = Sandbox::new();
     sandbox.write(SETTINGS, "{}\n");
     sandbox.write("home/.claude/.settings.json.bg-run", "half");
@@ -727,7 +727,7 @@ fn a_temporary_file_of_a_killed_install_goes_with_the_next() {
 }
 
 #[test]
-fn what_switches_all_hooks_off_is_said() {
+fn settings_that_disable_hooks_are_reported() {
     for file in [
         r#"{"hooks": {"Notification": [{"type": "command", "command": "x"}]}}"#,
         r#"{"hooks": {"SessionEnd": [{"hooks": ["node /x.js"]}]}}"#,
@@ -750,7 +750,7 @@ fn what_switches_all_hooks_off_is_said() {
 }
 
 #[test]
-fn what_others_share_names_no_path_of_this_machine() {
+fn shared_files_contain_no_path_of_this_machine() {
     let sandbox = Sandbox::new();
     let file = sandbox.project().join(".claude/settings.json");
     let by_path = sandbox.bg_run(&["install", "--scope", "project"]);

@@ -105,7 +105,7 @@ fn the_same_files_give_the_same_archives() {
 
 /// All lists of platforms are equal.
 #[test]
-fn all_know_the_same_platforms() {
+fn all_lists_have_the_same_platforms() {
     for file in ["bin/bg-run", "install.sh"] {
         let text = read(&script(file));
         let named: Vec<&str> = text
@@ -279,7 +279,7 @@ fn a_program_that_runs_is_replaced() {
 }
 
 #[test]
-fn what_can_t_be_verified_is_not_installed() {
+fn an_unverified_program_is_not_installed() {
     let archive = format!("bg-run-{}.tar.gz", TARGETS[0]);
     let machine = Machine::new("Linux x86_64");
     let file = machine.release.join(&archive);
@@ -316,7 +316,7 @@ fn what_can_t_be_verified_is_not_installed() {
 }
 
 #[test]
-fn a_machine_that_lacks_something_is_told() {
+fn a_missing_tool_is_reported() {
     Machine::new("FreeBSD amd64").refuses("no program for this machine (FreeBSD amd64)", &[]);
     let machine = Machine::new("Linux x86_64");
     let only = machine.sandbox.path("only");
@@ -361,7 +361,7 @@ fn a_program_that_doesn_t_start_is_not_installed() {
 
 /// The scripts that the workflows call exist.
 #[test]
-fn the_workflows_call_what_there_is() {
+fn the_workflows_call_existing_scripts() {
     let mut called = 0;
     for workflow in ["ci", "release"] {
         let text = read(&script(&format!(".github/workflows/{workflow}.yml")));

@@ -17,7 +17,7 @@ struct Report {
 }
 
 #[test]
-fn what_was_reported_holds() {
+fn reported_calls_have_their_expected_results() {
     let sandbox = Sandbox::new();
     let mut wrong = Vec::new();
     for line in include_str!("corpus/reports.jsonl").lines() {
@@ -47,7 +47,7 @@ fn what_was_reported_holds() {
 }
 
 #[test]
-fn a_moved_cd_is_told_where_the_client_does_not() {
+fn a_moved_cd_is_mentioned_if_the_client_does_not() {
     let sandbox = Sandbox::new();
     for (command, variables, told) in [
         ("cd sub && npm test", &[][..], true),

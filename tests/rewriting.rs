@@ -108,12 +108,12 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_survived(command in "\\PC{0,200}") {
+    fn any_text_is_handled(command in "\\PC{0,200}") {
         rewritten(&command, &RULES);
     }
 
     #[test]
-    fn shell_like_noise_is_survived(command in "[ -~\n]{0,120}") {
+    fn shell_like_noise_is_handled(command in "[ -~\n]{0,120}") {
         let (outcome, after) = rewritten(&command, &RULES);
         prop_assert!(outcome == Outcome::Background || after == command || command.contains("BG_RUN"));
     }

@@ -40,7 +40,7 @@ fn each_command_is_moved_by_its_rule() {
 }
 
 #[test]
-fn a_reason_is_true_of_every_command_of_its_rule() {
+fn a_reason_fits_every_command_of_its_rule() {
     let rules = Rules::built_in();
     let context = Context::ordinary(&PermissionRules::default);
     for (command, reason) in [

@@ -30,7 +30,7 @@ fn command(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn the_session_s_file_takes_the_prefix_s_place() {
+fn the_session_s_file_replaces_the_prefix() {
     const PREFIXED: &str = "PYTHONUNBUFFERED=1 pytest -x 2>&1";
     let sandbox = Sandbox::new();
     assert_eq!(command(&sandbox), PREFIXED);
@@ -57,7 +57,7 @@ fn the_session_s_file_takes_the_prefix_s_place() {
 }
 
 #[test]
-fn a_value_of_the_user_s_stays() {
+fn the_user_s_value_stays() {
     for (text, variables) in [
         ("", &[("PYTHONUNBUFFERED", "1")][..]),
         ("", &[("PYTHONUNBUFFERED", "")]),
@@ -78,7 +78,7 @@ fn a_value_of_the_user_s_stays() {
 }
 
 #[test]
-fn an_odd_environment_file_is_left_alone() {
+fn an_unusual_environment_file_is_left_alone() {
     let sandbox = Sandbox::new();
     assert_eq!(started(&sandbox, "missing/env.sh", &[]), "");
     assert!(sandbox.log().contains("SessionStart"), "{}", sandbox.log());
@@ -127,7 +127,7 @@ fn the_client_s_commands_are_unbuffered_without_a_prefix() {
 }
 
 #[test]
-fn the_real_client_shows_what_an_earlier_session_left() {
+fn the_real_client_shows_tasks_of_an_earlier_session() {
     if !support::claude::is_there("tmux") {
         return support::claude::skip("tmux isn't installed");
     }

@@ -18,7 +18,7 @@ fn fault(bytes: &[u8]) -> Option<Fault> {
 }
 
 #[test]
-fn what_the_client_takes_is_no_fault() {
+fn accepted_settings_have_no_fault() {
     let utf16: Vec<u8> = "{\"a\": 1}"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -40,7 +40,7 @@ fn what_the_client_takes_is_no_fault() {
 }
 
 #[test]
-fn what_cannot_be_known_is_neither() {
+fn unknown_settings_are_neither_accepted_nor_faulty() {
     let nested = format!("{{\"a\": {}{}}}", "[".repeat(600), "]".repeat(600));
     for text in ["{\"a\": \"\\ud800\"}", "{\"a\": 1e999}", nested.as_str()] {
         assert!(
@@ -191,7 +191,7 @@ const DEAD: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn nothing_is_put_into_a_file_that_is_ignored() {
+fn an_ignored_file_is_not_changed() {
     for (text, cause, mend) in DEAD {
         let sandbox = Sandbox::new();
         let file = sandbox.write(SETTINGS, text);
@@ -238,7 +238,7 @@ fn nothing_is_put_into_a_file_that_is_ignored() {
 }
 
 #[test]
-fn a_registration_is_taken_out_of_a_file_that_is_ignored() {
+fn a_registration_is_removed_from_an_ignored_file() {
     for (from, to) in [
         ("{\n", "{\n  // mine\n"),
         ("\"opus\"", "\"opus\",\n  \"language\": 1"),

@@ -21,7 +21,7 @@ fn says(sandbox: &Sandbox, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn install_writes_it_once_and_uninstall_leaves_home_as_it_was() {
+fn install_writes_the_skill_and_uninstall_restores_home() {
     for before in [&[][..], &["home/.claude/skills/other/SKILL.md"]] {
         let sandbox = Sandbox::new();
         for file in before {
@@ -48,7 +48,7 @@ fn install_writes_it_once_and_uninstall_leaves_home_as_it_was() {
 }
 
 #[test]
-fn other_registrations_than_the_users_write_none() {
+fn only_the_user_s_registration_writes_the_skill() {
     for arguments in [
         &["install", "--no-view"][..],
         &["install", "--limit-only"],
@@ -103,7 +103,7 @@ fn a_changed_folder_stays_as_it_is() {
 }
 
 #[test]
-fn files_beside_ours_stay_alone() {
+fn files_beside_ours_stay() {
     let sandbox = Sandbox::new();
     says(&sandbox, &["install"]);
     let theirs = sandbox.write(&format!("{FOLDER}/notes/mine.md"), "mine");
@@ -113,7 +113,7 @@ fn files_beside_ours_stay_alone() {
 }
 
 #[test]
-fn a_moved_program_brings_it_up_to_date() {
+fn a_moved_program_updates_the_skill() {
     let sandbox = Sandbox::new();
     let elsewhere = sandbox.path("bin/bg-run");
     fs::copy(BG_RUN, &elsewhere).unwrap();
@@ -133,7 +133,7 @@ fn a_moved_program_brings_it_up_to_date() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_and_fails_nothing() {
+fn an_unwritable_skill_is_reported_and_stops_nothing() {
     if rustix::process::geteuid().is_root() {
         return;
     }
@@ -146,7 +146,7 @@ fn what_cannot_be_written_is_told_and_fails_nothing() {
 }
 
 #[test]
-fn a_path_that_is_no_folder_is_told_and_fails_nothing() {
+fn a_file_instead_of_the_folder_is_reported_and_stops_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("home/.claude/skills", "a file");
     let said = says(&sandbox, &["install"]);
@@ -155,7 +155,7 @@ fn a_path_that_is_no_folder_is_told_and_fails_nothing() {
 }
 
 #[test]
-fn the_clients_find_it_valid_and_its_tests_pass() {
+fn the_clients_accept_the_skill_and_its_tests_pass() {
     for version in DRAWING {
         let Some(client) = Client::find(version) else {
             return;

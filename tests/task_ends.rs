@@ -131,7 +131,7 @@ fn moved() -> Value {
 }
 
 #[test]
-fn what_a_running_job_prints_and_a_prompt_quotes_is_no_end() {
+fn a_running_job_s_output_and_quoted_notices_are_no_end() {
     for line in [
         "worker 3: [killed]",
         "[killed]",
@@ -191,7 +191,7 @@ fn the_client_s_notice_counts_more_than_the_job_s_last_line() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
-fn what_a_job_left_behind_is_no_part_of_it() {
+fn processes_that_a_job_left_behind_do_not_count() {
     let mut task = Task::start("(sleep 60 & echo $! >&2); read _; exit 0", &moved());
     wait_until("it was left behind", || {
         fs::read_to_string(&task.output)
@@ -207,7 +207,7 @@ fn what_a_job_left_behind_is_no_part_of_it() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
-fn an_output_that_is_removed_renamed_or_replaced_ends_nothing() {
+fn a_removed_renamed_or_replaced_output_is_no_end() {
     let acts: [fn(&Path); 4] = [
         |output| fs::remove_file(output).unwrap(),
         |output| fs::rename(output, output.with_extension("1")).unwrap(),
@@ -261,7 +261,7 @@ fn a_link_in_an_output_s_place_is_not_read() {
 }
 
 #[test]
-fn the_hold_is_the_cap() {
+fn hold_limits_the_wait_at_the_end() {
     let task = Task::start("read _", &json!({"timeout": 99_999_999_999_u64}));
     task.hold("2s");
     let took = task.stop();
@@ -366,7 +366,7 @@ fn waiting_costs_nothing() {
 /// rules. The program's path is recorded for editors.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
-fn ends_cost_one_look_at_the_settings() {
+fn ends_read_the_settings_once() {
     if Command::new("strace").arg("-V").output().is_err() {
         return eprintln!("skipped: strace isn't installed");
     }
@@ -425,7 +425,7 @@ fn ends_cost_one_look_at_the_settings() {
 /// A failed task is reported with the full disk that it wrote to; a successful one isn't.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_told_with_the_end() {
+fn a_full_disk_is_reported_with_the_end() {
     for (status, is_told) in [(1, true), (0, false)] {
         let sandbox = Sandbox::new();
         let uid = rustix::process::geteuid().as_raw();
@@ -459,7 +459,7 @@ fn a_full_disk_is_told_with_the_end() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
-fn the_next_session_hears_of_what_an_earlier_one_left() {
+fn the_next_session_reports_tasks_of_an_earlier_one() {
     let mut task = Task::start("echo step 1; read _; exit 3", &moved());
     task.wait_for("step 1\n");
     let path = task.sandbox.state().join("tasks/b1.json");
@@ -540,7 +540,7 @@ fn the_next_session_hears_of_what_an_earlier_one_left() {
 }
 
 #[test]
-fn a_notice_that_comes_while_the_last_process_still_writes_counts() {
+fn a_notice_counts_while_the_last_process_still_writes() {
     let mut task = Task::start("echo x; read _; sleep 0.1; exit 3", &moved());
     task.wait_for("x\n");
     drop(task.job.stdin.take());

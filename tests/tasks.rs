@@ -34,7 +34,7 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn tasks_are_listed_with_what_became_of_them() {
+fn tasks_are_listed_with_their_states() {
     let sandbox = Sandbox::new();
     output(&sandbox, "bfine", "ok\n[exited with code 0]\n");
     output(&sandbox, "bfailed", "no\n[exited with code 3]\n");
@@ -134,7 +134,7 @@ fn a_file_that_is_replaced_is_followed_from_its_start() {
 }
 
 #[test]
-fn an_unknown_task_is_named() {
+fn an_unknown_task_is_reported() {
     let sandbox = Sandbox::new();
     for what in ["tail", "open", "logs", "stop"] {
         let said = command(&sandbox, &[what, "bnone"]).output().unwrap();
@@ -166,7 +166,7 @@ fn said(output: &std::process::Output) -> String {
 }
 
 #[test]
-fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
+fn a_task_is_found_by_its_name_and_its_remains() {
     let sandbox = Sandbox::new();
     let elsewhere = json!({"project": "/elsewhere", "description": "Train the model"});
     for (id, more) in [
@@ -234,7 +234,7 @@ fn a_task_is_known_by_its_name_and_by_what_is_left_of_it() {
 }
 
 #[test]
-fn a_task_whose_output_is_gone_is_still_known() {
+fn a_task_without_its_output_is_still_listed() {
     let sandbox = Sandbox::new();
     let gone = sandbox.path("tmp/gone.output");
     let ended =
@@ -362,7 +362,7 @@ fn statuses() -> [Shown; 9] {
 
 /// Every recorded status, with the one state and the one text that all of bg-run shows for it.
 #[test]
-fn a_status_is_the_same_wherever_it_is_shown() {
+fn a_status_is_shown_consistently() {
     let sandbox = Sandbox::new();
     let gone = sandbox.path("tmp/gone.output");
     let extension = include_str!("../editors/vscode/extension.js");
@@ -451,7 +451,7 @@ fn a_word_means_the_task_that_begins_with_it() {
 }
 
 #[test]
-fn notes_are_kept_as_long_as_is_asked_for_and_links_as_long_as_they() {
+fn records_and_their_links_are_kept_as_long_as_configured() {
     let sandbox = Sandbox::new();
     let days =
         |days: u64| std::time::SystemTime::now() - std::time::Duration::from_hours(24 * days);
@@ -571,7 +571,7 @@ fn the_demo_leaves_nothing_behind() {
 }
 
 #[test]
-fn shells_are_offered_the_tasks() {
+fn shells_complete_task_names() {
     let sandbox = Sandbox::new();
     output(&sandbox, "bx1", "");
     note(&sandbox, "bx1", &json!({"description": "Train"}));

@@ -115,7 +115,7 @@ fn message(answer: &Value) -> &str {
 }
 
 #[test]
-fn the_usual_time_stands_beside_the_one_so_far() {
+fn the_usual_duration_is_shown_beside_the_one_so_far() {
     let world = World::new("open = 'never'\n");
     for seconds in [100, 121, 140] {
         world.took(seconds);
@@ -205,7 +205,7 @@ fn a_program_is_run_at_the_end_of_a_task() {
 }
 
 #[test]
-fn it_is_run_where_no_hook_sees_the_end() {
+fn the_program_is_run_if_no_hook_detects_the_end() {
     let world = World::new("");
     let probe = probing(&world, AT_ONCE);
     Task::launch(&world, "b1", &[]).ends(0);
@@ -221,7 +221,7 @@ fn it_is_run_where_no_hook_sees_the_end() {
 }
 
 #[test]
-fn it_is_run_once_for_a_task_that_is_stopped() {
+fn the_program_is_run_once_for_a_stopped_task() {
     let world = World::new("");
     let probe = probing(&world, AT_ONCE);
     let task = Task::launch(&world, "b1", &[]);
@@ -239,7 +239,7 @@ fn it_is_run_once_for_a_task_that_is_stopped() {
 }
 
 #[test]
-fn it_is_for_long_tasks_that_somebody_waits_for() {
+fn the_program_is_for_long_tasks_of_attended_sessions() {
     const HEADLESS: &[(&str, &str)] = &[
         ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
         ("BG_RUN_HEADLESS", "background"),
@@ -266,7 +266,7 @@ fn it_is_for_long_tasks_that_somebody_waits_for() {
 }
 
 #[test]
-fn what_it_does_wrong_is_in_the_log() {
+fn the_program_s_errors_are_logged() {
     for (program, script, expected) in [
         (
             "fails",
@@ -298,7 +298,7 @@ fn what_it_does_wrong_is_in_the_log() {
 }
 
 #[test]
-fn a_placeholder_in_a_shell_s_text_is_warned_of() {
+fn a_placeholder_in_shell_text_causes_a_warning() {
     let world = World::new("on-end = ['sh', '-c', 'notify {name}']\n");
     let checked = world.sandbox.bg_run(&["config", "check"]);
     let said = String::from_utf8(checked.stderr).unwrap();
@@ -314,7 +314,7 @@ fn a_placeholder_in_a_shell_s_text_is_warned_of() {
 }
 
 #[test]
-fn a_project_names_no_program() {
+fn a_project_cannot_name_a_program() {
     let world = World::new("open = 'never'\n");
     world
         .sandbox
@@ -382,7 +382,7 @@ fn a_call_that_runs_already_is_named_and_not_blocked() {
 }
 
 #[test]
-fn a_call_that_runs_already_is_named_without_a_history_too() {
+fn a_running_duplicate_is_mentioned_without_a_history_too() {
     let world = World::new("open = 'never'\nhistory = false\n");
     let _task = Task::launch(&world, "b1", &[LIMIT]);
     let told = world.told_before(&json!({"command": JOB}), &[LIMIT]);
@@ -396,7 +396,7 @@ fn a_call_that_runs_already_is_named_without_a_history_too() {
 /// A call that ends at once examines no task.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace")]
-fn a_quick_call_looks_at_no_task() {
+fn a_quick_call_examines_no_task() {
     if Command::new("strace").arg("-V").output().is_err() {
         return eprintln!("skipped: strace isn't installed");
     }
@@ -439,7 +439,7 @@ fn a_size_is_listed_from_100_mb_on() {
 }
 
 #[test]
-fn an_output_beyond_1_gb_is_told_once_to_both() {
+fn an_output_above_1_gb_is_reported_once_to_both() {
     const LINE: &str = "bg-run: \"Run all\" has written 1.5 GB, stop it? `bg-run stop b1`";
     const TOLD: &str = "bg-run: the output of task b1 has 1.5 GB by now and goes on growing.";
     let told = |answer: &Value| message(answer).contains(LINE) && context(answer).contains(TOLD);
@@ -486,7 +486,7 @@ fn an_output_beyond_1_gb_is_told_once_to_both() {
 }
 
 #[test]
-fn a_task_that_the_client_stopped_for_its_memory_is_told_so() {
+fn a_task_stopped_for_memory_is_reported_as_such() {
     const HOW: &str = "stopped by Claude Code: memory was short";
     let notice = "<task-notification>\n<task-id>b1</task-id>\n<status>killed</status>\n<summary>Background command \"Run all\" \
                   was stopped because the system is running low on memory</summary>\n</task-notification>";

@@ -251,7 +251,7 @@ fn eight_tasks(version: &str, name: &str, layout: &str) {
 }
 
 #[test]
-fn the_first_client_that_draws_shows_one_three_and_eight_tasks_at_every_width() {
+fn the_first_client_with_a_view_shows_one_three_and_eight_tasks_at_every_width() {
     eight_tasks(DRAWING[0], "view-first", FULLSCREEN);
 }
 
@@ -415,7 +415,7 @@ fn another_client_goes_on(client: &Client, session: Session, name: &str, size: (
 }
 
 #[test]
-fn the_first_client_that_draws_shows_it_through_a_session() {
+fn the_first_client_with_a_view_shows_it_through_a_session() {
     a_whole_life(DRAWING[0], "life-first");
 }
 

@@ -58,7 +58,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn a_live_window_is_asked_directly() {
+fn a_live_window_is_contacted_directly() {
     let sandbox = Sandbox::new();
     let code = sandbox.fake_editor();
     let file = sandbox.write("project/a b#é.log", "x\n");
@@ -84,7 +84,7 @@ fn a_live_window_is_asked_directly() {
 }
 
 #[test]
-fn where_the_own_window_is_gone_the_only_other_one_is_asked() {
+fn the_only_other_window_replaces_a_closed_one() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/a.log", "x\n");
     let stale = sandbox.path("tmp/vscode-ipc-gone.sock");
@@ -102,7 +102,7 @@ fn where_the_own_window_is_gone_the_only_other_one_is_asked() {
 }
 
 #[test]
-fn what_opened_nothing_counts_as_a_failure() {
+fn an_editor_that_opens_nothing_counts_as_a_failure() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/a.log", "x\n");
     let silent = sandbox.path("tmp/vscode-ipc-silent.sock");
@@ -142,7 +142,7 @@ fn what_opened_nothing_counts_as_a_failure() {
 }
 
 #[test]
-fn the_hook_says_at_once_that_no_window_is_left() {
+fn the_hook_reports_at_once_that_no_window_is_left() {
     let sandbox = Sandbox::new();
     let uid = rustix::process::geteuid().as_raw();
     sandbox.write(&format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"), "");
@@ -304,7 +304,7 @@ const AROUND: &[(&str, &str, Variables)] = &[
 ];
 
 #[test]
-fn the_editor_around_is_recognised() {
+fn the_editor_of_the_terminal_is_recognised() {
     for (program, name, variables) in AROUND {
         let sandbox = Sandbox::new();
         for other in ["code", "cursor"] {
@@ -322,7 +322,7 @@ fn the_editor_around_is_recognised() {
 }
 
 #[test]
-fn another_application_s_identifier_is_no_editor_s() {
+fn another_application_s_identifier_is_not_an_editor() {
     for id in [
         "com.googlecode.iterm2",
         "com.apple.dt.Xcode",
@@ -387,7 +387,7 @@ fn an_editor_s_command_is_found_in_the_folder_of_applications() {
 
 /// In WSL, the `code` of Windows is a script around a program that Linux can't run if interop is off.
 #[test]
-fn a_command_of_another_system_is_told_with_its_cure() {
+fn a_command_of_another_system_is_reported_with_the_fix() {
     for script in [
         "#!/bin/sh\necho 'Code.exe: cannot execute binary file: Exec format error' >&2\nexit 126\n",
         "MZ\u{90}",
@@ -407,7 +407,7 @@ fn a_command_of_another_system_is_told_with_its_cure() {
 /// A state folder with a blank in its name, a temporary folder with a trailing slash as on macOS, and the PATH of an
 /// editor started from the Dock.
 #[test]
-fn the_folders_of_macos_are_folders_like_others() {
+fn unusual_folders_of_macos_work() {
     let sandbox = Sandbox::new();
     let asked = sandbox.path("asked");
     let code = sandbox.write(
@@ -451,7 +451,7 @@ fn the_folders_of_macos_are_folders_like_others() {
 }
 
 #[test]
-fn a_name_is_no_pattern() {
+fn a_name_is_not_a_pattern() {
     let sandbox = Sandbox::new();
     let code = sandbox.fake_editor();
     let file = sandbox.write("project/{line} {file}.log", "x\n");
@@ -547,7 +547,7 @@ fn a_pane_stands_in_where_no_editor_opens_the_file() {
 }
 
 #[test]
-fn the_opener_has_the_file_read_again_and_leaves_its_content() {
+fn the_opener_refreshes_the_file_without_changing_it() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/tasks/b1.output", "x\n");
     let written = || std::fs::metadata(&file).unwrap().modified().unwrap();
@@ -594,7 +594,7 @@ fn asked_for(asked: &Receiver<Value>) -> String {
 }
 
 #[test]
-fn a_tab_is_called_by_what_runs_and_the_file_told_is_the_real_one() {
+fn a_tab_is_named_after_its_task_and_messages_name_the_real_file() {
     let sandbox = Sandbox::new();
     let (socket, asked) = window(&sandbox, "own");
     let call = serde_json::json!({"command": "PYTHONUNBUFFERED=1 pytest -x 2>&1", "description": "Run e2e: a/b"});
@@ -668,7 +668,7 @@ fn a_command_s_own_log_opens_by_a_link_that_is_read_only() {
 }
 
 #[test]
-fn an_editor_in_which_keys_change_an_output_is_told_once() {
+fn a_writable_output_causes_one_warning() {
     let call = serde_json::json!({"command": "make"});
     let says = |sandbox: &Sandbox, id: &str| {
         let (socket, _asked) = window(sandbox, id);
@@ -720,7 +720,7 @@ fn an_editor_in_which_keys_change_an_output_is_told_once() {
 }
 
 #[test]
-fn tasks_that_have_ended_make_room_for_tabs() {
+fn ended_tasks_free_their_tabs() {
     let sandbox = Sandbox::new();
     let (socket, asked) = window(&sandbox, "own");
     let call = serde_json::json!({"command": "make"});

@@ -110,7 +110,7 @@ fn has_line(row: &Value, line: &str) -> bool {
 }
 
 #[test]
-fn a_task_is_told_from_its_start_to_its_end() {
+fn a_task_is_reported_from_start_to_end() {
     let sandbox = Sandbox::new();
     let mut watch = Watch::start(&sandbox, &[]);
     let mut task = Task::launch(&sandbox, "b1", "5e55", "Build all of it");
@@ -151,7 +151,7 @@ fn a_task_is_told_from_its_start_to_its_end() {
 }
 
 #[test]
-fn it_ends_with_its_reader_with_its_input_and_where_asked_with_the_last_task() {
+fn watch_ends_with_its_reader_its_input_or_the_last_task() {
     let sandbox = Sandbox::new();
     Watch::start(&sandbox, &["--until-idle"]).ends();
 
@@ -174,7 +174,7 @@ fn it_ends_with_its_reader_with_its_input_and_where_asked_with_the_last_task() {
 }
 
 #[test]
-fn of_sessions_those_that_ended_are_told_too_and_no_others() {
+fn a_session_s_ended_tasks_are_reported_and_no_others() {
     let sandbox = Sandbox::new();
     let (mine, theirs) = ("5e55-10n", "07he2");
     let task = Task::launch(&sandbox, "b1", mine, "Mine, ended");
@@ -199,7 +199,7 @@ fn of_sessions_those_that_ended_are_told_too_and_no_others() {
 }
 
 #[test]
-fn the_view_may_be_switched_off() {
+fn the_view_can_be_switched_off() {
     let sandbox = Sandbox::new();
     let _task = Task::launch(&sandbox, "b1", "5e55", "x");
     for (view, rows) in [("off", 0), ("line", 1)] {
@@ -219,7 +219,7 @@ fn the_view_may_be_switched_off() {
 }
 
 #[test]
-fn a_large_output_has_its_size() {
+fn a_large_output_is_shown_with_its_size() {
     let sandbox = Sandbox::new();
     let task = Task::launch(&sandbox, "b1", "5e55", "x");
     // A sparse file uses no disk space.
@@ -257,7 +257,7 @@ fn said_by(command: &mut Command, input: &[u8]) -> String {
 }
 
 #[test]
-fn the_status_line_has_the_running_task_of_the_session() {
+fn the_status_line_shows_the_session_s_running_task() {
     let sandbox = Sandbox::new();
     let session = br#"{"session_id": "5e55", "cwd": "/"}"#;
     assert_eq!(statusline(&sandbox, session), "");

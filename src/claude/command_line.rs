@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_stand_behind_their_options() {
+    fn options_carry_rules() {
         let arguments = words(&[
             "-p",
             "go",
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn who_decides_elsewhere() {
+    fn other_programs_that_decide_are_detected() {
         for (text, elsewhere) in [
             (&["-p", "--permission-prompt-tool", "mcp__x__y"][..], true),
             (&["--permission-prompt-tool=stdio"], true),

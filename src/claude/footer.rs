@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_tells_the_end() {
+    fn the_last_line_shows_the_end() {
         for (text, footer) in [
             ("a\n[exited with code 0]\n", Some(Footer::Exited(0))),
             ("a\n\n[exited with code 130]", Some(Footer::Exited(130))),

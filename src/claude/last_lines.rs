@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_nothing_is_left_out() {
+    fn uninformative_lines_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b1.output");
         let of = |text: &str| {

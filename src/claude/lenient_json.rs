@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_beside_an_odd_value_is_known() {
+    fn values_beside_an_unusual_one_are_read() {
         let nested = format!("{}{}", "[".repeat(600), "]".repeat(600));
         for odd in [
             r#""\ud83d""#,
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_doubled_keys_counts() {
+    fn the_last_of_duplicate_keys_counts() {
         let found = settings(r#"{"a": 1e999, "b": {"c": 1}, "b": [2]}"#);
         assert_eq!(found, json!({"a": null, "b": [2]}));
     }
 
     #[test]
-    fn only_half_characters_are_replaced() {
+    fn only_lone_surrogates_are_replaced() {
         for (text, expected) in [
             (r"\ud83d", r"\ufffd"),
             (r"a\udc00\ud83db", r"a\ufffd\ufffdb"),

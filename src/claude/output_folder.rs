@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_is_known_however_it_is_written() {
+    fn the_folder_is_recognised_in_every_spelling() {
         for (text, named) in [
             (
                 "make; for f in /tmp/claude-1000/-p/5e55/tasks/*.output; do cat $f; done",

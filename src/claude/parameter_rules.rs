@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_for_a_parameter_by_its_name() {
+    fn a_rule_names_its_parameter() {
         for (rule, name) in [
             ("Bash(timeout:600000)", Some(TIMEOUT)),
             ("Bash(timeout:*)", Some(TIMEOUT)),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_matters_where_only_one_value_matches() {
+    fn a_change_matters_if_only_one_value_matches() {
         let after = "7200000";
         for (value, before, matters) in [
             ("600000", Some("600000"), true),

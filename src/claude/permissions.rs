@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bash_rules_are_read_and_odd_settings_skipped() {
+    fn only_bash_rules_are_read_and_malformed_settings_skipped() {
         let mut rules = PermissionRules::default();
         for settings in [
             json!(null),
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_counts_once_however_it_is_read() {
+    fn a_rule_counts_once_in_all_interpretations() {
         for (allowed, count) in [
             (&[r"ls \(a\) \\b"][..], 1),
             (&[r"ls \(a", "ls (a"], 2),
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_prompt_saved_allows_the_edited_command() {
+    fn a_rule_saved_from_the_prompt_allows_the_edited_command() {
         let edited = "PYTHONUNBUFFERED=1 pytest -x";
         for (list, rule, gains) in [
             (List::Allow, "PYTHONUNBUFFERED=1 pytest *", false),
@@ -456,7 +456,7 @@ mod tests {
 
     /// Limits the work: `explain` with 5,000 such rules and a command of 20 parts took 0.2 s in a debug build.
     #[test]
-    fn the_work_of_comparisons_ends_at_the_limit_with_careful_answers() {
+    fn comparisons_stop_at_the_limit_with_cautious_answers() {
         let rules: Vec<String> = (0..5000)
             .map(|number| format!("*t*t*t*{number}*t"))
             .collect();

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_does_not_lead_around_a_rule() {
+    fn a_link_does_not_bypass_a_rule() {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir(root.join("secret")).unwrap();

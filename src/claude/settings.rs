@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_rule_counts_where_every_client_reads_it() {
+    fn an_allow_rule_counts_if_every_client_reads_it() {
         let only_managed =
             r#"{"allowManagedPermissionRulesOnly": true, "permissions": {"allow": ["Bash(m)"]}}"#;
         let managed = if cfg!(target_os = "macos") {
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_parsed_may_hide_rules() {
+    fn an_unreadable_file_may_hide_rules() {
         for text in [
             "{\"x\": \"\\udc00\", \"permissions\": {\"deny\": [\"Bash(a)\"]}}",
             "{\"x\": -1e999}",
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_another_shape_switches_all_off() {
+    fn a_malformed_entry_disables_all_hooks() {
         let of = |hooks: &str| reason_without_hooks(&serde_json::from_str(hooks).unwrap());
         for (settings, part) in [
             (

@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_has_one_path_however_its_folder_is_spelled() {
+    fn an_output_has_one_path_for_every_spelling_of_its_folder() {
         let dir = tempfile::tempdir().unwrap();
         let real = fs::canonicalize(dir.path()).unwrap().join("private");
         let tasks = format!("claude-{}/-home-u-proj/5e55-10n/tasks", user_id());
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_another_task_s_output_is_followed_and_no_further_than_that() {
+    fn only_a_link_to_another_task_s_output_is_followed() {
         let dir = tempfile::tempdir().unwrap();
         let tasks = |session: &str| {
             let tasks = format!("claude-{}/-home-u-proj/{session}/tasks", user_id());
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_session_parts_give_no_path() {
+    fn malformed_session_parts_give_no_path() {
         let dir = tempfile::tempdir().unwrap();
         for (id, slug) in [("../..", "-a"), ("x", ".."), ("x", "")] {
             let session = ClientSession {

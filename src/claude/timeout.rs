@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_gets_what_it_asks_for_within_bounds() {
+    fn a_call_gets_its_time_out_within_limits() {
         for (asked, default, longest, expected) in [
             (None, DEFAULT_TIMEOUT, MAX_TIMEOUT, 120_000),
             (Some(0), DEFAULT_TIMEOUT, MAX_TIMEOUT, 120_000),

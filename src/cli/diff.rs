@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_texts_can_be_read_from_a_diff() {
+    fn both_texts_can_be_restored_from_a_diff() {
         let texts = [
             "",
             "a",
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unified_diff_shows_changes_and_what_is_around_them() {
+    fn a_unified_diff_shows_changes_with_context() {
         let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
         let before = numbers.join("\n") + "\n";
         let after = before.replace("10\n", "ten\n");

@@ -175,7 +175,7 @@ mod tests {
     use crate::history::RunEnd;
 
     #[test]
-    fn quantiles_are_of_what_counts() {
+    fn quantiles_ignore_runs_that_do_not_count() {
         let seen = |seconds: &[f32]| seconds.iter().copied().map(Observation::success).collect();
         let of = |seen: Vec<Observation>, share| quantile(&seen, share).map(|seen| seen.seconds);
         assert_eq!(of(seen(&[5.0, 1.0, 4.0, 2.0, 3.0]), 0.5), Some(3.0));

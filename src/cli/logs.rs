@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_s_footer_is_no_line_of_the_task() {
+    fn the_client_s_footer_is_not_printed() {
         for (text, own) in [
             ("a\nb\n\n[exited with code 0]\n", "a\nb\n"),
             ("a\nb\n[killed]\n", "a\nb\n"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_read_from_its_end() {
+    fn of_an_endless_line_only_the_end_is_read() {
         let mut file = tempfile::tempfile().unwrap();
         // A sparse file, so nothing is written.
         let length = 1 << 40;

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_paragraph_keeps_to_its_width_and_its_commands_whole() {
+    fn a_paragraph_fits_its_width_without_breaking_commands() {
         let text = "The hooks are registered; `bg-run install --no-limit` takes the limit of 30 s away again, 日本語 too.";
         for width in [30, 40, 60, 80, 200] {
             for indent in [0, 2, 9] {

@@ -51,7 +51,7 @@ mod tests {
     use crate::cli::args::Cli;
 
     #[test]
-    fn what_is_meant_is_there_and_what_is_not_isn_t() {
+    fn suggestions_name_existing_subcommands() {
         let cli = Cli::command();
         let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
         for (other, meant) in SYNONYMS {

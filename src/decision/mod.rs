@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn long_calls_go_and_others_stay() {
+    fn long_calls_move_and_others_stay() {
         use Outcome::{Background, Foreground, Pass};
         for (command, outcome) in [
             ("pytest", Background),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_in_the_call_decides_and_is_taken_out() {
+    fn an_override_decides_and_is_removed() {
         for (command, outcome, expected) in [
             ("BG_RUN=off pytest", Outcome::Foreground, "pytest"),
             (
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn circumstances_hold_the_rules_back() {
+    fn circumstances_override_the_rules() {
         let permissions = PermissionRules::default;
         let run = |change: fn(&mut Context<'_>), command: &str| {
             let mut context = Context::ordinary(&permissions);
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn permission_rules_are_read_only_for_what_is_rewritten() {
+    fn permission_rules_are_read_only_for_rewritten_calls() {
         let call = Call {
             command: "ls -la",
             ..Call::default()
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_called_like_a_builtin_is_a_program() {
+    fn a_script_named_like_a_builtin_is_a_program() {
         for name in ["./test", "bin/eval", "/repo/exec"] {
             let decision = decided(&format!("BG_RUN=on {name} | tail -3"));
             let command = format!("PYTHONUNBUFFERED=1 {name} 2>&1");
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_is_in_the_background_already_gets_the_same_treatment() {
+    fn a_call_already_in_the_background_is_edited_too() {
         let run = |command: &str| {
             let call = Call {
                 command,

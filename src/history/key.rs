@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_nothing_gives_the_same_keys() {
+    fn irrelevant_parts_do_not_change_the_keys() {
         let plain = hashes("pytest -x tests");
         for other in [
             "cd sub && pytest -x tests",

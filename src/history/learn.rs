@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sure_durations_are_learnt() {
+    fn only_reliable_durations_are_learned() {
         let lines = [
             call("short", false),
             result("short", "00:12", &json!({"stdout": "", "interrupted": false})),

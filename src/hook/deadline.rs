@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hangs_is_ended_and_what_does_not_is_left() {
+    fn only_a_hanging_process_is_ended() {
         let (sender, receiver) = channel();
         let hanging = sender.clone();
         let _deadline = Deadline::start_with(Duration::ZERO, move || {

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_status_stands_in_front_and_the_note_behind() {
+    fn the_exit_status_comes_first_and_the_note_last() {
         for (output, status, note, expected) in [
             ("a", Status::Done, None, "a"),
             ("", Status::Done, None, ""),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_keeps_its_fields_but_for_those_of_the_background() {
+    fn a_result_loses_only_its_background_fields() {
         let response = json!({
             "stdout": "a", "stderr": "", "interrupted": false, "isImage": false, "noOutputExpected": false, "new": 1,
             "backgroundTaskId": "b1", "backgroundCwdHint": "x", "timedOutAfterMs": 3000,

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hold_is_the_most() {
+    fn hold_limits_the_wait() {
         let longest = |hold: &str| {
             let config = Config::parse(&format!("hold = '{hold}'")).unwrap();
             longest(&config)
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_and_the_caller_s_own_are_not_waited_for() {
+    fn servers_and_the_caller_s_own_tasks_are_not_awaited() {
         let held = |cause, endless| {
             is_held(&TaskRecord {
                 cause,

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_time_is_told_where_it_fits() {
+    fn the_usual_duration_is_shown_if_it_fits() {
         let place = OpenOutcome::In("tmux".to_owned());
         for (name, cause, expected) in [
             ("Run e2e tests", Cause::Moved, "in background (~2 min), "),

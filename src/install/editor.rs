@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_go_in_beside_others_and_out_again() {
+    fn the_settings_are_added_and_removed_beside_others() {
         let text = "{\n  // mine\n  \"files.associations\": {\n    \"*.foo\": \"json\"\n  }\n}\n";
         let with = edited(text, |root| add(root).unwrap());
         assert!(
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn another_shape_is_named() {
+    fn a_setting_with_another_shape_is_named() {
         let root =
             CstRootNode::parse("{\"files.readonlyInclude\": 3}", &ParseOptions::default()).unwrap();
         assert_eq!(add(&root), Err("files.readonlyInclude"));

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_the_version_of_the_program_and_modules_alone() {
+    fn the_skill_has_the_program_s_version_and_only_modules() {
         let text = |wanted: &str| FILES.iter().find(|(name, _)| *name == wanted).unwrap().1;
         let manifest: serde_json::Value =
             serde_json::from_str(text(".claude-plugin/plugin.json")).unwrap();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn little_room_is_less_than_a_gigabyte_or_a_tenth() {
+    fn a_disk_is_nearly_full_below_a_gigabyte_or_a_tenth() {
         const GB: u64 = 1_000_000_000;
         for (free, whole, expected) in [
             (GB - 1, 4000 * GB, true),

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_open_does_what_it_says() {
+    fn each_way_to_open_has_its_mode() {
         let own = tempfile::tempdir().unwrap();
         let top = folder(own.path()).unwrap();
         let text = || {

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_is_told_from_a_report() {
+    fn data_and_reports_are_distinguished() {
         for (text, prints) in [
             ("pg_dump mydb", true),
             ("pg_dump -f out.sql mydb", false),

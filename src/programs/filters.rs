@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn each_program_by_its_own_means() {
+    fn each_program_gets_its_own_option() {
         for (source, expected) in [
             ("grep ERR", "grep --line-buffered ERR"),
             ("egrep 'a|b'", "egrep --line-buffered 'a|b'"),
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_streams_already_is_left() {
+    fn line_buffered_programs_stay_unchanged() {
         for source in [
             "grep -v --line-buffered x",
             "jq --unbuffered .",
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn the_very_program_decides() {
+    fn the_installed_program_decides() {
         const UNKNOWN: &str = "isn't known to take an option here to print line by line";
         let bsd = Machine(&["-l", "--line-buffered"], None);
         let homebrew = Machine(&["-u", "--line-buffered"], Some("gstdbuf"));
@@ -494,7 +494,7 @@ mod tests {
 
     /// With another `PATH`, the program is unknown.
     #[test]
-    fn what_runs_elsewhere_gets_no_option() {
+    fn a_program_elsewhere_gets_no_option() {
         for source in [
             "docker exec c grep x",
             "sudo grep x",

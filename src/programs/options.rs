@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_what_it_is_however_it_is_dressed() {
+    fn a_name_is_recognised_with_folder_suffix_and_version() {
         for (word, name) in [
             ("/usr/bin/pytest", "pytest"),
             (".venv/Scripts/python.exe", "python"),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn global_options_go() {
+    fn global_options_are_removed() {
         for (from, to) in [
             ("make -C sub -j8 test", Some("make test")),
             ("npm --prefix web run build", Some("npm run build")),

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_called_like_a_builtin_is_none() {
+    fn a_script_named_like_a_builtin_is_none() {
         for (word, quick) in [
             ("test", true),
             ("/usr/bin/cat", true),

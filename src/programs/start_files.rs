@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_that_only_adds_options_leaves_the_program() {
+    fn an_alias_that_only_adds_options_is_the_program_itself() {
         for (text, same) in [
             ("alias grep='grep --color=auto'", true),
             ("alias grep='/bin/grep --color=auto'", true),

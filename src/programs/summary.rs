@@ -180,7 +180,7 @@ mod tests {
 
     /// Each output, as the client ends it, with the line that bg-run reports.
     #[test]
-    fn of_real_outputs_the_line_that_says_most_is_found() {
+    fn the_most_informative_line_of_real_outputs_is_found() {
         let table = fs::read_to_string(outputs().join("lines.tsv")).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("b1.output");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_and_drawings_say_nothing() {
+    fn rules_and_drawings_are_uninformative() {
         for (output, expected) in [
             ("a\n───────────────\n\n", "a"),
             ("a\n......\n}", "a"),

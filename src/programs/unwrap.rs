@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_gets_to_some_programs_only() {
+    fn the_environment_reaches_only_some_programs() {
         for (source, gets_there) in [
             ("docker exec c pytest", false),
             ("docker exec c python x.py", false),
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_are_seen_through() {
+    fn the_inner_command_of_wrappers_is_found() {
         for (source, inner) in [
             ("pytest -x", "pytest -x"),
             ("/usr/bin/pytest -x", "pytest -x"),

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_detaches_itself() {
+    fn some_wrappers_detach_their_program() {
         for (text, detaches) in [
             ("setsid -f npm run dev", true),
             ("setsid --fork npm run dev", true),

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn where_rules_may_be_hidden_the_text_stays() {
+    fn hidden_rules_prevent_all_edits() {
         let mut permissions = PermissionRules::default();
         permissions.may_be_more("there may be more".to_owned());
         for source in ["pytest -x", "cd prod && pytest", "A=1 pytest | tail -5"] {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_rules_change_no_text() {
+    fn too_many_rules_prevent_all_edits() {
         let mut permissions = PermissionRules::default();
         for number in 0..5000 {
             let rule = format!("Bash(*t*t*t*{number}*t*t*t)");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expansion_is_compared_as_it_stands() {
+    fn an_expansion_is_compared_literally() {
         for (source, allow, expected) in [
             ("pytest -k $A", "pytest -k $A", "pytest -k $A"),
             (
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn permission_rules_that_name_the_text_hold_an_edit_back() {
+    fn permission_rules_that_name_the_text_prevent_an_edit() {
         for (source, allow, expected) in [
             // Rules saved from a prompt that showed the edited command.
             (
@@ -620,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_for_a_whole_command_hold_back_what_they_would_miss() {
+    fn rules_for_a_whole_command_prevent_edits_that_they_would_miss() {
         const BOTH: &str = "cd a && PYTHONUNBUFFERED=1 pytest -x 2>&1";
         for (source, rule, expected) in [
             (
@@ -673,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_is_piped_into_prints_line_by_line() {
+    fn filters_after_a_command_print_line_by_line() {
         const ALL: &[&str] = &["*"];
         for (source, allow, expected) in [
             (
@@ -759,7 +759,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_goes_where_the_environment_does_not() {
+    fn an_option_replaces_the_variable_out_of_its_reach() {
         for (source, expected, left) in [
             ("python -E x.py", "python -u -E x.py 2>&1", None),
             ("python -I x.py", "python -u -I x.py 2>&1", None),

@@ -123,7 +123,7 @@ mod tests {
     use crate::shell::parse;
 
     #[test]
-    fn what_changes_names_is_seen() {
+    fn changed_names_are_detected() {
         for (source, is_changed) in [
             ("pytest | grep E", false),
             ("cd sub && FOO=1 pytest | grep E", false),

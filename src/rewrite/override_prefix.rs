@@ -59,7 +59,7 @@ mod tests {
     use crate::shell::Span;
 
     #[test]
-    fn a_marker_stays_where_a_rule_is_about_it() {
+    fn a_marker_stays_if_a_rule_concerns_it() {
         use List::{Allow, Restrict};
         for (list, rule, command, is_held) in [
             (Restrict, "BG_RUN=*", "BG_RUN=off npm test", true),

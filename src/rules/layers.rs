@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapper_of_the_user_is_seen_through() {
+    fn the_inner_command_of_a_user_s_wrapper_is_found() {
         use crate::programs::Views;
         let text = "[[wrapper]]\nname = 'our run'\noptions-with-value = ['--env']\noperands = 1\n";
         let rules = user(text).unwrap();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_file_line_and_mend() {
+    fn faults_name_file_line_and_fix() {
         for (text, expected) in [
             (
                 "[[rule]]\nname = 'a'\nmatch = [\n  'ok',\n  '(']\n",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faulty_file_leaves_the_other_layers_alone() {
+    fn a_faulty_file_does_not_affect_other_layers() {
         let mut rules = Rules::built_in();
         let before = rules.all.len();
         let faulty = "off = ['rust']\n[[rule]]\nname = 'a'\nmatch = '('\n";

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_match_is_found() {
+    fn rules_that_cannot_match_anything_are_found() {
         for (rule, expected) in [
             ("commands = ['FOO=1 pytest']", "assignment"),
             ("commands = ['timeout 60 pytest']", "write `pytest`"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_nearly_a_built_in_one_is_found() {
+    fn a_name_similar_to_a_built_in_one_is_found() {
         for (name, found) in [
             ("python-test", true),
             ("python-tests", false),

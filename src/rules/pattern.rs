@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_facts_spare_no_text_that_matches() {
+    fn the_facts_exclude_no_matching_text() {
         for source in [
             "^(pytest|tox)( |$)",
             "^x",
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_start_of_an_expression_is_told_without_reading_it() {
+    fn the_plain_start_of_an_expression_is_found_without_parsing() {
         for (source, start) in [
             ("^tool-1( -\\S+)* (build|test)( |$)", Some("tool-1")),
             ("^make", Some("make")),

@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_followed_as_far_as_the_text_tells() {
+    fn the_folder_is_tracked_as_far_as_the_text_shows_it() {
         for (source, directory) in [
             ("pytest", Some("")),
             ("cd a && pytest", Some("a")),
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_the_exit_status() {
+    fn uses_of_the_exit_status_are_found() {
         for (source, used) in [
             ("pytest", false),
             ("pytest; a", false),
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_asynchronously() {
+    fn asynchronous_commands_are_found() {
         for (source, asynchronous) in [
             ("pytest & b", true),
             ("a && pytest & b", true),

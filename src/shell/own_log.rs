@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_writes_its_own_log() {
+    fn a_command_s_own_log_is_found() {
         for (source, expected) in [
             ("pytest", ""),
             ("pytest > log 2>&1", "log"),

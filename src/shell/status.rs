@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_that_is_another_program_s() {
+    fn another_program_s_status_is_detected() {
         for (source, of) in [
             ("pytest", None),
             ("pytest -x 2>&1 | tee out.log", Some("tee")),

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_go_and_expansions_stay() {
+    fn quotes_are_removed_and_expansions_kept() {
         for (raw, text) in [
             ("pytest", "pytest"),
             ("'a b'", "a b"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_no_word_or_several_is_told() {
+    fn words_that_may_expand_differently_are_detected() {
         for (raw, one) in [
             ("pytest", true),
             ("'a b'", true),

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_round_a_program_is_one() {
+    fn a_loop_around_a_long_program_is_detected() {
         assert!(is_in_loop("for i in 1 2 3; do ./step $i; done"));
         assert!(is_in_loop("until curl -f localhost; do sleep 5; done"));
         assert!(!is_in_loop("./step 1; ./step 2"));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_time_stands_beside_the_usual_one() {
+    fn the_duration_so_far_is_shown_beside_the_usual_one() {
         for (seconds, usual, expected) in [
             (40, Some(121.0), "40 s of about 2 min"),
             (40, None, "40 s"),

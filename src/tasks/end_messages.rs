@@ -173,7 +173,7 @@ mod tests {
     use crate::tasks::record::examples::{NAMES, record};
 
     #[test]
-    fn an_end_shows_of_name_and_output_what_fits() {
+    fn an_end_shows_as_much_of_name_and_output_as_fits() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("b33k0q1x9.output");
         for name in NAMES {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_does_not_say_again_how_the_task_ended() {
+    fn a_summary_does_not_repeat_how_the_task_ended() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("b33k0q1x9.output");
         for (last, expected) in [
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_earlier_sessions_left_is_one_line() {
+    fn tasks_of_earlier_sessions_are_one_line() {
         assert_eq!(left_over(&[], &[]), None);
         let running: Vec<TaskRecord> = NAMES.map(|name| record(name, Cause::Moved)).to_vec();
         let mut ended = running.clone();

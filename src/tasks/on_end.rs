@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_holds_a_placeholder_is_found() {
+    fn code_with_a_placeholder_is_found() {
         for (words, expected) in [
             (&["ntfy", "publish", "t", "{name}"][..], None),
             (&["sh", "-c", "echo {name}"], Some("echo {name}")),

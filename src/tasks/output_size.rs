@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_decimal_units() {
+    fn sizes_are_shown_in_decimal_units() {
         for (bytes, expected) in [
             (0, "0.0 MB"),
             (100_000_000, "100 MB"),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_fits_its_line() {
+    fn warnings_fit_their_line() {
         let task = TaskRecord {
             id: "b33k0q1x9".to_owned(),
             description: Some("Train the model for 10 epochs on all of the data".to_owned()),

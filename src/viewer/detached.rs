@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_process_prints_the_other_reads() {
+    fn an_outcome_survives_printing_and_parsing() {
         for shown in [
             OpenOutcome::In("VS Code".to_owned()),
             OpenOutcome::Already("Cursor".to_owned()),

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_application_is_known_by_its_whole_identifier() {
+    fn an_application_is_recognised_by_its_whole_identifier() {
         let named = |id: &str| -> Vec<&str> {
             let rows = EDITORS.iter().filter(|row| row.has_id(id));
             rows.map(|row| row.name).collect()
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn no_identifier_program_or_name_stands_twice() {
+    fn no_identifier_program_or_name_occurs_twice() {
         let all = |of: fn(&Row) -> &'static [&'static str]| {
             let mut all: Vec<&str> = EDITORS
                 .iter()

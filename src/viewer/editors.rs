@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_s_name_is_no_editor() {
+    fn a_user_s_name_is_not_an_editor() {
         for (file, name, has) in [
             (
                 "/home/cursor/.vscode-server/bin/x/extensions/git/dist/a.js",
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_called_by_its_folder() {
+    fn a_fork_is_named_after_its_folder() {
         for file in [
             "/opt/Kiro/resources/app/extensions/git/dist/askpass-main.js",
             "/Applications/Kiro.app/Contents/Resources/app/extensions/git/dist/askpass-main.js",

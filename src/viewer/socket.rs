@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uri_holds_nothing_that_it_reserves() {
+    fn a_uri_escapes_reserved_bytes() {
         assert_eq!(
             file_uri(Path::new("/tmp/a b/é#?:%.output")),
             "file:///tmp/a%20b/%C3%A9%23%3F%3A%25.output"

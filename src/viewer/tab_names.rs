@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tab_is_called_by_what_runs() {
+    fn a_tab_is_named_after_its_task() {
         for (description, command, name) in [
             (
                 "Run e2e tests",

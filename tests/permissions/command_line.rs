@@ -6,7 +6,7 @@ use crate::support::claude::Client;
 use crate::{Fate, fates, user};
 
 #[test]
-fn rules_on_the_client_s_command_line_decide_as_without_bg_run() {
+fn command_line_rules_decide_as_without_bg_run() {
     let commands = [
         "python -m pytest -q",
         "pytest -x | tail -5",

@@ -157,7 +157,7 @@ pub(crate) fn rule(random: &mut TestRng, command: &str) -> String {
 }
 
 #[test]
-fn generated_rules_decide_about_the_edited_command_as_about_the_first() {
+fn generated_rules_decide_the_same_about_edited_commands() {
     let wanted = number("BG_RUN_PERMISSION_PAIRS").unwrap_or(120);
     let seed = number("BG_RUN_PERMISSION_SEED").unwrap_or(7_u8);
     let (mut pairs, mut edited, mut readings) = (0, 0, 0);

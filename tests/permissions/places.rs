@@ -213,7 +213,7 @@ struct Case {
 }
 
 #[test]
-fn rules_in_odd_places_decide_as_without_bg_run() {
+fn rules_in_unusual_places_decide_as_without_bg_run() {
     let mut sessions: BTreeMap<(String, Setup), Vec<Case>> = BTreeMap::new();
     for line in include_str!("places.jsonl").lines() {
         let case: Case = serde_json::from_str(line).unwrap();

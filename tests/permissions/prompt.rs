@@ -9,7 +9,7 @@ use crate::support::terminal::Terminal;
 use crate::{install, sandbox, user};
 
 #[test]
-fn what_the_prompt_saves_lets_the_next_edited_call_run() {
+fn a_rule_saved_from_the_prompt_allows_the_next_edited_call() {
     if !is_there("tmux") {
         return skip("tmux isn't installed");
     }

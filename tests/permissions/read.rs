@@ -85,7 +85,7 @@ const FILES: &[&str] = &[
 ];
 
 #[test]
-fn what_the_client_may_not_read_is_not_shown() {
+fn files_that_the_client_may_not_read_are_not_shown() {
     for version in ["2.1.332", "2.1.200"] {
         let Some(client) = Client::find(version) else {
             continue;

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_for_chain_keeps_what_is_there_and_names_words() {
+    fn the_line_for_chain_keeps_existing_commands() {
         let hook = |command: &str, arguments: Option<&[&str]>| Hook {
             event: "PreToolUse".to_owned(),
             matcher: None,
@@ -393,7 +393,7 @@ mod tests {
 
     /// A test can't write to an administrator's folder.
     #[test]
-    fn an_administrator_can_shut_all_others_out() {
+    fn an_administrator_can_exclude_all_other_hooks() {
         let only = json!({"allowManagedHooksOnly": true});
         let mut both = ours();
         both["allowManagedHooksOnly"] = true.into();

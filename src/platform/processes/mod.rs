@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_is_found_however_its_file_is_spelled() {
+    fn a_writer_is_found_in_every_spelling_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().join("real");
         fs::create_dir(&real).unwrap();
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_descends_from_nobody() {
+    fn an_orphan_descends_from_nobody() {
         let table = Table(vec![
             row(100, 1, &[]),
             row(101, 100, &[]),
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_tells_about_a_process_of_its_own() {
+    fn facts_about_a_real_process_are_correct() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("output");
         let mut child = std::process::Command::new("sh")
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_that_macos_tells_are_exact() {
+    fn macos_s_command_lines_are_parsed_exactly() {
         let told = |number: i32, text: &str| {
             let mut told = number.to_ne_bytes().to_vec();
             told.extend(text.as_bytes());
