@@ -327,7 +327,7 @@ fn a_project_cannot_name_a_program() {
 const LIMIT: (&str, &str) = ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000");
 
 #[test]
-fn a_call_that_runs_already_is_named_and_not_blocked() {
+fn a_running_duplicate_is_mentioned_and_not_blocked() {
     const SAID: [&str; 2] = [
         "bg-run: that still runs as b1, for ",
         " s now: the same command in the same folder.",

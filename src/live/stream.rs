@@ -24,12 +24,12 @@ use crate::tasks::status::Status;
 /// Minimum time between two rows about a task.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`APART`], as long as
+/// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`MIN_INTERVAL`], as long as
 /// changes follow each other.
-const BRIEF: Duration = Duration::from_millis(20);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Longest wait without a look.
-const LONGEST: Duration = Duration::from_mins(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Step in seconds for durations below two minutes.
 const STEP: u64 = 5;
@@ -179,7 +179,7 @@ impl Stream {
     ) -> Result<()> {
         let parent = rustix::process::getppid();
         let mut waited = WaitResult::Changed;
-        let mut rest = BRIEF;
+        let mut rest = MIN_PAUSE;
         loop {
             let rows = self.look(waited);
             let mut text = Vec::new();
@@ -192,12 +192,16 @@ impl Stream {
             if until_idle && !self.followed.values().any(Followed::is_awaited) {
                 return Ok(());
             }
-            rest = if rows.is_empty() { rest } else { APART };
+            rest = if rows.is_empty() { rest } else { MIN_INTERVAL };
             waited = if self.activity.rest(rest, others) {
                 let start = Instant::now();
                 let waited = self.activity.wait(self.next(), others);
-                let is_quiet = start.elapsed() >= APART;
-                rest = if is_quiet { BRIEF } else { APART.min(rest * 2) };
+                let is_quiet = start.elapsed() >= MIN_INTERVAL;
+                rest = if is_quiet {
+                    MIN_PAUSE
+                } else {
+                    MIN_INTERVAL.min(rest * 2)
+                };
                 waited
             } else {
                 WaitResult::Closed

@@ -201,7 +201,7 @@ impl Open {
             awaited: AwaitedTask::of(&record),
             record,
             unwritten_since: None,
-            patience: LAST_WORD,
+            patience: STATUS_DELAY,
         }
     }
 
