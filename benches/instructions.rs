@@ -1,5 +1,5 @@
-//! What a hook call costs in instructions, which don't depend on what else the machine is doing, and the size of the
-//! program. Ends with 1 where a call costs more than it may, or the program is larger.
+//! Counts the instructions of a hook call, which don't depend on the machine's load, and checks the program's size. Exits
+//! with 1 if a limit is exceeded.
 
 mod support;
 

@@ -178,8 +178,8 @@ impl Code {
 /// Maximum size of an automaton in bytes. Loading a larger one takes longer than compiling its expression.
 const MAX_BYTES: usize = 128 * 1024;
 
-/// The sparse automaton of an expression, which says only whether a text matches. So repetitions stop as early as they
-/// can: that leaves fewer states, and minimization leaves the fewest.
+/// Builds the sparse automaton of an expression. It only tells whether a text matches, so repetitions stop as early as
+/// possible, which leaves fewer states. Minimization leaves the fewest.
 fn built(source: &str, anchored: bool) -> Result<Vec<u8>> {
     let start = if anchored {
         StartKind::Anchored

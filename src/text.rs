@@ -36,9 +36,10 @@ pub fn lines(text: &str) -> String {
         .collect()
 }
 
-/// A character as people see it. Control characters (escape sequences begin with one), line and paragraph separators and
-/// the empty Braille pattern become a blank. What is invisible goes: soft hyphens, zero-width characters, marks that turn the direction, variation selectors
-/// and tag characters can hide a text from people that a model reads.
+/// Maps a character to its visible form. Control characters, with which escape sequences begin, line and paragraph
+/// separators and the empty Braille pattern become a blank. Invisible characters are removed: soft hyphens, zero-width
+/// characters, direction marks, variation selectors and tag characters. They could hide text from people that a model
+/// reads.
 fn seen(c: char) -> Option<char> {
     match c {
         '\u{ad}'
@@ -104,7 +105,7 @@ const TAGS: &[&str] = &[
     "diagnostic",
 ];
 
-/// What a reader takes for the beginning of a tag, and what stands in its place.
+/// Texts that a reader may take for the beginning of a tag, each with its replacement.
 const BEGINNINGS: &[(&str, &str)] = &[
     ("<", "‹"),
     ("＜", "‹"),
@@ -114,7 +115,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("&#x3c", "＆#x3c"),
 ];
 
-/// `text` with another character in place of each `<` that begins such a tag.
+/// Replaces each `<` that begins such a tag by another character.
 fn without_tags(text: &str) -> String {
     let mut broken = String::with_capacity(text.len());
     let mut rest = text;
@@ -138,10 +139,10 @@ fn without_tags(text: &str) -> String {
     broken
 }
 
-/// Whether a name follows that is a tag's of the client, whatever signs stand before and in it. One with letters that look
-/// like others may be read as such a name.
+/// Whether the name of one of the client's tags follows, ignoring any signs before and in it. Letters that look like those
+/// of the name count too.
 fn begins_tag(rest: &str) -> bool {
-    /// Between the beginning of a tag and its name, in characters.
+    /// Maximum number of characters between the beginning of a tag and its name.
     const BETWEEN: usize = 16;
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '＞' | '﹥' | '&');
     let mut rest = rest.chars().peekable();

@@ -444,7 +444,7 @@ fn text_from_outside_is_inert_for_terminals_and_models() {
     let moved = call(&sandbox, "odd");
     let context = moved["hookSpecificOutput"]["additionalContext"].as_str();
     clean(context.unwrap());
-    // The model hears no word of a cloned repository.
+    // The model gets no text from a cloned repository.
     assert!(!context.unwrap().contains("obey"), "{context:?}");
     assert!(
         context.unwrap().contains("a rule of the project"),

@@ -104,13 +104,13 @@ impl Task {
         });
     }
 
-    /// Writes to the output, as the client does at the end.
+    /// Appends to the output, like the client at the end.
     fn append(&self, text: &str) {
         let mut output = File::options().append(true).open(&self.output).unwrap();
         std::io::Write::write_all(&mut output, text.as_bytes()).unwrap();
     }
 
-    /// bg-run in the task's project.
+    /// Returns a bg-run command in the task's project.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command(support::sandbox::BG_RUN);
         command
@@ -119,7 +119,7 @@ impl Task {
         command
     }
 
-    /// Has the job go on to its end.
+    /// Lets the job run to its end.
     fn end(&mut self) {
         drop(self.job.stdin.take());
         self.job.wait().unwrap();
@@ -158,7 +158,7 @@ fn a_running_job_s_output_and_quoted_notices_are_no_end() {
     }
 }
 
-/// Older clients write no last line: what stands there is the job's.
+/// Older clients write no footer, so such a line is the job's.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn the_client_s_notice_counts_more_than_the_job_s_last_line() {
@@ -180,7 +180,7 @@ fn the_client_s_notice_counts_more_than_the_job_s_last_line() {
         let told = told["systemMessage"].as_str().unwrap();
         assert!(told.contains("exit 3"), "{line}: {told}");
     }
-    // One that a prompt quotes doesn't count more than the client's own line.
+    // A quoted notice doesn't outweigh the client's own line.
     let mut task = Task::start("read _; exit 0", &moved());
     task.end();
     task.append("\n[exited with code 0]\n");
@@ -231,7 +231,7 @@ fn a_removed_renamed_or_replaced_output_is_no_end() {
     }
 }
 
-/// An output that became a link leads nobody to another file, the model least of all.
+/// An output that became a link must not lead anybody to another file, least of all the model.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "who writes is known on Linux")]
 fn a_link_in_an_output_s_place_is_not_read() {
@@ -271,7 +271,7 @@ fn hold_limits_the_wait_at_the_end() {
     );
 }
 
-/// A clock that goes back by an hour each time that it is asked, as a library that the program loads first.
+/// A preloaded library whose clock goes back by an hour at each call.
 const CLOCK: &str = "
 #define _GNU_SOURCE
 #include <sys/syscall.h>
@@ -320,7 +320,7 @@ fn waiting_costs_nothing() {
         "while :; do echo x >/dev/stderr; done",
         "while :; do echo x; done",
     ] {
-        // Nobody else runs the user's program: the wait for it is one of those below.
+        // One of the waits below runs the user's program; nobody else does.
         let task = Task::start(
             &format!("ulimit -f 100000; {script}"),
             &json!({"timeout": 600_000}),

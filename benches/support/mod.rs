@@ -90,12 +90,12 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// The program as `cargo install` builds it: linked statically against glibc on Linux, with its allocator.
+    /// Returns the program as `cargo install` builds it: on Linux, linked statically against glibc with its allocator.
     pub fn from_source() -> &'static Path {
         Path::new(env!("CARGO_BIN_EXE_bg-run"))
     }
 
-    /// The hook, with no rules of a user's.
+    /// Returns a hook call without user rules.
     pub fn hook(&self, event: Value) -> Case {
         Case {
             words: vec![self.bg_run.display().to_string(), "hook".to_owned()],
@@ -104,7 +104,7 @@ impl Bench {
         }
     }
 
-    /// The same, built from source.
+    /// Returns a hook call of the program built from source.
     pub fn hook_as_installed_by_cargo(&self, event: Value) -> Case {
         let mut case = self.hook(event);
         case.words[0] = Self::from_source().display().to_string();

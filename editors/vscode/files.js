@@ -1,4 +1,4 @@
-// Files that may have become something else by now: nothing here waits for a FIFO or a device, or reads without end.
+// A file may have become something else: nothing here waits for a FIFO or a device, or reads without end.
 
 const fs = require('node:fs');
 

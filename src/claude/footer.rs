@@ -34,7 +34,7 @@ impl Footer {
         }
     }
 
-    /// Length of that footer in bytes: the line, and the line feed before it.
+    /// Returns that footer's length in bytes: the line, and the line feed before it.
     pub fn length(text: &str) -> usize {
         if Self::of(text).is_none() {
             return 0;
@@ -44,7 +44,7 @@ impl Footer {
     }
 }
 
-/// The last line of `text`, whether a line feed ends it or not.
+/// Returns the last line of `text`, with or without a line feed at its end.
 fn last_line(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.rsplit('\n').next().unwrap_or_default()

@@ -253,7 +253,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     open_below(&roots(), path).map(|(file, _)| file)
 }
 
-/// Opens a task's output as [`open`] does, or another regular file, such as a command's own log.
+/// Opens a task's output like [`open`], or another regular file, such as a command's own log.
 ///
 /// # Errors
 ///

@@ -20,8 +20,8 @@ use crate::text;
 /// The name that `--by-name` registers.
 const NAME: &str = "bg-run";
 
-/// Registers the hooks and writes the settings that go with them; for the user's scope, sets up the view and the editors
-/// too. The hooks call this program, or with `by_name` the `bg-run` on the `PATH`.
+/// Registers the hooks and writes their settings. For the user's scope, it also sets up the view and the editors. The
+/// hooks call this program, or with `by_name` the `bg-run` on the `PATH`.
 pub(super) fn install(
     options: &Options,
     by_name: bool,

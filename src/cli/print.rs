@@ -9,7 +9,7 @@ use crate::environment;
 use crate::rules::Problem;
 use crate::text::{MAX_MESSAGE, one_line};
 
-/// The exit code of a command that worked, or of one that reported faults.
+/// Returns the exit code of a command that worked, or of one that reported faults.
 pub(super) fn exit_code(works: bool) -> ExitCode {
     if works {
         ExitCode::SUCCESS
@@ -18,7 +18,7 @@ pub(super) fn exit_code(works: bool) -> ExitCode {
     }
 }
 
-/// One paragraph on standard output, wrapped for the terminal.
+/// Prints a paragraph on standard output, wrapped for the terminal.
 pub(super) fn line(text: impl Display) {
     println!("{}", paragraph(&text.to_string(), 0));
 }

@@ -55,7 +55,7 @@ pub(super) fn faulty_file(problem: &Problem) -> String {
     format!("bg-run ignores a file with an error: {problem}")
 }
 
-/// Tells the model what changed about its call. The words of a project's rule come from a repository, so they aren't told.
+/// Tells the model what changed about its call. The words of a project's rule come from a repository, so they aren't shown to it.
 pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Option<String> {
     if decision.outcome != Outcome::Background {
         return None;

@@ -24,11 +24,11 @@ use crate::tasks::status::Status;
 /// Minimum time between two rows about a task.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After a look that found nothing to tell, the next comes no sooner than this. It doubles, up to [`MIN_INTERVAL`], as long as
-/// changes follow each other.
+/// Minimum pause after a check without a reported change. It doubles, up to [`MIN_INTERVAL`], while changes follow each
+/// other.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 
-/// Longest wait without a look.
+/// Longest wait without a check.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Step in seconds for durations below two minutes.

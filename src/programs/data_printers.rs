@@ -150,7 +150,7 @@ pub(super) fn prints_data(words: &[String]) -> bool {
     rows.any(|prints| prints)
 }
 
-/// Whether one of `options` is among `arguments`: with a value in the same word, or a letter within a cluster.
+/// Whether `arguments` contain one of `options`, possibly with a value in the same word, or as a letter in a bundle.
 fn has_any(options: &str, arguments: &[String]) -> bool {
     arguments.iter().any(|word| {
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);

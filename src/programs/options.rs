@@ -33,7 +33,7 @@ pub(super) fn has_word(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split(' ').any(|entry| entry == word)
 }
 
-/// Whether `word` is one of the options in `list`, one space between; short ones count within a cluster too.
+/// Whether `word` is one of the options in `list`, separated by one space, or a bundle that contains a short one.
 pub(super) fn has_option(list: &str, word: &str) -> bool {
     let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
     has_word(list, word)
@@ -43,7 +43,7 @@ pub(super) fn has_option(list: &str, word: &str) -> bool {
         })
 }
 
-/// Options before the subcommand that take the next word: `make -C dir test` means `make test`.
+/// Options before the subcommand that take the next word as their value: `make -C dir test` means `make test`.
 #[rustfmt::skip]
 const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("make", "-C --directory -f --file -I -W -o"),

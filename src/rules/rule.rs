@@ -154,14 +154,14 @@ impl Rules {
         self.all.iter()
     }
 
-    /// Whether the project had a say in the rule of this name: then its words come with the repository.
+    /// Whether the project defined or changed the rule with this name, so that its words come from the repository.
     pub fn is_by_project(&self, name: &str) -> bool {
         let mut rules = self.all.iter();
         rules.any(|rule| rule.name == name && matches!(rule.layer, Layer::Project(_)))
     }
 
-    /// The rule that decides a command with these readings, and the reading that it matches. Foreground wins over background, a later layer over
-    /// an earlier one.
+    /// Returns the rule that decides about a command with these views, and the view that it matches. Foreground wins
+    /// over background, and a later layer over an earlier one.
     pub fn winner<'a>(&'a self, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
         let background = self.first(Action::Background, views)?;
         Some(self.first(Action::Foreground, views).unwrap_or(background))

@@ -26,7 +26,7 @@ pub struct Notice {
     pub id: String,
     /// The status at its end.
     pub status: Status,
-    /// The prompt is nothing but notices, as the client's are. Another one may quote them.
+    /// Whether the prompt consists of notices only, like the client's own. Other prompts may quote notices.
     pub is_alone: bool,
 }
 
@@ -291,11 +291,11 @@ pub fn find(
     let footer = || ending.as_ref()?.footer().map(Status::of_footer);
     let status = if writing == WriterPresence::No {
         match (footer(), notice.map(|notice| notice.status)) {
-            // Only the notice has the reason.
+            // Only the notice contains the reason.
             (footer, Some(Status::MemoryShort)) if footer.is_none_or(Status::is_cut) => {
                 Status::MemoryShort
             }
-            // A job can print a line like the client's, where the client writes none (2.1.200).
+            // With 2.1.200, which writes no footer, a job can print a line like one.
             (Some(_), Some(told)) if told != Status::Lost && notice.is_some_and(|n| n.is_alone) => {
                 told
             }
@@ -313,7 +313,7 @@ pub fn find(
     }
 }
 
-/// The end of each of `records` that has one.
+/// Returns the tasks in `records` that have ended, each with its end.
 pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> {
     let queries: Vec<EndQuery> = records.iter().map(EndQuery::of).collect();
     let writing = writing(&queries);

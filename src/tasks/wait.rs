@@ -133,9 +133,9 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
 struct Open {
     record: TaskRecord,
     awaited: AwaitedTask,
-    /// When nobody wrote any more, for the first time.
+    /// Time at which it first had no writer.
     unwritten_since: Option<Instant>,
-    /// How long what tells of the end is waited for from then on.
+    /// Time to wait from then on for evidence of its end.
     patience: Duration,
 }
 
@@ -236,7 +236,7 @@ impl Open {
 
     fn pause(&self) -> Duration {
         match self.unwritten_since {
-            // One more look is due when that time is over.
+            // One more check is due when that time is over.
             Some(since) => self
                 .patience
                 .saturating_sub(since.elapsed())

@@ -199,7 +199,7 @@ pub fn writers(files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
 
-/// Whether a process still writes to this file. Only that process is looked at.
+/// Whether a process still writes to this file. Only that process is examined.
 pub fn still_writes(process: u32, file: &TrackedFile) -> bool {
     !System.writes(process, &TargetFile::all(file)).is_empty()
 }
@@ -456,7 +456,7 @@ mod tests {
             is_output: true,
         };
         assert!(writers(&files).unwrap().contains(&writer));
-        // Renamed, replaced, removed: it writes all the same.
+        // It still writes to the file after it was renamed, replaced or removed.
         let elsewhere = folder.path().join("output.1");
         fs::rename(&file, &elsewhere).unwrap();
         assert!(writers(&files).unwrap().contains(&writer), "renamed");
