@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_covers_what_the_client_would_not_read() {
+    fn a_rule_covers_files_that_the_client_refuses() {
         let home = environment::home_dir().unwrap();
         let of_home = home.join("keys/x.log");
         let of_home = of_home.to_str().unwrap();

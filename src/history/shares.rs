@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn priors_are_those_of_the_table() {
+    fn priors_come_from_the_table() {
         let prior = |rule| Share::of(Some(rule)).prior();
         assert!(prior("waits") > 0.9);
         assert!(prior("installs") < 0.05);

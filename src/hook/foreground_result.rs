@@ -43,8 +43,8 @@ impl Output {
     /// Reads the output at `path` of a task that ended with `status`, without the client's footer. Of a long output, only
     /// the beginning is read.
     pub(super) fn of(path: &Path, status: Status) -> io::Result<Self> {
-        let length = environment::bash_max_output_length().unwrap_or(LENGTH);
-        Self::of_file(&task::open(path)?, status, length.min(LONGEST))
+        let length = environment::bash_max_output_length().unwrap_or(DEFAULT_LENGTH);
+        Self::of_file(&task::open(path)?, status, length.min(MAX_LENGTH))
     }
 
     fn of_file(file: &File, status: Status, length: u64) -> io::Result<Self> {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_output_only_the_start_is_read() {
+    fn only_the_start_of_a_long_output_is_read() {
         let start = |text: &str, size| Output::Start {
             text: text.to_owned(),
             size,

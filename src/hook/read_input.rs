@@ -17,7 +17,7 @@ const MAX_INPUT: usize = 8 * 1024 * 1024;
 const MAX_DRAINED: usize = 64 * 1024 * 1024;
 
 /// Size of one read in bytes. Nearly all events are smaller, and the allocator's first 64 KiB hold the buffer.
-const PART: usize = 32 * 1024;
+const READ_SIZE: usize = 32 * 1024;
 
 /// Maximum time to wait for the input. The client gives up on a hook after ten seconds.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(8);

@@ -214,7 +214,7 @@ impl Open {
         }
         let since = *self.unwritten_since.get_or_insert_with(Instant::now);
         self.patience = match found.status {
-            Status::Lost => LAST_WORD,
+            Status::Lost => STATUS_DELAY,
             _ if !found.is_unchanged_for(FOOTER_AGE) => FOOTER_AGE,
             _ => Duration::ZERO,
         };
