@@ -296,7 +296,7 @@ impl Lowering<'_> {
                     self.in_a_subshell(|this| this.node(&item.command, scope));
                 }
                 (Some(ListOperator::Or), _) => {
-                    self.run_conditionally(|this| this.node(&item.command, scope))
+                    self.run_conditionally(|this| this.node(&item.command, scope));
                 }
                 _ => self.node(&item.command, scope),
             }

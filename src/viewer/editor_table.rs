@@ -35,7 +35,7 @@ pub(super) enum Family {
     CodeServer,
     /// Zed: by its terminal, or on the `PATH` after all of VS Code's.
     Zed,
-    /// JetBrains IDEs: by their terminals, which don't say which one, or on the `PATH` after all of VS Code's.
+    /// `JetBrains` IDEs: by their terminals, which don't say which one, or on the `PATH` after all of VS Code's.
     JetBrains,
 }
 

@@ -198,7 +198,7 @@ impl Editor {
     }
 }
 
-/// Returns the JetBrains IDE of this terminal. On macOS its identifier is known; elsewhere it is the first with a
+/// Returns the `JetBrains` IDE of this terminal. On macOS its identifier is known; elsewhere it is the first with a
 /// command here.
 fn jet_brains_around(bundle: Option<&str>) -> Editor {
     let rows = || EDITORS.iter().filter(|row| row.family == Family::JetBrains);
