@@ -105,36 +105,23 @@ const TAGS: &[&str] = &[
     "diagnostic",
 ];
 
-/// Texts that a reader may take for the beginning of a tag, each with its replacement.
-const BEGINNINGS: &[(&str, &str)] = &[
-    ("<", "‹"),
-    ("＜", "‹"),
-    ("﹤", "‹"),
-    ("&lt", "＆lt"),
-    ("&#60", "＆#60"),
-    ("&#x3c", "＆#x3c"),
-];
+/// Texts that a reader may take for the beginning of a tag.
+const BEGINNINGS: &[&str] = &["<", "＜", "﹤", "&lt", "&#60", "&#x3c"];
 
-/// Replaces each `<` that begins such a tag by another character.
+/// Replaces each beginning of such a tag by `‹`.
 fn without_tags(text: &str) -> String {
     let mut broken = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let begins = |(beginning, _): &&(&str, &str)| {
+        let begins = |beginning: &&&str| {
             let start = rest.get(..beginning.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(beginning))
+            let after = rest.get(beginning.len()..).unwrap_or_default();
+            start.is_some_and(|start| start.eq_ignore_ascii_case(beginning)) && begins_tag(after)
         };
-        let (taken, put) = match BEGINNINGS.iter().find(begins) {
-            Some((beginning, other))
-                if begins_tag(rest.get(beginning.len()..).unwrap_or_default()) =>
-            {
-                (beginning.len(), *other)
-            }
-            _ => (c.len_utf8(), ""),
-        };
-        let (start, after) = rest.split_at(taken);
-        broken.push_str(if put.is_empty() { start } else { put });
-        rest = after;
+        let beginning = BEGINNINGS.iter().find(begins);
+        broken.push(if beginning.is_some() { '‹' } else { c });
+        let taken = beginning.map_or(c.len_utf8(), |beginning| beginning.len());
+        rest = rest.get(taken..).unwrap_or_default();
     }
     broken
 }
