@@ -148,10 +148,10 @@ fn page() -> String {
     format!(
         "# What a session shows
 
-Claude Code {VERSION} in a terminal of 100 columns, as it stands when all tasks have ended: with one, with two that end at once,
-and with eight, of which five are open at a time. The model is scripted. The outputs are real ones of pytest, cargo, make, jest,
-tsc, go and vite, recorded once (`tests/outputs/`) and replayed: the first line at the start, the rest at a sign. So the times are
-not the tools'. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
+These screens show Claude Code {VERSION} in a terminal of 100 columns after all tasks have ended: one task, two tasks that end at the
+same time, and eight tasks with at most five open outputs. The model is scripted. The outputs are real ones of pytest, cargo,
+make, jest, tsc, go and vite, recorded once (`tests/outputs/`). The test replays the first line at the start, and the rest when it
+gives a signal, so the times aren't the tools' own. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
 "
     )
 }
