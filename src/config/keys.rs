@@ -151,7 +151,7 @@ keys! {
     on_end: Vec<String> = Vec::new();
     /// Only for tasks that ran at least this long (default: `notify-after`)
     on_end_after: Option<Span> = None;
-    /// Mention a task once if it has printed nothing for this long, although similar tasks have ended
+    /// Mention a task once if it has printed nothing for this long and a similar task has ended within that time
     stuck_after: Span = Span::minutes(10);
     /// How long `bg-run tasks` lists a task
     keep: Span = Span::days(30);

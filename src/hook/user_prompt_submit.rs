@@ -121,7 +121,7 @@ fn seen_before_notice(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecor
         .collect()
 }
 
-/// Returns a one-time message about a task that has written nothing for long, although similar tasks ended.
+/// Returns a one-time message about a task that has been silent for longer than a similar task took.
 fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
     if task.called_silent || task.endless {
         return None;
