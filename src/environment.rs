@@ -193,7 +193,7 @@ pub fn claude_project_dir() -> Option<PathBuf> {
     path("CLAUDE_PROJECT_DIR")
 }
 
-/// `HOME`, else the home folder that the system's list of users has.
+/// `HOME`, or else the home folder from the system's list of users.
 pub fn home_dir() -> Option<PathBuf> {
     path("HOME").or_else(|| Some(BaseDirs::new()?.home_dir().to_owned()))
 }

@@ -104,7 +104,7 @@ impl CallSite {
         }
     }
 
-    /// The one of a command that starts in the project's own folder.
+    /// Returns the call site of a command that starts in the project's own folder.
     pub fn of_project(project: PathBuf) -> Self {
         Self {
             cwd: project.clone(),
@@ -123,13 +123,13 @@ impl CallSite {
         }
     }
 
-    /// The repository around the project, looked for once.
+    /// Returns the repository around the project, searched once.
     pub fn git(&self) -> Option<&GitFolder> {
         let git = self.git.get_or_init(|| GitFolder::around(&self.project));
         git.as_ref()
     }
 
-    /// The `.git` folder that all worktrees of the repository share; without one, the project.
+    /// Returns the `.git` folder that all worktrees of the repository share; without one, the project.
     pub fn repository(&self) -> PathBuf {
         match self.git() {
             Some(git) => git.shared.clone(),
@@ -177,7 +177,7 @@ pub struct GitFolder {
 }
 
 impl GitFolder {
-    /// The repository that the nearest `.git` up from `project` belongs to.
+    /// Returns the repository of the nearest `.git` at or above `project`.
     fn around(project: &Path) -> Option<Self> {
         if project.as_os_str().len() > MAX_PATH {
             return None;
@@ -191,7 +191,7 @@ impl GitFolder {
         let shared = if metadata.is_dir() {
             one_spelling(git)
         } else {
-            // A worktree's, or a submodule's, which is a repository of its own.
+            // It is a worktree's file, or a submodule's, which is a repository of its own.
             common_folder(&git).unwrap_or(git)
         };
         Some(Self { top, shared })
@@ -234,11 +234,11 @@ pub fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// The bytes of a regular file, as [`read_regular`] reads it.
+/// Reads a regular file of at most `limit` bytes, without blocking.
 ///
 /// # Errors
 ///
-/// When there is none, it is of another kind, or larger (`FileTooLarge`).
+/// Fails if there is none, or it is of another kind or larger (`FileTooLarge`).
 pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || {
         let why = format!("it is larger than {} KiB", limit / 1024);

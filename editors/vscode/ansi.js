@@ -1,9 +1,9 @@
-// ANSI escape sequences (ECMA-48, SGR) in a line: where they are, and which part of the text has which colour.
+// ANSI escape sequences (ECMA-48, SGR) in a line: their positions, and the colours of the text between them.
 
 const SEQUENCE = /\u001b(?:\[([0-9;]*)([A-Za-z])|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 const NAMES = ['Black', 'Red', 'Green', 'Yellow', 'Blue', 'Magenta', 'Cyan', 'White'];
 
-/** The theme colour of an SGR parameter, or null. */
+/** Returns the theme colour of an SGR parameter, or null. */
 function colour(parameter) {
   if (parameter >= 30 && parameter <= 37) return `terminal.ansi${NAMES[parameter - 30]}`;
   if (parameter >= 90 && parameter <= 97) return `terminal.ansiBright${NAMES[parameter - 90]}`;
@@ -19,7 +19,7 @@ function parse(text) {
   const coloured = [];
   let style = { colour: null, bold: false };
   let start = 0;
-  // The last coloured part, as long as only sequences follow it: a test run's dots are one part, not thousands.
+  // The last coloured part, while only sequences follow it, so that a test run's dots are one part, not thousands.
   let open = null;
   const close = (end) => {
     if (end <= start) return;
@@ -40,7 +40,7 @@ function parse(text) {
       else if (parameter === 1) style = { ...style, bold: true };
       else if (parameter === 22) style = { ...style, bold: false };
       else if (parameter === 39) style = { ...style, colour: null };
-      // A colour of a larger palette: its parameters are no colours of their own.
+      // A colour of a larger palette; its parameters aren't colours themselves.
       else if (parameter === 38 || parameter === 48) at += parameters[at + 1] === 5 ? 2 : 4;
       else if (colour(parameter)) style = { ...style, colour: colour(parameter) };
     }

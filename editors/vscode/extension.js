@@ -1,4 +1,4 @@
-// The background tasks of Claude Code in the editor: their outputs are followed, and their state is told in the status
+// The background tasks of Claude Code in the editor: follows their outputs, and shows their state in the status
 // bar, on their tabs, in a tree, and by a notification at the end.
 
 const path = require('node:path');
@@ -9,7 +9,7 @@ const { Tasks, span, words } = require('./tasks');
 const { plain } = require('./text');
 const { Windows } = require('./windows');
 
-/** How each state looks: the icon, the badge of the tab, the colour. */
+/** The icon, the tab's badge and the colour of each state. */
 const LOOKS = {
   running: { icon: 'sync~spin', badge: '●', colour: 'charts.blue' },
   done: { icon: 'pass', badge: '✓', colour: 'charts.green' },
@@ -20,9 +20,9 @@ const LOOKS = {
   lost: { icon: 'question', badge: '?', colour: 'disabledForeground' },
 };
 const look = (task) => LOOKS[task.state] ?? LOOKS.detached;
-/** The tree shows so many. */
+/** Maximum number of rows in the tree. */
 const SHOWN = 50;
-/** How often running times are told again, in milliseconds. */
+/** Interval between updates of running times, in milliseconds. */
 const TICK = 1000;
 
 class View {
@@ -59,14 +59,14 @@ class View {
     for (const task of this.mark()) if (task.state === 'running') this.listed.fire(task);
   }
 
-  /** Has the list shown where there are tasks, before anything leads to it. Gives the tasks. */
+  /** Shows the list if there are tasks, before the user opens it. Returns the tasks. */
   mark() {
     const some = this.tasks.list();
     vscode.commands.executeCommand('setContext', 'bg-run.any', some.length > 0);
     return some;
   }
 
-  /** The status bar: the task of the editor in front, else how many run. */
+  /** Updates the status bar: the task of the active editor, or else the number of running tasks. */
   tell(editor = vscode.window.activeTextEditor) {
     const task = editor && this.shownIn(editor.document);
     const running = this.tasks.list().filter((task) => task.state === 'running');
@@ -83,7 +83,7 @@ class View {
     this.status.show();
   }
 
-  /** The task whose output a document is. */
+  /** Returns the task whose output a document is. */
   shownIn(document) {
     return document.uri.scheme === 'file' ? this.tasks.of(document.uri.fsPath) : undefined;
   }

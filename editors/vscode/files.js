@@ -2,10 +2,10 @@
 
 const fs = require('node:fs');
 
-/** The files of bg-run's state folder are short, in bytes. */
+/** Maximum size in bytes of a file in bg-run's state folder. */
 const MOST = 64 * 1024;
 
-/** The text of a small regular file of this user's. */
+/** Returns the text of a small regular file of this user. */
 function readSmall(file) {
   const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
   try {
@@ -17,7 +17,7 @@ function readSmall(file) {
   }
 }
 
-/** Refuses what isn't a regular file, or a link to one, before VS Code opens it. */
+/** Refuses anything but a regular file, or a link to one, before VS Code opens it. */
 function requireRegular(file) {
   if (!fs.statSync(file).isFile()) throw new Error(`${file} isn't a regular file`);
 }

@@ -9,7 +9,7 @@ const { stateDir } = require('./tasks');
 
 const OUTPUT = /[\\/]tasks[\\/][^\\/]+\.output$/;
 
-/** Whether bg-run noted that it opened the file: a note holds its path. */
+/** Whether bg-run recorded that it opened the file. The record contains its path. */
 function isNoted(file) {
   const sessions = path.join(stateDir(), 'opened');
   const holds = (note) => {
@@ -34,7 +34,7 @@ function isNoted(file) {
 
 class Follower {
   constructor() {
-    /** By document: whether it is followed, the first line in view, and whether it was made read-only. */
+    /** Whether each document is followed, its first line in view, and whether it was made read-only. */
     this.documents = new Map();
     this.hidden = vscode.window.createTextEditorDecorationType({ textDecoration: 'none; display: none;' });
     this.styles = new Map();
@@ -44,7 +44,7 @@ class Follower {
     for (const part of [this.hidden, ...this.styles.values()]) part.dispose();
   }
 
-  /** What is known of a document; nothing where it isn't one to follow. */
+  /** Returns the state of a document; nothing if it isn't followed. */
   known(document) {
     if (document.uri.scheme !== 'file') return undefined;
     const key = document.uri.toString();
@@ -74,7 +74,7 @@ class Follower {
     const last = editor.document.lineCount - 1;
     const top = Math.min(...editor.visibleRanges.map((range) => range.start.line));
     const bottom = Math.max(...editor.visibleRanges.map((range) => range.end.line));
-    // Growth never moves the view up: only the user does.
+    // Only the user moves the view up; growth never does.
     if (bottom >= last - 1) known.following = true;
     else if (top < known.top) known.following = false;
     known.top = top;
@@ -100,7 +100,7 @@ class Follower {
     }
   }
 
-  /** Escape sequences out of sight, and the colours that they stand for, in the lines in view. */
+  /** Hides escape sequences and shows their colours in the lines in view. */
   colour(editor) {
     const hidden = [];
     const ranges = new Map();

@@ -1,4 +1,4 @@
-// The background tasks as `bg-run tasks --json` tells them, and which file shows each. Nothing is found out here.
+// The background tasks from `bg-run tasks --json`, and the files that show them. All states come from bg-run.
 
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
@@ -6,11 +6,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { readSmall } = require('./files');
 
-/** The name of a link: what runs, and the id. */
+/** A link's name: the task's name and its id. */
 const LINK = /(?:^| · )([\w-]+)\.output$/;
-/** How often bg-run is asked while a task runs, in milliseconds. */
+/** Interval between queries while a task runs, in milliseconds. */
 const EVERY = 2000;
-/** How long bg-run may take, in milliseconds, and how much it may say, in bytes. */
+/** Limits of a query: its time in milliseconds, and its output in bytes. */
 const TIMEOUT = 20_000;
 const MOST = 64 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ function stateDir() {
   return path.join(process.env.XDG_STATE_HOME || path.join(os.homedir(), '.local/state'), 'bg-run');
 }
 
-/** The program as the hook has left its path; null where no task was started yet. */
+/** Returns the program's path as the hook recorded it; null before the first task. */
 function program() {
   try {
     const found = readSmall(path.join(stateDir(), 'program')).trim();
@@ -31,7 +31,7 @@ function program() {
   }
 }
 
-/** All tasks; null where bg-run can't be asked. */
+/** Returns all tasks; null if bg-run can't be run. */
 function ask() {
   const asked = program();
   if (!asked) return Promise.resolve(null);
@@ -49,15 +49,15 @@ function ask() {
 
 const isInside = (inner, outer) => inner === outer || inner.startsWith(outer.endsWith(path.sep) ? outer : outer + path.sep);
 
-/** A task of a row. */
+/** Creates a task from a row. */
 function taskOf(row) {
-  // Of a task without a record nobody knows when it began.
+  // Without a record, the task's start is unknown.
   const started = typeof row.seconds === 'number' ? Date.parse(row.started) : NaN;
   const ended = row.ended ? Date.parse(row.ended) : null;
   return {
     id: row.id,
     name: row.name || row.id,
-    // The edits that stand around every command say nothing of this one.
+    // Skips the edits that can surround every command.
     command: (row.command ?? '').replace(/^PYTHONUNBUFFERED=1 /, '').replace(/ 2>&1$/, ''),
     project: row.project ?? '',
     output: row.output ?? null,
@@ -73,7 +73,7 @@ function taskOf(row) {
 const isSame = (task, other) => JSON.stringify({ ...task, ended: null }) === JSON.stringify({ ...other, ended: null });
 
 class Tasks {
-  /** `changed` is told which tasks changed, and which of them have just ended. */
+  /** `changed` gets the tasks that changed, and those that have just ended. */
   constructor(folders, changed) {
     this.dir = path.join(stateDir(), 'tasks');
     this.folders = folders;
@@ -109,7 +109,7 @@ class Tasks {
     this.watcher = undefined;
   }
 
-  /** Reads which links there are. Returns the tasks whose link is another one. */
+  /** Reads the existing links. Returns the tasks whose link changed. */
   readLinks() {
     const before = this.links;
     this.links = new Map();
@@ -124,7 +124,7 @@ class Tasks {
     return [...this.tasks.values()].filter((task) => this.links.get(task.id) !== before.get(task.id));
   }
 
-  /** Asks how the tasks are, where that can have changed. */
+  /** Queries the tasks if their states may have changed. */
   async look() {
     if (this.looking) return;
     this.watch();
@@ -139,7 +139,7 @@ class Tasks {
       const ended = [];
       const before = this.tasks;
       this.tasks = new Map();
-      // Two sessions' tasks can have the same id: the newer one is shown.
+      // Two sessions' tasks can have the same id; the newer one is shown.
       for (const row of [...rows].reverse()) this.tasks.set(row.id, taskOf(row));
       for (const task of this.tasks.values()) {
         const known = before.get(task.id);
@@ -157,29 +157,29 @@ class Tasks {
     return task.project !== '' && this.folders().some((folder) => isInside(task.project, folder) || isInside(folder, task.project));
   }
 
-  /** This project's, the newest first. */
+  /** Returns this project's tasks, newest first. */
   list() {
     return [...this.tasks.values()].filter((task) => this.isOurs(task)).sort((a, b) => b.started - a.started);
   }
 
-  /** The file that shows a task: its own log, the link that is called by it, its output. */
+  /** Returns the file that shows a task: its own log, its named link, or its output. */
   tab(task) {
     const file = task.log && fs.existsSync(task.log) ? task.log : task.output;
     const link = this.links.get(task.id);
     try {
       if (link && fs.realpathSync(link) === fs.realpathSync(file)) return link;
     } catch {
-      // It is gone.
+      // It was removed.
     }
     return file;
   }
 
-  /** The files by which a task can be open. */
+  /** Returns the files under which a task can be open. */
   files(task) {
     return [task.log, this.links.get(task.id), task.output].filter(Boolean);
   }
 
-  /** The task that a file shows. One that isn't known yet is asked for. */
+  /** Returns the task that a file shows. An unknown one causes a query. */
   of(file) {
     const id = LINK.exec(path.basename(file))?.[1];
     const task = id && this.tasks.get(id);
@@ -190,10 +190,10 @@ class Tasks {
   }
 }
 
-/** The units of time with their milliseconds. A larger one begins where two of it are full. */
+/** The units of time in milliseconds. A larger unit is used from two of it on. */
 const UNITS = [['s', 1000], ['min', 60_000], ['h', 3_600_000], ['d', 86_400_000]];
 
-/** Rounded: `12 s`, `3 min`, `5 h`, `2 d` */
+/** Formats a duration, rounded: `12 s`, `3 min`, `5 h`, `2 d` */
 function span(ms) {
   const rounded = (unit) => Math.floor((Math.max(0, ms) + unit / 2) / unit);
   const fits = ([, unit], at) => !UNITS[at + 1] || rounded(unit) * unit < 2 * UNITS[at + 1][1];
@@ -201,7 +201,7 @@ function span(ms) {
   return `${rounded(unit)} ${name}`;
 }
 
-/** How a task is, in bg-run's words, and for how long, beside its usual time. */
+/** Describes a task's state in bg-run's words, with its duration and its usual one. */
 function words(task) {
   const ran = (task.ended ?? Date.now()) - task.started;
   if (task.state === 'lost' || !Number.isFinite(ran)) return task.words;

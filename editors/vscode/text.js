@@ -1,12 +1,12 @@
 // Text from outside in the messages and the status bar of VS Code.
 
-/** Characters by which VS Code finds links and icons, and those that look like them. */
+/** Characters that VS Code uses for links and icons, and similar-looking ones. */
 const LOOKALIKES = { '[': '\uff3b', ']': '\uff3d', '(': '\uff08', ')': '\uff09', $: '\uff04' };
 
 /**
- * `text` without links (`[text](command:id)`) and icons (`$(name)`).
+ * Removes links (`[text](command:id)`) and icons (`$(name)`) from `text`.
  *
- * Messages have no way to escape them, so full-width characters stand for those that begin one.
+ * Messages have no escape for them, so full-width characters replace those with which they begin.
  */
 const plain = (text) => text.replace(/\]\(|\$\(/g, (found) => [...found].map((c) => LOOKALIKES[c]).join(''));
 

@@ -1,7 +1,7 @@
-// Opens the outputs that bg-run hands over, without taking the keyboard.
+// Opens the outputs that bg-run requests, without taking the keyboard focus.
 //
-// The window keeps a lease in bg-run's state folder, so that bg-run knows that it is there. A request is a file beside
-// it: renamed when it is taken, removed when the file is open.
+// The window keeps a lease in bg-run's state folder, so that bg-run knows that it exists. A request is a file beside
+// the lease. It is renamed when the window takes it, and removed once the file is open.
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -11,11 +11,11 @@ const vscode = require('vscode');
 const { readSmall, requireRegular } = require('./files');
 const { stateDir } = require('./tasks');
 
-/** How often the lease is renewed, in milliseconds; bg-run takes one for valid that is younger than 30 s. */
+/** Interval between renewals of the lease, in milliseconds. bg-run accepts a lease that is younger than 30 s. */
 const RENEWED_EVERY = 10_000;
 
 class Windows {
-  /** `isOutput` tells whether a file is a task's output; `shown` is told of the editor of each that was opened. */
+  /** `isOutput` says whether a file is a task's output; `shown` gets the editor of each opened file. */
   constructor(isOutput, shown) {
     Object.assign(this, { isOutput, shown, focused: vscode.window.state.focused ? Date.now() : 0 });
     this.dir = path.join(stateDir(), 'windows');
@@ -40,7 +40,7 @@ class Windows {
     fs.rmSync(this.lease, { force: true });
   }
 
-  /** Renews the lease, and makes it anew where it or its folder is gone. */
+  /** Renews the lease, and recreates it if it or its folder is gone. */
   renew() {
     const now = new Date();
     try {
@@ -56,13 +56,13 @@ class Windows {
     const lease = { host: os.hostname(), folders, focused: this.focused };
     try {
       fs.mkdirSync(this.dir, { recursive: true, mode: 0o700 });
-      // Links are resolved, as bg-run resolves the project's.
+      // bg-run resolves links in the project's path too.
       lease.folders = folders.map((folder) => (fs.existsSync(folder) ? fs.realpathSync(folder) : folder));
       fs.writeFileSync(`${this.lease}.${process.pid}`, JSON.stringify(lease), { mode: 0o600 });
       fs.renameSync(`${this.lease}.${process.pid}`, this.lease);
       this.watch();
     } catch {
-      // A state folder that can't be written: bg-run opens files by other ways.
+      // bg-run opens files by other methods if the state folder can't be written.
       this.unwatch();
     }
   }
@@ -78,14 +78,14 @@ class Windows {
     this.watcher = undefined;
   }
 
-  /** Takes the request called `name`, where it is one to this window. */
+  /** Takes the request called `name` if it is for this window. */
   async take(name) {
     if (!name?.startsWith(`${this.name}.`) || !name.endsWith('.asked')) return;
     const stem = path.join(this.dir, name.slice(0, -'.asked'.length));
     try {
       fs.renameSync(`${stem}.asked`, `${stem}.taken`);
     } catch {
-      // bg-run took it back.
+      // bg-run withdrew it.
       return;
     }
     try {
@@ -105,7 +105,7 @@ class Windows {
     this.shown(editor);
   }
 
-  /** A column that shows outputs or nothing, else one beside: an editor whose file is replaced hands its keyboard on. */
+  /** Returns a column with outputs or nothing, or else a new one. An editor whose file is replaced passes its focus on. */
   column() {
     const { all, activeTabGroup } = vscode.window.tabGroups;
     const shows = ({ activeTab }) => activeTab?.input instanceof vscode.TabInputText && this.isOutput(activeTab.input.uri.fsPath);

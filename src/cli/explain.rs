@@ -44,7 +44,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     };
     let session = Session::started_in(&site.project);
     let command_line = CommandLine::from_env();
-    // What is said of them is what was decided by.
+    // The explanation must use the same rules as the decision.
     let rules = session.permissions(&site, &command_line);
     let decision = session.decide_with(call, &site, &configuration, &|| rules.clone());
     let logs = Logs::of(&decision, &site, &rules);

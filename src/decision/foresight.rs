@@ -83,7 +83,7 @@ fn foreground(found: &Match) -> Verdict {
 /// Past runs of a call and the forecast from them.
 struct HistoryLookup<'a> {
     found: Option<&'a Match>,
-    /// How often such calls are long elsewhere.
+    /// The share of long calls elsewhere.
     share: Share,
     limit: Limit,
     keys: Vec<Key>,

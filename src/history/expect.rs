@@ -68,7 +68,7 @@ struct Step {
 }
 
 impl Forecast {
-    /// The forecast for a call of a rule with this share, from the past runs of each of its levels, the coarse first.
+    /// Computes the forecast for a call of a rule with this share, from the past runs of each level, the coarsest first.
     pub fn new(share: Share, known: &[PastRuns]) -> Self {
         let prior = share.prior();
         let mut probability = prior;

@@ -2,8 +2,8 @@
 
 use crate::folders::CallSite;
 
-/// The number of the repository around a call: all its worktrees have the same. Another machine that shares the home
-/// folder has its own.
+/// Returns the number of the repository around a call, shared by all its worktrees. Another machine with the same home
+/// folder has a different number.
 pub fn repository_of(site: &CallSite) -> u64 {
     let repository = site.repository();
     let machine = rustix::system::uname();

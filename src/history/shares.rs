@@ -24,8 +24,8 @@ pub struct Share {
 }
 
 impl Share {
-    /// The counts of the rule of this name, or of the calls that no rule matches; none for a rule that the table doesn't
-    /// have.
+    /// Returns the numbers of the rule with this name, or of calls that no rule matches; zeros for a rule that isn't in the
+    /// table.
     pub fn of(rule: Option<&str>) -> Self {
         let rule = rule.unwrap_or(NO_RULE);
         let row = TABLE.split('\n').find_map(|line| {

@@ -165,13 +165,13 @@ impl Views {
         views
     }
 
-    /// The views of each simple command of a script.
+    /// Returns the views of each simple command of a script.
     pub fn of_all(script: &Script, own: &[Wrapper]) -> Vec<Self> {
         let commands = script.simple_commands.iter();
         commands.map(|command| Self::of(command, own)).collect()
     }
 
-    /// The readings, the outermost first.
+    /// Returns the views, the outermost first.
     pub fn iter(&self) -> impl Iterator<Item = &View> {
         self.all.iter()
     }

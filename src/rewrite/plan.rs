@@ -36,7 +36,7 @@ pub struct RewriteContext<'a> {
     pub permissions: &'a PermissionRules,
     /// The place that already sets `PYTHONUNBUFFERED`.
     pub python_unbuffered: Option<UnbufferedSource>,
-    /// The readings of each simple command.
+    /// The views of each simple command.
     pub views: &'a [Views],
     /// The programs of this machine; asked only about those that an edit depends on.
     pub tools: &'a dyn Tools,

@@ -41,9 +41,9 @@ pub struct Rule {
     pub action: Action,
     /// Whether no layer has switched it off.
     pub enabled: bool,
-    /// The command's first words are those of one entry. Empty: any command.
+    /// The command's first words must equal one entry. If empty, any command matches.
     pub commands: Commands,
-    /// One of these is among the arguments. Empty: any arguments.
+    /// The arguments must include one of these. If empty, any arguments match.
     pub arguments: Texts,
     /// One of these must match the text. If empty, any text matches.
     pub patterns: Patterns,
@@ -142,9 +142,9 @@ fn is_option(word: &str, entry: &str) -> bool {
 /// The rules in force, in the order of matching: later layers first.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Those that are switched off, too.
+    /// All rules, including disabled ones.
     pub(super) all: Cow<'static, [Rule]>,
-    /// The wrappers that the user and the project add.
+    /// The wrappers that the user and the project added.
     pub wrappers: Vec<Wrapper>,
 }
 

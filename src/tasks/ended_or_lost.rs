@@ -236,7 +236,7 @@ fn writing_of(query: &EndQuery, found: Option<&[u32]>) -> WriterPresence {
 /// A task's status, and the time of its output's last change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentStatus {
-    /// How it is.
+    /// Its status.
     pub status: Status,
     /// Time of the last write to its output, if that still exists.
     pub changed: Option<SystemTime>,
@@ -251,7 +251,7 @@ impl CurrentStatus {
     }
 }
 
-/// A line like the client's counts after this time without a change, where nothing else tells that it is the client's.
+/// Time without a change after which a line like the client's footer counts, if nothing else confirms it.
 const SETTLED: Duration = Duration::from_secs(1);
 
 fn is_unchanged_for(changed: Option<SystemTime>, time: Duration) -> bool {

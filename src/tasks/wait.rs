@@ -22,11 +22,11 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// transcript (2.1.200).
 const STATUS_DELAY: Duration = Duration::from_secs(3);
 
-/// A last line like the client's counts when the output hasn't changed for this long, unless the transcript tells the status:
-/// the job itself may have printed that line, and the client's is still to come.
+/// Time without a change after which a last line like the client's counts, unless the transcript contains the status. The
+/// job itself may have printed that line, and the client's may follow.
 const FOOTER_AGE: Duration = Duration::from_millis(300);
 
-/// The reason that a wait is over.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitOutcome {
     /// All tasks have ended, or the time is over.

@@ -147,14 +147,14 @@ test('a window keeps a lease, and opens what it is asked for without the keyboar
     assert.deepEqual(opened.pop(), { file: output, preserveFocus: true, preview: false, viewColumn: column });
   }
   assert.equal(await ask(file('broken.output')), true);
-  // What became something else than a file by now isn't opened: VS Code could wait for it.
+  // A path that isn't a regular file any more isn't opened, because VS Code could wait for it.
   execFileSync('mkfifo', [path.join(root, 'fifo.output')]);
   for (const name of ['fifo.output', 'none.output', '.']) {
     assert.equal(await ask(path.join(root, name)), true, name);
   }
   assert.deepEqual(opened, []);
 
-  // What isn't a request blocks nothing.
+  // A file that isn't a request blocks nothing.
   const fifo = path.join(folder, `${window.name}.99`);
   execFileSync('mkfifo', [`${fifo}.part`]);
   fs.renameSync(`${fifo}.part`, `${fifo}.asked`);

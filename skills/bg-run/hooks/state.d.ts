@@ -1,20 +1,20 @@
-/** A task as `bg-run watch --json` tells it. */
+/** A task in the output of `bg-run watch --json`. */
 export type BgRunTask = {
   id: string
   name: string
-  /** `running`, or how it ended. */
+  /** `running`, or the kind of end. */
   state: string
-  /** Whole seconds so far, or in all. */
+  /** Whole seconds so far or in total. */
   seconds: number
   /** "40 s of about 2 min" while it runs, "✓ 4 min" or "✗ exit 3, 4 min" afterwards. */
   summary: string
-  /** It takes far longer than usual. */
+  /** Whether it takes far longer than usual. */
   over: boolean
   /** The last lines of its output, at most five. */
   lines: readonly string[]
   /** Bytes of its output, from 100 MB on. */
   size?: number | null
-  /** `auto` or `line`: where to show it. */
+  /** `auto` or `line`: the place that shows it. */
   view: string
 }
 
@@ -23,7 +23,7 @@ declare module 'claude-code' {
     'bg-run': {
       /** One task, by its id. */
       task: StateFamily<BgRunTask>
-      /** What runs, the oldest first. */
+      /** The running tasks, oldest first. */
       running: readonly BgRunTask[]
     }
   }

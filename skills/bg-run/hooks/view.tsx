@@ -1,5 +1,5 @@
-// Draws what `bg-run watch --json` tells: the last lines of a background task under its call, and a line above the
-// prompt from 30 seconds on. Claude Code draws nothing, and says nothing, where a text holds one control character.
+// Draws the output of `bg-run watch --json`: the last lines of a background task under its call, and a line above the
+// prompt from 30 seconds on. Claude Code silently draws nothing if a text contains a control character.
 import { atom, read } from 'claude-code'
 import type { EngineInterface, Register, RenderElement, ResolveInput } from 'claude-code'
 import type { BgRunTask } from './state'
@@ -20,7 +20,7 @@ function clean(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '')
 }
 
-/** The background task of a call, by what the call answered. */
+/** Returns the background task of a call, from the call's answer. */
 function taskOf(output: unknown): string | undefined {
   const id = (output as { backgroundTaskId?: unknown } | null | undefined)?.backgroundTaskId
   return typeof id === 'string' ? id : undefined
@@ -46,7 +46,7 @@ async function showRunning($: EngineInterface) {
   await $.state.set({ plugin: 'bg-run', key: 'running' } as const, running)
 }
 
-/** Follows the stream, which ends by itself with the last task. */
+/** Reads the stream, which ends with the last task. */
 async function follow($: EngineInterface) {
   const names = [...sessions].flatMap(session => ['--session', session])
   const argv = [PROGRAM || `${$.plugin.root}/bin/bg-run`, 'watch', '--json', '--until-idle', ...names]
@@ -76,12 +76,12 @@ async function watch($: EngineInterface, session: string) {
   isWatching = false
 }
 
-/** Dim, or in another colour where it takes far longer than usual. */
+/** Dim, or another colour if it takes far longer than usual. */
 function shade(task: BgRunTask): { color?: string; dimColor?: boolean } {
   return task.over ? { color: 'warning' } : { dimColor: true }
 }
 
-/** What stands under the call that started these tasks. */
+/** The lines under the call that started these tasks. */
 async function under($: EngineInterface, e: ResolveInput, own: RenderElement, ids: readonly string[]) {
   const { Box, Text } = $.ui.resolve(e)
   const known = await Promise.all(ids.map(id => read($, { plugin: 'bg-run', key: 'task', id } as const)))
@@ -139,7 +139,7 @@ export const register: Register = on => {
   on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
     const own = await next(e)
     const long = (await read($, RUNNING)).filter(task => task.seconds >= LONG)
-    // The pane shows the same.
+    // The pane shows the same tasks.
     if (long.length === 0 || e.props.hasSurvey || (await $.ui.panes()).length > 0) return own
     const { Box, Text } = $.ui.resolve(e)
     return (
