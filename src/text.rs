@@ -252,6 +252,14 @@ pub fn span(span: Duration) -> String {
     format!("{} {name}", rounded(unit))
 }
 
+/// Line and column of a byte, both from 1; the column counts characters.
+pub fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::lenient_json;
 use super::settings_types as types;
 use crate::folders;
+use crate::text::position;
 
 /// Maximum size in bytes of a settings file that the client reads (measured: 2.1.200, 2.1.332).
 pub const MAX_SIZE: usize = 2 * 1024 * 1024;
@@ -82,7 +83,7 @@ pub fn judge(bytes: &[u8]) -> Verdict {
     };
     match types::fault(&settings) {
         Some((keys, cause, mend)) => Verdict::Dead(Fault {
-            line: line_of(&text, &keys),
+            line: locate(&text, &keys).map(|(line, _)| line),
             cause,
             mend,
             settings: Some(settings),
@@ -162,7 +163,7 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
 fn syntax(text: &str, error: &serde_json::Error) -> Fault {
     let at = offset(text, error.line(), error.column());
     let fault = |at: usize, cause: &str, mend: &str| Fault {
-        line: Some(line_at(text, at)),
+        line: Some(position(text, at).0),
         cause: cause.to_owned(),
         mend: mend.to_owned(),
         settings: Some(Value::Null),
@@ -264,13 +265,8 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
         .unwrap_or(0)
 }
 
-fn line_at(text: &str, at: usize) -> usize {
-    let before = text.get(..at).unwrap_or(text);
-    before.matches('\n').count() + 1
-}
-
-/// Returns the line of the value at `keys`. A number among them is an index in a list.
-fn line_of(text: &str, keys: &[String]) -> Option<usize> {
+/// Line and column of the value at `keys`, both from 1. A number is the index of a list's element.
+pub fn locate(text: &str, keys: &[impl AsRef<str>]) -> Option<(usize, usize)> {
     use jsonc_parser::ast::Value as Node;
     use jsonc_parser::common::Ranged as _;
     use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -282,12 +278,12 @@ fn line_of(text: &str, keys: &[String]) -> Option<usize> {
             Node::Object(object) => {
                 let mut properties = object.properties.into_iter().rev();
                 properties
-                    .find(|property| property.name.as_str() == key)?
+                    .find(|property| property.name.as_str() == key.as_ref())?
                     .value
             }
-            Node::Array(list) => list.elements.into_iter().nth(key.parse().ok()?)?,
+            Node::Array(list) => list.elements.into_iter().nth(key.as_ref().parse().ok()?)?,
             _ => return None,
         };
     }
-    Some(line_at(text, node.range().start))
+    Some(position(text, node.range().start))
 }

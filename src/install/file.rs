@@ -6,12 +6,11 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use jsonc_parser::ast::Value;
-use jsonc_parser::common::Ranged;
+use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::CstRootNode;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::FileChange;
+use crate::claude::settings_file::locate;
 use crate::folders;
 use crate::platform;
 
@@ -234,28 +233,6 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<CstRootNode> {
             path.display()
         )
     })
-}
-
-/// Returns line and column, from 1, of the value at these keys.
-fn locate(text: &str, keys: &[&str]) -> Option<(usize, usize)> {
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
-    let mut value = parsed.value?;
-    for key in keys {
-        let Value::Object(object) = value else {
-            return None;
-        };
-        value = object
-            .properties
-            .into_iter()
-            .find(|property| property.name.as_str() == *key)?
-            .value;
-    }
-    let before = text.get(..value.range().start)?;
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Some((
-        before.matches('\n').count() + 1,
-        before.get(line_start..)?.chars().count() + 1,
-    ))
 }
 
 pub(super) fn wrong_shape(path: &Path, text: &str, keys: &[&str], expected: &str) -> String {

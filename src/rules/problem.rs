@@ -123,13 +123,7 @@ pub enum Origin {
     BuiltIn,
 }
 
+pub(super) use crate::text::position;
+
 /// Line and column, from 1.
 pub(super) type Position = (usize, usize);
-
-/// Returns line and column, from 1, of a byte.
-pub(super) fn position(text: &str, byte: usize) -> Position {
-    let before = text.get(..byte).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    (before.matches('\n').count() + 1, column)
-}

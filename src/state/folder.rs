@@ -1,7 +1,7 @@
 //! A folder of ours, accessed through its descriptor. Links aren't followed, and files of others stay untouched.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -142,14 +142,10 @@ impl Folder {
     ///
     /// Fails if it can't be written.
     pub fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-        let part = format!("{name}.{}", std::process::id());
-        let mut file = files::open_for_writing(&self.fd, &part)?;
-        let written = parts.iter().try_for_each(|text| file.write_all(text));
-        let moved = written.and_then(|()| Ok(renameat(&self.fd, &part, &self.fd, name)?));
-        if moved.is_err() {
-            self.remove(&part);
-        }
-        moved
+        put(&self.fd, name, |part| {
+            let mut file = files::open_for_writing(&self.fd, part)?;
+            parts.iter().try_for_each(|text| file.write_all(text))
+        })
     }
 
     /// Creates or replaces the link `name` to `target`.
@@ -163,13 +159,9 @@ impl Folder {
         if is_there {
             return Ok(());
         }
-        let part = format!("{name}.{}", std::process::id());
-        symlinkat(target, &self.fd, &part)?;
-        let moved = renameat(&self.fd, &part, &self.fd, name);
-        if moved.is_err() {
-            self.remove(&part);
-        }
-        Ok(moved?)
+        put(&self.fd, name, |part| {
+            Ok(symlinkat(target, &self.fd, part)?)
+        })
     }
 
     /// Removes the file `name`. Errors are ignored.
@@ -291,13 +283,19 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
             return Ok(());
         }
     }
+    put(&base, name, |part| {
+        files::open_for_writing(&base, part)?.write_all(text)
+    })
+}
+
+/// Puts an entry called `name` into a folder, in place of one that is there. `make` makes it, under another name.
+fn put(folder: &OwnedFd, name: &str, make: impl FnOnce(&str) -> io::Result<()>) -> io::Result<()> {
     let part = format!("{name}.{}", std::process::id());
-    let written = files::open_for_writing(&base, &part)?.write_all(text);
-    let moved = written.and_then(|()| Ok(renameat(&base, &part, &base, name)?));
-    if moved.is_err() {
-        let _ = unlinkat(&base, &part, AtFlags::empty());
+    let done = make(&part).and_then(|()| Ok(renameat(folder, &part, folder, name)?));
+    if done.is_err() {
+        let _ = unlinkat(folder, &part, AtFlags::empty());
     }
-    moved
+    done
 }
 
 /// Opens bg-run's own folder. It may be behind a link, which the user chose.
@@ -312,20 +310,6 @@ pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
         make_private(&fd, &stat)?;
     }
     Ok(fd)
-}
-
-pub(super) trait NewPrivate {
-    fn new_private() -> Self;
-}
-
-impl NewPrivate for fs::DirBuilder {
-    /// Creates folders that only this user can enter.
-    fn new_private() -> Self {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let mut builder = Self::new();
-        builder.recursive(true).mode(0o700);
-        builder
-    }
 }
 
 /// Removes other users' access, which an older version allowed.

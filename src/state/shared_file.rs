@@ -1,11 +1,12 @@
 //! A permanent file that many processes change in place.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::Kind;
-use super::folder::{Folder, NewPrivate as _, own};
+use super::folder::{Folder, own};
+use crate::folders;
 use crate::platform::files;
 
 impl Folder {
@@ -16,9 +17,9 @@ impl Folder {
     /// Fails if it can't be created, is a link, or belongs to somebody else.
     pub fn at(path: &Path, kind: Kind) -> io::Result<Self> {
         if let Some(above) = path.parent() {
-            crate::folders::make_own(above, 0o700)?;
+            folders::make_own(above, 0o700)?;
         }
-        fs::DirBuilder::new_private().create(path)?;
+        folders::make_own(path, 0o700)?;
         Self::open_at(path, kind)
     }
 
