@@ -448,6 +448,11 @@ fn a_word_means_the_task_that_begins_with_it() {
             "{word}: {logs}"
         );
     }
+    // Letters within a word name no task: `stop` would end another one.
+    for within in ["argo", "2e", "ake all"] {
+        let logs = command(&sandbox, &["logs", within]).output().unwrap();
+        assert_eq!(logs.status.code(), Some(1), "{within}");
+    }
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub(super) enum Command {
     Tasks(TasksArgs),
     /// Follow a background task's output in the terminal, and exit with its exit status
     Tail {
-        /// A task's id or the start of it, a part of its name, or a file (default: this project's newest task)
+        /// A task's id or the start of it, words of its name, or a file (default: this project's newest task)
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
         /// In a pane of its own: wait for a key at the end
@@ -86,7 +86,7 @@ pub(super) enum Command {
     },
     /// Print a background task's output so far
     Logs {
-        /// A task's id or the start of it, a part of its name, or a file (default: this project's newest task)
+        /// A task's id or the start of it, words of its name, or a file (default: this project's newest task)
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Option<String>,
         /// Print only the last N lines
@@ -95,13 +95,13 @@ pub(super) enum Command {
     },
     /// Stop a background task with SIGTERM
     Stop {
-        /// A task's id or the start of it, or a part of its name
+        /// A task's id or the start of it, or words of its name
         #[arg(value_name = "TASK", add = ArgValueCandidates::new(completion_candidates::running))]
         target: String,
     },
     /// Open a background task's output (default: this project's newest task)
     Open {
-        /// A task's id or the start of it, a part of its name, or a file
+        /// A task's id or the start of it, words of its name, or a file
         #[arg(value_name = "TASK|PATH", add = ArgValueCandidates::new(completion_candidates::tasks))]
         target: Vec<String>,
         /// Started by the hook: log instead of printing

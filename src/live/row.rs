@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::claude::last_lines;
 use crate::config::View;
+use crate::programs::summary;
 use crate::tasks::durations;
 use crate::tasks::output_size;
 use crate::tasks::record::TaskRecord;
@@ -48,7 +49,7 @@ pub struct Row {
     pub summary: String,
     /// Whether it takes far longer than usual.
     pub over: bool,
-    /// The last lines of its output, cleaned.
+    /// The last informative lines of its output, cleaned.
     pub lines: Vec<String>,
     /// Size of its output in bytes, from 100 MB on.
     pub size: Option<u64>,
@@ -74,8 +75,9 @@ impl Row {
         let shown = size.map_or_else(String::new, |size| {
             format!(", {}", output_size::shown(size))
         });
-        let lines = file.and_then(|file| last_lines(file, MAX_LINES).ok());
+        let lines = file.and_then(|file| last_lines(file, usize::MAX).ok());
         let lines = lines.unwrap_or_default();
+        let lines = summary::last_of(&lines, MAX_LINES);
         let status_of = record.status_of.as_deref();
         Self {
             id: record.id.clone(),
@@ -86,9 +88,9 @@ impl Row {
             started,
             seconds: ran.as_secs(),
             usual_seconds: usual,
-            summary: summary(status, status_of, ran, usual) + &shown,
+            summary: summarized(status, status_of, ran, usual) + &shown,
             over: status == Status::Running && is_far_over(ran, usual),
-            lines: lines.iter().map(|line| clean(line)).collect(),
+            lines: lines.into_iter().map(clean).collect(),
             size,
             view,
         }
@@ -127,7 +129,12 @@ fn is_far_over(ran: Duration, usual: Option<f32>) -> bool {
     })
 }
 
-fn summary(status: Status, status_of: Option<&str>, ran: Duration, usual: Option<f32>) -> String {
+fn summarized(
+    status: Status,
+    status_of: Option<&str>,
+    ran: Duration,
+    usual: Option<f32>,
+) -> String {
     if status == Status::Running {
         return durations::so_far(ran, usual);
     }

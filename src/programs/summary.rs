@@ -98,6 +98,28 @@ pub fn of(lines: &[String]) -> Option<String> {
     Some(words.collect::<Vec<&str>>().join(" "))
 }
 
+/// Returns the last informative lines, at most `count`, without the rules around them. If there is none, it returns the
+/// very last line.
+pub fn last_of(lines: &[String], count: usize) -> Vec<&str> {
+    let says = |whole: &&String| {
+        let line = without_rules(whole);
+        !line.is_empty() && !is_in(UNINFORMATIVE, line) && !is_drawn(line)
+    };
+    let telling = lines.iter().rev().filter(says).take(count);
+    let mut last: Vec<&str> = telling.map(|whole| undecorated(whole)).collect();
+    if last.is_empty() {
+        last.extend(lines.last().map(String::as_str));
+    }
+    last.reverse();
+    last
+}
+
+/// Returns the line without the rules around it; one without rules keeps its indent.
+fn undecorated(whole: &str) -> &str {
+    let line = without_rules(whole);
+    if whole.trim() == line { whole } else { line }
+}
+
 fn is_in(table: &[LinePattern], line: &str) -> bool {
     table.iter().any(|known| known.is(line))
 }
@@ -218,6 +240,23 @@ mod tests {
         for row in [UNINFORMATIVE, SUMMARIES, DETAILS].concat() {
             let is_there = lines.iter().any(|line| row.is(without_rules(line)));
             assert!(is_there, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_informative_lines_are_found() {
+        for (output, expected) in [
+            (
+                "===== test session starts =====\ncollected 3 items\n\n",
+                &["test session starts", "collected 3 items"][..],
+            ),
+            ("a\n  b\nmake: Leaving directory 'x'\n-----", &["a", "  b"]),
+            ("a\nb\nc\nd", &["b", "c", "d"]),
+            ("=====\n.....", &["....."]),
+            ("", &[]),
+        ] {
+            let lines: Vec<String> = output.lines().map(ToOwned::to_owned).collect();
+            assert_eq!(last_of(&lines, 3), expected, "{output}");
         }
     }
 

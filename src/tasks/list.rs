@@ -243,8 +243,8 @@ fn has_word(text: &str, wanted: &str) -> bool {
 /// Maximum number of tasks that are listed when a name is ambiguous.
 const CANDIDATES: usize = 10;
 
-/// Finds the task named by `target`: an id, the start of one, or a part of a name. Without `target`, finds this
-/// project's newest task. For an ambiguous name, this project's tasks come first.
+/// Finds the task named by `target`: an id, the start of one, or words of a name or a command. Without `target`, finds
+/// this project's newest task. For an ambiguous name, this project's tasks come first.
 ///
 /// # Errors
 ///
@@ -269,17 +269,12 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
         };
     };
     let wanted = target.to_lowercase();
-    // The best match comes first: `go` means `go test`, not `cargo test`.
-    let tests: [&dyn Fn(&Task) -> bool; 6] = [
+    // The best match comes first. `go` never means `cargo test`, which `stop` would end.
+    let tests: [&dyn Fn(&Task) -> bool; 4] = [
         &|task| task.id == target,
         &|task| task.id.starts_with(target),
         &|task| task.texts().any(|text| begins_with(&text, &wanted)),
         &|task| task.texts().any(|text| has_word(&text, &wanted)),
-        &|task| {
-            task.name()
-                .is_some_and(|name| name.to_lowercase().contains(&wanted))
-        },
-        &|task| task.texts().any(|text| text.contains(&wanted)),
     ];
     let mut groups = [here, elsewhere];
     for test in tests {
