@@ -137,10 +137,10 @@ impl Code {
 
     fn commands(&mut self, texts: Option<&Texts>) -> Result<String> {
         let entries = texts.map(|texts| texts.0.as_slice()).unwrap_or_default();
-        let first = automaton::beginnings(entries);
+        let beginnings = automaton::beginnings(entries);
         let entries = self.texts(texts)?;
         Ok(format!(
-            "Commands {{ entries: {entries}, first: {first:#x} }}"
+            "Commands {{ entries: {entries}, beginnings: {beginnings:#x} }}"
         ))
     }
 

@@ -19,15 +19,15 @@ pub type Patterns = Cow<'static, [Pattern]>;
 #[derive(Debug, Clone, Default)]
 pub struct Commands {
     pub(super) entries: Texts,
-    /// The first bytes of all entries ([`automaton::bit`]).
-    pub(super) first: u64,
+    /// The beginnings of all entries ([`automaton::beginnings`]).
+    pub(super) beginnings: u64,
 }
 
 impl Commands {
     /// Takes commands that were read from a file.
     pub(super) fn new(entries: Texts) -> Self {
         Self {
-            first: automaton::beginnings(&entries),
+            beginnings: automaton::beginnings(&entries),
             entries,
         }
     }
@@ -37,13 +37,12 @@ impl Commands {
         self.entries.is_empty()
     }
 
-    /// The entries that may begin with `program`: none, for nearly all.
-    pub(super) fn beginning_like(&self, program: &str) -> &[Text] {
-        let begins = |byte: u8| self.first & automaton::bit(byte) != 0;
-        if program.bytes().next().is_some_and(begins) {
-            &self.entries
-        } else {
+    /// The entries, if one of them may name `program`; for nearly all programs there are none.
+    pub(super) fn that_may_name(&self, program: &str) -> &[Text] {
+        if self.beginnings & automaton::beginning(program) == 0 {
             &[]
+        } else {
+            &self.entries
         }
     }
 }

@@ -106,7 +106,7 @@ fn is_one_of(line: &Line, commands: &Commands) -> bool {
     let Some((program, rest)) = line.words.split_first() else {
         return false;
     };
-    let mut entries = commands.beginning_like(program).iter();
+    let mut entries = commands.that_may_name(program).iter();
     entries.any(|entry| match entry.strip_prefix(program.as_str()) {
         Some("") => true,
         Some(parts) => parts.strip_prefix(' ').is_some_and(|parts| {
