@@ -1,28 +1,18 @@
 //! The prediction of a call's duration if no rule or override of the user decides. Measured durations of similar calls
 //! count most; a name is only a guess.
 
+use super::call::{Call, Context, History};
 use super::findings::{Findings, Match};
-use super::{Call, Context, Outcome, Verdict, verdict};
+use super::verdict::{Outcome, Verdict, verdict};
 use crate::foreground_limit::LIMIT;
 use crate::history::store::Key;
 use crate::history::{
-    CallKeys, Expectation, Forecast, Level, Limit, Observation, PastRuns, Share, long_or_all,
+    CallKeys, Expectation, Forecast, Level, Limit, Observation, Share, long_or_all,
 };
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
 use crate::text::{SHOWN, one_line};
-
-/// Measured durations in a repository.
-#[derive(Clone, Copy)]
-pub struct History<'a> {
-    /// Returns the repository's number. It is called only if the past runs are looked up.
-    pub repository: &'a dyn Fn() -> u64,
-    /// Looks up the past runs of each key. It is called only if no rule or override decides.
-    pub known: &'a dyn Fn(&[Key]) -> Vec<PastRuns>,
-    /// Whether the client itself moves long calls.
-    pub limit: Limit,
-}
 
 /// Number of durations shown in a reason.
 const MAX_SHOWN: usize = 3;

@@ -1,95 +1,33 @@
 //! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
 
+mod call;
 mod findings;
 mod for_session;
 mod foresight;
 mod inline_override;
-
-use serde::Serialize;
+mod verdict;
 
 use crate::claude::output_folder;
 use crate::claude::parameter_rules::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
-use crate::claude::session::UnbufferedSource;
 use crate::history::Expectation;
-use crate::programs::{GnuTools, Tools, Views};
+use crate::programs::Views;
 use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
 use crate::rules::Rules;
 use crate::shell::{self, Script};
 use findings::Findings;
 use inline_override::{InlineOverride, InlineOverrides};
+use verdict::{Verdict, verdict};
 
+pub use call::{Call, Context, History};
 pub use findings::{main_command, own_log, status_of};
-pub use foresight::{History, Kind, can_run_long, guesses, kind_of, kind_of_script};
+pub use foresight::{Kind, can_run_long, guesses, kind_of, kind_of_script};
 pub use inline_override::unknown_words;
-
-/// A Bash call, reduced to the fields that the decision needs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Call<'a> {
-    /// The command.
-    pub command: &'a str,
-    /// Whether the caller itself asked for the background.
-    pub run_in_background: bool,
-    /// The call's own time-out, in milliseconds.
-    pub timeout: Option<u64>,
-}
+pub use verdict::Outcome;
 
 /// Time-out of a background call in milliseconds: the maximum that every client accepts. A foreground time-out would
 /// end the task (measured, 2.1.260 and later).
 const BACKGROUND_TIMEOUT: u64 = 7_200_000;
-
-/// The circumstances of a call.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each a gate of its own"
-)]
-pub struct Context<'a> {
-    /// Whether headless sessions are left alone, and this is one.
-    pub leave_headless: bool,
-    /// Whether subagents are left alone, and this is one.
-    pub leave_subagent: bool,
-    /// Whether the client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
-    pub no_background_tasks: bool,
-    /// Whether `BG_RUN=off` is set in the environment.
-    pub switched_off: bool,
-    /// Reads the user's permission rules; called only for a call that is rewritten.
-    pub permissions: &'a dyn Fn() -> PermissionRules,
-    /// Finds the place that sets `PYTHONUNBUFFERED` for every command; called only for a call that is rewritten.
-    pub python_unbuffered: &'a dyn Fn() -> Option<UnbufferedSource>,
-    /// The measured durations; `None` if the history is switched off.
-    pub history: Option<History<'a>>,
-    /// The programs of the machine. They are asked only for a call that is rewritten, and only if an edit depends on
-    /// them.
-    pub tools: &'a dyn Tools,
-}
-
-impl<'a> Context<'a> {
-    /// An interactive session that leaves no call alone, on a machine with the GNU tools.
-    pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
-        Self {
-            leave_headless: false,
-            leave_subagent: false,
-            no_background_tasks: false,
-            switched_off: false,
-            permissions,
-            python_unbuffered: &|| None,
-            history: None,
-            tools: &GnuTools,
-        }
-    }
-}
-
-/// Where a call runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// In the background, with the edits.
-    Background,
-    /// In the foreground, because a rule or the call says so.
-    Foreground,
-    /// Unchanged, because nothing here concerns bg-run.
-    Pass,
-}
 
 /// The decision about a call, with its reason.
 #[derive(Debug, Clone)]
@@ -233,28 +171,6 @@ fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decisio
         timeout: None,
         changes_folder,
         expected: verdict.expected,
-    }
-}
-
-struct Verdict {
-    outcome: Outcome,
-    rule: Option<String>,
-    reason: String,
-    /// The long-running simple commands.
-    targets: Vec<usize>,
-    /// The readings of each simple command, of a call that goes to the background.
-    views: Vec<Views>,
-    expected: Option<Expectation>,
-}
-
-fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
-    Verdict {
-        outcome,
-        rule: None,
-        reason: reason.into(),
-        targets: Vec::new(),
-        views: Vec::new(),
-        expected: None,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::extracted_hooks::ExtractedHook;
-use super::{FileChange, Values};
+use super::file_change::{FileChange, Values};
 use crate::folders;
 use crate::state::{self, Folder, Kind, name_of};
 

@@ -4,48 +4,26 @@
 pub mod editor;
 pub mod extracted_hooks;
 mod file;
+mod file_change;
 mod hooks;
 mod journal;
 pub mod settings_env;
 pub mod skill;
 pub mod status_line;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use extracted_hooks::ExtractedHook;
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
+pub use file_change::{FileChange, Values};
 pub(crate) use hooks::{EVENTS, calls_us, malformed_events, timeout};
 use journal::Journal;
 pub use journal::{
     editor_files, editors_with_extension, forget_extension, note_extension, settings_files,
 };
-
-/// Values of the settings' `env` by name.
-pub type Values = BTreeMap<String, String>;
-
-/// A settings file before and after a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileChange {
-    /// Path of the file with links resolved.
-    pub path: PathBuf,
-    /// Text before; `None` if there is no file.
-    pub before: Option<String>,
-    /// Text afterwards; `None` if the file is removed.
-    pub after: Option<String>,
-    /// Our values in `env` afterwards.
-    pub env: Values,
-    /// Our command in `statusLine` afterwards, if any.
-    pub status_line: Option<String>,
-    /// Hooks that an earlier version moved to `chain`.
-    pub extracted: Vec<ExtractedHook>,
-    /// The text without anything of ours.
-    origin: Option<String>,
-}
 
 /// Values that an installation writes to a settings file.
 #[derive(Debug, Clone, Copy)]

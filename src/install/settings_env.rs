@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
-use super::Values;
 use super::file::wrong_shape;
+use super::file_change::Values;
 use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
 /// Returns the values that an installation sets. `limit` is in seconds; `None` sets no limit. `keeps_tasks` keeps the

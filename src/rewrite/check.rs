@@ -1,6 +1,7 @@
 //! Parses the edited text again and compares the result with the plan.
 
-use super::{EditKind, PlannedEdit, RewriteInput};
+use super::edits::{EditKind, PlannedEdit};
+use super::input::RewriteInput;
 use crate::shell::{self, Script, SimpleCommand, Word};
 
 /// Whether `text` parses to the same commands as before, apart from the planned edits.

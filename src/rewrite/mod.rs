@@ -3,6 +3,8 @@
 //! it would change the command's meaning or the user's permissions.
 
 mod check;
+mod edits;
+mod input;
 mod interpreter;
 mod name_meaning;
 mod override_prefix;
@@ -10,81 +12,11 @@ mod plan;
 mod tail;
 mod zsh_differences;
 
-pub use plan::{EditSet, RewriteContext};
-
-use serde::Serialize;
+pub use edits::{EditKind, LeftOut, PlannedEdit};
+pub use input::{EditSet, RewriteContext, RewriteInput};
 
 use crate::claude::permissions::PermissionRules;
-use crate::shell::{self, Edit, Script, own_logs};
-
-/// The reason for making no edit if comparing the rules would take too long.
-const TOO_MUCH: &str = "comparing the permission rules with this command would take too long";
-
-/// A kind of edit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EditKind {
-    /// Removes `BG_RUN=on` or `BG_RUN=off`.
-    TakeOutMarker,
-    /// Inserts `PYTHONUNBUFFERED=1` in front.
-    UnbufferedVariable,
-    /// Inserts `-u` after the Python interpreter.
-    UnbufferedOption,
-    /// Inserts the option with which a filter prints line by line.
-    LineBuffered,
-    /// Inserts `stdbuf -oL` in front of a filter without such an option.
-    Stdbuf,
-    /// Appends `2>&1`.
-    JoinStderr,
-    /// Removes a final `| tail`.
-    DropTail,
-}
-
-impl EditKind {
-    /// Returns the inserted or deleted text, for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TakeOutMarker => "BG_RUN=…",
-            Self::UnbufferedVariable => "PYTHONUNBUFFERED=1",
-            Self::UnbufferedOption => "-u",
-            Self::LineBuffered => "line by line",
-            Self::Stdbuf => "stdbuf -oL",
-            Self::JoinStderr => "2>&1",
-            Self::DropTail => "| tail",
-        }
-    }
-
-    /// Returns the purpose of the edit, for people.
-    pub fn purpose(self) -> &'static str {
-        match self {
-            Self::TakeOutMarker => "a word to bg-run, not to the shell",
-            Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
-            Self::LineBuffered | Self::Stdbuf => "it prints line by line",
-            Self::JoinStderr => "errors go into the output, too",
-            Self::DropTail => {
-                "it would hold all output back until the end; read the end of the file instead"
-            }
-        }
-    }
-}
-
-/// An edit with its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedEdit {
-    /// The kind.
-    pub kind: EditKind,
-    /// The edit.
-    pub edit: Edit,
-}
-
-/// An edit that isn't made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// The kind.
-    pub kind: EditKind,
-    /// The reason.
-    pub why: String,
-}
+use crate::shell::{self, Edit, own_logs};
 
 /// A command after its edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,23 +31,6 @@ pub struct Rewrite {
     pub dropped_tails: Vec<String>,
     /// The logs that the command writes itself; see [`own_logs`].
     pub own_logs: Vec<String>,
-}
-
-/// Whether a comment follows on the same line: 2.1.200 to 2.1.331 ask about a redirection right before one.
-fn comment_follows(source: &str, end: usize) -> bool {
-    let rest = source.get(end..).unwrap_or_default();
-    rest.trim_start_matches([' ', '\t']).starts_with('#')
-}
-
-/// The input of a rewrite.
-#[derive(Debug, Clone, Copy)]
-pub struct RewriteInput<'a> {
-    /// The original command.
-    pub source: &'a str,
-    /// The parsed command.
-    pub script: &'a Script,
-    /// The `BG_RUN=…` markers to remove, each with the blank after it.
-    pub markers: &'a [shell::Span],
 }
 
 /// Removes the markers unless a rule concerns them, and changes nothing else.
@@ -204,6 +119,7 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
+    use super::edits::TOO_MUCH;
     use super::*;
     use crate::programs::{GnuTools, Views};
     use serde_json::json;

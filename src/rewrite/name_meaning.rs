@@ -1,7 +1,7 @@
 //! Checks whether a script changes the meaning of a program's name. A script can define a function, set `PATH`, or
 //! read a file that does either.
 
-use super::RewriteInput;
+use super::input::RewriteInput;
 use crate::shell::{SimpleCommand, Word};
 
 /// Builtins that may give any meaning to a name.

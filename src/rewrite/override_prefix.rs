@@ -1,6 +1,7 @@
 //! Whether `BG_RUN=…` may be removed. It stays if a permission rule concerns it.
 
-use super::{EditKind, LeftOut, RewriteInput, TOO_MUCH};
+use super::edits::{EditKind, LeftOut, TOO_MUCH};
+use super::input::RewriteInput;
 use crate::claude::permissions::{Comparison, PermissionRules};
 use crate::shell::{self, Edit, SimpleCommand};
 

@@ -5,11 +5,11 @@ mod streams;
 
 use std::collections::BTreeSet;
 
-use super::{EditKind, LeftOut, PlannedEdit, RewriteInput};
+use super::edits::{EditKind, LeftOut, PlannedEdit, TOO_MUCH, comment_follows};
+use super::input::{EditSet, RewriteContext, RewriteInput};
 use super::{interpreter, tail, zsh_differences};
-use crate::claude::permissions::{Comparison, PermissionRules, UNBUFFERED};
-use crate::claude::session::UnbufferedSource;
-use crate::programs::{Tools, Views, is_quick};
+use crate::claude::permissions::{Comparison, UNBUFFERED};
+use crate::programs::{Views, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
 /// The variable that makes Python print at once.
@@ -17,30 +17,6 @@ const VARIABLE: &str = "PYTHONUNBUFFERED";
 const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
 const WHOLE_CHANGES: &str = "a permission rule names the whole command";
-
-/// A set of allowed edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EditSet {
-    /// All edits that show output as it comes.
-    All,
-    /// Only edits against buffering. Each stream keeps its destination.
-    Unbuffered,
-}
-
-/// Facts for the plan besides the command.
-#[derive(Clone, Copy)]
-pub struct RewriteContext<'a> {
-    /// The allowed edits.
-    pub wanted: EditSet,
-    /// The user's permission rules.
-    pub permissions: &'a PermissionRules,
-    /// The place that already sets `PYTHONUNBUFFERED`.
-    pub python_unbuffered: Option<UnbufferedSource>,
-    /// The views of each simple command.
-    pub views: &'a [Views],
-    /// The programs of this machine; asked only about those that an edit depends on.
-    pub tools: &'a dyn Tools,
-}
 
 /// Plans the edits for the simple commands at the sorted indices `targets`.
 pub(super) fn plan(
@@ -93,7 +69,7 @@ pub(super) fn plan(
         }
     }
     if plan.comparison.is_exhausted() {
-        plan.leave_all(super::TOO_MUCH);
+        plan.leave_all(TOO_MUCH);
     }
     (plan.edits, plan.left_out)
 }
@@ -310,7 +286,7 @@ impl<'a> Plan<'a> {
             (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
             _ => return self.leave(kind, "the output goes elsewhere"),
         }
-        if super::comment_follows(self.input.source, self.behind(end)) {
+        if comment_follows(self.input.source, self.behind(end)) {
             return self.leave(kind, "the client asks about `2>&1` before a comment");
         }
         if command

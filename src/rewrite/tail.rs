@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::edits::comment_follows;
+use super::input::{RewriteContext, RewriteInput};
 use super::name_meaning::{self, Preserve};
-use super::{RewriteContext, RewriteInput};
 use crate::programs::is_builtin;
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
@@ -186,7 +187,7 @@ fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'
     let redirects = command
         .and_then(SimpleCommand::words_end)
         .is_none_or(|end| end < span.start);
-    if redirects && super::comment_follows(input.source, span.end) {
+    if redirects && comment_follows(input.source, span.end) {
         return Err("the client asks about a redirection before a comment");
     }
     Ok(())

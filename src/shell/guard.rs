@@ -4,7 +4,7 @@
 //! So scripts that are too long or too deep are rejected first. The limits are counts, not times, so the same text
 //! always gets the same result.
 
-use super::ParseError;
+use super::parse_error::ParseError;
 
 /// Maximum length of a script, in bytes.
 const MAX_LENGTH: usize = 256 * 1024;

@@ -5,9 +5,10 @@ mod shell_redirects;
 
 use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 
+use super::parse_error::ParseError;
+use super::redirection;
 use super::status::ScriptStatus;
 use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
-use super::{ParseError, redirection};
 
 /// Converts the nodes that the parser made of `source`.
 pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use rustix::io::Errno;
 
-use super::editor_table::LIKE_CODE;
-use super::{Editor, LAST_LINE, NoViewer};
+use super::editor_table::{LAST_LINE, LIKE_CODE};
+use super::{Editor, NoViewer};
 use crate::config::EditorChoice;
 use crate::{environment, programs};
 

@@ -125,6 +125,9 @@ pub(super) const EDITORS: &[Row] = &[
     jet_brains("Android Studio", &["studio"], &["com.google.android.studio"]),
 ];
 
+/// A line past the end of any file. The editor puts the cursor on the last line.
+pub(super) const LAST_LINE: &str = "999999";
+
 #[cfg(test)]
 mod tests {
     use super::*;

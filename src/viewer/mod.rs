@@ -26,9 +26,6 @@ pub use choose::{NoViewer, Viewer};
 pub use detached::{OpenOutcome, Request, open_detached, show_detached};
 pub use editors::Editor;
 
-/// A line past the end of any file. The editor puts the cursor on the last line.
-const LAST_LINE: &str = "999999";
-
 /// Time to wait for the file to exist. A missing file would become a phantom tab.
 const FILE_WAIT: Duration = Duration::from_secs(2);
 

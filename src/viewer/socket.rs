@@ -14,6 +14,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket};
 use serde_json::{Value, json};
 
+use super::editor_table::LAST_LINE;
 use crate::environment;
 use crate::platform::{files, peer, processes};
 use crate::text::{SHOWN, one_line};
@@ -56,7 +57,7 @@ pub(super) fn probe(path: &Path) -> Result<LiveSocket> {
 pub(super) fn open(live: &LiveSocket, file: &Path) -> Result<()> {
     let request = json!({
         "type": "open",
-        "fileURIs": [format!("{}:{}", file_uri(file), super::LAST_LINE)],
+        "fileURIs": [format!("{}:{}", file_uri(file), LAST_LINE)],
         "folderURIs": [],
         "gotoLineMode": true,
         "forceReuseWindow": true,

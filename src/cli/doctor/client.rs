@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Check;
+use super::check::Check;
 use crate::claude::client::Version;
 use crate::claude::settings;
 use crate::environment::{

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Check;
+use super::check::Check;
 use crate::config::Config;
 use crate::install::editor::{self, EXTENSION, Outputs};
 use crate::programs;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Check, program};
+use super::check::Check;
+use super::program;
 use crate::claude::hooks::{Hook, Source};
 use crate::claude::settings::{self, Scope};
 use crate::folders::{self, CallSite};

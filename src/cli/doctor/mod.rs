@@ -1,5 +1,6 @@
 //! `bg-run doctor`: checks this machine and shows a fix for each problem.
 
+mod check;
 mod client;
 mod editor;
 mod hooks;
@@ -14,57 +15,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use self::check::{Check, State};
 use super::print;
 use crate::claude::client::{self as claude, Version};
 use crate::claude::hooks::sources;
 use crate::claude::settings;
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    /// Something is missing, but the main job works.
-    Warning,
-    /// The main job can't work, or work would be lost.
-    Failure,
-}
-
-/// The result of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
-    name: &'static str,
-    state: State,
-    says: String,
-    fix: Option<String>,
-}
-
-impl Check {
-    fn ok(name: &'static str, says: impl Into<String>) -> Self {
-        Self {
-            name,
-            state: State::Ok,
-            says: says.into(),
-            fix: None,
-        }
-    }
-
-    fn warning(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            state: State::Warning,
-            fix: Some(fix.into()),
-            ..Self::ok(name, says)
-        }
-    }
-
-    fn failure(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            state: State::Failure,
-            ..Self::warning(name, says, fix)
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct Report {

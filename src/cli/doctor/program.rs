@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Check;
+use super::check::Check;
 use crate::claude::hooks::Hook;
 use crate::folders::{self, CallSite};
 use crate::install::calls_us;

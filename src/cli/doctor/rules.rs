@@ -1,6 +1,6 @@
 //! Checks of the settings, the rules, and the permission rules that prevent edits.
 
-use super::Check;
+use super::check::Check;
 use crate::claude::command_line::CommandLine;
 use crate::claude::session::Session;
 use crate::config::{Config, Configuration};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
-use super::{Check, State};
+use super::check::{Check, State};
 use crate::claude::task;
 use crate::config::Config;
 use crate::history::store::Store;

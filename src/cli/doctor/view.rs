@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Check;
+use super::check::Check;
 use crate::claude::client::{self as claude, Version};
 use crate::claude::hooks::Source;
 use crate::install::skill::{SkillFolder, SkillState};
