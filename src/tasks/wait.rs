@@ -1,7 +1,7 @@
 //! Waits for the ends of tasks without using the processor.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::ended_or_lost::{self, AwaitedTask, Notice};
 use super::last_output::LastOutput;
@@ -25,6 +25,9 @@ const STATUS_DELAY: Duration = Duration::from_secs(3);
 /// Time without a change after which a last line like the client's counts, unless the transcript contains the status. The
 /// job itself may have printed that line, and the client's may follow.
 const FOOTER_AGE: Duration = Duration::from_millis(300);
+
+/// A last line that is this much older than the end of the writing is the job's own.
+const FOOTER_DELAY: Duration = Duration::from_secs(1);
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +136,10 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
 struct Open {
     record: TaskRecord,
     awaited: AwaitedTask,
-    /// Time at which it first had no writer.
-    unwritten_since: Option<Instant>,
+    /// Whether it had a writer at an earlier look.
+    had_writer: bool,
+    /// Time at which it first had no writer, on both clocks.
+    unwritten_since: Option<(Instant, SystemTime)>,
     /// Time to wait from then on for evidence of its end.
     patience: Duration,
 }
@@ -200,6 +205,7 @@ impl Open {
         Self {
             awaited: AwaitedTask::of(&record),
             record,
+            had_writer: false,
             unwritten_since: None,
             patience: STATUS_DELAY,
         }
@@ -209,12 +215,18 @@ impl Open {
     fn look(&mut self, transcript: &Path) -> Option<End> {
         let found = self.awaited.look();
         if found.status == Status::Running {
+            self.had_writer = true;
             self.unwritten_since = None;
             return None;
         }
-        let since = *self.unwritten_since.get_or_insert_with(Instant::now);
+        let now = || (Instant::now(), SystemTime::now());
+        let (since, ended) = *self.unwritten_since.get_or_insert_with(now);
+        // The client writes its line at the end, not before it.
+        let latest = found.changed.and_then(|at| at.checked_add(FOOTER_DELAY));
+        let is_job_s = self.had_writer && latest.is_some_and(|latest| latest < ended);
         self.patience = match found.status {
             Status::Lost => STATUS_DELAY,
+            _ if is_job_s => STATUS_DELAY,
             _ if !found.is_unchanged_for(FOOTER_AGE) => FOOTER_AGE,
             _ => Duration::ZERO,
         };
@@ -237,7 +249,7 @@ impl Open {
     fn pause(&self) -> Duration {
         match self.unwritten_since {
             // One more check is due when that time is over.
-            Some(since) => self
+            Some((since, _)) => self
                 .patience
                 .saturating_sub(since.elapsed())
                 .max(Duration::from_millis(1)),
@@ -248,8 +260,6 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]
@@ -262,7 +272,7 @@ mod tests {
             output: Some(output.clone()),
             ..TaskRecord::default()
         };
-        let mut task = Open::new(record);
+        let mut task = Open::new(record.clone());
         let transcript = folder.path().join("none.jsonl");
         assert_eq!(task.look(&transcript), None);
         assert!(task.pause() <= FOOTER_AGE);
@@ -272,5 +282,13 @@ mod tests {
             .unwrap();
         let end = task.look(&transcript).unwrap();
         assert_eq!(end.status, Status::Exit(3));
+
+        // It ran until now, so that the line is too old for the client's.
+        let mut task = Open::new(record);
+        task.had_writer = true;
+        file.set_modified(SystemTime::now() - 2 * FOOTER_DELAY)
+            .unwrap();
+        assert_eq!(task.look(&transcript), None);
+        assert!(task.pause() > FOOTER_AGE);
     }
 }
