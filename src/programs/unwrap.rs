@@ -8,7 +8,8 @@ mod arguments;
 use std::time::Duration;
 
 use self::arguments::{
-    command_option, duration, is_assignment, knows_all, skip_options, value_after,
+    command_option, duration, is_assignment, knows_all, skip_options, text_after_option,
+    value_after,
 };
 use super::options::{knows_options_before, program_name, without_global_options};
 use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
@@ -223,6 +224,10 @@ impl Views {
                     && wrapper.has(WrapperTrait::SamePath)
                     && !wrapper.ends_environment(arguments),
             };
+            if !wrapper.may_be_edited() {
+                self.can_run_python |= !self.is_outside && program_kinds::can_run_python(words);
+                self.is_outside = true;
+            }
             let before = self.all.len();
             self.unwrap(wrapper, rest);
             if self.all.len() > before {
@@ -251,6 +256,11 @@ impl Views {
                 self.add_from(rest, at.unwrap_or(rest.words.len()));
             }
             InnerCommand::Exec => self.exec(rest),
+            InnerCommand::Text => {
+                if let Some(text) = text_after_option(wrapper, rest.words) {
+                    self.shell_text(rest.own, text);
+                }
+            }
             InnerCommand::Script => self.script(wrapper, rest),
             InnerCommand::ShellText => {
                 let at = skip_options(wrapper, rest.words) + wrapper.operands;
@@ -275,13 +285,15 @@ impl Views {
             && let Some(module) = value_after(rest.words, &["-m", "--module"])
             && module <= skip_options(wrapper, rest.words)
         {
-            return self.add_from(rest, module);
+            return self.add_from(rest.out_of_reach(), module);
         }
         let mut at = skip_options(wrapper, rest.words);
         let options = rest.words.iter().take(at);
         let rest = RemainingWords {
             at: match rest.at {
-                Some(at) if knows_all(wrapper, options) => Some(at),
+                Some(at) if knows_all(wrapper, options) && !wrapper.names_program(rest.words) => {
+                    Some(at)
+                }
                 _ => None,
             },
             ..rest
@@ -329,6 +341,8 @@ impl Views {
     /// `python -m module args`, `bash -c 'text'`, `python script.py args`.
     fn script(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
         let is_shell = wrapper.has(WrapperTrait::Shell);
+        // What follows names a file or a module, whatever program is called so.
+        let rest = rest.out_of_reach();
         let mut at = 0;
         while let Some(word) = rest
             .words
@@ -385,6 +399,13 @@ struct RemainingWords<'a> {
     same_path: bool,
 }
 
+impl RemainingWords<'_> {
+    /// The same words, none of which an edit may go to.
+    fn out_of_reach(self) -> Self {
+        Self { at: None, ..self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,6 +430,9 @@ mod tests {
             ("sudo pytest", false),
             ("sudo -E pytest", true),
             ("env -i pytest", false),
+            ("env -u A -i pytest", false),
+            ("env -vi pytest", false),
+            ("sudo -u me -E pytest", true),
             ("python -E x.py", true),
             ("uv run bash -c 'pytest; ssh host pytest'", true),
             ("uv run bash -c 'ssh host pytest; pytest'", true),
@@ -457,6 +481,14 @@ mod tests {
             ("find . -name '*.py' -exec pytest {} +", "pytest {}"),
             ("direnv exec . pytest", "pytest"),
             ("op run -- pytest", "pytest"),
+            ("nix-shell -p gcc python3 --run 'pytest -x'", "pytest -x"),
+            ("su - postgres -c 'pytest -x'", "pytest -x"),
+            ("su postgres", "su postgres"),
+            ("runuser -u me -- pytest", "pytest"),
+            ("gosu me pytest", "pytest"),
+            ("chroot --userspec=a /x pytest", "pytest"),
+            ("nix-shell -p gcc pytest", "nix-shell -p gcc pytest"),
+            ("script -q log pytest", "pytest"),
             ("nix develop -c pytest", "pytest"),
             ("make -C sub test", "make test"),
             ("command -v pytest", "command -v pytest"),
@@ -556,11 +588,30 @@ mod tests {
             ("uv run --new-option @", false),
             ("sudo -X @", false),
             ("conda run -n a --no-capture-output @", true),
+            // Another program gets the words, or none does.
+            ("docker run --entrypoint echo img @", false),
+            ("podman run --rm --entrypoint=echo img @", false),
+            ("docker compose run -e A=1 --entrypoint echo web @", false),
+            ("env -S pytest @", false),
+            ("env -u A -Spytest @", false),
+            ("env --split-string=pytest @", false),
+            ("nix-shell -p gcc @", false),
+            ("bash @", false),
+            ("node @", false),
+            ("uv run -m @", false),
+            ("uv run --script @", false),
+            ("kernprof -l @", false),
+            // Options whose value can only stand in the same word.
+            ("xargs --replace echo @", false),
+            ("xargs --replace=R @", true),
+            ("numactl -l echo @", false),
+            ("numactl -l @", true),
+            ("strace -z echo @", false),
         ] {
             let source = source.replace('@', "python x.py");
             let found = interpreter(&source, &[]);
-            let expected = is_certain.then(|| "python x.py".to_owned());
-            assert_eq!(found, expected, "{source}");
+            let found = found.is_some_and(|text| text == "python x.py");
+            assert_eq!(found, is_certain, "{source}");
         }
     }
 
@@ -571,6 +622,10 @@ mod tests {
         for (from, place) in [(User, Some("python main")), (Project, None)] {
             let own = [Wrapper::of_file("git push".to_owned(), &[], 0, from)];
             assert_eq!(interpreter(source, &own).as_deref(), place);
+            let script = shell::parse("curl pytest").unwrap();
+            let curl = [Wrapper::of_file("curl".to_owned(), &[], 0, from)];
+            let views = Views::of(&script.simple_commands[0], &curl);
+            assert_eq!(views.can_run_python, from == User);
             let script = shell::parse(source).unwrap();
             let views = Views::of(&script.simple_commands[0], &own);
             assert!(views.all.iter().any(|view| view.full.text == "python main"));

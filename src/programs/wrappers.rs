@@ -4,10 +4,10 @@ mod table;
 
 use std::borrow::Cow;
 
-use super::options::{has_option, has_word, interpreter_name, named_by, program_name};
+use super::options::{has_word, interpreter_name, named_by, program_name};
 use super::program_kinds::is_builtin;
 use InnerCommand::Words;
-use WrapperTrait::{Detaches, Environment, SeenThrough, TextAfter};
+use WrapperTrait::{Detaches, Environment, NamesProgram, SeenThrough, TextAfter};
 use table::WRAPPERS;
 
 /// The position of a wrapper's inner command.
@@ -21,6 +21,8 @@ pub(crate) enum InnerCommand {
     AfterDashes,
     /// The words after `-c` or `--command`, wherever that is.
     AfterCommand,
+    /// Shell text after an option, wherever that stands; no other word is a program.
+    Text,
     /// The words after `-exec` or a similar option, up to `;` or `+`.
     Exec,
     /// A script file and its arguments, or a module after `-m`, or program text after `-c`.
@@ -57,6 +59,8 @@ pub(super) enum WrapperTrait {
     /// With one of these options, separated by one space, it returns at once while the inner program continues. An
     /// empty list means always.
     Detaches(&'static str),
+    /// With one of these options, one space between, the words behind are arguments of a program that the option names.
+    NamesProgram(&'static str),
 }
 
 /// The condition under which a wrapper hides the environment.
@@ -197,33 +201,62 @@ impl Wrapper {
 
     /// Whether it hides the environment; `rest` are the words after its name.
     pub(super) fn ends_environment(&self, rest: &[String]) -> bool {
-        let mut options = options_of(rest);
         self.traits.iter().any(|found| match found {
             Environment(EnvironmentEnds::Always) => true,
-            Environment(EnvironmentEnds::With(list)) => {
-                options.any(|option| has_word(list, option))
-            }
-            Environment(EnvironmentEnds::Without(list)) => {
-                !options.any(|option| has_word(list, option))
-            }
+            Environment(EnvironmentEnds::With(list)) => self.has_option(list, rest),
+            Environment(EnvironmentEnds::Without(list)) => !self.has_option(list, rest),
             _ => false,
         })
     }
 
     /// Whether it returns at once while the inner program continues.
     pub(super) fn detaches(&self, rest: &[String]) -> bool {
-        let with =
-            |list: &str| list.is_empty() || options_of(rest).any(|option| has_option(list, option));
+        self.traits.iter().any(|found| {
+            matches!(found, Detaches(list) if list.is_empty() || self.has_option(list, rest))
+        })
+    }
+
+    /// Whether one of its options names the program, so that no other word does.
+    pub(super) fn names_program(&self, rest: &[String]) -> bool {
         self.traits
             .iter()
-            .any(|found| matches!(found, Detaches(list) if with(list)))
+            .any(|found| matches!(found, NamesProgram(list) if self.has_option(list, rest)))
     }
-}
 
-/// Returns the leading options, without their values.
-fn options_of(rest: &[String]) -> impl Iterator<Item = &str> {
-    let options = rest.iter().take_while(|word| word.starts_with('-'));
-    options.map(|word| word.split('=').next().unwrap_or(word))
+    /// Whether one of the options in `list` is among the options in front.
+    fn has_option(&self, list: &str, rest: &[String]) -> bool {
+        self.options_in(rest)
+            .iter()
+            .any(|option| has_word(list, option))
+    }
+
+    /// The options in front, each on its own and without its value.
+    fn options_in(&self, rest: &[String]) -> Vec<String> {
+        let mut options = Vec::new();
+        let mut words = rest.iter();
+        while let Some(word) = words.next().filter(|word| word.starts_with('-')) {
+            let name = word.split('=').next().unwrap_or(word);
+            if word.starts_with("--") || self.takes_value(word) || has_word(self.flags, word) {
+                options.push(name.to_owned());
+                if self.takes_value(word) {
+                    words.next();
+                }
+                continue;
+            }
+            for (at, letter) in word.char_indices().skip(1) {
+                let option = format!("-{letter}");
+                let has_value = self.takes_value(&option);
+                options.push(option);
+                if has_value {
+                    if at + letter.len_utf8() == word.len() {
+                        words.next();
+                    }
+                    break;
+                }
+            }
+        }
+        options
+    }
 }
 
 /// Whether some client version ignores `program`.
@@ -291,6 +324,10 @@ mod tests {
             ("ssh -fN host", true),
             ("ssh -N host", false),
             ("docker run --rm -d image", true),
+            ("docker run --name d -itd image", true),
+            ("docker run --name -d image", false),
+            ("ssh -p 22 -f host", true),
+            ("ssh -p 22 -lf host", false),
             ("systemd-run --user x", true),
         ] {
             let words = words(text);

@@ -49,6 +49,12 @@ pub(super) fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Optio
     is_in_front.then(|| rest.get(at).map(String::as_str))?
 }
 
+/// The text after the option of the wrappers that have one, wherever it stands.
+pub(super) fn text_after_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
+    let options: Vec<&str> = wrapper.text_options()?.split(' ').collect();
+    rest.get(value_after(rest, &options)?).map(String::as_str)
+}
+
 /// Returns the index of the word after the first of `names`.
 pub(super) fn value_after(rest: &[String], names: &[&str]) -> Option<usize> {
     let at = rest

@@ -1,9 +1,11 @@
 //! The table of known wrappers. A new one is one more row. Any other program counts as the innermost one.
 
-use super::InnerCommand::{AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Words};
+use super::InnerCommand::{
+    AfterCommand, AfterDashes, Assignments, Exec, Script, ShellText, Text, Words,
+};
 use super::WrapperTrait::{
-    Detaches, Environment, Interpreter, ModuleAfterM, NoOptions, Reserved, SamePath, SeenThrough,
-    Shell, TextAfter, TimeLimit,
+    Detaches, Environment, Interpreter, ModuleAfterM, NamesProgram, NoOptions, Reserved, SamePath,
+    SeenThrough, Shell, TextAfter, TimeLimit,
 };
 use super::{EnvironmentEnds, Wrapper, wrapper};
 
@@ -17,7 +19,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("ionice", "-c --class -n --classdata", 0, Words).flags("-t --ignore").with(&[SeenThrough, SamePath]),
     wrapper("chrt", "-T -P -D", 1, Words).flags("-b -f -i -o -r -d -R -v --batch --fifo --idle --other --rr --deadline --reset-on-fork --verbose").with(&[SeenThrough, SamePath]),
     wrapper("taskset", "", 1, Words).flags("-c --cpu-list").with(&[SeenThrough, SamePath]),
-    wrapper("numactl", "-N -m -C -p -i -l", 0, Words).flags("-a --all -b").with(&[SeenThrough, SamePath]),
+    wrapper("numactl", "-N -m -C -p -i", 0, Words).flags("-a --all -b -l --localalloc").with(&[SeenThrough, SamePath]),
     wrapper("nohup", "", 0, Words).with(&[SeenThrough, SamePath]),
     wrapper("setsid", "", 0, Words).flags("-w -f -c --wait --fork --ctty").with(&[SeenThrough, Detaches("-f --fork"), SamePath]),
     wrapper("stdbuf", "-i -o -e --input --output --error", 0, Words).with(&[SeenThrough, SamePath]),
@@ -25,16 +27,21 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("command", "", 0, Words).with(&[SeenThrough, NoOptions, SamePath]),
     wrapper("builtin", "", 0, Words).with(&[SeenThrough]),
     wrapper("exec", "-a", 0, Words).flags("-c -l").with(&[SeenThrough, SamePath]),
-    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments).flags("-i - --ignore-environment -0 --null -v --debug").with(&[SeenThrough, Environment(EnvironmentEnds::With("-i - --ignore-environment")), SamePath]),
+    wrapper("env", "-u --unset -C --chdir -S --split-string", 0, Assignments).flags("-i - --ignore-environment -0 --null -v --debug").with(&[NamesProgram("-S --split-string"), SeenThrough, Environment(EnvironmentEnds::With("-i - --ignore-environment")), SamePath]),
     wrapper("sudo", "-u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t --close-from --chdir --chroot --role --type --other-user --command-timeout", 0, Assignments).flags("-E -n -H -b -S -k -P -A -N --preserve-env --non-interactive --set-home --background --stdin").with(&[SeenThrough, Environment(EnvironmentEnds::Without("-E --preserve-env"))]),
     wrapper("doas", "-u -C", 0, Words).flags("-n").with(&[SeenThrough, Environment(EnvironmentEnds::Always)]),
+    wrapper("su", "-s --shell -g --group -G --supp-group -w --whitelist-environment", 0, Text).with(&[TextAfter("-c --command"), Environment(EnvironmentEnds::Always)]),
+    wrapper("runuser", "-u --user -g --group -G --supp-group -s --shell -w", 0, Words).with(&[TextAfter("-c --command")]),
+    wrapper("gosu", "", 1, Words),
+    wrapper("su-exec", "", 1, Words),
+    wrapper("chroot", "", 1, Words),
     wrapper("xvfb-run", "-n -e -f -p -s -w --server-num --server-args --error-file --auth-file --wait --xauth-protocol", 0, Words).flags("-a -l --auto-servernum --listen-tcp").with(&[SamePath]),
     wrapper("caffeinate", "-t -w", 0, Words).flags("-d -i -m -s -u").with(&[SamePath]),
     wrapper("systemd-inhibit", "--what --who --why --mode", 0, Words).with(&[SamePath]),
     wrapper("systemd-run", "-u --unit -p --property -E --setenv --uid --gid --slice", 0, Words).with(&[Environment(EnvironmentEnds::Always), Detaches("")]),
     wrapper("flock", "-w --timeout -E --conflict-exit-code --wait", 1, Words).flags("-n -x -s -u -o -F --nonblock --exclusive --shared --unlock --close --no-fork --verbose").with(&[SamePath]),
     wrapper("chronic", "", 0, Words).with(&[SamePath]),
-    wrapper("strace", "-e -o -p -s -u -E -b -I -O -P -a -X -S -z", 0, Words).flags("-f -ff -c -C -q -t -T -tt -ttt -v -y -yy -x -r -k").with(&[SamePath]),
+    wrapper("strace", "-e -o -p -s -u -E -b -I -O -P -a -X -S", 0, Words).flags("-z -Z -f -ff -c -C -q -t -T -tt -ttt -v -y -yy -x -r -k").with(&[SamePath]),
     wrapper("valgrind", "", 0, Words).flags("-q -v --quiet").with(&[SamePath]),
     wrapper("ltrace", "-e -o", 0, Words).with(&[SamePath]),
     wrapper("perf stat", "-e -o -r --event --output --repeat", 0, Words).flags("-a -d -v").with(&[SamePath]),
@@ -53,8 +60,8 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("devbox run", "-c --config -e --env", 0, Words),
     wrapper("nix develop", "", 0, AfterCommand).with(&[Environment(EnvironmentEnds::With("-i --ignore-environment"))]),
     wrapper("nix shell", "", 0, AfterCommand),
-    wrapper("nix-shell", "-p -A -E --packages", 0, Words).with(&[Environment(EnvironmentEnds::With("--pure"))]),
-    wrapper("script", "-c --command", 0, Words).with(&[TextAfter("-c --call --command")]),
+    wrapper("nix-shell", "-p -A -E -I --packages", 0, Text).with(&[TextAfter("--run --command"), Environment(EnvironmentEnds::With("--pure"))]),
+    wrapper("script", "-c --command", 1, Words).with(&[TextAfter("-c --call --command")]),
     wrapper("noglob", "", 0, Words).with(&[SeenThrough, SamePath]),
     wrapper("nocorrect", "", 0, Words).with(&[Reserved]),
     wrapper("repeat", "", 1, Words).with(&[Reserved]),
@@ -67,7 +74,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("eval", "", 0, ShellText),
     wrapper("daemonize", "-a -c -e -E -o -p -l -u", 0, Words).with(&[Detaches("")]),
     // Python.
-    wrapper("uv run", "--with --with-requirements --with-editable --extra --group --python -p --project --directory --env-file --package --index -m --module --no-group --only-group --no-extra --index-url --extra-index-url -i --default-index --find-links -f --reinstall-package -P --upgrade-package --refresh-package --index-strategy --keyring-provider --resolution --prerelease --exclude-newer --link-mode --config-setting -C --no-build-package --no-binary-package --cache-dir --color --config-file --python-platform --allow-insecure-host -w", 0, Words).flags("-q --quiet -v --verbose --frozen --locked --no-sync --active --isolated --exact --no-dev --only-dev --all-extras --all-groups --all-packages --no-project --no-default-groups --offline --refresh -U --upgrade --no-cache -n --no-progress --managed-python --no-managed-python --no-env-file --no-editable -s --script --gui-script --dev").with(&[ModuleAfterM]),
+    wrapper("uv run", "--with --with-requirements --with-editable --extra --group --python -p --project --directory --env-file --package --index -m --module --no-group --only-group --no-extra --index-url --extra-index-url -i --default-index --find-links -f --reinstall-package -P --upgrade-package --refresh-package --index-strategy --keyring-provider --resolution --prerelease --exclude-newer --link-mode --config-setting -C --no-build-package --no-binary-package --cache-dir --color --config-file --python-platform --allow-insecure-host -w", 0, Words).flags("-q --quiet -v --verbose --frozen --locked --no-sync --active --isolated --exact --no-dev --only-dev --all-extras --all-groups --all-packages --no-project --no-default-groups --offline --refresh -U --upgrade --no-cache -n --no-progress --managed-python --no-managed-python --no-env-file --no-editable --dev").with(&[ModuleAfterM]),
     wrapper("uvx", "--with --from --python -p --index", 0, Words).flags("-q --quiet -v --verbose --isolated --offline --refresh --no-cache -n"),
     wrapper("uv tool run", "--with --from --python -p", 0, Words).flags("-q --quiet -v --verbose --isolated --offline"),
     wrapper("pipx run", "--spec --python --pip-args", 0, Words),
@@ -83,9 +90,9 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("micromamba run", "-n --name -p --prefix --cwd", 0, Words).flags("-v -q --verbose --quiet -d --detach --clean-env"),
     wrapper("ddtrace-run", "", 0, Words),
     wrapper("opentelemetry-instrument", "", 0, Words),
-    wrapper("kernprof", "-o -p", 0, Words).flags("-l -v -b -r -u --line-by-line --view --builtin"),
+    wrapper("kernprof", "-o -p", 0, Script),
     wrapper("py-spy record", "-o -r -d -f --output --rate --duration --format", 0, Words).flags("-s --subprocesses -n --native -i --idle -t --threads -F --function -G --gil"),
-    wrapper("memray run", "-o --output", 0, Words).flags("-f --force --native --follow-fork --live -q --quiet"),
+    wrapper("memray run", "-o --output", 0, Script),
     // Node.
     wrapper("npx", "-p --package -c --call", 0, Words).flags("-y --yes --no -q --quiet --no-install --ignore-existing").with(&[TextAfter("-c --call --command")]),
     wrapper("npm exec", "-p --package -c --call -w --workspace", 0, Words).with(&[TextAfter("-c --call --command")]),
@@ -109,14 +116,14 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("opam exec", "--switch", 0, Words),
     wrapper("rustup run", "", 1, Words),
     // Containers and other machines.
-    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file --cap-add --cap-drop -l --label --pull --env-from-file", 1, Words).flags("-d --detach -T --no-TTY --rm -P --service-ports --use-aliases --build --no-deps -i --interactive --quiet-pull --remove-orphans -q --quiet").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file --cap-add --cap-drop -l --label --pull --env-from-file", 1, Words).flags("-d --detach -T --no-TTY --rm -P --service-ports --use-aliases --build --no-deps -i --interactive --quiet-pull --remove-orphans -q --quiet").with(&[NamesProgram("--entrypoint"), Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
     wrapper("docker compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --no-TTY --privileged -i --interactive -t --tty").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
-    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file -l --label", 1, Words).flags("-d --detach -T --rm --service-ports --use-aliases --no-deps").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker-compose run", "-e --env -v --volume -w --workdir -u --user -p --publish --name --entrypoint -f --file -l --label", 1, Words).flags("-d --detach -T --rm --service-ports --use-aliases --no-deps").with(&[NamesProgram("--entrypoint"), Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
     wrapper("docker-compose exec", "-e --env -w --workdir -u --user --index -f --file", 1, Words).flags("-d --detach -T --privileged").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
     wrapper("docker exec", "-e --env --env-file -w --workdir -u --user --detach-keys", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
-    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --add-host --cap-add --device --annotation --blkio-weight --blkio-weight-device --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust -q --quiet --use-api-socket").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("docker run", "-a --attach -c --cpu-shares --cpus -e --env --env-file --entrypoint -h --hostname -l --label -m --memory --mount --name --network --platform -p --publish --shm-size -u --user --ulimit -v --volume -w --workdir --gpus --ipc --add-host --cap-add --device --annotation --blkio-weight --blkio-weight-device --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust -q --quiet --use-api-socket").with(&[NamesProgram("--entrypoint"), Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
     wrapper("podman exec", "-e --env -w --workdir -u --user --env-file --detach-keys --preserve-fds", 1, Words).flags("-d --detach -i --interactive -t --tty --privileged -l --latest").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
-    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir --annotation --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from --add-host -a --attach -c --cpu-shares --cpus -l --label --platform --ulimit --gpus --ipc --pod --authfile --secret --systemd --tz --umask --arch --os --variant --subuidname --subgidname --uidmap --gidmap --conmon-pidfile --pidfile --requires --sdnotify --passwd-entry --hostuser --timeout", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --replace --quiet -q --no-hosts").with(&[Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
+    wrapper("podman run", "-e --env --env-file --entrypoint -h --hostname -m --memory --mount --name --network -p --publish -u --user -v --volume -w --workdir --annotation --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-parent --cgroupns --cidfile --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-opt --dns-search --domainname --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap --memory-swappiness --net --network-alias --net-alias --oom-score-adj --pid --pids-limit --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --userns --uts --volume-driver --volumes-from --add-host -a --attach -c --cpu-shares --cpus -l --label --platform --ulimit --gpus --ipc --pod --authfile --secret --systemd --tz --umask --arch --os --variant --subuidname --subgidname --uidmap --gidmap --conmon-pidfile --pidfile --requires --sdnotify --passwd-entry --hostuser --timeout", 1, Words).flags("-d --detach -i --interactive -t --tty -P --publish-all --rm --init --privileged --read-only --replace --quiet -q --no-hosts").with(&[NamesProgram("--entrypoint"), Environment(EnvironmentEnds::Always), Detaches("-d --detach")]),
     wrapper("kubectl exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
     wrapper("kubectl run", "-n --namespace --image", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
     wrapper("oc exec", "-n --namespace -c --container", 0, AfterDashes).with(&[Environment(EnvironmentEnds::Always)]),
@@ -128,7 +135,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("salloc", "-N -n -t -p -c -G -A -J --nodes --ntasks --time --partition --gres --account", 0, Words),
     wrapper("wsl", "-d --distribution -u --user", 0, Words).with(&[Environment(EnvironmentEnds::Always)]),
     // One command for many inputs.
-    wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-lines --replace", 0, Words).flags("-0 -r -t -p -x -o --null --no-run-if-empty --verbose --interactive --exit --open-tty").with(&[SeenThrough, SamePath]),
+    wrapper("xargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs --max-chars", 0, Words).flags("--eof --max-lines --replace -0 -r -t -p -x -o --null --no-run-if-empty --verbose --interactive --exit --open-tty").with(&[SeenThrough, SamePath]),
     wrapper("parallel", "-j --jobs -a --arg-file -N -n --delay --timeout --joblog --results -S", 0, Words).with(&[SamePath]),
     wrapper("find", "", 0, Exec),
     wrapper("fd", "", 0, Exec),
