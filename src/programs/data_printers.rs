@@ -31,7 +31,7 @@ const DATA: &[(&str, PrintsData)] = &[
     ("mydumper", With("--stream")),
     ("mongodump", With("--archive")),
     ("mongoexport", Without("-o --out")),
-    ("sqlite3", With(".dump")),
+    ("sqlite3", Always),
     ("redis-cli", With("--rdb --csv --scan")),
     ("influx_inspect", Always),
     ("cockroach dump", Always),
@@ -39,8 +39,39 @@ const DATA: &[(&str, PrintsData)] = &[
     ("mysql", With("-e --execute")),
     ("bq query", Always),
     ("bq extract", Always),
-    ("duckdb", With("-c")),
+    ("duckdb", Always),
     ("clickhouse-client", With("-q --query")),
+    ("clickhouse client", With("-q --query")),
+    ("clickhouse local", With("-q --query")),
+    ("influx query", Always),
+    ("mongo", With("--eval")),
+    ("mongosh", With("--eval")),
+    ("cqlsh", With("-e -f")),
+    ("spark-sql", With("-e -f")),
+    ("hive", With("-e -f")),
+    ("beeline", With("-e -f")),
+    ("impala-shell", With("-q -f")),
+    ("trino", With("-f --execute --file")),
+    ("snowsql", With("-q -f")),
+    ("sqlcmd", With("-Q -q -i")),
+    ("ldapsearch", Always),
+    ("slapcat", Without("-l")),
+    ("kcat", With("-C")),
+    ("kafkacat", With("-C")),
+    ("kafka-console-consumer", Always),
+    ("kafka-console-consumer.sh", Always),
+    // Logs and objects of servers.
+    ("docker logs", Always),
+    ("docker compose logs", Always),
+    ("docker-compose logs", Always),
+    ("podman logs", Always),
+    ("nerdctl logs", Always),
+    ("kubectl logs", Always),
+    ("kubectl get", With("-o --output")),
+    ("oc logs", Always),
+    ("oc get", With("-o --output")),
+    ("journalctl", Always),
+    ("dmesg", Always),
     // Images, archives, compression.
     ("docker save", Without("-o --output")),
     ("docker export", Without("-o --output")),
@@ -49,6 +80,9 @@ const DATA: &[(&str, PrintsData)] = &[
     ("docker cp", Always),
     ("podman save", Without("-o --output")),
     ("podman export", Without("-o --output")),
+    ("podman image save", Without("-o --output")),
+    ("nerdctl save", Without("-o --output")),
+    ("nerdctl export", Without("-o --output")),
     ("tar", AsAnArchive),
     ("gtar", AsAnArchive),
     ("bsdtar", AsAnArchive),
@@ -57,6 +91,10 @@ const DATA: &[(&str, PrintsData)] = &[
     ("git bundle", Always),
     ("git fast-export", Always),
     ("git format-patch", With("--stdout")),
+    ("git cat-file", Always),
+    ("git diff", Always),
+    ("git log", With("-p --patch")),
+    ("git show", Always),
     ("svnadmin dump", Always),
     ("hg bundle", Always),
     ("gzip", With("-c --stdout --to-stdout")),
@@ -70,12 +108,28 @@ const DATA: &[(&str, PrintsData)] = &[
     ("unzstd", With("-c --stdout")),
     ("lz4", With("-c")),
     ("brotli", With("-c --stdout")),
+    ("bgzip", With("-c --stdout")),
+    ("lbzip2", With("-c --stdout")),
+    ("lzop", With("-c --stdout")),
+    ("pbzip2", With("-c --stdout")),
+    ("uncompress", With("-c")),
+    ("lz4cat", Always),
+    ("lzcat", Always),
+    ("zless", Always),
     ("zcat", Always),
     ("bzcat", Always),
     ("xzcat", Always),
     ("zstdcat", Always),
     ("unzip", With("-p -c")),
     ("7z", With("-so")),
+    ("rar p", Always),
+    ("unrar p", Always),
+    ("ar p", Always),
+    ("rpm2cpio", Always),
+    ("dpkg-deb", With("--fsys-tarfile")),
+    ("unsquashfs", With("-cat")),
+    ("borg extract", With("--stdout")),
+    ("restic dump", Always),
     // Streams and bytes.
     ("tcpdump", Always),
     ("tshark", Always),
@@ -98,23 +152,40 @@ const DATA: &[(&str, PrintsData)] = &[
     ("rclone cat", Always),
     ("gsutil cat", Always),
     ("gcloud storage cat", Always),
+    ("hadoop fs", With("-cat -text")),
+    ("hdfs dfs", With("-cat -text")),
+    ("mc cat", Always),
+    ("s5cmd cat", Always),
     ("zfs send", Always),
     ("btrfs send", Without("-f")),
     ("arecord", Always),
+    ("samtools view", Without("-o --output")),
+    ("bcftools view", Without("-o --output")),
+    ("bedtools", Always),
+    ("fastq-dump", With("-Z --stdout")),
+    ("seqtk", Always),
+    ("jq", Always),
+    ("yq", Always),
+    ("nm", Always),
+    ("objdump", Always),
+    ("readelf", Always),
+    ("perf script", Without("-o --output")),
+    ("pv", Always),
     ("cat", Always),
     ("yes", Always),
     ("seq", Always),
 ];
 
-/// Options whose value shows that the program writes to standard output: `ffmpeg … -`, `aws s3 cp … -`.
-const STANDARD_OUTPUT: &[&str] = &[
-    "-",
-    "/dev/stdout",
-    "/dev/fd/1",
-    "pipe:",
-    "pipe:1",
-    "of=/dev/stdout",
-];
+/// Options whose value says by itself that standard output is written to: `ffmpeg … -`, `aws s3 cp … -`.
+const STANDARD_OUTPUT: &[&str] = &["-", "/dev/stdout", "/dev/fd/1", "pipe:", "pipe:1"];
+
+/// Whether a word names standard output, alone or behind an option or a format: `-`, `of=/dev/stdout`, `-O-`, `png:-`.
+fn is_standard_output(word: &str) -> bool {
+    let named = word.rsplit_once('=').map_or(word, |(_, value)| value);
+    let is_short = matches!(named.as_bytes(), [b'-', b'A'..=b'Z' | b'a'..=b'z', b'-']);
+    let ends = [":-", ":/dev/stdout", "/vsistdout/"];
+    STANDARD_OUTPUT.contains(&named) || is_short || ends.iter().any(|end| named.ends_with(end))
+}
 
 /// Whether `words` call a program that prints data.
 pub(super) fn prints_data(words: &[String]) -> bool {
@@ -128,16 +199,16 @@ pub(super) fn prints_data(words: &[String]) -> bool {
             program,
             "bash" | "sh" | "zsh" | "node" | "ruby" | "perl" | "php"
         );
-    if !reads_a_script
-        && arguments
-            .iter()
-            .any(|word| STANDARD_OUTPUT.contains(&word.as_str()))
-    {
+    if !reads_a_script && arguments.iter().any(|word| is_standard_output(word)) {
         return true;
     }
+    // `pg_dump-16`
+    let family = program.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.'));
     let rows = DATA.iter().filter(|(name, _)| {
         let mut parts = name.split(' ');
-        parts.next() == Some(program)
+        parts
+            .next()
+            .is_some_and(|part| part == program || part == family)
             && parts.zip(arguments).all(|(part, word)| part == word)
             && name.split(' ').count() <= words.len()
     });
@@ -221,6 +292,22 @@ mod tests {
             ("cargo test", false),
             ("npm test", false),
             ("gzip -dc a", true),
+            ("pg_dump-16 mydb", true),
+            ("pg_basebackup -Ft -D-", true),
+            ("mongodump --archive", true),
+            ("mongodump -o dump", false),
+            ("redis-cli --rdb -", true),
+            ("sqlite3 db .dump", true),
+            ("kubectl get pods -o json", true),
+            ("kubectl get pods -oyaml", true),
+            ("kubectl get pods", false),
+            ("docker logs web", true),
+            ("journalctl -f", true),
+            ("convert a.svg png:-", true),
+            ("gs -sOutputFile=- a.ps", true),
+            ("skopeo copy a docker-archive:/dev/stdout", true),
+            ("nerdctl export c", true),
+            ("mc cat a/b", true),
         ] {
             let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
             assert_eq!(prints_data(&words), prints, "{text}");
