@@ -1,34 +1,93 @@
 //! Commands that name the folder of the client's task outputs. In the background, such a command's own output is in
 //! that folder too, so a command that reads all files there would never end.
 
-/// Whether `text` names the folder or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/claude*/…`, `cd
-/// …/tasks; cat *.output` (locations of 2.1.20 to 2.1.332).
+/// Folders for temporary files, one of which holds the client's, and the variables that name one.
+#[rustfmt::skip]
+const TEMPORARY: &[&str] = &[
+    "/tmp", "/private/tmp", "/var/folders", "/private/var/folders", "$TMPDIR", "${TMPDIR", "$CLAUDE_CODE_TMPDIR",
+    "${CLAUDE_CODE_TMPDIR", "$TMP", "${TMP",
+];
+
+/// What reads everything in a folder.
+const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"];
+
+/// Whether `text` names the folder, or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/cl*/…`,
+/// `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
 pub(crate) fn are_named(text: &str) -> bool {
+    let text: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\'' | '"' | '\\'))
+        .collect();
+    let ends =
+        |c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')' | '<' | '>' | '=');
+    let words: Vec<&str> = text.split(ends).collect();
+    let has_tasks = stands_alone(&text, "tasks");
+    let is_temporary = |word: &&str| TEMPORARY.iter().any(|folder| is_below(word, folder));
+    let reads_all = READ_ALL.iter().any(|program| text.contains(program));
+    words.iter().any(|word| {
+        let is_pattern = word.contains(['*', '?', '[']);
+        // In any folder: the command can be there.
+        word.ends_with(".output") && (is_pattern || has_tasks)
+            || word.starts_with("claude-") && is_of_client(word)
+            || word
+                .split_once("/claude")
+                .is_some_and(|(_, rest)| has_tasks && is_of_client(&format!("claude{rest}/")))
+            || is_temporary(word) && is_of_client_below(word)
+            || is_pattern && has_tasks && word.contains("tasks") && words.iter().any(is_temporary)
+            || is_temporary(word)
+                && reads_all
+                && word.split('/').filter(|part| !part.is_empty()).count() < 2
+    })
+}
+
+/// Whether `name` stands in `text` as a word of its own.
+fn stands_alone(text: &str, name: &str) -> bool {
     let is_end = |c: Option<char>| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-    let names_folder = |name: &str| {
-        text.match_indices(name).any(|(start, _)| {
-            let before = text.get(..start).and_then(|text| text.chars().next_back());
-            let after = text
-                .get(start + name.len()..)
-                .and_then(|text| text.chars().next());
-            is_end(before) && before != Some('.') && is_end(after)
-        })
-    };
-    let has_tasks = names_folder("tasks");
-    // The user's number, a pattern or a variable may follow.
-    let of_client = text.match_indices("/claude").any(|(start, name)| {
-        let after = text
-            .get(start + name.len()..)
-            .and_then(|text| text.chars().next());
-        after.is_none_or(|c| {
-            matches!(
-                c,
-                '-' | '*' | '/' | '?' | '$' | '[' | '{' | '"' | '\'' | ' '
-            )
-        })
+    text.match_indices(name).any(|(start, _)| {
+        let before = text.get(..start).and_then(|text| text.chars().next_back());
+        let after = text.get(start + name.len()..);
+        let after = after.and_then(|text| text.chars().next());
+        is_end(before) && before != Some('.') && is_end(after)
+    })
+}
+
+/// Whether `word` is `folder` or a path in it.
+fn is_below(word: &str, folder: &str) -> bool {
+    let rest = word.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '}', ':']))
+}
+
+/// Whether a part of a path in a folder for temporary files can be the client's folder, and the path leads to more than
+/// the notes that the client keeps there for the model.
+fn is_of_client_below(word: &str) -> bool {
+    let folder = TEMPORARY.iter().find(|folder| is_below(word, folder));
+    let first = folder.and_then(|folder| word.get(folder.len()..)?.split_once('/'));
+    let starts = word.match_indices('/').map(|(at, _)| at + 1);
+    let mut rests = starts.filter_map(|at| word.get(at..));
+    first.is_some_and(|(_, rest)| may_be_of_client(rest)) || rests.any(is_of_client)
+}
+
+/// Whether a path begins with the client's folder: `claude`, `claude-1000`, `claude-*`.
+fn is_of_client(path: &str) -> bool {
+    let part = path.split('/').next().unwrap_or(path);
+    let is_named = part == "claude"
+        || part.strip_prefix("claude").is_some_and(|rest| {
+            let number = rest.strip_prefix('-').unwrap_or_default();
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            !number.is_empty() && is_number || rest.contains(['*', '?', '[', '{', '$'])
+        });
+    is_named && !path.contains("scratchpad")
+}
+
+/// Whether a path begins with a pattern that the client's folder matches, and leads into it.
+fn may_be_of_client(path: &str) -> bool {
+    let (part, rest) = path.split_once('/').unwrap_or((path, ""));
+    let pattern = part.find(['*', '?', '[', '{']);
+    let is_one = pattern.is_some_and(|at| {
+        part.get(..at)
+            .is_some_and(|plain| "claude-".starts_with(plain))
     });
-    let has_outputs = text.contains(".output");
-    has_tasks && (of_client || has_outputs) || of_client && has_outputs
+    is_one && !rest.is_empty()
 }
 
 #[cfg(test)]
@@ -53,6 +112,33 @@ mod tests {
                 "find /private/tmp/claude-501 -name '*.output' -exec cat {} +",
                 true,
             ),
+            ("cat /tmp/\"claude\"-0/-p/s/tasks/b1.output", true),
+            ("cat /tmp/cla\\ude-0/*/*/tasks/*", true),
+            ("cat $CLAUDE_CODE_TMPDIR/claude-0/x", true),
+            ("cat \"${TMPDIR:-/tmp}/claude-$(id -u)\"/*/*/*/*", true),
+            ("cd /tmp; cat claude-*/*/*/*/*", true),
+            ("D=/tmp/claude-0; cat $D/*/*/*/*", true),
+            ("cat /tmp/cl*/*/*/*/*", true),
+            ("cat /tmp/c?aude-0/*", true),
+            ("cat /tmp/*/*/*/*/*", true),
+            ("cat /tmp/{claude-0,x}/*", true),
+            ("cat /scratch/claude-0/-p/s/tasks/b1.output", true),
+            ("grep -r ERR /tmp/claude-0", true),
+            ("grep -r ERR /tmp", true),
+            ("rg ERR /tmp/", true),
+            ("find /tmp -name '*.output' | xargs cat", true),
+            ("find /tmp -path '*tasks*' -exec cat {} +", true),
+            ("make; cat *.output", true),
+            ("python /tmp/claude-0/-p/s/scratchpad/train.py", false),
+            ("make >/tmp/build.log", false),
+            ("cat /tmp/*.log", false),
+            ("make >/tmp/$USER/build.log", false),
+            ("cat /tmp/build/*/x.log", false),
+            ("cat /tmp/b*/x.log", false),
+            ("rg ERR /tmp/build", false),
+            ("cd /tmp/claude-tools && make", false),
+            ("pytest tests/tasks >/tmp/x.log", false),
+            ("python a.py >run.output", false),
             ("make tasks", false),
             ("celery -A proj.tasks worker", false),
             ("pytest tests/tasks -x", false),
