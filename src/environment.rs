@@ -219,6 +219,13 @@ pub fn bash_env() -> Option<PathBuf> {
     path("BASH_ENV")
 }
 
+/// Whether bash exported a function called `name`, which a shell that it starts takes over.
+pub fn has_function(name: &str) -> bool {
+    ["%%", "()"]
+        .iter()
+        .any(|end| path(&format!("BASH_FUNC_{name}{end}")).is_some())
+}
+
 /// The folders in `PATH`.
 pub fn search_path() -> Vec<PathBuf> {
     variable("PATH")

@@ -241,6 +241,104 @@ fn only_the_system_s_tail_is_removed() {
     assert_eq!(edited(&sandbox, command, &[]), command);
 }
 
+/// Where else a function or an alias can come from: files that the start files read, a snapshot of an older client, the
+/// environment, and the session's environment file.
+#[test]
+fn what_the_start_files_read_counts_too() {
+    let command = "make | tail -5";
+    let define = "tail() { cat; }\n";
+    let base64 =
+        "eval \"$(echo 'dGFpbCAoKSAK\neyAKICAgIGNhdAp9Cg==' | base64 -d)\" > /dev/null 2>&1\n";
+    for files in [
+        &[
+            ("home/.bashrc", "[ -f ~/.fn ] && . ~/.fn\n"),
+            ("home/.fn", define),
+        ][..],
+        &[
+            ("home/.zshrc", "source \"$HOME/.a/fn\"\n"),
+            ("home/.a/fn", "alias tail=x\n"),
+        ],
+        &[
+            ("home/.profile", ". ~/.a\n"),
+            ("home/.a", ". ~/.b\n"),
+            ("home/.b", define),
+        ],
+        &[
+            ("home/.bashrc", "for f in ~/.d/*.sh; do . \"$f\"; done\n"),
+            ("home/.d/x.sh", define),
+        ],
+        &[(
+            "home/.bashrc",
+            "for c in head tail; do alias $c=\"g$c\"; done\n",
+        )],
+        &[("home/.claude/shell-snapshots/snapshot-bash-1-a.sh", base64)],
+    ] {
+        let sandbox = permissive();
+        for (name, text) in files {
+            sandbox.write(name, text);
+        }
+        assert_eq!(edited(&sandbox, command, &[]), command, "{files:?}");
+    }
+    let exported = [("BASH_FUNC_tail%%", "() { cat; }")];
+    assert_eq!(edited(&permissive(), command, &exported), command);
+    // Files that read each other come to an end, and one that defines nothing changes nothing.
+    let sandbox = permissive();
+    sandbox.write("home/.bashrc", ". ~/.a\n. ~/.none\n");
+    sandbox.write("home/.a", ". ~/.bashrc\nalias t='tail -f'\n");
+    assert_eq!(edited(&sandbox, command, &[]), "make 2>&1");
+}
+
+#[test]
+fn what_the_session_s_environment_file_says_counts_too() {
+    for (text, tail, grep) in [
+        ("export A=1\n", "make 2>&1", "make | grep --line-buffered E"),
+        (
+            "tail() { cat; }\n",
+            "make | tail -5",
+            "make | grep --line-buffered E",
+        ),
+        ("export PATH=/x:$PATH\n", "make | tail -5", "make | grep E"),
+        (". /x/env.sh\n", "make | tail -5", "make | grep E"),
+    ] {
+        let sandbox = permissive();
+        let name = "home/.claude/session-env/5e551014/sessionstart-hook-0.sh";
+        sandbox.write(name, text);
+        assert_eq!(edited(&sandbox, "make | tail -5", &[]), tail, "{text}");
+        assert_eq!(edited(&sandbox, "make | grep E", &[]), grep, "{text}");
+    }
+}
+
+/// A function of the user's that runs first may change the `PATH`, and a relative folder on it means another one after `cd`.
+#[test]
+fn what_may_change_the_path_first_keeps_the_text() {
+    let with_option = |first: &str| format!("{first}make | grep --line-buffered E");
+    let without = |first: &str| format!("{first}make | grep E");
+    for (text, first, made) in [
+        (
+            "work() { export PATH=/x:$PATH; }",
+            "work; ",
+            without("work; "),
+        ),
+        (
+            "cd() { builtin cd \"$@\" && . ./.env; }",
+            "cd . && ",
+            without("cd . && "),
+        ),
+        ("alias ls='ls --color'", "ls; ", with_option("ls; ")),
+        ("", "export $(cat .env); ", without("export $(cat .env); ")),
+    ] {
+        let sandbox = permissive();
+        sandbox.write("home/.bashrc", text);
+        assert_eq!(edited(&sandbox, &without(first), &[]), made, "{text}");
+    }
+    let sandbox = permissive();
+    let relative = [("PATH", "tools:/usr/bin:/bin")];
+    assert_eq!(
+        edited(&sandbox, &without("cd sub; "), &relative),
+        without("cd sub; ")
+    );
+}
+
 /// Unreadable start files may define anything, and must not delay the call.
 #[test]
 fn special_start_files_delay_no_call() {

@@ -463,6 +463,10 @@ mod tests {
         fn is_system_tool(&self, _word: &str) -> bool {
             true
         }
+
+        fn is_the_user_s(&self, _word: &str) -> bool {
+            false
+        }
     }
 
     #[test]

@@ -71,19 +71,22 @@ impl<'a> ToolsOnPath<'a> {
         }
     }
 
+    fn start_files(&self) -> &'static StartFiles {
+        StartFiles::own(&self.site.session)
+    }
+
     /// Returns the file that `word` calls; `None` if that is uncertain or the file comes with the project.
     fn found(&self, word: &str) -> Option<PathBuf> {
         let path = if word.contains('/') {
             let path = PathBuf::from(word);
             (path.is_absolute() && is_executable(&path)).then_some(path)
         } else if let Some(folders) = &self.folders {
-            self.first(word, folders)
+            Self::first(word, folders)
         } else {
-            let path = self.first(word, &environment::search_path())?;
-            let of_client = StartFiles::own().path();
+            let path = Self::first(word, &environment::search_path())?;
+            let of_client = self.start_files().path();
             let agrees = of_client.is_none_or(|list| {
-                self.first(word, &std::env::split_paths(list).collect::<Vec<_>>())
-                    .as_ref()
+                Self::first(word, &std::env::split_paths(list).collect::<Vec<_>>()).as_ref()
                     == Some(&path)
             });
             agrees.then_some(path)
@@ -91,10 +94,10 @@ impl<'a> ToolsOnPath<'a> {
         path.filter(|path| !self.comes_with_the_project(path))
     }
 
-    fn first(&self, name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
-        let mut files = folders
-            .iter()
-            .map(|folder| self.site.cwd.join(folder).join(name));
+    fn first(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
+        // Where a folder is relative to, the command itself may change.
+        let certain = folders.iter().take_while(|folder| folder.is_absolute());
+        let mut files = certain.map(|folder| folder.join(name));
         files.find(|file| is_executable(file))
     }
 
@@ -147,7 +150,7 @@ fn passes(program: &Path, trial: Trial) -> bool {
 
 impl Tools for ToolsOnPath<'_> {
     fn passes(&self, word: &str, trial: Trial) -> bool {
-        let is_program = word.contains('/') || StartFiles::own().is_program_itself(word);
+        let is_program = word.contains('/') || self.start_files().is_program_itself(word);
         let found = if is_program { self.found(word) } else { None };
         found.is_some_and(|program| match self.folders {
             Some(_) => passes(&program, trial),
@@ -162,7 +165,7 @@ impl Tools for ToolsOnPath<'_> {
             && ["/bin", "/usr/bin"]
                 .iter()
                 .any(|dir| program.starts_with(dir));
-        if is_out_of_reach || !word.contains('/') && !StartFiles::own().is_program_itself(word) {
+        if is_out_of_reach || !word.contains('/') && !self.start_files().is_program_itself(word) {
             return None;
         }
         // Homebrew's name starts with a g.
@@ -172,7 +175,7 @@ impl Tools for ToolsOnPath<'_> {
     }
 
     fn is_system_tool(&self, word: &str) -> bool {
-        let is_free = word.contains('/') || StartFiles::own().defines_nothing_named(word);
+        let is_free = word.contains('/') || self.start_files().defines_nothing_named(word);
         let found = if is_free { self.found(word) } else { None };
         let Some(program) = found else {
             return false;
@@ -189,5 +192,9 @@ impl Tools for ToolsOnPath<'_> {
                 || is_system(&file) && file.file_name() == program.file_name()
         };
         is_system(&program) || fs::canonicalize(&program).is_ok_and(is_system_s_file)
+    }
+
+    fn is_the_user_s(&self, word: &str) -> bool {
+        !word.contains('/') && !self.start_files().is_program_itself(word)
     }
 }

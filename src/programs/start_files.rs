@@ -2,13 +2,16 @@
 //! client reads those once per session and writes the result into a snapshot, which it runs before every command
 //! (measured, 2.1.20 to 2.1.332). Without a snapshot, the start files themselves are read here.
 
+mod names;
+mod snapshot;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::shell::base_name;
-use crate::shell::word::unquote;
+use self::names::Names;
+use crate::state::is_id;
 use crate::{environment, folders};
 
 /// Start files of bash and zsh, in the home folder or `ZDOTDIR`.
@@ -24,15 +27,28 @@ const START_FILES: &[&str] = &[
     ".zshrc",
 ];
 
-/// Size in bytes above which a file isn't read and may define anything.
+/// Start files of every user.
+const SYSTEM_FILES: &[&str] = &[
+    "/etc/bash.bashrc",
+    "/etc/bashrc",
+    "/etc/profile",
+    "/etc/zprofile",
+    "/etc/zsh/zprofile",
+    "/etc/zsh/zshenv",
+    "/etc/zsh/zshrc",
+    "/etc/zshenv",
+    "/etc/zshrc",
+];
+
+/// Most files that are read; what more of them define isn't known.
+const MAX_FILES: usize = 64;
+
+/// A file that is larger may define anything, in bytes.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// Maximum number of snapshots that are examined.
-const MAX_SNAPSHOTS: usize = 10_000;
-
-/// Functions with the same effect as the program of that name, each with texts that identify it: the client's own
-/// `grep`, which knows GNU's options, and the function from `conda init`.
-const EQUIVALENT_FUNCTIONS: &[(&str, &[&str])] = &[
+/// Functions that do the same as the program of their name: the client's own `grep`, which knows GNU's options, and
+/// what `conda init` puts in. What marks them stands in their text.
+const SAME: &[(&str, &[&str])] = &[
     ("conda", &["__conda_exe", "CONDA_EXE"]),
     ("grep", &["ugrep"]),
     ("mamba", &["__mamba_exe", "MAMBA_EXE", "__conda_exe"]),
@@ -40,40 +56,87 @@ const EQUIVALENT_FUNCTIONS: &[(&str, &[&str])] = &[
 
 /// The files that the user's shell reads before a command.
 pub(super) struct StartFiles {
-    texts: Vec<String>,
-    /// Whether one of them couldn't be read.
+    /// Each with the marks that it has.
+    texts: Vec<(Names, Vec<&'static str>)>,
+    /// One of them couldn't be read.
     is_partial: bool,
     /// The `PATH` that a snapshot sets.
     path: Option<String>,
 }
 
 impl StartFiles {
-    /// Returns this user's start files, read once.
-    pub(super) fn own() -> &'static Self {
+    /// Those of this user in the session, read once.
+    pub(super) fn own(session: &str) -> &'static Self {
         static READ: OnceLock<StartFiles> = OnceLock::new();
-        READ.get_or_init(Self::read)
+        READ.get_or_init(|| Self::read(session))
     }
 
-    fn read() -> Self {
-        let folders = [environment::home_dir(), environment::zsh_dir()];
+    fn read(session: &str) -> Self {
+        let home = environment::home_dir();
+        let folders = [home.clone(), environment::zsh_dir()];
         let files = folders.iter().flatten().flat_map(|folder| {
             let names = START_FILES.iter();
             names.map(|name| folder.join(name))
         });
-        let snapshot = newest_snapshot();
-        let snapshot_text = snapshot.as_deref().and_then(read);
-        let path = match &snapshot_text {
-            Some(Ok(text)) => path_of(text),
-            _ => None,
+        let mut waiting: Vec<PathBuf> = files
+            .chain(SYSTEM_FILES.iter().map(PathBuf::from))
+            .chain(environment::bash_env())
+            .filter(|file| file.exists())
+            .collect();
+        let mut start_files = Self {
+            texts: Vec::new(),
+            is_partial: false,
+            path: None,
         };
-        let files = files.chain(environment::bash_env());
-        let texts = files.filter_map(|file| read(&file)).chain(snapshot_text);
-        let texts: Result<Vec<String>, io::Error> = texts.collect();
-        Self {
-            is_partial: texts.is_err(),
-            texts: texts.unwrap_or_default(),
-            path,
+        if let Some(snapshot) = snapshot::newest() {
+            match read(&snapshot) {
+                Ok(text) => {
+                    start_files.path = snapshot::path_of(&text);
+                    start_files.add(&snapshot::decoded(&text));
+                    start_files.add(&text);
+                }
+                Err(()) => start_files.is_partial = true,
+            }
         }
+        let of_session = of_session(session);
+        let set_path = |file: &PathBuf| read(file).is_ok_and(|text| may_set_path(&text));
+        if of_session.iter().any(set_path) {
+            // No folder is certain then.
+            start_files.path = Some(String::new());
+        }
+        waiting.extend(of_session);
+        let mut known = BTreeSet::new();
+        while let Some(file) = waiting.pop() {
+            if !known.insert(file.clone()) {
+                continue;
+            }
+            let text = if known.len() > MAX_FILES {
+                Err(())
+            } else {
+                read(&file)
+            };
+            let Ok(text) = text else {
+                start_files.is_partial = true;
+                break;
+            };
+            let sourced = start_files.add(&text);
+            waiting.extend(
+                sourced
+                    .iter()
+                    .flat_map(|word| named_by(word, home.as_deref())),
+            );
+        }
+        start_files
+    }
+
+    /// Adds a text, and returns the files that it reads.
+    fn add(&mut self, text: &str) -> Vec<String> {
+        let names = Names::of(text);
+        let files = names.files.clone();
+        let all = SAME.iter().flat_map(|(_, marks)| marks.iter().copied());
+        self.texts
+            .push((names, all.filter(|mark| text.contains(mark)).collect()));
+        files
     }
 
     /// Returns the `PATH` that the client sets for a command, if known.
@@ -83,105 +146,90 @@ impl StartFiles {
 
     /// Whether `name` runs the program of that name, perhaps with options that the user added.
     pub(super) fn is_program_itself(&self, name: &str) -> bool {
-        let is_same = |text: &String| {
-            let marks = EQUIVALENT_FUNCTIONS.iter().find(|(same, _)| *same == name);
+        let is_same = |(names, found): &(Names, Vec<&str>)| {
+            let mut rows = SAME.iter();
+            let marks = rows.find(|(same, _)| *same == name);
             let is_known =
-                marks.is_some_and(|(_, marks)| marks.iter().any(|mark| text.contains(mark)));
-            (is_known || !defines_function(text, name))
-                && aliases(text, name).all(|value| first_word(&value) == name)
+                marks.is_some_and(|(_, marks)| marks.iter().any(|mark| found.contains(mark)));
+            !names.any
+                && (is_known || !names.has_function(name))
+                && names.aliased(name).all(|program| program == name)
         };
-        !self.is_partial && self.texts.iter().all(is_same)
+        !self.is_partial && !environment::has_function(name) && self.texts.iter().all(is_same)
     }
 
     /// Whether `name` is neither a function nor an alias.
     pub(super) fn defines_nothing_named(&self, name: &str) -> bool {
-        let is_free =
-            |text: &String| !defines_function(text, name) && aliases(text, name).next().is_none();
-        !self.is_partial && self.texts.iter().all(is_free)
+        let is_free = |(names, _): &(Names, Vec<&str>)| {
+            !names.any && !names.has_function(name) && names.aliased(name).next().is_none()
+        };
+        !self.is_partial && !environment::has_function(name) && self.texts.iter().all(is_free)
     }
 }
 
-/// The text of a file; `None` where there is none.
-fn read(file: &Path) -> Option<io::Result<String>> {
-    match folders::read_regular_bytes(file, MAX_FILE) {
-        Err(error) if folders::is_missing(&error) => None,
-        read => Some(read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+/// The files that the client runs before each command of the session: what hooks have left for it (seen in 2.1.90), and
+/// the user's own.
+fn of_session(session: &str) -> Vec<PathBuf> {
+    let folder = if is_id(session) {
+        folders::claude_dir()
+    } else {
+        None
+    };
+    let folder = folder.map(|folder| folder.join("session-env").join(session));
+    let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
+    let files = entries.into_iter().flatten().flatten();
+    files
+        .map(|entry| entry.path())
+        .chain(environment::claude_env_file())
+        .filter(|file| file.exists())
+        .take(MAX_FILES + 1)
+        .collect()
+}
+
+/// Whether the environment file of a session sets the `PATH`, itself or by what it reads.
+fn may_set_path(text: &str) -> bool {
+    let sets = |line: &str| {
+        let line = line.trim_start();
+        let assignment = line.strip_prefix("export ").unwrap_or(line);
+        assignment.starts_with("PATH=") || line.starts_with("eval ")
+    };
+    text.lines().any(sets) || !Names::of(text).files.is_empty()
+}
+
+fn read(file: &Path) -> Result<String, ()> {
+    let bytes = folders::read_regular_bytes(file, MAX_FILE).map_err(|_| ())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The files that exist of those that a word names, without the shell: an absolute path or one in the home folder, with a
+/// `*` in its last part at most.
+fn named_by(word: &str, home: Option<&Path>) -> Vec<PathBuf> {
+    let in_home = ["~/", "$HOME/", "${HOME}/"];
+    let rest = in_home.iter().find_map(|start| word.strip_prefix(start));
+    let path = match (rest, home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(word),
+    };
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else {
+        return Vec::new();
+    };
+    if !path.is_absolute() {
+        return Vec::new();
     }
-}
-
-/// Returns the newest snapshot, `snapshot-bash-1790000000000-x1y2z3.sh`. It belongs to this session, or to one with
-/// the same start files.
-fn newest_snapshot() -> Option<PathBuf> {
-    let folder = folders::claude_dir()?.join("shell-snapshots");
-    let entries = fs::read_dir(folder).ok()?.take(MAX_SNAPSHOTS).flatten();
-    let dated = entries.filter_map(|entry| {
-        let time = entry.metadata().ok()?.modified().ok()?;
-        let is_one = entry.file_name().to_string_lossy().starts_with("snapshot-");
-        is_one.then(|| (time, entry.path()))
-    });
-    Some(dated.max()?.1)
-}
-
-/// Returns the value of the last `export PATH=…`.
-fn path_of(snapshot: &str) -> Option<String> {
-    let mut lines = snapshot.lines().rev();
-    let value = lines.find_map(|line| line.strip_prefix("export PATH="))?;
-    (!value.contains('$')).then(|| unquote(value))
-}
-
-/// Whether the text contains `name()`, `name ()` or `function name`, quoted or not.
-fn defines_function(text: &str, name: &str) -> bool {
-    let starts = memchr::memmem::find_iter(text.as_bytes(), name.as_bytes());
-    starts.into_iter().any(|start| {
-        let (before, after) = (
-            text.get(..start).unwrap_or_default(),
-            text.get(start + name.len()..).unwrap_or_default(),
-        );
-        if !before.is_empty() && !before.ends_with([' ', '\t', '\n', ';', '\'', '"', '&', '|', '{'])
-            || is_comment(before)
-        {
-            return false;
+    match name.to_string_lossy().split_once('*') {
+        None => [path.clone()]
+            .into_iter()
+            .filter(|path| path.exists())
+            .collect(),
+        Some((start, end)) => {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            let is_named = |path: &PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(start) && name.ends_with(end) && path.is_file()
+            };
+            let paths = entries.map(|entry| entry.path()).filter(is_named);
+            paths.take(MAX_FILES + 1).collect()
         }
-        let is_called = after.trim_start_matches([' ', '\t', '\\']).starts_with('(');
-        let is_named = before
-            .trim_end_matches([' ', '\t', '\\'])
-            .ends_with("function")
-            && after.starts_with([' ', '\t', '\n', '{', '\\', ';']);
-        is_called || is_named
-    })
-}
-
-/// Whether the line that starts with `before` is a comment.
-fn is_comment(before: &str) -> bool {
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    line.trim_start().starts_with('#')
-}
-
-/// Returns the values of the aliases called `name`.
-fn aliases<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    let lines = text
-        .lines()
-        .filter(|line| line.contains("alias") && !line.trim_start().starts_with('#'));
-    lines.filter_map(move |line| {
-        let marks = [
-            format!(" {name}="),
-            format!("\t{name}="),
-            format!("'{name}="),
-        ];
-        let start = marks
-            .iter()
-            .find_map(|mark| Some(line.find(mark)? + mark.len()))?;
-        Some(unquote(line.get(start..)?))
-    })
-}
-
-fn first_word(value: &str) -> &str {
-    let words = value.trim_start_matches('\\').split([' ', '\t']);
-    let mut words = words.filter(|word| !word.is_empty());
-    let word = words.next().unwrap_or_default();
-    match word {
-        "command" => words.next().unwrap_or_default(),
-        word => base_name(word),
     }
 }
 
@@ -190,38 +238,13 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> StartFiles {
-        StartFiles {
-            texts: vec![text.to_owned()],
+        let mut files = StartFiles {
+            texts: Vec::new(),
             is_partial: false,
-            path: path_of(text),
-        }
-    }
-
-    #[test]
-    fn functions_and_aliases_are_found() {
-        for text in [
-            "tail() { command tail -n 50 \"$@\"; }",
-            "x=1; tail () {\n  :\n}",
-            "function tail {\n  :\n}",
-            "function tail() { :; }",
-            "alias tail='tail -n 50'",
-            "  alias -- tail=multitail",
-            "alias ll='ls -l' tail=cat",
-            "eval $'tail () \\n{ \\n    cat\\n}' > /dev/null 2>&1",
-        ] {
-            assert!(!of(text).defines_nothing_named("tail"), "{text}");
-        }
-        for text in [
-            "",
-            "# tail() { :; }",
-            "# alias tail=x",
-            "alias t='tail -f'",
-            "ltail() { tail \"$@\"; }",
-            "my-tail () { :; }",
-            "tail -n 5 log",
-        ] {
-            assert!(of(text).defines_nothing_named("tail"), "{text}");
-        }
+            path: None,
+        };
+        files.add(text);
+        files
     }
 
     #[test]
@@ -229,6 +252,7 @@ mod tests {
         for (text, same) in [
             ("alias grep='grep --color=auto'", true),
             ("alias grep='/bin/grep --color=auto'", true),
+            ("alias grep='command grep --color=auto'", true),
             ("alias -- grep='rg'", false),
             ("grep() { rg \"$@\"; }", false),
             (
@@ -241,18 +265,5 @@ mod tests {
         let conda = "conda () {\n  case $1 in activate) ;; *) __conda_exe \"$@\" ;; esac\n}";
         assert!(of(conda).is_program_itself("conda"));
         assert!(!of("conda() { x; }").is_program_itself("conda"));
-    }
-
-    #[test]
-    fn the_path_of_a_snapshot_is_read() {
-        for (text, path) in [
-            ("export PATH=/a:/b\n", Some("/a:/b")),
-            ("export PATH='/a b:/c'\n", Some("/a b:/c")),
-            ("export PATH=/a\\ b\n", Some("/a b")),
-            ("export PATH=\"$PATH:/x\"\n", None),
-            ("", None),
-        ] {
-            assert_eq!(of(text).path(), path, "{text}");
-        }
     }
 }

@@ -8,8 +8,8 @@ mod arguments;
 use std::time::Duration;
 
 use self::arguments::{
-    command_option, duration, is_assignment, knows_all, skip_options, text_after_option,
-    value_after,
+    RemainingWords, command_option, duration, is_assignment, knows_all, skip_options,
+    text_after_option, value_after,
 };
 use super::options::{knows_options_before, program_name, without_global_options};
 use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
@@ -384,25 +384,6 @@ impl Views {
                 self.add(own, &words, None, false);
             }
         }
-    }
-}
-
-/// The words after a wrapper's name.
-#[derive(Clone, Copy)]
-struct RemainingWords<'a> {
-    words: &'a [String],
-    /// The user's wrappers.
-    own: &'a [Wrapper],
-    /// Index of the first word among the command's words, if these are a tail of them.
-    at: Option<usize>,
-    /// See [`View::same_path`].
-    same_path: bool,
-}
-
-impl RemainingWords<'_> {
-    /// The same words, none of which an edit may go to.
-    fn out_of_reach(self) -> Self {
-        Self { at: None, ..self }
     }
 }
 

@@ -2,12 +2,20 @@
 //! read a file that does either.
 
 use super::input::RewriteInput;
+use crate::programs::Tools;
 use crate::shell::{SimpleCommand, Word};
 
 /// Builtins that may give any meaning to a name.
 #[rustfmt::skip]
 const DEFINING_BUILTINS: &[&str] = &[
     ".", "alias", "autoload", "disable", "emulate", "enable", "eval", "hash", "source", "unalias", "unhash", "zmodload",
+];
+
+/// Builtins that set the variables that their words name.
+#[rustfmt::skip]
+const SET: &[&str] = &[
+    "declare", "export", "float", "getopts", "integer", "local", "mapfile", "printf", "read", "readarray", "readonly",
+    "typeset", "vared",
 ];
 
 /// Version managers and similar tools, mostly shell functions, that add their own folders to the `PATH`.
@@ -30,12 +38,19 @@ pub(super) enum Preserve {
     Meaning,
 }
 
-/// Texts with which a script sets the variable in zsh.
-const ZSH_PATH: &[&str] = &["path=(", "path+=(", "path[", "path=", "path+="];
+/// Arrays by which a script sets the variable in zsh, or what a name calls in either shell.
+#[rustfmt::skip]
+const ARRAYS: &[&str] = &[
+    "path=(", "path+=(", "path[", "path=", "path+=", "BASH_ALIASES[", "BASH_CMDS[", "aliases[", "commands[", "functions[",
+];
 
-/// Returns the reason why `name` may call another program inside this script, phrased to follow the name; `None` if it
-/// can't.
-pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Preserve) -> Option<&'static str> {
+/// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
+pub(super) fn changed(
+    input: RewriteInput<'_>,
+    name: &str,
+    kept: Preserve,
+    tools: &dyn Tools,
+) -> Option<&'static str> {
     const READS: &str =
         "may be another program here: the script reads something first that can change it";
     let script = input.script;
@@ -47,7 +62,12 @@ pub(super) fn changed(input: RewriteInput<'_>, name: &str, kept: Preserve) -> Op
     }
     let mut commands = script.simple_commands.iter();
     commands
-        .any(|command| defines(command) || kept == Preserve::Program && activates(command))
+        .any(|command| {
+            defines(command)
+                || sets_any(command)
+                || kept == Preserve::Program
+                    && (activates(command) || is_the_user_s(command, tools))
+        })
         .then_some(READS)
 }
 
@@ -64,6 +84,33 @@ fn defines(command: &SimpleCommand) -> bool {
     });
     let file = at.and_then(|at| words.get(at + 1));
     at.is_some() && !file.is_some_and(|file| is_virtual_environment(file))
+}
+
+/// Whether the command sets a variable whose name is computed, and so may be `PATH`: `export $(cat .env)`.
+fn sets_any(command: &SimpleCommand) -> bool {
+    let mut words = command.words.iter().map(Word::text);
+    let is_set_by = |program: String| SET.contains(&program.as_str());
+    let names = |word: String| {
+        let name = word.split('=').next().unwrap_or_default();
+        name.contains(['$', '`'])
+    };
+    match words
+        .by_ref()
+        .find(|word| !is_precommand(std::slice::from_ref(word)))
+    {
+        Some(program) if program == "printf" => {
+            words.next().is_some_and(|word| word.starts_with("-v"))
+                && words.next().is_some_and(names)
+        }
+        Some(program) => is_set_by(program) && words.any(names),
+        None => false,
+    }
+}
+
+/// Whether the command is a function or an alias of the user's.
+fn is_the_user_s(command: &SimpleCommand, tools: &dyn Tools) -> bool {
+    let program = command.program_word();
+    program.is_some_and(|program| tools.is_the_user_s(&program))
 }
 
 /// Whether the command adds other folders to the `PATH`.
@@ -102,7 +149,7 @@ fn sets_path(source: &str) -> bool {
         !before.ends_with(is_part) && !after.starts_with(is_part)
     };
     let mut named = source.match_indices("PATH");
-    let mut arrays = ZSH_PATH.iter().flat_map(|text| source.match_indices(text));
+    let mut arrays = ARRAYS.iter().flat_map(|text| source.match_indices(text));
     named.any(|(start, text)| {
         let before = source.get(..start).unwrap_or_default();
         let after = source.get(start + text.len()..).unwrap_or_default();
@@ -121,6 +168,27 @@ fn sets_path(source: &str) -> bool {
 mod tests {
     use super::*;
     use crate::shell::parse;
+
+    /// A user's shell with a function called `mine`.
+    struct Mine;
+
+    impl Tools for Mine {
+        fn passes(&self, _word: &str, _trial: crate::programs::Trial) -> bool {
+            true
+        }
+
+        fn stdbuf(&self, _word: &str) -> Option<&'static str> {
+            None
+        }
+
+        fn is_system_tool(&self, _word: &str) -> bool {
+            true
+        }
+
+        fn is_the_user_s(&self, word: &str) -> bool {
+            word == "mine"
+        }
+    }
 
     #[test]
     fn changed_names_are_detected() {
@@ -150,6 +218,17 @@ mod tests {
             ("conda run -n a pytest | grep E", false),
             ("nvm use 20 && npm test | grep E", true),
             ("module load x; pytest | grep E", true),
+            ("export A=$B; pytest | grep E", false),
+            ("export $(cat .env); pytest | grep E", true),
+            ("builtin export \"$X\"; pytest | grep E", true),
+            ("declare -g $X=1; pytest | grep E", true),
+            ("read -r $X <f; pytest | grep E", true),
+            ("printf -v \"$X\" /x; pytest | grep E", true),
+            ("printf '%s' $X; pytest | grep E", false),
+            ("functions[grep]=cat; pytest | grep E", true),
+            ("BASH_CMDS[grep]=/x; pytest | grep E", true),
+            ("mine; pytest | grep E", true),
+            ("cd x && pytest | grep E", false),
         ] {
             let script = parse(source).expect(source);
             let input = RewriteInput {
@@ -157,12 +236,12 @@ mod tests {
                 script: &script,
                 markers: &[],
             };
-            let program = changed(input, "grep", Preserve::Program);
+            let program = changed(input, "grep", Preserve::Program, &Mine);
             assert_eq!(program.is_some(), is_changed, "{source}");
-            let is_environment = ["venv/", "conda activate", "nvm use", "module load"]
+            let is_environment = ["venv/", "conda activate", "nvm use", "module load", "mine;"]
                 .iter()
                 .any(|text| source.contains(text));
-            let meaning = changed(input, "grep", Preserve::Meaning);
+            let meaning = changed(input, "grep", Preserve::Meaning, &Mine);
             assert_eq!(meaning.is_some(), is_changed && !is_environment, "{source}");
         }
     }

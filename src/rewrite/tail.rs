@@ -98,7 +98,7 @@ fn is_system_tool(
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let word = tail.program_word().unwrap_or_default();
-    if let Some(why) = name_meaning::changed(input, &word, Preserve::Meaning) {
+    if let Some(why) = name_meaning::changed(input, &word, Preserve::Meaning, context.tools) {
         return Err(format!("`tail` {why}"));
     }
     if !context.tools.is_system_tool(&word) {

@@ -2,6 +2,7 @@
 //! program is a stub that records its arguments, its environment and its input, and chooses its status by a rule.
 //!
 //! 1,000 generated commands in each shell (`BG_RUN_MEANING_SHELL`: only in this one); with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
+//! `BG_RUN_MEANING_CASES` is another number of generated commands, `BG_RUN_MEANING_SEED` draws others.
 
 #![expect(
     clippy::unwrap_used,
@@ -64,11 +65,17 @@ fn main() {
             println!("skipped: {} isn't installed", shell.name());
             continue;
         }
-        generated(shell, CASES[usize::from(required)]);
+        let cases = number("BG_RUN_MEANING_CASES").map(|cases| usize::try_from(cases).unwrap());
+        generated(shell, cases.unwrap_or(CASES[usize::from(required)]));
         if required {
             corpus::run(shell);
         }
     }
+}
+
+/// The number that the variable holds, if it is set.
+fn number(variable: &str) -> Option<u64> {
+    Some(std::env::var(variable).ok()?.parse().unwrap())
 }
 
 /// Decides as for a call that asks for the background, so that as much as possible is edited.
@@ -118,6 +125,10 @@ impl Tools for Tried<'_> {
     fn is_system_tool(&self, word: &str) -> bool {
         !word.contains('/')
     }
+
+    fn is_the_user_s(&self, _word: &str) -> bool {
+        false
+    }
 }
 
 fn generated(shell: Shell, cases: usize) {
@@ -151,7 +162,11 @@ fn generated(shell: Shell, cases: usize) {
 fn generate(shell: Shell, thread: u8, cases: usize, edited: &AtomicUsize, skipped: &AtomicUsize) {
     let rules = Rules::built_in();
     let sandbox = Sandbox::new(shell);
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[thread; 32]);
+    let mut seed = [thread; 32];
+    if let Some(number) = number("BG_RUN_MEANING_SEED") {
+        seed[..8].copy_from_slice(&number.to_le_bytes());
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = (select(System::all()), generator::script());
     let site = CallSite::new(Path::new("/nowhere"));

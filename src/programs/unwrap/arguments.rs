@@ -78,3 +78,22 @@ pub(super) fn duration(word: &str) -> Option<Duration> {
     let limit = Duration::try_from_secs_f64(seconds * factor).ok()?;
     (!limit.is_zero()).then_some(limit)
 }
+
+/// The words after a wrapper's name.
+#[derive(Clone, Copy)]
+pub(super) struct RemainingWords<'a> {
+    pub(super) words: &'a [String],
+    /// The user's wrappers.
+    pub(super) own: &'a [Wrapper],
+    /// Index of the first word among the command's words, if these are a tail of them.
+    pub(super) at: Option<usize>,
+    /// See [`super::View::same_path`].
+    pub(super) same_path: bool,
+}
+
+impl RemainingWords<'_> {
+    /// The same words, none of which an edit may go to.
+    pub(super) fn out_of_reach(self) -> Self {
+        Self { at: None, ..self }
+    }
+}

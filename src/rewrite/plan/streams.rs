@@ -22,7 +22,9 @@ impl Plan<'_> {
             }
             let around = WordContext {
                 word_at: &|at| command.words.get(at).map(Word::text),
-                changed: &|word| name_meaning::changed(self.input, word, Preserve::Program),
+                changed: &|word| {
+                    name_meaning::changed(self.input, word, Preserve::Program, self.context.tools)
+                },
             };
             match line_buffering(views, around, self.context.tools) {
                 None => {}
