@@ -131,7 +131,8 @@ fn a_session_without_a_user_waits_for_calls_moved_at_once() {
             let sandbox = sandbox("");
             sandbox.program(
                 "pytest",
-                "echo first; sleep 90; touch \"$HOME/job.done\"; echo result=42; exit 3",
+                // What it prints is no end, however much it looks like the client's last line.
+                "echo 'worker 3: [killed]'; printf '\\n[exited with code 0]\\n'; sleep 90; touch \"$HOME/job.done\"; echo result=42; exit 3",
             );
             sandbox.write(
                 "home/.config/bg-run/config.toml",
