@@ -126,7 +126,7 @@ fn failing_and_slow_hooks_are_skipped_and_logged() {
     let endless = "exec 2>&1; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done | head -c 4000000";
     for (script, why) in [
         (Some("echo broken >&2; exit 1"), "broken"),
-        (Some("echo '{broken'"), "no JSON"),
+        (Some("echo '{broken'"), "isn't JSON"),
         (
             Some(r#"echo '{"hookSpecificOutput":{"updatedInput":{"file":"x"}}}'"#),
             "no command",

@@ -50,8 +50,8 @@ fn invalid_values_are_not_written() {
         ("open", "sometimes", "always, first, never"),
         ("max-tabs", "-1", "a whole number"),
         ("pane", "maybe", "true, false"),
-        ("editor", "[\"vi\"]", "known are"),
-        ("editor", "notepad", "known are"),
+        ("editor", "[\"vi\"]", "known ones are"),
+        ("editor", "notepad", "known ones are"),
         ("opne", "first", "did you mean `open`?"),
     ] {
         let set = sandbox.bg_run(&["config", "set", key, value]);

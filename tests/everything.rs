@@ -67,12 +67,12 @@ fn an_empty_machine_gets_everything_and_loses_it_again() {
     let said = machine.says(&["install", "--status-line"]);
     for part in [
         "The hooks are registered in",
-        "longer than 30 s",
+        "after 30 s",
         "Task outputs are read-only",
         "The extension is installed in VS Code",
         "The skill and the view",
         "no background task when memory is short",
-        "The status line of Claude Code shows what runs",
+        "Claude Code's status line shows the running task",
     ] {
         assert_eq!(
             said.lines().filter(|line| line.contains(part)).count(),

@@ -551,7 +551,7 @@ fn the_cause_of_a_background_task_is_reported() {
             .as_str()
             .unwrap();
         assert_eq!(
-            model.contains("hasn't failed and isn't done"),
+            model.contains("hasn't failed and isn't finished"),
             id < "b3",
             "{model}"
         );
@@ -580,10 +580,10 @@ fn commands_are_shown_sorted_and_deleted() {
     };
     assert_eq!(first(shown(&["--sort", "median"])), "./slow");
     assert_eq!(first(shown(&["--sort", "runs"])), "./quick");
-    assert!(shown(&["--forget", "^./slow"]).contains("forgotten"));
+    assert!(shown(&["--forget", "^./slow"]).contains("deleted"));
     assert!(!shown(&[]).contains("slow"));
     shown(&["--clear"]);
-    assert!(shown(&[]).contains("Nothing was measured here yet"));
+    assert!(shown(&[]).contains("There are no records yet"));
     let output = sandbox.bg_run(&["history", "--forget", "("]);
     assert!(!output.status.success());
 }

@@ -262,7 +262,7 @@ fn damage_costs_one_repository_and_is_reported() {
         assert_eq!(known(&store, 2).runs, 1, "{name}");
         assert_eq!(store.known(&[other]).unwrap()[0].runs, 1);
         let log = fs::read_to_string(state.path().join("bg-run.log")).unwrap();
-        assert_eq!(log.matches("begun anew").count(), 1, "{name}: {log}");
+        assert_eq!(log.matches("are reset").count(), 1, "{name}: {log}");
     }
 }
 

@@ -308,7 +308,7 @@ fn install_reports_settings_that_prevent_moves() {
     sandbox.write_settings(&json!({"env": {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}}));
     let told = said(&sandbox, &["install"]);
     assert!(
-        told.contains("moves nothing to the background until it is taken out")
+        told.contains("moves nothing to the background until you remove it")
             && !told.contains("moves to the background what takes longer"),
         "{told}"
     );

@@ -362,7 +362,7 @@ fn a_malformed_file_is_refused_untouched() {
             "{\"hooks\": {\n \"PreToolUse\": {}}}",
             "settings.json: line 2: `hooks.PreToolUse` is an object instead of a list",
         ),
-        ("{\"hooks\": {}, \"hooks\": {}}", "`hooks` is there twice"),
+        ("{\"hooks\": {}, \"hooks\": {}}", "`hooks` occurs twice"),
         ("{\"a\": }", "line 1: no JSON"),
         ("{\"a\": [1 2]}", "line 1: a missing comma"),
     ] {
@@ -768,7 +768,10 @@ fn shared_files_contain_no_path_of_this_machine() {
     assert_eq!(read(&file), text);
     let next = String::from_utf8(present.stdout).unwrap();
     assert!(next.contains("Next: start a new session"), "{next}");
-    assert!(next.contains("sees a failed hook at every call"), "{next}");
+    assert!(
+        next.contains("they see a failed hook at every call"),
+        "{next}"
+    );
     succeeds(&sandbox, &["uninstall", "--scope", "project"]);
     assert!(!file.exists());
 }

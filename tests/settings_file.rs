@@ -74,8 +74,8 @@ fn each_fault_is_named_with_its_line() {
         ("{\n\"a\": \"b", 2, "the file ends too early"),
         ("{\"a\": \"b\tc\"}", 1, "a line break, a tab"),
         ("{\"a\": \"C:\\x\"}", 1, "a backslash"),
-        ("{}\n}", 2, "more text behind its end"),
-        ("{}\n{}", 2, "more text behind its end"),
+        ("{}\n}", 2, "more text after its end"),
+        ("{}\n{}", 2, "more text after its end"),
         ("{\n<<<<<<< HEAD\n\"a\": 1\n}", 2, "a merge conflict"),
         ("<<<<<<< HEAD\n{}", 1, "a merge conflict"),
         ("{\"a\": 1\n=======\n}", 2, "a merge conflict"),
@@ -166,12 +166,12 @@ const DEAD: &[(&str, &str, &str)] = &[
     (
         "{\n  // mine\n  \"model\": \"opus\"\n}\n",
         "line 2: a comment",
-        "Take the comment out.",
+        "Remove the comment.",
     ),
     (
         "{\n  \"model\": \"opus\",\n}\n",
         "line 2: a trailing comma",
-        "Take the comma out.",
+        "Remove the comma.",
     ),
     (
         "{\n  \"model\": 1\n}\n",
@@ -269,7 +269,7 @@ fn a_byte_order_mark_is_no_fault() {
     let said = String::from_utf8(doctor.stdout).unwrap();
     assert!(
         said.contains("✓ The hooks are registered")
-            && said.contains("✓ What takes longer than 30 s"),
+            && said.contains("✓ Claude Code moves calls to the background after 30 s"),
         "{said}"
     );
     assert!(sandbox.bg_run(&["uninstall"]).status.success());

@@ -107,7 +107,7 @@ fn files_beside_ours_stay() {
     let sandbox = Sandbox::new();
     says(&sandbox, &["install"]);
     let theirs = sandbox.write(&format!("{FOLDER}/notes/mine.md"), "mine");
-    assert!(says(&sandbox, &["uninstall"]).contains("stays with them"));
+    assert!(says(&sandbox, &["uninstall"]).contains("so it stays"));
     let left: Vec<PathBuf> = tree(&sandbox.path(FOLDER)).into_keys().collect();
     assert_eq!(left, [theirs.parent().unwrap().to_owned(), theirs]);
 }

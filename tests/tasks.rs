@@ -535,7 +535,7 @@ fn stop_ends_the_task_and_nothing_else() {
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
     let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("doesn't run: stopped"), "{again:?}");
+    assert!(said(&again).contains("isn't running: stopped"), "{again:?}");
     // Without a record it counts as running, because a process writes there.
     std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
     let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();

@@ -441,7 +441,7 @@ fn a_size_is_listed_from_100_mb_on() {
 #[test]
 fn an_output_above_1_gb_is_reported_once_to_both() {
     const LINE: &str = "bg-run: \"Run all\" has written 1.5 GB, stop it? `bg-run stop b1`";
-    const TOLD: &str = "bg-run: the output of task b1 has 1.5 GB by now and goes on growing.";
+    const TOLD: &str = "bg-run: the output of task b1 has reached 1.5 GB and keeps growing.";
     let told = |answer: &Value| message(answer).contains(LINE) && context(answer).contains(TOLD);
     let ran = |world: &World, command: &str| {
         let mut event = world

@@ -480,7 +480,7 @@ fn an_editor_can_be_named_in_the_settings() {
     sandbox.write("home/.config/bg-run/config.toml", "editor = 'notepad'\n");
     let output = opens(&sandbox, &file, &[]);
     assert!(
-        said(&output).contains("known are cursor, windsurf"),
+        said(&output).contains("known ones are cursor, windsurf"),
         "{}",
         said(&output)
     );

@@ -232,7 +232,7 @@ fn fault_of(entry: &Value) -> Option<&'static str> {
         return Some("has no list `hooks`");
     };
     let is_whole = |hook: &Value| hook.get("type").is_some_and(Value::is_string);
-    (!hooks.iter().all(is_whole)).then_some("holds a hook without a `type`")
+    (!hooks.iter().all(is_whole)).then_some("contains a hook without a `type`")
 }
 
 #[cfg(test)]

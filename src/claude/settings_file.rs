@@ -134,13 +134,13 @@ fn is_blank(character: char) -> bool {
 
 /// Beginnings of faulty text, each with the fault's name and its fix. The first row that fits counts.
 const BEGINNINGS: &[(&str, &str, &str)] = &[
-    ("//", "a comment", "Take the comment out."),
-    ("/*", "a comment", "Take the comment out."),
-    ("#", "a comment", "Take the comment out."),
+    ("//", "a comment", "Remove the comment."),
+    ("/*", "a comment", "Remove the comment."),
+    ("#", "a comment", "Remove the comment."),
     ("<<<<<<<", "a merge conflict", "Resolve the conflict."),
     ("=======", "a merge conflict", "Resolve the conflict."),
     (">>>>>>>", "a merge conflict", "Resolve the conflict."),
-    ("```", "a Markdown fence", "Take its lines out."),
+    ("```", "a Markdown fence", "Remove its lines."),
     (
         "'",
         "a single quote",
@@ -148,16 +148,16 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
     ),
     ("\u{201c}", "a curly quote", "Write straight quotes (\")."),
     ("\u{201d}", "a curly quote", "Write straight quotes (\")."),
-    ("\u{feff}", "a second byte order mark", "Take it out."),
+    ("\u{feff}", "a second byte order mark", "Remove it."),
     ("\u{a0}", "a no-break space", "Write an ordinary space."),
-    ("\u{200b}", "a zero-width space", "Take it out."),
+    ("\u{200b}", "a zero-width space", "Remove it."),
     ("\0", "a NUL byte", "Save the file as UTF-8 text."),
     (
         "\u{fffd}",
-        "a byte that is no UTF-8",
+        "a byte that isn't UTF-8",
         "Save the file as UTF-8 text.",
     ),
-    ("+", "a plus sign before a number", "Take it out."),
+    ("+", "a plus sign before a number", "Remove it."),
 ];
 
 fn syntax(text: &str, error: &serde_json::Error) -> Fault {
@@ -207,16 +207,16 @@ fn syntax(text: &str, error: &serde_json::Error) -> Fault {
         }
     }
     if so_far.ends_with(',') && rest.starts_with(['}', ']']) {
-        return fault(so_far.len() - 1, "a trailing comma", "Take the comma out.");
+        return fault(so_far.len() - 1, "a trailing comma", "Remove the comma.");
     }
     if so_far.ends_with(',') && rest.starts_with(',') {
-        return fault(at, "a second comma", "Take one out.");
+        return fault(at, "a second comma", "Remove one.");
     }
     if message.starts_with("trailing characters") {
         return fault(
             at,
-            "more text behind its end",
-            "Take it out: a file is one object.",
+            "more text after its end",
+            "Remove it: a file is one object.",
         );
     }
     if message.starts_with("key must be a string") {

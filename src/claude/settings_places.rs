@@ -151,7 +151,7 @@ pub(super) fn presence(path: &Path) -> Option<String> {
             path.display()
         )),
         Err(error) if folders::is_missing(&error) => None,
-        Err(error) => Some(format!("{} can't be looked at: {error}", path.display())),
+        Err(error) => Some(format!("{} can't be accessed: {error}", path.display())),
     }
 }
 

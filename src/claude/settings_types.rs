@@ -38,7 +38,7 @@ impl Type {
             Self::Text => "a text in quotes".to_owned(),
             Self::Flag => "true or false, without quotes".to_owned(),
             Self::Number => "a number, without quotes".to_owned(),
-            Self::PositiveInteger => "a whole number from 1 on, without quotes".to_owned(),
+            Self::PositiveInteger => "a whole number, 1 or greater, without quotes".to_owned(),
             Self::List => "a list: [ … ]".to_owned(),
             Self::Object => "an object: { … }".to_owned(),
             Self::ObjectOrFlag => "an object: { … }, true or false".to_owned(),

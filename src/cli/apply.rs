@@ -22,15 +22,15 @@ pub(super) fn apply(change: SettingsChange<'_>, path: &Path, mode: Mode) -> Resu
             "The hooks are registered in"
         }
         (SettingsChange::Install(wanted), true) if wanted.program.is_some() => {
-            "The hooks are registered already in"
+            "The hooks are already registered in"
         }
         (SettingsChange::Install(_), false) => "The limit is set in",
-        (SettingsChange::Install(_), true) => "The limit is set already in",
-        (SettingsChange::Uninstall(_), false) => "The hooks are taken out of",
+        (SettingsChange::Install(_), true) => "The limit is already set in",
+        (SettingsChange::Uninstall(_), false) => "The hooks are removed from",
         (SettingsChange::Uninstall(_), true) => "No hooks of bg-run are in",
         (SettingsChange::AddToEditor, false) => "Task outputs are read-only and coloured by",
-        (SettingsChange::AddToEditor, true) => "Task outputs are read-only and coloured already by",
-        (SettingsChange::TakeFromEditor, _) => "The settings for task outputs are taken out of",
+        (SettingsChange::AddToEditor, true) => "Task outputs are already read-only and coloured by",
+        (SettingsChange::TakeFromEditor, _) => "The settings for task outputs are removed from",
     };
     print::line(format_args!("{line} {}", file_change.path.display()));
     let settings = settings::read(&file_change.path).unwrap_or_default();

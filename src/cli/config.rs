@@ -62,7 +62,10 @@ fn key(name: &str) -> Result<&'static Key> {
     let meant = nearest(name, names.iter().map(String::as_str));
     Err(match meant {
         Some(meant) => anyhow!("there is no key `{name}`; did you mean `{meant}`?"),
-        None => anyhow!("there is no key `{name}`; known are {}", names.join(", ")),
+        None => anyhow!(
+            "there is no key `{name}`; known ones are {}",
+            names.join(", ")
+        ),
     })
 }
 
@@ -120,7 +123,7 @@ fn takes(kind: Kind) -> String {
     match kind {
         Kind::Editor => {
             let known: Vec<&str> = Editor::names().collect();
-            format!("{kind}; known are {}", known.join(", "))
+            format!("{kind}; known ones are {}", known.join(", "))
         }
         _ => kind.to_string(),
     }
@@ -227,7 +230,7 @@ fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
     match candidates.find(|text| Config::parse(text).is_ok_and(|config| is_known(key, &config))) {
         Some(text) => Ok(text),
         None => bail!(
-            "`{}` takes {}; `{value}` is none of that",
+            "`{}` takes {}; `{value}` isn't valid",
             key.name(),
             takes(key.kind)
         ),
@@ -280,7 +283,7 @@ fn check() -> Result<ExitCode> {
         println!("{}: no errors", path.display());
     } else if faults == 0 {
         println!(
-            "There is no {}; everything is as `bg-run config get` shows it.",
+            "There is no {}; `bg-run config get` shows the defaults.",
             path.display()
         );
     }

@@ -31,7 +31,7 @@ pub(super) fn all(mode: Mode) {
     let editors = Editor::with_extensions();
     if files.is_empty() && editors.is_empty() {
         print::line(
-            "No editor of the VS Code family is here; `bg-run install` adds outputs to one once its command is on the PATH",
+            "No editor of the VS Code family was found; run `bg-run install` again once its command is on the PATH",
         );
     }
     for file in files {
@@ -55,9 +55,8 @@ fn warn(what: &str, error: &anyhow::Error) {
 pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let file = match file {
         Some(file) => std::path::absolute(file)?,
-        None => editor::path().context(
-            "which editor's settings isn't known; name the file: --editor-settings=FILE",
-        )?,
+        None => editor::path()
+            .context("the editor's settings file isn't known; name it: --editor-settings=FILE")?,
     };
     apply(SettingsChange::AddToEditor, &file, mode)?;
     Ok(ExitCode::SUCCESS)

@@ -50,8 +50,8 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     if wanted.clear {
         store.clear(repository)?;
         return Ok(said(match repository {
-            Some(_) => "What was measured in this project is forgotten",
-            None => "All that was measured is forgotten",
+            Some(_) => "The records of this project are deleted",
+            None => "All records are deleted",
         }));
     }
     if let Some(pattern) = &wanted.forget {
@@ -59,14 +59,14 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
         let compile = |unicode| RegexBuilder::new(pattern).unicode(unicode).build();
         let Ok(pattern) = compile(true).or_else(|_| compile(false)) else {
             bail!(
-                "`{pattern}` is no regular expression; put a backslash before what is meant as it stands"
+                "`{pattern}` isn't a regular expression; put a backslash before special characters"
             );
         };
         let gone = store.forget(repository, |row| pattern.is_match(row.text.as_bytes()))?;
         return Ok(said(&match gone {
-            0 => "Nothing matches, so nothing is forgotten".to_owned(),
-            1 => "1 entry is forgotten".to_owned(),
-            gone => format!("{gone} entries are forgotten"),
+            0 => "Nothing matches, so nothing is deleted".to_owned(),
+            1 => "1 entry is deleted".to_owned(),
+            gone => format!("{gone} entries are deleted"),
         }));
     }
     let mut rows = store.rows(repository)?;
@@ -83,7 +83,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else if rows.is_empty() {
         print::line(
-            "Nothing was measured here yet; `bg-run learn` reads how long earlier sessions' commands took.",
+            "There are no records yet; `bg-run learn` reads durations from earlier sessions.",
         );
     } else {
         print!("{}", table(&rows));

@@ -65,7 +65,7 @@ pub(super) fn install(
         }
         if by_name && scope == Scope::Project {
             print::line(format_args!(
-                "Others share this file: whoever has no `{NAME}` on the PATH sees a failed hook at every call, which runs all the same"
+                "Others share this file: without `{NAME}` on their PATH, they see a failed hook at every call, but the call runs"
             ));
         }
         print::line(format_args!(
@@ -116,7 +116,7 @@ fn print_values(wanted: &Values, path: &Path) {
     }
     if let Some(by) = background_disabled_by() {
         print::line(format_args!(
-            "`{DISABLES_BACKGROUND}` is set by {by}: Claude Code moves nothing to the background until it is taken out"
+            "`{DISABLES_BACKGROUND}` is set by {by}: Claude Code moves nothing to the background until you remove it"
         ));
         return;
     }
@@ -124,7 +124,7 @@ fn print_values(wanted: &Values, path: &Path) {
     let limit = limit.and_then(|limit| limit.as_str()?.parse::<u64>().ok());
     if let Some(milliseconds) = limit {
         print::line(format_args!(
-            "Claude Code 2.1.200 and newer moves to the background what takes longer than {}",
+            "Claude Code 2.1.200 and newer moves calls to the background after {}",
             text::span(Duration::from_millis(milliseconds))
         ));
     }
@@ -139,10 +139,10 @@ fn print_values(wanted: &Values, path: &Path) {
 fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     match ours {
         Some(_) => print::line(format_args!(
-            "The status line of Claude Code shows what runs"
+            "Claude Code's status line shows the running task"
         )),
         None if is_wanted => print::line(format_args!(
-            "`statusLine` is already set; left unchanged. In a script of yours, `bg-run statusline <<<\"$input\"` prints what runs"
+            "`statusLine` is already set; left unchanged. In a script of yours, `bg-run statusline <<<\"$input\"` prints the running task"
         )),
         None => {}
     }
@@ -159,7 +159,7 @@ fn print_other_limits(path: &Path) -> Result<()> {
         let other = settings_path(scope)?;
         if other != path && sets_limit(&other) {
             print::line(format_args!(
-                "{} still sets the limit: `bg-run install --scope {} --no-limit` takes out one that bg-run put there",
+                "{} still sets the limit: `bg-run install --scope {} --no-limit` removes one that bg-run set",
                 other.display(),
                 scope.name()
             ));
@@ -193,7 +193,7 @@ fn warn_about(program: &Path, scope: Scope) {
         .any(|part| part.as_os_str() == "target");
     if in_target || program.starts_with(std::env::temp_dir()) {
         print::warning(format_args!(
-            "{} may vanish; `cargo install --path . --locked` puts bg-run where it stays",
+            "{} may vanish; `cargo install --path . --locked` installs it permanently",
             program.display()
         ));
     }

@@ -89,7 +89,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
     );
     print!("{}", learner.table());
     if dry {
-        println!("Nothing was kept: a dry run.");
+        println!("Nothing was stored, because this is a dry run.");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -114,7 +114,7 @@ fn layers(rule: &Rule) -> String {
 fn test(command: &str) -> Result<ExitCode> {
     let configuration = Configuration::load(&here()?, Mode::Real);
     print::problems(&configuration.problems);
-    let script = shell::parse(command).context("nothing was looked at")?;
+    let script = shell::parse(command).context("the command can't be checked")?;
     for simple in script
         .simple_commands
         .iter()
@@ -165,7 +165,7 @@ fn init() -> Result<ExitCode> {
     match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(mut file) => file.write_all(STARTER.as_bytes()).with_context(why)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} is there already; it is left as it is", path.display())
+            bail!("{} already exists; left unchanged", path.display())
         }
         Err(error) => return Err(error).with_context(why),
     }
@@ -186,7 +186,7 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
         files
     };
     if files.is_empty() {
-        println!("There is no rules file but the built-in one; `bg-run rules init` writes one.");
+        println!("There are only built-in rules; `bg-run rules init` creates a file for yours.");
     }
     let mut faults = 0;
     let mut rules = Rules::built_in();

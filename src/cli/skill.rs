@@ -68,9 +68,7 @@ pub(super) fn take_out(program: &Path, mode: Mode) {
             print::line(format_args!("{path} would be removed"));
         }
         (SkillState::Current | SkillState::Outdated, Mode::Real) if folder.path().exists() => {
-            print::line(format_args!(
-                "{path} holds files that aren't bg-run's, and stays with them"
-            ));
+            print::line(format_args!("{path} contains other files, so it stays"));
         }
         (SkillState::Current | SkillState::Outdated, Mode::Real) => {
             print::line(format_args!("{path} is removed"));
@@ -85,7 +83,7 @@ pub(super) fn take_out(program: &Path, mode: Mode) {
                 files.join(", ")
             ));
         }
-        (SkillState::Foreign, _) => print::line(format_args!("{path} isn't bg-run's, and stays")),
+        (SkillState::Foreign, _) => print::line(format_args!("{path} isn't bg-run's, so it stays")),
         (SkillState::Missing, _) => {}
     }
 }

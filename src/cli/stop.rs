@@ -24,20 +24,20 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         if task.output.is_none() {
             bail!(list::gone(&task));
         }
-        bail!("\"{name}\" ({id}) doesn't run: {}", task.words());
+        bail!("\"{name}\" ({id}) isn't running: {}", task.words());
     }
     let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));
     };
     for group in groups(&output)? {
         processes::ask_to_end(group)
-            .with_context(|| format!("the processes of \"{name}\" ({id}) can't be asked to end"))?;
+            .with_context(|| format!("the processes of \"{name}\" ({id}) can't be stopped"))?;
     }
     let end = Instant::now() + MAX_WAIT;
     while processes::groups_printing_to(&output).is_some_and(|groups| !groups.is_empty()) {
         if Instant::now() > end {
             bail!(
-                "\"{name}\" ({id}) was asked to end and still runs after {} s; stop it in Claude Code, which kills it",
+                "\"{name}\" ({id}) is still running {} s after SIGTERM; stop it in Claude Code, which kills it",
                 MAX_WAIT.as_secs()
             );
         }

@@ -38,7 +38,7 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     let over = follow(&path)?;
     let status = match over {
         EndReason::Ended(Status::Lost) => {
-            eprintln!("bg-run: no process writes there any more; how the task ended isn't known");
+            eprintln!("bg-run: no process writes there any more, and the exit status is unknown");
             Status::Lost
         }
         EndReason::Ended(status) => status,
@@ -48,7 +48,7 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
         }
     };
     if pane {
-        eprint!("The task is over; Enter closes this pane. ");
+        eprint!("The task has ended; press Enter to close this pane. ");
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
     }

@@ -62,7 +62,7 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
 
 fn nothing(wanted: &TasksArgs, project: &Path) -> String {
     let what = if wanted.running {
-        "No task runs"
+        "No task is running"
     } else {
         "There are no tasks"
     };

@@ -65,7 +65,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     for left in [folders::config_dir(), state::dir()].into_iter().flatten() {
         if mode == Mode::Real && is_whole && left.exists() {
             print::line(format_args!(
-                "{} holds files that aren't bg-run's, and stays",
+                "{} contains other files, so it stays",
                 left.display()
             ));
         }
@@ -92,7 +92,7 @@ fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     let left = install::malformed_events(change.after.as_deref().unwrap_or_default());
     for event in &left {
         eprintln!(
-            "bg-run: {}: `hooks.{}` still names bg-run, in a form that no client runs; take it out by hand",
+            "bg-run: {}: `hooks.{}` still names bg-run, in a form that no client runs; remove it by hand",
             change.path.display(),
             print::outside(event)
         );
@@ -111,11 +111,11 @@ fn out_of_editors(mode: Mode) -> Result<()> {
         }
         match take_extension(&command) {
             Ok(()) => print::line(format_args!(
-                "The extension is taken out by {}",
+                "The extension is removed by {}",
                 command.display()
             )),
             Err(error) => print::warning(format_args!(
-                "the extension may be left: {error:#}; `{} --uninstall-extension {EXTENSION}` takes it out",
+                "the extension may remain: {error:#}; `{} --uninstall-extension {EXTENSION}` removes it",
                 command.display()
             )),
         }

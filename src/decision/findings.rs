@@ -79,7 +79,7 @@ impl Findings {
             } else if views.time_limit.is_some_and(|limit| limit <= LIMIT) {
                 findings.short = Some("its own time limit ends it within 30 s");
             } else if command.place.function.is_some() && !is_called(script, index) {
-                findings.short = Some("the long command stands in a function that isn't called");
+                findings.short = Some("the long command is in a function that isn't called");
             } else {
                 findings.long.push(index);
                 let by_user = findings

@@ -80,8 +80,9 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         match rule_of_parameters(call, timeout, &permissions) {
             Some(_) if call.run_in_background => timeout = None,
             Some(rule) => {
-                let reason =
-                    format!("the permission rule `{rule}` is about what a move would change");
+                let reason = format!(
+                    "the permission rule `{rule}` concerns a parameter that the move would change"
+                );
                 verdict = self::verdict(Outcome::Foreground, reason);
             }
             None => {}
@@ -191,7 +192,7 @@ fn judge(
         return verdict(Outcome::Pass, reason);
     }
     if output_folder::are_named(call.command) {
-        let reason = "it names the folder of the tasks' outputs, where its own would be among them";
+        let reason = "it names the folder of the tasks' outputs, which would include its own";
         return verdict(Outcome::Pass, reason);
     }
     let findings = Findings::of(script, rules);

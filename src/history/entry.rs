@@ -214,7 +214,7 @@ impl Entry<'_> {
 
 /// Returns the error for a file with unexpected content.
 pub(super) fn damaged() -> io::Error {
-    io::Error::other("is damaged or another version's")
+    io::Error::other("is damaged or from another version")
 }
 
 /// Splits `N` bytes off the front of `left`.

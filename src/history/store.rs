@@ -315,7 +315,7 @@ fn change(
     };
     let changed = changed(&bytes).or_else(|error| {
         log::line(&format!(
-            "history: the durations of one repository are begun anew: {name} {error}"
+            "history: the durations of one repository are reset: {name} {error}"
         ));
         changed(&[])
     })?;

@@ -64,7 +64,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ended.left_some {
         log::line(&format!(
-            "chain: `{}` left a process that has its output open still; it goes on by itself",
+            "chain: `{}` left a process that still has its output open and keeps running",
             one_line(program, MAX_MESSAGE)
         ));
     }
@@ -82,7 +82,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    let answer: Value = serde_json::from_str(&text).context("its answer is no JSON")?;
+    let answer: Value = serde_json::from_str(&text).context("its answer isn't JSON")?;
     let updated = answer.pointer("/hookSpecificOutput/updatedInput");
     let has_command = |input: &Value| input.get("command").is_some_and(Value::is_string);
     if updated.is_some_and(|updated| !has_command(updated)) {

@@ -174,7 +174,7 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
 fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> String {
     let mut told = String::new();
     if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
-        told.push_str("The command hasn't failed and isn't done: it goes on in the background, and what you see is its output so far. ");
+        told.push_str("The command hasn't failed and isn't finished: it continues in the background, and this is its output so far. ");
     }
     // Writing to a string can't fail.
     if let Some(log) = &note.log {
@@ -186,7 +186,7 @@ fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> Str
         let _ = write!(told, "`{tail}` holds its output back until the end. ");
     }
     if note.endless {
-        told.push_str("It has no end of its own: it runs until somebody stops it.");
+        told.push_str("It never ends by itself: it runs until somebody stops it.");
         return told;
     }
     if let Some(usual) = usual {
@@ -287,7 +287,7 @@ pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) 
             .map(|note| format!("{}: {}", note.id, note.name()))
             .collect();
         parts.push(format!(
-            "bg-run: tasks that earlier sessions of this project started still run; nobody tells you when they end. \
+            "bg-run: tasks of this project's earlier sessions are still running; nobody will tell you when they end. \
              `bg-run logs ID` prints the last lines of one, `bg-run tasks` lists all. {}",
             fenced(&names, MAX_LINE_LENGTH)
         ));

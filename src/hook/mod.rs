@@ -43,7 +43,7 @@ pub fn run(mode: Mode) -> ExitCode {
         std::process::exit(0);
     }));
     if let Err(error) = try_run(mode) {
-        log::line(&format!("hook: the call is left as it was: {error:#}"));
+        log::line(&format!("hook: the call stays unchanged: {error:#}"));
     }
     ExitCode::SUCCESS
 }
@@ -67,7 +67,7 @@ fn try_run(mode: Mode) -> Result<()> {
 ///
 /// Fails if `text` isn't an event that bg-run knows.
 pub fn answer(text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
-    let input = serde_json::from_slice(text).context("stdin is no hook input")?;
+    let input = serde_json::from_slice(text).context("stdin isn't hook input")?;
     answer_to(&input, text, mode)
 }
 
@@ -96,7 +96,7 @@ fn answer_to(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> 
     let Some(answer) = respond(input, text, mode)? else {
         return Ok(None);
     };
-    let mut text = serde_json::to_vec(&answer).context("the answer is no JSON")?;
+    let mut text = serde_json::to_vec(&answer).context("the answer isn't JSON")?;
     text.push(b'\n');
     Ok(Some(text))
 }
@@ -117,6 +117,6 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
         // The launcher of a plugin without a program answers this event too.
         "SessionStart" => Ok(session_start::answer(input, mode)),
-        other => bail!("the event `{other}` is none that bg-run knows"),
+        other => bail!("bg-run doesn't know the event `{other}`"),
     }
 }

@@ -46,14 +46,14 @@ pub(super) fn read_input() -> Result<(Input, Vec<u8>)> {
             continue;
         }
         if read == 0 {
-            let input = serde_json::from_slice(&text).context("stdin is no hook input")?;
+            let input = serde_json::from_slice(&text).context("stdin isn't hook input")?;
             return Ok((input, text));
         }
         if read < READ_SIZE && text.trim_ascii_end().ends_with(b"}") {
             match serde_json::from_slice(&text) {
                 Ok(input) => return Ok((input, text)),
                 Err(error) if error.is_eof() => {}
-                Err(error) => return Err(error).context("stdin is no hook input"),
+                Err(error) => return Err(error).context("stdin isn't hook input"),
             }
         }
     }

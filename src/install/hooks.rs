@@ -190,7 +190,7 @@ fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
         .filter(|property| property.decoded_name().as_deref() == Some("hooks"));
     if named.count() > 1 {
         bail!(
-            "{}: `hooks` is there twice; nothing was changed, take one out and try again",
+            "{}: `hooks` occurs twice; nothing was changed. Remove one and try again",
             path.display()
         );
     }

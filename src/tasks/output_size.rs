@@ -99,7 +99,7 @@ fn warning_of(task: &TaskRecord, announcement: Announcement, bytes: u64) -> Size
     } else {
         (
             format!(" has written {size}, stop it? `bg-run stop {start}`"),
-            format!("the output of task {id} has {size} by now and goes on growing"),
+            format!("the output of task {id} has reached {size} and keeps growing"),
         )
     };
     SizeWarning {

@@ -25,7 +25,7 @@ pub enum NoViewer {
     Off,
     /// `editor` names one that isn't in the table.
     #[error(
-        "`editor` is `{name}` in config.toml; known are {known}, and any other is a list: [\"vi\", \"{{file}}\"]"
+        "`editor` is `{name}` in config.toml; known ones are {known}, and any other is a list: [\"vi\", \"{{file}}\"]"
     )]
     Unknown {
         /// The name as written.

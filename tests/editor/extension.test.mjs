@@ -322,6 +322,6 @@ test('uninstall takes the extension out of the real editor', { timeout: 60_000 }
   assert.match(listed(), /bg-run\.bg-run/);
   const ran = spawnSync(BG_RUN, ['uninstall'], { env: environment() });
   assert.equal(ran.status, 0, ran.stderr.toString());
-  assert.match(ran.stdout.toString(), /The extension is taken out by/);
+  assert.match(ran.stdout.toString(), /The extension is removed by/);
   assert.doesNotMatch(listed(), /bg-run\.bg-run/);
 });

@@ -124,7 +124,7 @@ fn switched_off(project: &Path) -> Option<Check> {
     Some(Check::warning(
         "switched-off",
         "BG_RUN=off is set: every call is left alone",
-        format!("Take it out of {who}."),
+        format!("Remove it from {who}."),
     ))
 }
 
@@ -150,7 +150,7 @@ pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
         None => Check::warning(
             "memory",
             format!(
-                "Claude Code stops background tasks when memory is short and nobody typed for half an hour: {NO_REAPER} isn't set"
+                "Claude Code stops background tasks when memory is short and nobody has typed for half an hour: {NO_REAPER} isn't set"
             ),
             "`bg-run install` sets it; `--no-reaper` leaves it so.",
         ),
@@ -202,7 +202,7 @@ pub(super) fn limit(
             format!(
                 "The limit of {seconds} s, set by {who}, does nothing in Claude Code {version}"
             ),
-            format!("From {} on it counts. {UPDATE}", Version::SUPPORTS_LIMIT),
+            format!("It works from {} on. {UPDATE}", Version::SUPPORTS_LIMIT),
         ),
         Some(version) if !holds && version < Version::WAITS_HEADLESS => Check::failure(
             name,
@@ -222,9 +222,7 @@ pub(super) fn limit(
         ),
         _ => Check::ok(
             name,
-            format!(
-                "What takes longer than {seconds} s goes to the background by itself (set by {who})"
-            ),
+            format!("Claude Code moves calls to the background after {seconds} s (set by {who})"),
         ),
     }
 }

@@ -94,7 +94,7 @@ fn missing_parts(ours: &[(PathBuf, Hook)]) -> Vec<String> {
         let missing = missing.map(|tool| format!("{event} isn't for {tool}"));
         let seconds = timeout(event);
         let short = hooks(event).filter(|(_, hook)| hook.timeout.unwrap_or(TIMEOUT) < seconds);
-        let short = short.map(|_| format!("{event} is given up before {seconds} s"));
+        let short = short.map(|_| format!("{event} has a time-out below {seconds} s"));
         missing.chain(short).collect()
     });
     lacks.collect()
@@ -128,7 +128,7 @@ fn skipped_entry(source: &Source) -> Option<Check> {
     Some(Check::warning(
         "hooks-left-out",
         format!(
-            "{path}: {why}: Claude Code leaves this entry out; before 2.1.260 it runs no hook of the file"
+            "{path}: {why}: Claude Code skips this entry; before 2.1.260 it runs no hook of the file"
         ),
         format!("Fix {path}."),
     ))
@@ -146,7 +146,7 @@ fn switched_off_hooks(sources: &[Source]) -> Option<Check> {
     Some(Check::failure(
         "hooks-off",
         format!("`disableAllHooks` is on in {path}: Claude Code runs no hook of any file"),
-        format!("Take it out of {path}."),
+        format!("Remove it from {path}."),
     ))
 }
 
@@ -189,7 +189,7 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     let changes = |(_, hook): &&(PathBuf, Hook)| hook.event == "PreToolUse" && !hook.is_async;
     if ours.iter().find(changes).is_none() {
         let why = if events("PreToolUse") == 0 {
-            "No hook of bg-run stands before Bash calls"
+            "No hook of bg-run runs before Bash calls"
         } else {
             "The hook before Bash calls is `async`, so that it can't change a call"
         };
@@ -220,7 +220,7 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
             format!(
                 "The hooks are registered more than once: {files}; each call starts bg-run once for each"
             ),
-            "`bg-run uninstall` with the `--scope` that is too much, or `claude plugin uninstall bg-run@bg-run`.",
+            "`bg-run uninstall` with the superfluous `--scope`, or `claude plugin uninstall bg-run@bg-run`.",
         );
     }
     Check::ok(name, format!("The hooks are registered in {files}"))
@@ -309,7 +309,7 @@ fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
                 shown(&rewriting)
             ),
             format!(
-                "Take it out of the settings and write `{}` into {}: bg-run runs it first, and both count.",
+                "Remove it from the settings and write `{}` into {}: bg-run runs it first, and both count.",
                 chain_line(chain, &rewriting),
                 folders::config_file().unwrap_or_default().display()
             ),
@@ -318,7 +318,7 @@ fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
     let all: Vec<&Hook> = others.iter().collect();
     (!all.is_empty()).then(|| {
         let says = format!(
-            "Other hooks stand before Bash calls: {}; should one rewrite them, the one that finishes last wins",
+            "Other hooks run before Bash calls: {}; if one rewrites them, the one that finishes last wins",
             shown(&all)
         );
         Check::ok("other-hooks", says)

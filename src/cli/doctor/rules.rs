@@ -39,10 +39,10 @@ fn problem(problem: &Problem) -> Check {
             format!("{says}; until you fix it, bg-run only reports what it would do"),
             "`bg-run config check` shows if errors remain.",
         ),
-        Origin::Environment => Check::warning("config", says, "Set it anew, or unset it."),
+        Origin::Environment => Check::warning("config", says, "Correct or unset it."),
         Origin::File(_) | Origin::BuiltIn => Check::warning(
             "rules",
-            format!("{says}; the file doesn't count"),
+            format!("{says}; bg-run ignores the file"),
             "`bg-run rules check` shows if errors remain.",
         ),
     }
@@ -57,15 +57,19 @@ fn dry_run() -> Option<Check> {
         .and_then(|text| Config::parse(&text).ok())
         .is_some_and(|config| config.dry_run);
     if environment::dry_run() {
-        let says = "BG_RUN_DRY_RUN is set: what would be done is only said";
-        return Some(Check::warning("dry-run", says, "Unset it to have it done."));
+        let says = "BG_RUN_DRY_RUN is set: bg-run only reports what it would do";
+        return Some(Check::warning(
+            "dry-run",
+            says,
+            "Unset it to end the dry run.",
+        ));
     }
     in_file.then(|| {
-        let says = "`dry-run` is on: what would be done is only said";
+        let says = "`dry-run` is on: bg-run only reports what it would do";
         Check::warning(
             "dry-run",
             says,
-            "`bg-run config set dry-run false` has it done.",
+            "`bg-run config set dry-run false` ends the dry run.",
         )
     })
 }
@@ -114,7 +118,7 @@ fn permissions(site: &CallSite) -> Check {
     Check::warning(
         "permissions",
         format!(
-            "Permission rules name what bg-run puts into a call: {}; where one matches, the edit is left out",
+            "Permission rules contain text that bg-run inserts: {}; if one matches, bg-run leaves out the edit",
             named.join(", ")
         ),
         "Write them without `PYTHONUNBUFFERED=1` and `2>&1`: Claude Code sees through both.",

@@ -36,21 +36,21 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
 fn history(config: &Config) -> Check {
     let name = "history";
     if !config.history {
-        return Check::ok(name, "What calls take is not kept: `history` is off");
+        return Check::ok(name, "Durations aren't recorded: `history` is off");
     }
     let folder = state::dir().unwrap_or_default();
     let folder = folder.join(Kind::History.name());
     match Store::own().and_then(|store| store.check()) {
         Ok(None) => Check::ok(
             name,
-            "No durations are kept yet; `bg-run learn` reads those of earlier sessions",
+            "No durations are recorded yet; `bg-run learn` reads those of earlier sessions",
         ),
-        Ok(Some(keys)) => Check::ok(name, format!("{keys} entries say how long calls take")),
+        Ok(Some(keys)) => Check::ok(name, format!("The history has {keys} entries")),
         Err(error) => Check::warning(
             name,
-            format!("How long calls took in one repository: {error}"),
+            format!("The history of one repository: {error}"),
             format!(
-                "Remove that file in {}; the next call there begins it anew.",
+                "Remove that file in {}; the next call there starts a new one.",
                 folder.display()
             ),
         ),
@@ -70,9 +70,7 @@ fn on_end(config: &Config) -> Option<Check> {
     } else {
         Check::warning(
             name,
-            format!(
-                "`{program}` of `on-end` isn't found, so the end of a task reaches nobody by it"
-            ),
+            format!("`{program}` of `on-end` isn't found, so it can't report the end of a task"),
             "Install it, or name another program: `bg-run config set on-end '[\"PROGRAM\", \"{name}: {status}\"]'`.",
         )
     })
@@ -101,7 +99,7 @@ fn outputs() -> Check {
         return Check::warning(
             name,
             format!(
-                "{} is a link or another user's: what lies there isn't opened",
+                "{} is a link or another user's, so bg-run opens no output there",
                 root.display()
             ),
             "Remove it, or set CLAUDE_CODE_TMPDIR to a folder of your own.",
@@ -118,11 +116,11 @@ fn outputs() -> Check {
         );
     }
     match roots.iter().find(|root| root.is_dir()) {
-        Some(root) => Check::ok(name, format!("Outputs lie in {}", root.display())),
+        Some(root) => Check::ok(name, format!("Outputs are in {}", root.display())),
         None => Check::ok(
             name,
             format!(
-                "Outputs will lie in {}; there are none yet",
+                "Outputs will be in {}; there are none yet",
                 likeliest.display()
             ),
         ),
@@ -138,7 +136,7 @@ fn own_folder() -> Check {
     let Some(dir) = state::dir() else {
         return Check::warning(
             name,
-            "There is no home folder for bg-run's notes",
+            "There is no home folder for bg-run's records",
             "Set HOME or BG_RUN_STATE_DIR.",
         );
     };
@@ -155,20 +153,20 @@ fn own_folder() -> Check {
             return if can_be_made(&dir) {
                 Check::ok(
                     name,
-                    format!("{} will be made with the first note", dir.display()),
+                    format!("{} will be created with the first record", dir.display()),
                 )
             } else {
-                fault("can't be made")
+                fault("can't be created")
             };
         }
         Err(error) => return fault(&format!("can't be read: {error}")),
-        Ok(metadata) if !metadata.is_dir() => return fault("is no folder"),
+        Ok(metadata) if !metadata.is_dir() => return fault("isn't a folder"),
         Ok(metadata) if metadata.uid() != user() => return fault("is another user's"),
         Ok(metadata) if metadata.mode() & 0o077 != 0 => return fault("can be read by others"),
         Ok(_) if access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
             return fault("can't be written");
         }
-        Ok(_) if disk::is_full(&dir) => return fault("lies on a full disk"),
+        Ok(_) if disk::is_full(&dir) => return fault("is on a full disk"),
         Ok(_) => {}
     }
     for kind in Kind::ALL {

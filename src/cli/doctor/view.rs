@@ -27,7 +27,7 @@ pub(super) fn check(
     let from_plugin = has_plugin(sources);
     let check = match folder.state() {
         SkillState::Missing if from_plugin => {
-            Check::ok(NAME, "The plugin brings the skill and the view")
+            Check::ok(NAME, "The plugin contains the skill and the view")
         }
         SkillState::Missing => Check::ok(
             NAME,
@@ -36,7 +36,7 @@ pub(super) fn check(
         SkillState::Foreign => Check::warning(
             NAME,
             format!("{path} isn't bg-run's, so the skill and the view aren't installed"),
-            format!("Move it away, then `bg-run install`; or leave it so. {INSTALL}"),
+            format!("Move it away, then `bg-run install`; or leave it. {INSTALL}"),
         ),
         SkillState::Changed(files) => Check::warning(
             NAME,
@@ -44,7 +44,7 @@ pub(super) fn check(
                 "{path} was changed since bg-run wrote it: {}",
                 listed(&files)
             ),
-            "Move it away, then `bg-run install` writes this version's; or leave it so.",
+            "Move it away, then `bg-run install` writes this version's; or leave it.",
         ),
         SkillState::Outdated => Check::warning(
             NAME,
@@ -75,7 +75,7 @@ fn current(
         return Check::ok(
             NAME,
             format!(
-                "The plugin brings the skill and the view; Claude Code leaves {path} out beside it"
+                "The plugin contains the skill and the view; Claude Code ignores {path} beside it"
             ),
         );
     }
@@ -83,7 +83,7 @@ fn current(
         return Check::warning(
             NAME,
             format!("`{FOLDER}` is switched off in {}", source.path.display()),
-            "Take it out of `enabledPlugins` there.",
+            "Remove it from `enabledPlugins` there.",
         );
     }
     let Some((Ok(version), program)) = client else {
@@ -142,7 +142,7 @@ pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
         return Some(Check::warning(
             "status-line",
             format!("The status line in {path} starts {words}, and there is no such program"),
-            "`bg-run install --status-line` mends one that it set.",
+            "`bg-run install --status-line` fixes one that it set.",
         ));
     }
     let own = programs::own_path().ok();
@@ -150,6 +150,6 @@ pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
     let whose = if is_own { "" } else { ", by another bg-run" };
     Some(Check::ok(
         "status-line",
-        format!("The status line shows what runs, set in {path}{whose}"),
+        format!("The status line shows the running task, set in {path}{whose}"),
     ))
 }
