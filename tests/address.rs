@@ -157,13 +157,15 @@ fn overwriting_the_program_changes_no_other_file() {
     assert_eq!(beside(&launcher), ["bg-run", "targets"]);
 }
 
-/// Folders that the caller's shell searches, and a `uname` that prints nothing or never ends.
+/// Folders that the caller's shell searches, a `uname` that prints nothing or without end or never ends, and the copy that
+/// a killed call left.
 #[test]
 fn the_caller_s_environment_does_not_delay_the_launcher() {
-    for uname in ["sleep 100", "sleep 100 & wait", "exit 1"] {
+    for uname in ["sleep 100", "sleep 100 & wait", "exit 1", "exec yes"] {
         let sandbox = Sandbox::new();
         let folder = package(&sandbox);
         sandbox.program("uname", uname);
+        fs::write(folder.join("bin/.bg-run.999999999"), "").unwrap();
         fs::create_dir_all(sandbox.path("elsewhere/bin")).unwrap();
         let mut command = sandbox.command("sh");
         command

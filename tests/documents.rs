@@ -270,3 +270,46 @@ fn the_rewriting_page_shows_what_happens() {
     }
     assert!(pairs > 15, "{pairs}");
 }
+
+/// The page on security names tests as proof.
+#[test]
+fn the_security_page_names_existing_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    let mut folders = vec![root.join("tests"), root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|kind| kind == "rs" || kind == "mjs")
+            {
+                sources.push_str(&read(&path));
+            }
+        }
+    }
+    let page = include_str!("../docs/security.md");
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let (mut names, mut rows_with_proof) = (0, 0);
+    for row in rows.skip(2) {
+        let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        rows_with_proof += usize::from(!named.is_empty());
+        for name in named {
+            let exists = if name.contains('/') {
+                root.join(name).exists()
+            } else {
+                names += 1;
+                sources.contains(&format!("fn {name}(")) || sources.contains(&format!("'{name}'"))
+            };
+            assert!(exists, "{name}: {row}");
+        }
+        assert!(proof.contains('`') || proof.contains("]("), "{row}");
+    }
+    assert!(
+        names > 30 && rows_with_proof > 15,
+        "{names}, {rows_with_proof}"
+    );
+}
