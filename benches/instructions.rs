@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 /// Largest sizes of the release and of a build from source in bytes, without the embedded files.
-const SIZES: [u64; 2] = [5_800_000, 6_600_000];
+const SIZES: [u64; 2] = [5_800_000, 6_700_000];
 
 /// Prints both sizes; whether one is over its bound.
 fn is_too_large(bench: &Bench) -> bool {
@@ -111,7 +111,7 @@ fn is_too_large(bench: &Bench) -> bool {
 }
 
 const LIMITS: [u64; 8] = [
-    138_000, 2_300_000, 640_000, 3_000_000, 46_000, 25_800_000, 800_000, 820_000,
+    130_000, 2_300_000, 570_000, 3_000_000, 46_000, 25_800_000, 800_000, 820_000,
 ];
 
 /// Limits of the additional instructions for a file of durations, with 500 and with 2,000 keys: for a call that

@@ -1,6 +1,8 @@
 //! Commands that name the folder of the client's task outputs. In the background, such a command's own output is in
 //! that folder too, so a command that reads all files there would never end.
 
+use std::borrow::Cow;
+
 /// Folders for temporary files, one of which holds the client's, and the variables that name one.
 #[rustfmt::skip]
 const TEMPORARY: &[&str] = &[
@@ -8,16 +10,22 @@ const TEMPORARY: &[&str] = &[
     "${CLAUDE_CODE_TMPDIR", "$TMP", "${TMP",
 ];
 
+/// Texts, one of which every command contains that names the folder.
+const MARKS: &[&str] = &["/tmp", "TMP", "/var/folders", "claude", "tasks", ".output"];
+
 /// What reads everything in a folder.
 const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"];
 
 /// Whether `text` names the folder, or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/cl*/…`,
 /// `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
 pub(crate) fn are_named(text: &str) -> bool {
-    let text: String = text
-        .chars()
-        .filter(|c| !matches!(c, '\'' | '"' | '\\'))
-        .collect();
+    let text = unquoted(text);
+    if !MARKS
+        .iter()
+        .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
+    {
+        return false;
+    }
     let ends =
         |c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')' | '<' | '>' | '=');
     let words: Vec<&str> = text.split(ends).collect();
@@ -38,6 +46,14 @@ pub(crate) fn are_named(text: &str) -> bool {
                 && reads_all
                 && word.split('/').filter(|part| !part.is_empty()).count() < 2
     })
+}
+
+/// Removes quotes and backslashes.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    if memchr::memchr3(b'\'', b'"', b'\\', text.as_bytes()).is_none() {
+        return text.into();
+    }
+    text.replace(['\'', '"', '\\'], "").into()
 }
 
 /// Whether `name` stands in `text` as a word of its own.

@@ -27,19 +27,6 @@ const START_FILES: &[&str] = &[
     ".zshrc",
 ];
 
-/// Start files of every user.
-const SYSTEM_FILES: &[&str] = &[
-    "/etc/bash.bashrc",
-    "/etc/bashrc",
-    "/etc/profile",
-    "/etc/zprofile",
-    "/etc/zsh/zprofile",
-    "/etc/zsh/zshenv",
-    "/etc/zsh/zshrc",
-    "/etc/zshenv",
-    "/etc/zshrc",
-];
-
 /// Most files that are read; what more of them define isn't known.
 const MAX_FILES: usize = 64;
 
@@ -79,7 +66,6 @@ impl StartFiles {
             names.map(|name| folder.join(name))
         });
         let mut waiting: Vec<PathBuf> = files
-            .chain(SYSTEM_FILES.iter().map(PathBuf::from))
             .chain(environment::bash_env())
             .filter(|file| file.exists())
             .collect();

@@ -59,12 +59,12 @@ fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], a
         }
         let writers: Vec<u32> = awaited.iter().filter_map(AwaitedTask::writer).collect();
         // A program can close its output a thousand times a second; a process ends once.
-        let interest = if writers.len() == awaited.len() {
-            Interest::Processes
+        let (interest, pause) = if writers.len() == awaited.len() {
+            (Interest::Processes, left.min(RECHECK_INTERVAL))
         } else {
-            interest
+            (interest, left)
         };
-        if watch.wait(left, interest, &writers) == WakeReason::ParentGone {
+        if watch.wait(pause, interest, &writers) == WakeReason::ParentGone {
             return;
         }
     }

@@ -18,6 +18,14 @@ const ARRAYS: &[&str] = &[
 #[rustfmt::skip]
 const BEFORE: &[&str] = &["!", "builtin", "command", "do", "else", "elif", "if", "then", "time", "while", "{"];
 
+/// Texts, one of which every line contains that defines a name or reads a file. Most lines of a start file do neither, and
+/// taking a line apart costs a hundred times as much as this.
+#[rustfmt::skip]
+const MARKS: &[&str] = &[
+    "()", "( ", "(\t", "function", "alias", "autoload", "enable", "hash", "eval", "source", ". ", ".\t", "for", "commands[",
+    "BASH_CMDS[",
+];
+
 /// The definitions in a text.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -36,7 +44,17 @@ impl Names {
         let mut names = Self::default();
         // Of `$'…\n…'` in a snapshot, too.
         let lines = text.replace("\\\n", " ").replace("\\n", "\n");
-        for line in lines.lines().map(str::trim_start) {
+        let found = MARKS.iter().flat_map(|mark| {
+            let ends = memchr::memmem::find_iter(lines.as_bytes(), mark);
+            ends.map(|at| {
+                lines
+                    .get(..at)
+                    .map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1))
+            })
+        });
+        for start in found.collect::<BTreeSet<usize>>() {
+            let line = lines.get(start..).unwrap_or_default();
+            let line = line.lines().next().unwrap_or_default().trim_start();
             if !line.starts_with('#') {
                 names.read(line);
             }
