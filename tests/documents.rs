@@ -295,9 +295,9 @@ fn the_security_page_names_existing_tests() {
     let (mut names, mut rows_with_proof) = (0, 0);
     for row in rows.skip(2) {
         let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let named: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
-        rows_with_proof += usize::from(!named.is_empty());
-        for name in named {
+        let proofs: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        rows_with_proof += usize::from(!proofs.is_empty());
+        for name in proofs {
             let exists = if name.contains('/') {
                 root.join(name).exists()
             } else {
