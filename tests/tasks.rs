@@ -546,7 +546,7 @@ fn stop_ends_the_task_and_nothing_else() {
     other.kill().unwrap();
     other.wait().unwrap();
     let lost = command(&sandbox, &["stop", "bstop"]).output().unwrap();
-    assert!(said(&lost).contains("doesn't run: lost"), "{lost:?}");
+    assert!(said(&lost).contains("isn't running: lost"), "{lost:?}");
     drop(reader);
 }
 
