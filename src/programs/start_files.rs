@@ -85,12 +85,7 @@ impl StartFiles {
             }
         }
         let of_session = of_session(session);
-        let set_path = |file: &PathBuf| read(file).is_ok_and(|text| may_set_path(&text));
-        if of_session.iter().any(set_path) {
-            // No folder is certain then.
-            start_files.path = Some(String::new());
-        }
-        waiting.extend(of_session);
+        waiting.extend(of_session.iter().cloned());
         let mut known = BTreeSet::new();
         while let Some(file) = waiting.pop() {
             if !known.insert(file.clone()) {
@@ -106,6 +101,10 @@ impl StartFiles {
                 break;
             };
             let sourced = start_files.add(&text);
+            if of_session.contains(&file) && (sets_path(&text) || !sourced.is_empty()) {
+                // No folder is certain then.
+                start_files.path = Some(String::new());
+            }
             waiting.extend(
                 sourced
                     .iter()
@@ -172,14 +171,14 @@ fn of_session(session: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether the environment file of a session sets the `PATH`, itself or by what it reads.
-fn may_set_path(text: &str) -> bool {
+/// Whether the environment file of a session sets the `PATH`.
+fn sets_path(text: &str) -> bool {
     let sets = |line: &str| {
         let line = line.trim_start();
         let assignment = line.strip_prefix("export ").unwrap_or(line);
         assignment.starts_with("PATH=") || line.starts_with("eval ")
     };
-    text.lines().any(sets) || !Names::of(text).files.is_empty()
+    text.lines().any(sets)
 }
 
 fn read(file: &Path) -> Result<String, ()> {

@@ -44,15 +44,7 @@ impl Names {
         let mut names = Self::default();
         // Of `$'…\n…'` in a snapshot, too.
         let lines = text.replace("\\\n", " ").replace("\\n", "\n");
-        let found = MARKS.iter().flat_map(|mark| {
-            let ends = memchr::memmem::find_iter(lines.as_bytes(), mark);
-            ends.map(|at| {
-                lines
-                    .get(..at)
-                    .map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1))
-            })
-        });
-        for start in found.collect::<BTreeSet<usize>>() {
+        for start in marked_lines(&lines) {
             let line = lines.get(start..).unwrap_or_default();
             let line = line.lines().next().unwrap_or_default().trim_start();
             if !line.starts_with('#') {
@@ -146,6 +138,24 @@ impl Names {
     }
 }
 
+/// The starts of the lines that contain a mark. Each mark looks at a line once, however long it is.
+fn marked_lines(text: &str) -> BTreeSet<usize> {
+    let mut starts = BTreeSet::new();
+    for mark in MARKS {
+        let mark = memchr::memmem::Finder::new(mark);
+        let (mut from, mut rest) = (0, text);
+        while let Some(at) = mark.find(rest.as_bytes()) {
+            let before = rest.get(..at).and_then(|before| before.rfind('\n'));
+            starts.insert(from + before.map_or(0, |end| end + 1));
+            let after = rest.get(at..).unwrap_or_default();
+            let next = after.find('\n').map_or(rest.len(), |end| at + end + 1);
+            from += next;
+            rest = rest.get(next..).unwrap_or_default();
+        }
+    }
+    starts
+}
+
 fn is_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/')
 }
@@ -192,6 +202,18 @@ fn first_word(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_marked_line_is_found_once() {
+        let text = "x\nalias a=b; f() { :; }\n\nfor for\ny\n. z";
+        let found = marked_lines(text).into_iter();
+        let lines = found.map(|start| text[start..].lines().next().unwrap());
+        assert_eq!(
+            lines.collect::<Vec<_>>(),
+            ["alias a=b; f() { :; }", "for for", ". z"]
+        );
+        assert!(marked_lines("x\ny").is_empty());
+    }
 
     fn defines(text: &str, name: &str) -> bool {
         let names = Names::of(text);
