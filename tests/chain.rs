@@ -227,7 +227,7 @@ fn explain_shows_the_rewrites_of_chained_hooks() {
     };
     let text = said(&["pytest"]);
     assert!(
-        text.starts_with("`first hook` makes of it first: nice pytest\n"),
+        text.starts_with("`first hook` first changes it to: nice pytest\n"),
         "{text}"
     );
     assert!(

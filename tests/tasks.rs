@@ -262,7 +262,7 @@ fn a_task_without_its_output_is_still_listed() {
     assert!(line.ends_with("(its output is gone)"), "{line}");
     for (target, why) in [
         ("bended", "it ended: exit 2 after 4 min"),
-        ("blost", "how it ended isn't known"),
+        ("blost", "its exit status isn't known"),
     ] {
         for what in ["tail", "open", "logs", "stop"] {
             let output = command(&sandbox, &[what, target]).output().unwrap();
@@ -388,7 +388,7 @@ fn a_status_is_shown_consistently() {
         assert!(table.contains(words), "{words}: {table}");
         let logs = said(&command(&sandbox, &["logs", "b1"]).output().unwrap());
         let known = match state {
-            "lost" => "how it ended isn't known",
+            "lost" => "its exit status isn't known",
             "stopped" => "it was stopped after 4 min",
             _ => &format!("it ended: {words} after 4 min"),
         };

@@ -27,7 +27,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Text for the user and text for the model, as the answer to `event`.
+    /// Returns an answer to `event` with texts for the user and the model.
     pub(crate) fn telling(
         event: &'static str,
         user: Option<String>,
@@ -63,7 +63,7 @@ pub(crate) struct ForModel {
 }
 
 impl ForModel {
-    /// An empty part for `event`.
+    /// Returns an empty part for `event`.
     pub(crate) fn of(event: &'static str) -> Self {
         Self {
             hook_event_name: event,

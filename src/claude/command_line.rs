@@ -1,8 +1,7 @@
 //! The client's own command line, which can contain permission rules too.
 //!
 //! A hook is a child of the client, or of the shell through which older clients start it (measured, 2.1.20 to
-//! 2.1.331).
-//! The native client's arguments can be read. A client run by Node overwrites them with its title (2.1.20, 2.1.90).
+//! 2.1.331). The native client's arguments can be read. A client run by Node overwrites them with its title (2.1.20, 2.1.90).
 
 use std::fmt;
 use std::path::Path;
@@ -90,7 +89,7 @@ impl CommandLine {
         }
         Self::Read {
             arguments,
-            folder: client.folder(),
+            folder: processes::folder(client.pid).unwrap_or_default(),
         }
     }
 
@@ -246,7 +245,7 @@ impl Process {
             if !SHELLS.contains(&program.trim_start_matches('-')) {
                 return None;
             }
-            pid = process.parent()?;
+            pid = processes::parent(pid)?;
         }
         None
     }
@@ -254,15 +253,6 @@ impl Process {
     fn read(pid: u32) -> Option<Self> {
         let words = processes::words(pid)?;
         Some(Self { pid, words })
-    }
-
-    fn parent(&self) -> Option<u32> {
-        processes::parent(self.pid)
-    }
-
-    /// The folder in which it was started; empty where the system doesn't tell.
-    fn folder(&self) -> std::path::PathBuf {
-        processes::folder(self.pid).unwrap_or_default()
     }
 
     fn is_client(&self) -> bool {

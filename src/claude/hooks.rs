@@ -42,7 +42,7 @@ pub struct Hook {
     pub command: String,
     /// The program's arguments.
     pub arguments: Option<Vec<String>>,
-    /// The client doesn't wait for it, so it can't change a call.
+    /// Whether the client doesn't wait for it, so that it can't change a call.
     pub is_async: bool,
     /// The time limit in seconds, if the entry sets one.
     pub timeout: Option<u64>,
@@ -167,7 +167,7 @@ impl Source {
     }
 }
 
-/// Whether the expression matches; as in JavaScript, its classes hold ASCII only.
+/// Whether the expression matches. Its classes contain only ASCII, as in JavaScript.
 fn is_match(expression: &str, text: &str) -> bool {
     let expression = RegexBuilder::new(expression).unicode(false).build();
     expression.is_ok_and(|expression| expression.is_match(text.as_bytes()))

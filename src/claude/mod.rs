@@ -4,7 +4,6 @@ pub mod answer;
 pub mod client;
 pub mod command_line;
 mod footer;
-
 pub mod hooks;
 pub mod input;
 mod last_lines;

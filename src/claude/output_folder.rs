@@ -3,17 +3,17 @@
 
 use std::borrow::Cow;
 
-/// Folders for temporary files, one of which holds the client's, and the variables that name one.
+/// Folders for temporary files, which may contain the client's folder, and variables that name such a folder.
 #[rustfmt::skip]
 const TEMPORARY: &[&str] = &[
     "/tmp", "/private/tmp", "/var/folders", "/private/var/folders", "$TMPDIR", "${TMPDIR", "$CLAUDE_CODE_TMPDIR",
     "${CLAUDE_CODE_TMPDIR", "$TMP", "${TMP",
 ];
 
-/// Texts, one of which every command contains that names the folder.
+/// Parts of the folder's path. A command without any of them can't name the folder.
 const MARKS: &[&str] = &["/tmp", "TMP", "/var/folders", "claude", "tasks", ".output"];
 
-/// What reads everything in a folder.
+/// Beginnings of commands that read all files of a folder.
 const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"];
 
 /// Whether `text` names the folder, or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/cl*/…`,
@@ -34,7 +34,7 @@ pub(crate) fn are_named(text: &str) -> bool {
     let reads_all = READ_ALL.iter().any(|program| text.contains(program));
     words.iter().any(|word| {
         let is_pattern = word.contains(['*', '?', '[']);
-        // In any folder: the command can be there.
+        // The folder may be any, because an earlier `cd` can lead to the outputs.
         word.ends_with(".output") && (is_pattern || has_tasks)
             || word.starts_with("claude-") && is_of_client(word)
             || word
@@ -56,7 +56,7 @@ fn unquoted(text: &str) -> Cow<'_, str> {
     text.replace(['\'', '"', '\\'], "").into()
 }
 
-/// Whether `name` stands in `text` as a word of its own.
+/// Whether `text` contains `name` as a separate word.
 fn stands_alone(text: &str, name: &str) -> bool {
     let is_end = |c: Option<char>| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
     text.match_indices(name).any(|(start, _)| {

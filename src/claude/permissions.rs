@@ -97,20 +97,19 @@ impl PermissionRules {
 
     /// Adds one rule from the command line, as written: `Bash(npm test:*)`, `Bash`.
     pub fn add(&mut self, list: List, rule: &str) {
-        let origin = Origin {
-            is_certain: !self.command_line_is_uncertain,
-            folder: None,
-        };
-        self.add_of(list, rule, &origin);
+        self.add_of(list, rule, &self.command_line());
     }
 
     /// Adds the rules of settings given on the command line.
     pub fn add_settings_of_command_line(&mut self, settings: &Value) {
-        let origin = Origin {
+        self.add_settings_of(settings, &self.command_line());
+    }
+
+    fn command_line(&self) -> Origin {
+        Origin {
             is_certain: !self.command_line_is_uncertain,
             folder: None,
-        };
-        self.add_settings_of(settings, &origin);
+        }
     }
 
     /// Adds a rule. Rules for tools other than Bash and Read are skipped.

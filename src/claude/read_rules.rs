@@ -90,7 +90,7 @@ fn without_everything_below(pattern: &str) -> &str {
 struct Pattern<'a>(Vec<&'a str>);
 
 impl<'a> Pattern<'a> {
-    /// A pattern that is anchored to its folder.
+    /// Returns a pattern that is anchored to its folder.
     fn anchored(pattern: &'a str) -> Self {
         let parts = pattern.split('/');
         Self(
@@ -100,7 +100,7 @@ impl<'a> Pattern<'a> {
         )
     }
 
-    /// A pattern that is anchored unless it is a single name, which matches in any folder below.
+    /// Returns a pattern that is anchored unless it is a single name, which matches in any folder below.
     fn of(pattern: &'a str) -> Self {
         let mut pattern = Self::anchored(pattern);
         if pattern.0.len() == 1 {

@@ -21,7 +21,7 @@ pub struct Session {
     pub bypasses_permissions: bool,
     /// Time in milliseconds after which the client itself moves a call to the background; `None` for a subagent.
     pub limit: Option<u64>,
-    /// Where `PYTHONUNBUFFERED` is set for every command, according to the environment and the settings.
+    /// The place that sets `PYTHONUNBUFFERED` for every command, according to the environment and the settings.
     pub python_unbuffered: Option<UnbufferedSource>,
 }
 

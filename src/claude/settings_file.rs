@@ -265,7 +265,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// Line and column of the value at `keys`, both from 1. A number is the index of a list's element.
+/// Returns the line and column of the value at `keys`, both from 1. A number is the index of a list's element.
 pub fn locate(text: &str, keys: &[impl AsRef<str>]) -> Option<(usize, usize)> {
     use jsonc_parser::ast::Value as Node;
     use jsonc_parser::common::Ranged as _;

@@ -29,7 +29,7 @@ pub enum Owner {
     Managed,
 }
 
-/// How bg-run treats the files of a place.
+/// The treatment of a place's files by bg-run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Every client reads them.
@@ -68,7 +68,7 @@ pub struct Roots<'a> {
 }
 
 impl<'a> Roots<'a> {
-    /// The folders of this machine around a call.
+    /// Returns the folders of this machine for a call.
     pub fn of(site: &'a CallSite) -> Self {
         Self {
             site,

@@ -166,7 +166,7 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// If the file can't be read.
+/// Fails if the file can't be read.
 pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64)) -> io::Result<()> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();

@@ -29,15 +29,16 @@ done
 echo 'the model is saved' >&2
 ";
 const COMMAND: &str = "sh ./train.sh --epochs 5 | tail -3";
-/// Returns a new session id for each demo, because a session's number of tabs is limited.
-fn session() -> String {
-    format!("demo-{}", std::process::id())
-}
 
 /// Columns that the demo needs.
 const WIDTH: usize = 80;
 
 const TASK: &str = "demo1";
+
+/// Returns a new session id for each demo, because a session's number of tabs is limited.
+fn session() -> String {
+    format!("demo-{}", std::process::id())
+}
 
 /// Shows the three steps and waits for the task.
 pub(super) fn run() -> Result<ExitCode> {

@@ -6,11 +6,11 @@ use std::ops::Range;
 /// A line of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
-    /// In both texts.
+    /// A line of both texts.
     Same(&'a str),
-    /// In the first text only.
+    /// A line of the first text only.
     Removed(&'a str),
-    /// In the second text only.
+    /// A line of the second text only.
     Added(&'a str),
 }
 

@@ -62,7 +62,7 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
     } else {
         if called != command {
             println!(
-                "{} makes of it first: {}\n",
+                "{} first changes it to: {}\n",
                 print::commands(others),
                 print::outside(command)
             );
@@ -157,7 +157,7 @@ fn as_json<'a>(
 /// Logs that the command writes itself.
 struct Logs {
     shown: Vec<PathBuf>,
-    /// Each withheld log with the reason.
+    /// The withheld logs, each with the reason.
     withheld: Vec<(PathBuf, String)>,
 }
 

@@ -24,10 +24,11 @@ const SHOWN: usize = 60;
 struct CommandSummary {
     command: String,
     runs: u32,
-    /// In seconds, like the next two fields.
+    /// Median duration in seconds.
     median: Option<f32>,
+    /// 90th percentile of the durations in seconds.
     p90: Option<f32>,
-    /// The newest first. For killed runs, the time until then.
+    /// Durations in seconds, newest first; for a killed run, the time until then.
     seconds: Vec<f32>,
     /// The newest runs with their ends and weights.
     newest: Vec<RecentRun>,

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod complete;
+mod completion_candidates;
 mod config;
 mod demo;
 mod diff;
@@ -11,8 +12,6 @@ mod editors;
 mod explain;
 mod history;
 mod install;
-
-mod completion_candidates;
 mod learn;
 mod logs;
 mod open;
@@ -124,7 +123,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Open { target, .. } => match target.as_slice() {
             [] => open::run(None),
             [target] => open::run(Some(target)),
-            [_, second, ..] => bail!("one file at a time: {second} is too much"),
+            [_, second, ..] => bail!("`open` takes one file; leave out {second}"),
         },
         Command::OnEnd { wait, command } => {
             match wait {

@@ -96,7 +96,7 @@ fn reopen_if_replaced(file: &mut File, path: &Path) {
             *file = other;
         }
     } else if file.stream_position().is_ok_and(|at| at > named.len()) {
-        // At worst, the old end is shown again with the next growth.
+        // If this fails, the next growth may show the old end again.
         let _ = file.seek(SeekFrom::Start(0));
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Output {
     Whole(String),
     /// The beginning of a long output.
     Start {
-        /// As many characters as the client returns.
+        /// The first characters, up to the client's limit.
         text: String,
         /// Size of the complete output, in bytes.
         size: u64,

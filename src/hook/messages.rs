@@ -17,7 +17,6 @@ use crate::tasks::durations;
 use crate::tasks::end_messages;
 use crate::tasks::output::{full_disk, last_of};
 use crate::tasks::record::{Cause, End, TaskRecord};
-use crate::tasks::status::Status;
 use crate::text::{MAX_MESSAGE, SHOWN, clipped, fenced, for_model, one_line, span};
 use crate::viewer::OpenOutcome;
 
@@ -113,7 +112,7 @@ pub(super) struct Launch<'a> {
     pub(super) usual: Option<f32>,
     /// The limit, in milliseconds.
     pub(super) limit: Option<u64>,
-    /// Each `| tail …` that was removed.
+    /// The removed `| tail …`.
     pub(super) tails: &'a [String],
     pub(super) shown: &'a OpenOutcome,
     /// A warning about typing in the output's editor tab.
@@ -157,10 +156,7 @@ pub(super) fn held(note: &TaskRecord) -> Answer {
 
 /// Reports the end of a task whose output can't be returned as the result of its call.
 pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
-    let after = end
-        .ran()
-        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
-    let how = end.status.sentence(note.status_of.as_deref(), &after);
+    let how = end.status.sentence(note.status_of.as_deref(), &end.after());
     let output = note.output.as_deref().unwrap_or(Path::new(""));
     let output = for_model(&output.display().to_string(), MAX_PATH);
     let told = format!(
@@ -204,24 +200,11 @@ fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> Str
     told
 }
 
-/// A task's name in quotation marks.
-fn quoted(note: &TaskRecord) -> String {
-    format!("\"{}\"", note.name().replace('"', "'"))
-}
-
 /// Describes a task's end: `"Run e2e tests" failed with exit status 1 after 3 min`.
 pub(super) fn outcome(note: &TaskRecord) -> String {
-    let sentence = status(note).sentence(note.status_of.as_deref(), &after(note));
-    format!("{} {sentence}", quoted(note))
-}
-
-fn status(note: &TaskRecord) -> Status {
-    note.ended.map_or(Status::Lost, |ended| ended.status)
-}
-
-fn after(note: &TaskRecord) -> String {
-    let ran = note.ended.as_ref().and_then(End::ran);
-    ran.map_or_else(String::new, |ran| format!(" after {}", span(ran)))
+    let status = note.final_status();
+    let sentence = status.sentence(note.status_of.as_deref(), &note.after());
+    format!("\"{}\" {sentence}", note.name().replace('"', "'"))
 }
 
 /// Maximum width in columns of the removed text in a message.
@@ -247,10 +230,9 @@ pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
 pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
     let parts = notes.iter().map(|note| {
         let status_of = note.status_of.as_deref();
-        let sentence = status(note).sentence(
-            status_of.map(|of| for_model(of, SHOWN)).as_deref(),
-            &after(note),
-        );
+        let status_of = status_of.map(|of| for_model(of, SHOWN));
+        let status = note.final_status();
+        let sentence = status.sentence(status_of.as_deref(), &note.after());
         let mut lines = vec![format!("task: {}", note.name())];
         let last = last_of(note, MAX_LINES);
         let wrote = if last.is_empty() {

@@ -302,7 +302,7 @@ fn client() -> Option<Process> {
         .or_else(parent)
 }
 
-/// Returns who put the call in the background.
+/// Returns the reason why the call is in the background.
 fn cause(input: &Input, done: &CallOutcome, limit: Option<u64>) -> Cause {
     let response = &input.tool_response;
     if response.get("backgroundedByUser").and_then(Value::as_bool) == Some(true) {

@@ -99,7 +99,7 @@ fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
             unended_since: Some(now),
             ..note.clone()
         };
-        // Without a written record, the end would stay unreported for ever.
+        // If the record can't be written, waiting for the notice would leave the end unreported.
         return note.write().is_err();
     };
     now.duration_since(since) >= NOTICE_WAIT

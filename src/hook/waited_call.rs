@@ -83,7 +83,7 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     })
 }
 
-/// In the foreground, a `cd` would have changed the session's folder.
+/// Tells the model that a `cd` of the call had no effect on the session's folder; `None` without a `cd`.
 fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     let script = shell::parse(&record.command).ok()?;
     let folder = for_model(&input.cwd.display().to_string(), MAX_PATH);

@@ -12,7 +12,6 @@ use jsonc_parser::cst::CstRootNode;
 use super::file_change::{FileChange, Values};
 use crate::claude::settings_file::locate;
 use crate::folders;
-use crate::platform;
 
 /// Maximum size in bytes of a settings file that is edited.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -123,7 +122,8 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
     let why = || format!("{} can't be written", folder.display());
     fs::create_dir_all(folder).with_context(why)?;
     let lock = File::open(folder).with_context(why)?;
-    platform::lock::take(&lock).with_context(|| format!("{} can't be locked", folder.display()))?;
+    lock.lock()
+        .with_context(|| format!("{} can't be locked", folder.display()))?;
     Ok(lock)
 }
 

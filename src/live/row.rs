@@ -53,7 +53,7 @@ pub struct Row {
     pub lines: Vec<String>,
     /// Size of its output in bytes, from 100 MB on.
     pub size: Option<u64>,
-    /// Where the view shows it.
+    /// The place where the view shows it.
     pub view: View,
 }
 

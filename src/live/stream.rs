@@ -315,7 +315,6 @@ fn time_until_change(seconds: u64) -> Duration {
 
 /// Whether `row` contains nothing new. Before the limit, the view shows no duration. An end is reported once, and
 /// again only with another status.
-/// another status.
 fn is_reported(row: &Row, told: &Row) -> bool {
     if !row.is_running() {
         return row.status == told.status;

@@ -5,10 +5,10 @@ use std::path::Path;
 /// Minimum free space in bytes of a disk that isn't full. Programs fail before the last block is taken.
 const MIN_FREE: u64 = 1024 * 1024;
 
-/// Free space in bytes below which a disk is nearly full …
+/// Free space in bytes below which a large disk is nearly full.
 const SCARCE: u64 = 1_000_000_000;
 
-/// … unless this fraction of it, as a divisor, is still free.
+/// Divisor of a small disk's size: below this part of it, the disk is nearly full.
 const SCARCE_PART: u64 = 10;
 
 /// The space on a disk, in bytes.

@@ -4,16 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Takes the lock of an open file or folder, waiting as long as necessary. It lasts until the file is dropped.
-///
-/// # Errors
-///
-/// Fails if the file system has no locks.
-pub fn take(file: &File) -> io::Result<()> {
-    file.lock()
-}
-
-/// Takes the lock, waiting for at most `wait`.
+/// Takes the lock of an open file or folder, waiting for at most `wait`. It lasts until the file is dropped.
 ///
 /// # Errors
 ///
@@ -44,7 +35,7 @@ mod tests {
     fn a_lock_ends_with_its_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let holder = File::open(file.path()).unwrap();
-        take(&holder).unwrap();
+        holder.lock().unwrap();
         let other = File::open(file.path()).unwrap();
         let refused = take_within(&other, Duration::from_millis(20)).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::TimedOut);

@@ -26,7 +26,7 @@ pub enum WakeReason {
 /// The changes of interest, besides the ends of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// No others.
+    /// No other changes.
     Processes,
     /// Every change of the files since the last wait.
     Files,

@@ -17,7 +17,7 @@ pub struct CallOutcome {
     pub moved: bool,
     /// The call's own time-out in milliseconds.
     pub timeout: Option<u64>,
-    /// Each removed `| tail …`.
+    /// The removed `| tail …`.
     pub tails: Vec<String>,
 }
 

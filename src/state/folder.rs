@@ -288,7 +288,7 @@ pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Puts an entry called `name` into a folder, in place of one that is there. `make` makes it, under another name.
+/// Creates or atomically replaces the entry `name` in a folder. `make` creates it under the name that it gets.
 fn put(folder: &OwnedFd, name: &str, make: impl FnOnce(&str) -> io::Result<()>) -> io::Result<()> {
     let part = format!("{name}.{}", std::process::id());
     let done = make(&part).and_then(|()| Ok(renameat(folder, &part, folder, name)?));

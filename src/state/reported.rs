@@ -28,9 +28,7 @@ impl FileState {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
-}
 
-impl FileState {
     /// Returns the name of a mark for the file in this state.
     fn mark(&self, kind: &str) -> String {
         name_of(Path::new(&format!(

@@ -13,7 +13,7 @@ use super::{Folder, Kind, is_id};
 /// Fails if it can't be written.
 pub fn record(session: &str, file: &Path) -> io::Result<()> {
     if !is_id(session) {
-        return Err(io::Error::other("the session's id is none"));
+        return Err(io::Error::other("the session's id isn't valid"));
     }
     let folder = Folder::make(Kind::Sessions)?;
     folder.clear_daily();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::output::{full_disk, summary_of};
-use super::record::{End, TaskRecord};
+use super::record::TaskRecord;
 use super::status::Status;
 use crate::text::{MAX_MESSAGE, clipped, one_line, span};
 
@@ -33,15 +33,11 @@ pub fn ended<'a>(records: impl IntoIterator<Item = &'a TaskRecord>) -> Vec<Strin
 }
 
 fn ended_within(record: &TaskRecord, width: usize) -> String {
-    let end = record.ended.as_ref();
-    let status = end.map_or(Status::Lost, |end| end.status);
+    let (status, after) = (record.final_status(), record.after());
     let how = match status {
         Status::Lost | Status::Detached => "ended".to_owned(),
         status => status.words(record.status_of.as_deref()),
     };
-    let after = end
-        .and_then(End::ran)
-        .map_or_else(String::new, |ran| format!(" after {}", span(ran)));
     if status == Status::MemoryShort {
         // Nothing else fits.
         return named(record, &format!(" {how}"));
@@ -169,8 +165,8 @@ pub fn shortened(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::record::Cause;
     use crate::tasks::record::examples::{NAMES, record};
+    use crate::tasks::record::{Cause, End};
 
     #[test]
     fn an_end_shows_as_much_of_name_and_output_as_fits() {

@@ -78,9 +78,9 @@ fn says_memory_short(summary: &str) -> bool {
 /// Whether a process of a task has its output open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriterPresence {
-    /// At least one process has.
+    /// At least one process has it open.
     Yes,
-    /// No process has.
+    /// No process has it open.
     No,
     /// The system doesn't tell.
     Unknown,

@@ -283,7 +283,7 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
             let Some(newest) = found.first() else {
                 continue;
             };
-            // Of several tasks with the same name, the newest is meant.
+            // A name that several tasks have means the newest.
             let is_clear = found.iter().all(|task| {
                 task.id == newest.id || (task.name().is_some() && task.name() == newest.name())
             });
@@ -347,7 +347,7 @@ pub fn gone(task: &Task) -> String {
     };
     let how = match task.status {
         Status::Running => "it runs".to_owned(),
-        Status::Lost => "how it ended isn't known".to_owned(),
+        Status::Lost => "its exit status isn't known".to_owned(),
         Status::Stopped => format!("it was stopped{after}"),
         _ => format!("it ended: {}{after}", task.words()),
     };

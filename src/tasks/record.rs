@@ -12,7 +12,7 @@ use super::status::Status;
 use crate::history::store::Key;
 use crate::platform::processes::{FileId, Process, TrackedFile};
 use crate::state::{Folder, Kind, is_id, log};
-use crate::text::{SHOWN, one_line};
+use crate::text::{SHOWN, one_line, span};
 
 /// Maximum number of records that are read.
 const MAX_RECORDS: usize = 5000;
@@ -45,7 +45,7 @@ pub struct TaskRecord {
     pub started: Timestamp,
     /// Milliseconds for which it had run by then.
     pub ran_before: u64,
-    /// Who put it into the background.
+    /// The reason why it is in the background.
     pub cause: Cause,
     /// The call's own time-out in milliseconds, if the call exceeded it.
     pub timeout: Option<u64>,
@@ -82,7 +82,7 @@ pub struct TaskRecord {
     pub last_output: LastOutput,
 }
 
-/// Who put a task into the background.
+/// The reason why a task is in the background.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -114,6 +114,12 @@ impl End {
     /// Returns the total duration.
     pub fn ran(&self) -> Option<Duration> {
         self.ran.map(Duration::from_millis)
+    }
+
+    /// Formats the duration for a sentence, ` after 3 min`; empty if unknown.
+    pub fn after(&self) -> String {
+        self.ran()
+            .map_or_else(String::new, |ran| format!(" after {}", span(ran)))
     }
 }
 
@@ -256,6 +262,16 @@ impl TaskRecord {
             path: self.output.clone()?,
             file: self.file,
         })
+    }
+
+    /// Returns the status at its end; [`Status::Lost`] if none is recorded.
+    pub fn final_status(&self) -> Status {
+        self.ended.map_or(Status::Lost, |end| end.status)
+    }
+
+    /// Formats its duration like [`End::after`].
+    pub fn after(&self) -> String {
+        self.ended.as_ref().map(End::after).unwrap_or_default()
     }
 
     /// Returns the time at which its command began.

@@ -26,7 +26,7 @@ const STATUS_DELAY: Duration = Duration::from_secs(3);
 /// job itself may have printed that line, and the client's may follow.
 const FOOTER_AGE: Duration = Duration::from_millis(300);
 
-/// A last line that is this much older than the end of the writing is the job's own.
+/// Age from which a last line is the job's own: the time from its writing to the end of the last writer.
 const FOOTER_DELAY: Duration = Duration::from_secs(1);
 
 /// The reason why a wait ended.
@@ -40,12 +40,13 @@ pub enum WaitOutcome {
 
 /// Waits until none of `tasks` has a writer, for at most this time.
 pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
-    until_unwritten_by(&watch_of(tasks), Interest::Processes, tasks, at_most);
+    let watch = watch_of(tasks, Path::new(""));
+    until_unwritten_by(&watch, Interest::Processes, tasks, at_most);
 }
 
-fn watch_of(tasks: &[TaskRecord]) -> Watch {
+fn watch_of(tasks: &[TaskRecord], transcript: &Path) -> Watch {
     let outputs = tasks.iter().filter_map(|record| record.output.clone());
-    Watch::new(&outputs.collect::<Vec<PathBuf>>(), Path::new(""))
+    Watch::new(&outputs.collect::<Vec<PathBuf>>(), transcript)
 }
 
 fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], at_most: Duration) {
@@ -88,7 +89,7 @@ pub fn then_run_on_end(id: &str) {
         return;
     };
     let tasks = [record];
-    let watch = watch_of(&tasks).without_parent();
+    let watch = watch_of(&tasks, Path::new("")).without_parent();
     loop {
         until_unwritten_by(&watch, Interest::Files, &tasks, SCAN_INTERVAL);
         let [record] = &tasks;
@@ -138,7 +139,7 @@ struct Open {
     awaited: AwaitedTask,
     /// Whether it had a writer at an earlier look.
     had_writer: bool,
-    /// Time at which it first had no writer, on both clocks.
+    /// Time at which it first had no writer, by the monotonic clock and by the system's.
     unwritten_since: Option<(Instant, SystemTime)>,
     /// Time to wait from then on for evidence of its end.
     patience: Duration,
@@ -169,8 +170,7 @@ pub fn each_end(
     at_most: Duration,
     mut on_end: impl FnMut(TaskRecord, End),
 ) -> WaitOutcome {
-    let outputs = tasks.iter().filter_map(|record| record.output.clone());
-    let watch = Watch::new(&outputs.collect::<Vec<PathBuf>>(), transcript);
+    let watch = watch_of(&tasks, transcript);
     let start = Instant::now();
     let mut open: Vec<Open> = tasks.into_iter().map(Open::new).collect();
     loop {
@@ -221,12 +221,12 @@ impl Open {
         }
         let now = || (Instant::now(), SystemTime::now());
         let (since, ended) = *self.unwritten_since.get_or_insert_with(now);
-        // The client writes its line at the end, not before it.
+        // The client writes its line only after the last writer has gone.
         let latest = found.changed.and_then(|at| at.checked_add(FOOTER_DELAY));
-        let is_job_s = self.had_writer && latest.is_some_and(|latest| latest < ended);
+        let is_of_job = self.had_writer && latest.is_some_and(|latest| latest < ended);
         self.patience = match found.status {
             Status::Lost => STATUS_DELAY,
-            _ if is_job_s => STATUS_DELAY,
+            _ if is_of_job => STATUS_DELAY,
             _ if !found.is_unchanged_for(FOOTER_AGE) => FOOTER_AGE,
             _ => Duration::ZERO,
         };
@@ -248,7 +248,7 @@ impl Open {
 
     fn pause(&self) -> Duration {
         match self.unwritten_since {
-            // One more check is due when that time is over.
+            // When that time is over, one more check is due.
             Some((since, _)) => self
                 .patience
                 .saturating_sub(since.elapsed())

@@ -43,7 +43,7 @@ pub enum NoViewer {
     },
     /// This terminal's editor isn't in the table, and none of its own commands exists.
     #[error(
-        "this is the terminal of {name}, which bg-run doesn't know, and no command lies beside its files; set `editor`"
+        "this is the terminal of {name}, which bg-run doesn't know, and there is no command beside its files; set `editor`"
     )]
     UnknownFork {
         /// The name of its folder.
@@ -87,8 +87,7 @@ impl Viewer {
         let command = editor
             .as_ref()
             .and_then(|editor| Some(Method::Command(editor.command_line()?)));
-        // In a remote window, the command uses the same socket, only more slowly. Another editor's terminal has no
-        // window.
+        // A remote window's command uses the same socket, but takes longer. Another editor's terminal has no window.
         let ways: Vec<Option<Method>> = match &editor {
             Some(editor) if !editor.has_windows => vec![command, pane],
             _ if environment::vscode_socket().is_some() => {

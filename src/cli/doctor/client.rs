@@ -55,7 +55,7 @@ fn version(client: Option<&(Result<Version, String>, PathBuf)>) -> Check {
             name,
             format!("Claude Code {version}: calls are moved by rules only"),
             format!(
-                "From {} on it has the limit as well. {UPDATE}",
+                "{} and newer also have the limit. {UPDATE}",
                 Version::SUPPORTS_LIMIT
             ),
         ),
@@ -152,7 +152,7 @@ pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
             format!(
                 "Claude Code stops background tasks when memory is short and nobody has typed for half an hour: {NO_REAPER} isn't set"
             ),
-            "`bg-run install` sets it; `--no-reaper` leaves it so.",
+            "`bg-run install` sets it, unless you add `--no-reaper`.",
         ),
     };
     vec![python, memory]

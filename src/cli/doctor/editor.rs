@@ -158,14 +158,14 @@ fn extension(editor: &Editor) -> Option<Check> {
     let listed = match programs::ask(&list, LIST_TIMEOUT) {
         Ok(listed) => listed,
         Err(why) => {
-            let says = format!(
-                "Whether {} has the extension isn't known: {why}",
-                editor.name
-            );
+            let says = format!("{} may lack the extension: {why}", editor.name);
             return Some(Check::warning(
                 name,
                 says,
-                format!("`{} --list-extensions` says it.", command.display()),
+                format!(
+                    "`{} --list-extensions` shows the extensions that it has.",
+                    command.display()
+                ),
             ));
         }
     };

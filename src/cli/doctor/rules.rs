@@ -107,7 +107,7 @@ fn permissions(site: &CallSite) -> Check {
         return Check::warning(
             "permissions",
             format!("{says}; some aren't known: {why}"),
-            "Calls are moved all the same; their text stays as it is meanwhile.",
+            "Calls are still moved, but bg-run doesn't edit their text.",
         );
     }
     let named = rules.naming_edits();
