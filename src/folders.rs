@@ -61,7 +61,7 @@ pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
         .map(|above| format!("{}\n", above.display()))
         .collect();
     builder.recursive(true).create(dir)?;
-    // Without this record, empty parents merely stay.
+    // If this fails, empty parents stay at the end.
     let _ = fs::write(dir.join(CREATED_PARENTS), missing.concat());
     Ok(())
 }
@@ -144,7 +144,7 @@ pub const MAX_PATH: usize = 4096;
 /// Returns the project around `cwd`: the client's project folder, or else the nearest parent with a `.claude`, or else
 /// the nearest with a `.git`, or else `cwd` itself.
 pub fn project_dir(cwd: &Path) -> PathBuf {
-    // No such path can exist.
+    // A longer path can't exist.
     if cwd.as_os_str().len() > MAX_PATH {
         return environment::claude_project_dir().unwrap_or_else(|| cwd.to_owned());
     }

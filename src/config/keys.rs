@@ -14,7 +14,7 @@ pub enum Kind {
     Switch,
     /// A whole number, 0 or greater.
     Number,
-    /// One of these words.
+    /// A word from this list.
     OneOf(&'static [&'static str]),
     /// A known editor, or the words of a command.
     Editor,

@@ -54,7 +54,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// An interactive session that leaves no call alone, on a machine with the GNU tools.
+    /// Returns the circumstances in an interactive session that leaves no call alone, on a machine with the GNU tools.
     pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
         Self {
             leave_headless: false,

@@ -75,7 +75,7 @@ impl Findings {
             } else if views.detached {
                 findings.short = Some("it detaches itself and returns at once");
             } else if command.place.asynchronous && !waits {
-                findings.short = Some("`&` sends the long command to the background already");
+                findings.short = Some("`&` already sends the long command to the background");
             } else if views.time_limit.is_some_and(|limit| limit <= LIMIT) {
                 findings.short = Some("its own time limit ends it within 30 s");
             } else if command.place.function.is_some() && !is_called(script, index) {

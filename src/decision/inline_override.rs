@@ -20,7 +20,7 @@ pub(super) enum InlineOverride {
 pub(super) struct InlineOverrides {
     /// The choice; `Off` wins if both occur.
     pub choice: Option<InlineOverride>,
-    /// Each marker, including the blank after it.
+    /// The markers, each with the blank after it.
     pub spans: Vec<Span>,
     /// Indices of the simple commands with a marker.
     pub commands: Vec<usize>,

@@ -32,7 +32,7 @@ const BACKGROUND_TIMEOUT: u64 = 7_200_000;
 /// The decision about a call, with its reason.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// Where the call runs.
+    /// The place where the call runs.
     pub outcome: Outcome,
     /// The rule that decided.
     pub rule: Option<String>,

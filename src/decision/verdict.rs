@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::history::Expectation;
 use crate::programs::Views;
 
-/// Where a call runs.
+/// The place where a call runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {

@@ -28,7 +28,7 @@ pub struct Key {
     pub text: String,
 }
 
-/// One run of a command.
+/// A run of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// The keys, all of the same repository.
@@ -54,7 +54,7 @@ pub struct Row {
     pub runs: u32,
     /// Time of the last run, in seconds since 1970.
     pub last: u32,
-    /// The newest first, at most 8.
+    /// The durations, newest first, at most 8.
     pub observations: Vec<Observation>,
 }
 
@@ -75,7 +75,7 @@ struct EntryBody<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
     runs: u32,
-    /// The newest first.
+    /// The runs, newest first.
     seen: Vec<StoredRun>,
 }
 

@@ -164,7 +164,7 @@ impl Step {
     }
 }
 
-/// Returns how long an observation counts: 0 for short, 1 for long.
+/// Returns the degree to which an observation is long, from 0 to 1.
 fn length(seen: Observation) -> f64 {
     if seen.end == RunEnd::AtMost {
         return 0.0;

@@ -195,7 +195,7 @@ fn put_block(entries: &[Entry<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// FNV-1a on words instead of bytes, for speed. A change of a single word always changes the result.
+/// Returns the FNV-1a hash of words instead of bytes, for speed. A change of a single word always changes the result.
 fn checksum(bytes: &[u8]) -> u64 {
     let add = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
     let (words, left) = bytes.as_chunks();

@@ -149,7 +149,7 @@ fn innermost(views: &Views) -> Option<&Line> {
     Some(line.unwrap_or(&view.full))
 }
 
-/// FNV-1a. The standard hasher doesn't promise stable results.
+/// Returns the FNV-1a hash. The standard hasher doesn't promise stable results.
 pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

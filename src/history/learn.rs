@@ -194,7 +194,7 @@ fn learnt(
     })
 }
 
-/// Returns how a failed call ended; `None` if it never ran, for example because the user denied it.
+/// Returns the kind of a failed call's end; `None` if it never ran, for example because the user denied it.
 fn end_of_failed(text: &str) -> Option<RunEnd> {
     let rest = text.strip_prefix("Error: ").unwrap_or(text);
     if rest.starts_with("Command timed out") {

@@ -9,7 +9,7 @@ use crate::foreground_limit;
 /// Maximum duration that is stored, in seconds.
 const MAX_SECONDS: f32 = 7.0 * 24.0 * 3600.0;
 
-/// How a run ended, if that affects its duration.
+/// The kind of a run's end, if that affects its duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunEnd {
@@ -29,12 +29,12 @@ pub enum RunEnd {
 pub struct Observation {
     /// Duration in seconds.
     pub seconds: f32,
-    /// How it ended.
+    /// The kind of its end.
     pub end: RunEnd,
 }
 
 impl Observation {
-    /// A run that ended well.
+    /// Creates the observation of a successful run.
     pub fn success(seconds: f32) -> Self {
         let end = RunEnd::Success;
         Self { seconds, end }
@@ -93,7 +93,7 @@ fn duration(seconds: f32) -> String {
 /// The past runs of a kind of call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PastRuns {
-    /// The newest first, at most 8.
+    /// The durations, newest first, at most 8.
     pub observations: Vec<Observation>,
     /// Number of recorded runs.
     pub runs: u32,

@@ -1,4 +1,4 @@
-//! The share of long calls per built-in rule in other people's sessions, which a first guess is based on.
+//! The share of long calls per built-in rule in other people's sessions. A first guess is based on it.
 
 /// Rows of `rule calls long`, made by `scripts/shares`.
 const TABLE: &str = include_str!("shares.tsv");

@@ -70,7 +70,7 @@ pub(super) fn has_same_content(one: &str, other: &str) -> bool {
     value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-/// The user's own `hooks` before the registration: whether the key existed, and its events.
+/// The user's own `hooks` before the registration.
 #[derive(Debug, Default)]
 pub(super) struct OwnHooks {
     is_there: bool,

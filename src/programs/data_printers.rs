@@ -60,7 +60,7 @@ const DATA: &[(&str, PrintsData)] = &[
     ("kafkacat", With("-C")),
     ("kafka-console-consumer", Always),
     ("kafka-console-consumer.sh", Always),
-    // Logs and objects of servers.
+    // Logs and objects on servers.
     ("docker logs", Always),
     ("docker compose logs", Always),
     ("docker-compose logs", Always),
@@ -176,7 +176,7 @@ const DATA: &[(&str, PrintsData)] = &[
     ("seq", Always),
 ];
 
-/// Options whose value says by itself that standard output is written to: `ffmpeg … -`, `aws s3 cp … -`.
+/// Arguments that mean standard output in any program: `ffmpeg … -`, `aws s3 cp … -`.
 const STANDARD_OUTPUT: &[&str] = &["-", "/dev/stdout", "/dev/fd/1", "pipe:", "pipe:1"];
 
 /// Whether a word names standard output, alone or behind an option or a format: `-`, `of=/dev/stdout`, `-O-`, `png:-`.
@@ -202,7 +202,7 @@ pub(super) fn prints_data(words: &[String]) -> bool {
     if !reads_a_script && arguments.iter().any(|word| is_standard_output(word)) {
         return true;
     }
-    // `pg_dump-16`
+    // Removes a version: `pg_dump-16`.
     let family = program.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.'));
     let rows = DATA.iter().filter(|(name, _)| {
         let mut parts = name.split(' ');

@@ -464,7 +464,7 @@ mod tests {
             true
         }
 
-        fn is_the_user_s(&self, _word: &str) -> bool {
+        fn is_of_user(&self, _word: &str) -> bool {
             false
         }
     }

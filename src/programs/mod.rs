@@ -15,14 +15,12 @@ mod wrappers;
 
 pub(crate) use filters::{LineBufferingEdit, WordContext, line_buffering};
 pub(crate) use options::has_short_option;
-pub use path::{ask, ask_with};
-pub use path::{find, is_there, work_in};
+pub use path::{ask, ask_with, find, is_there, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub use probe::ToolsOnPath;
 pub(crate) use program_kinds::{is_builtin, is_quick};
 pub use tools::{GnuTools, Tools, Trial};
 pub(crate) use unwrap::inner_of;
 pub use unwrap::{Line, View, Views};
-pub(crate) use wrappers::Source as WrapperSource;
 pub use wrappers::Wrapper;
-pub(crate) use wrappers::is_seen_through;
+pub(crate) use wrappers::{Source as WrapperSource, is_seen_through};

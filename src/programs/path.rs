@@ -40,7 +40,7 @@ const MAX_ANSWER: usize = 1024 * 1024;
 ///
 /// # Errors
 ///
-/// The reason for the failure.
+/// Returns the reason for the failure.
 pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String> {
     ask_with(command, "", limit)
 }
@@ -49,7 +49,7 @@ pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String
 ///
 /// # Errors
 ///
-/// The same errors as [`ask`].
+/// Returns the reason for the failure.
 pub fn ask_with(
     command: &duct::Expression,
     input: &str,

@@ -95,7 +95,7 @@ impl<'a> ToolsOnPath<'a> {
     }
 
     fn first(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
-        // Where a folder is relative to, the command itself may change.
+        // The command itself may change the folder to which a relative path refers.
         let certain = folders.iter().take_while(|folder| folder.is_absolute());
         let mut files = certain.map(|folder| folder.join(name));
         files.find(|file| is_executable(file))
@@ -115,7 +115,7 @@ impl<'a> ToolsOnPath<'a> {
         let passes = passes(program, trial);
         if let Ok(folder) = Folder::make(Kind::Programs) {
             folder.clear_daily();
-            // If this fails, the trial is simply repeated next time.
+            // If this fails, the next call repeats the trial.
             let _ = folder.replace(&name, &[if passes { YES } else { NO }]);
         }
         Some(passes)
@@ -187,14 +187,14 @@ impl Tools for ToolsOnPath<'_> {
                 .any(|dir| folder.as_os_str() == OsStr::new(dir))
         };
         // A link elsewhere counts as its target, but only under the target's name.
-        let is_system_s_file = |file: PathBuf| {
+        let is_file_of_system = |file: PathBuf| {
             SYSTEM_STORES.iter().any(|store| file.starts_with(store))
                 || is_system(&file) && file.file_name() == program.file_name()
         };
-        is_system(&program) || fs::canonicalize(&program).is_ok_and(is_system_s_file)
+        is_system(&program) || fs::canonicalize(&program).is_ok_and(is_file_of_system)
     }
 
-    fn is_the_user_s(&self, word: &str) -> bool {
+    fn is_of_user(&self, word: &str) -> bool {
         !word.contains('/') && !self.start_files().is_program_itself(word)
     }
 }

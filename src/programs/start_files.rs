@@ -27,14 +27,14 @@ const START_FILES: &[&str] = &[
     ".zshrc",
 ];
 
-/// Most files that are read; what more of them define isn't known.
+/// Maximum number of files that are read. With more, any name may be defined.
 const MAX_FILES: usize = 64;
 
-/// A file that is larger may define anything, in bytes.
+/// Maximum size in bytes of a file that is read. A larger one may define any name.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// Functions that do the same as the program of their name: the client's own `grep`, which knows GNU's options, and
-/// what `conda init` puts in. What marks them stands in their text.
+/// Functions that do the same as the program of their name, each with texts that identify it: the client's own `grep`,
+/// which accepts GNU's options, and the functions of `conda init`.
 const SAME: &[(&str, &[&str])] = &[
     ("conda", &["__conda_exe", "CONDA_EXE"]),
     ("grep", &["ugrep"]),
@@ -43,16 +43,16 @@ const SAME: &[(&str, &[&str])] = &[
 
 /// The files that the user's shell reads before a command.
 pub(super) struct StartFiles {
-    /// Each with the marks that it has.
+    /// The names in each file, and the texts of [`SAME`] that it contains.
     texts: Vec<(Names, Vec<&'static str>)>,
-    /// One of them couldn't be read.
+    /// Whether one of them couldn't be read.
     is_partial: bool,
     /// The `PATH` that a snapshot sets.
     path: Option<String>,
 }
 
 impl StartFiles {
-    /// Those of this user in the session, read once.
+    /// Returns this user's files for the session, read once.
     pub(super) fn own(session: &str) -> &'static Self {
         static READ: OnceLock<StartFiles> = OnceLock::new();
         READ.get_or_init(|| Self::read(session))
@@ -102,7 +102,7 @@ impl StartFiles {
             };
             let sourced = start_files.add(&text);
             if of_session.contains(&file) && (sets_path(&text) || !sourced.is_empty()) {
-                // No folder is certain then.
+                // An empty `PATH` makes every folder uncertain.
                 start_files.path = Some(String::new());
             }
             waiting.extend(
@@ -114,7 +114,7 @@ impl StartFiles {
         start_files
     }
 
-    /// Adds a text, and returns the files that it reads.
+    /// Adds the text of a file, and returns the files that it reads.
     fn add(&mut self, text: &str) -> Vec<String> {
         let names = Names::of(text);
         let files = names.files.clone();
@@ -152,8 +152,8 @@ impl StartFiles {
     }
 }
 
-/// The files that the client runs before each command of the session: what hooks have left for it (seen in 2.1.90), and
-/// the user's own.
+/// Returns the files that the client runs before each command of the session: those that hooks have left for it (seen in
+/// 2.1.90), and the user's own.
 fn of_session(session: &str) -> Vec<PathBuf> {
     let folder = if is_id(session) {
         folders::claude_dir()
@@ -186,8 +186,8 @@ fn read(file: &Path) -> Result<String, ()> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The files that exist of those that a word names, without the shell: an absolute path or one in the home folder, with a
-/// `*` in its last part at most.
+/// Returns the existing files that a word names: an absolute path or one in the home folder, with a `*` in its last part
+/// at most.
 fn named_by(word: &str, home: Option<&Path>) -> Vec<PathBuf> {
     let in_home = ["~/", "$HOME/", "${HOME}/"];
     let rest = in_home.iter().find_map(|start| word.strip_prefix(start));

@@ -42,8 +42,8 @@ pub trait Tools {
     /// Whether `word` calls the system's own program of that name, not a function or alias of the user.
     fn is_system_tool(&self, word: &str) -> bool;
 
-    /// Whether the user's start files make a function or an alias of `word`, which may do anything.
-    fn is_the_user_s(&self, word: &str) -> bool;
+    /// Whether the user's start files define a function or an alias called `word`, which may do anything.
+    fn is_of_user(&self, word: &str) -> bool;
 }
 
 /// A Linux machine with the GNU tools, for decisions without a real machine.
@@ -68,7 +68,8 @@ impl Tools for GnuTools {
                 .iter()
                 .any(|dir| word.starts_with(dir))
     }
-    fn is_the_user_s(&self, _word: &str) -> bool {
+
+    fn is_of_user(&self, _word: &str) -> bool {
         false
     }
 }

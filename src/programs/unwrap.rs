@@ -338,10 +338,10 @@ impl Views {
         }
     }
 
-    /// `python -m module args`, `bash -c 'text'`, `python script.py args`.
+    /// Adds the views of an interpreter's command: `python -m module args`, `bash -c 'text'`, `python script.py args`.
     fn script(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
         let is_shell = wrapper.has(WrapperTrait::Shell);
-        // What follows names a file or a module, whatever program is called so.
+        // The next word names a file or a module, even if a program has the same name.
         let rest = rest.out_of_reach();
         let mut at = 0;
         while let Some(word) = rest

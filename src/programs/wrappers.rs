@@ -21,7 +21,7 @@ pub(crate) enum InnerCommand {
     AfterDashes,
     /// The words after `-c` or `--command`, wherever that is.
     AfterCommand,
-    /// Shell text after an option, wherever that stands; no other word is a program.
+    /// Shell text after an option, wherever that is. No other word is a program.
     Text,
     /// The words after `-exec` or a similar option, up to `;` or `+`.
     Exec,
@@ -59,7 +59,8 @@ pub(super) enum WrapperTrait {
     /// With one of these options, separated by one space, it returns at once while the inner program continues. An
     /// empty list means always.
     Detaches(&'static str),
-    /// With one of these options, one space between, the words behind are arguments of a program that the option names.
+    /// With one of these options, separated by one space, the following words are arguments of the program that the option
+    /// names.
     NamesProgram(&'static str),
 }
 
@@ -223,14 +224,14 @@ impl Wrapper {
             .any(|found| matches!(found, NamesProgram(list) if self.has_option(list, rest)))
     }
 
-    /// Whether one of the options in `list` is among the options in front.
+    /// Whether one of the options in `list` is among the leading options.
     fn has_option(&self, list: &str, rest: &[String]) -> bool {
         self.options_in(rest)
             .iter()
             .any(|option| has_word(list, option))
     }
 
-    /// The options in front, each on its own and without its value.
+    /// Returns the leading options, with bundles split and without values.
     fn options_in(&self, rest: &[String]) -> Vec<String> {
         let mut options = Vec::new();
         let mut words = rest.iter();

@@ -25,7 +25,7 @@ pub enum EditSet {
     Unbuffered,
 }
 
-/// Facts for the plan besides the command.
+/// Facts that the plan needs besides the command.
 #[derive(Clone, Copy)]
 pub struct RewriteContext<'a> {
     /// The allowed edits.

@@ -13,12 +13,12 @@ pub(super) enum Place {
         /// Whether the environment doesn't reach it, so that `-u` is needed.
         needed: bool,
     },
-    /// No position, and this wrapper hides the environment.
+    /// There is no position, although this wrapper hides the environment.
     OutOfReach {
         /// The wrapper's name.
         wrapper: String,
     },
-    /// No position, and none needed.
+    /// No position is needed.
     Nothing,
 }
 

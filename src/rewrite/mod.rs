@@ -27,7 +27,7 @@ pub struct Rewrite {
     pub edits: Vec<PlannedEdit>,
     /// Possible edits that aren't made.
     pub left_out: Vec<LeftOut>,
-    /// Each removed `| tail …`.
+    /// The removed `| tail …`.
     pub dropped_tails: Vec<String>,
     /// The logs that the command writes itself; see [`own_logs`].
     pub own_logs: Vec<String>,

@@ -11,7 +11,7 @@ const DEFINING_BUILTINS: &[&str] = &[
     ".", "alias", "autoload", "disable", "emulate", "enable", "eval", "hash", "source", "unalias", "unhash", "zmodload",
 ];
 
-/// Builtins that set the variables that their words name.
+/// Builtins that set variables by name.
 #[rustfmt::skip]
 const SET: &[&str] = &[
     "declare", "export", "float", "getopts", "integer", "local", "mapfile", "printf", "read", "readarray", "readonly",
@@ -24,7 +24,7 @@ const ACTIVATING_COMMANDS: &[&str] = &[
     "activate", "chruby", "deactivate", "fnm", "ml", "module", "nvm", "rvm", "sdk", "spack", "use", "workon",
 ];
 
-/// Second words with which a command does that.
+/// Second words of commands that add their own folders to the `PATH`.
 const ACTIVATING_SUBCOMMANDS: &[&str] =
     &["activate", "deactivate", "load", "shell", "swap", "unload"];
 
@@ -38,13 +38,14 @@ pub(super) enum Preserve {
     Meaning,
 }
 
-/// Arrays by which a script sets the variable in zsh, or what a name calls in either shell.
+/// Beginnings of assignments to arrays: zsh's form of `PATH`, and the tables of names in both shells.
 #[rustfmt::skip]
 const ARRAYS: &[&str] = &[
     "path=(", "path+=(", "path[", "path=", "path+=", "BASH_ALIASES[", "BASH_CMDS[", "aliases[", "commands[", "functions[",
 ];
 
-/// Why `name` may call another program in this script than before it, said of the name; `None` where it doesn't.
+/// Returns the reason why `name` may call another program in this script than outside, as a predicate to follow the name;
+/// `None` if it calls the same.
 pub(super) fn changed(
     input: RewriteInput<'_>,
     name: &str,
@@ -65,8 +66,7 @@ pub(super) fn changed(
         .any(|command| {
             defines(command)
                 || sets_any(command)
-                || kept == Preserve::Program
-                    && (activates(command) || is_the_user_s(command, tools))
+                || kept == Preserve::Program && (activates(command) || is_of_user(command, tools))
         })
         .then_some(READS)
 }
@@ -107,10 +107,10 @@ fn sets_any(command: &SimpleCommand) -> bool {
     }
 }
 
-/// Whether the command is a function or an alias of the user's.
-fn is_the_user_s(command: &SimpleCommand, tools: &dyn Tools) -> bool {
+/// Whether the command is a function or an alias of the user.
+fn is_of_user(command: &SimpleCommand, tools: &dyn Tools) -> bool {
     let program = command.program_word();
-    program.is_some_and(|program| tools.is_the_user_s(&program))
+    program.is_some_and(|program| tools.is_of_user(&program))
 }
 
 /// Whether the command adds other folders to the `PATH`.
@@ -125,7 +125,7 @@ fn activates(command: &SimpleCommand) -> bool {
         || words.iter().any(|word| is_virtual_environment(word))
 }
 
-/// `.venv/bin/activate`
+/// Whether the word is the script of a virtual environment: `.venv/bin/activate`.
 fn is_virtual_environment(word: &str) -> bool {
     word.ends_with("bin/activate")
 }
@@ -185,7 +185,7 @@ mod tests {
             true
         }
 
-        fn is_the_user_s(&self, word: &str) -> bool {
+        fn is_of_user(&self, word: &str) -> bool {
             word == "mine"
         }
     }

@@ -1,4 +1,4 @@
-//! Whether `BG_RUN=…` may be removed. It stays if a permission rule concerns it.
+//! The decision to remove `BG_RUN=…` or not. It stays if a permission rule concerns it.
 
 use super::edits::{EditKind, LeftOut, TOO_MUCH};
 use super::input::RewriteInput;

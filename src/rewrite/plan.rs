@@ -34,7 +34,7 @@ pub(super) fn plan(
         dropped: Vec::new(),
     };
     if let Some(text) = zsh_differences::difference(input.source) {
-        let why = format!("zsh reads `{text}` otherwise than bash");
+        let why = format!("zsh and bash read `{text}` differently");
         plan.leave(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
     }
@@ -147,7 +147,7 @@ impl<'a> Plan<'a> {
                 .any(|command| rules.may_restrict(self.text(command)))
             {
                 // 2.1.90 applies such a rule only to a command that stands alone.
-                self.leave(kind, "an ask or a deny rule names what stands before it");
+                self.leave(kind, "an ask or deny rule names a command before it");
                 continue;
             }
             if self.add(kind, Edit::deletion(found.span)) {
@@ -177,10 +177,10 @@ impl<'a> Plan<'a> {
             return self.leave(kind, by.reason());
         }
         if self.input.source.contains(VARIABLE) {
-            return self.leave(kind, "the command speaks of PYTHONUNBUFFERED itself");
+            return self.leave(kind, "the command mentions PYTHONUNBUFFERED itself");
         }
         if !command.place.editable {
-            return self.leave(kind, "the command stands inside a substitution");
+            return self.leave(kind, "the command is inside a substitution");
         }
         let program = command.program_word();
         let is_quick = program.is_none_or(|program| is_quick(&program));
@@ -252,7 +252,7 @@ impl<'a> Plan<'a> {
         let kind = EditKind::JoinStderr;
         let place = command.place;
         if !place.editable || place.function.is_some() {
-            return self.leave(kind, "the output is used where the command stands");
+            return self.leave(kind, "the script itself uses this output");
         }
         let Some(end) = command.words_end() else {
             return;

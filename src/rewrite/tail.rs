@@ -8,7 +8,7 @@ use super::name_meaning::{self, Preserve};
 use crate::programs::is_builtin;
 use crate::shell::{Pipeline, Redirection, SimpleCommand, Sink, Span, Stage};
 
-/// One or more removable `tail` at the end of a pipeline.
+/// The removable `tail` commands at the end of a pipeline.
 pub(super) struct FinalTail {
     /// Index into [`crate::shell::Script::pipelines`].
     pub(super) pipeline: usize,

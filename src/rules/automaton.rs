@@ -75,7 +75,7 @@ pub(crate) fn beginning(text: &str) -> u64 {
     bit(first.unwrap_or(0).wrapping_mul(7) ^ second.unwrap_or(0))
 }
 
-/// The bits of the first words of these texts: see [`beginning`].
+/// Returns the bits of these texts' first words: see [`beginning`].
 pub(crate) fn beginnings(texts: &[impl AsRef<str>]) -> u64 {
     let bits = texts.iter().map(|text| beginning(text.as_ref()));
     bits.fold(0, |all, bit| all | bit)

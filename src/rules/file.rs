@@ -6,7 +6,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-/// Where a call should run.
+/// The place where a call should run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -20,7 +20,7 @@ pub enum Action {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RulesFile {
-    /// In the order of the file.
+    /// The rules in the order of the file.
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<RuleEntry>,
     /// Programs that run another program.

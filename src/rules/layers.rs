@@ -221,7 +221,7 @@ mod tests {
         for (text, expected) in [
             (
                 "[[rule]]\nname = 'a'\nmatch = [\n  'ok',\n  '(']\n",
-                "/u/rules.toml:5:4: rule `a`: `(` is no regular expression",
+                "/u/rules.toml:5:4: rule `a`: `(` isn't a regular expression",
             ),
             (
                 "[[rule]]\nname = 'a'\n",

@@ -39,9 +39,9 @@ pub(super) struct ParsedRule {
 /// Whether a file's expressions are parsed together with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expressions {
-    /// All are parsed, so that each fault is found.
+    /// Parsed at once, so that each fault is found.
     Checked,
-    /// Each is parsed when needed, because the file was checked before in this state.
+    /// Parsed when needed, because the file was checked before in this state.
     Known,
 }
 

@@ -24,7 +24,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Takes commands that were read from a file.
+    /// Creates it from commands that were read from a file.
     pub(super) fn new(entries: Texts) -> Self {
         Self {
             beginnings: automaton::beginnings(&entries),
@@ -37,7 +37,7 @@ impl Commands {
         self.entries.is_empty()
     }
 
-    /// The entries, if one of them may name `program`; for nearly all programs there are none.
+    /// Returns the entries if one of them may name `program`; for nearly all programs, it returns none.
     pub(super) fn that_may_name(&self, program: &str) -> &[Text] {
         if self.beginnings & automaton::beginning(program) == 0 {
             &[]

@@ -90,7 +90,7 @@ fn plain(message: &str) -> String {
 /// A fault in a rules file and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("rule `{rule}`: `{expression}` is no regular expression: {why}")]
+    #[error("rule `{rule}`: `{expression}` isn't a regular expression: {why}")]
     Expression {
         rule: String,
         expression: String,

@@ -45,11 +45,11 @@ pub struct Rule {
     pub commands: Commands,
     /// The arguments must include one of these. If empty, any arguments match.
     pub arguments: Texts,
-    /// One of these must match the text. If empty, any text matches.
+    /// Expressions, one of which must match the text. If empty, any text matches.
     pub patterns: Patterns,
     /// The arguments must include none of these.
     pub without: Texts,
-    /// None of these may match the text.
+    /// Expressions, none of which may match the text.
     pub unless: Patterns,
     /// The command must be in the body of a loop.
     pub in_loop: bool,

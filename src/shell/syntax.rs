@@ -9,7 +9,7 @@
 pub struct Span {
     /// First byte.
     pub start: usize,
-    /// One past the last byte.
+    /// The byte after the last one.
     pub end: usize,
 }
 
@@ -49,7 +49,7 @@ pub struct SimpleCommand {
     pub assignments: Vec<Word>,
     /// The program and its arguments.
     pub words: Vec<Word>,
-    /// In the order of the text, without those that `|&` implies.
+    /// The redirections in the order of the text, without those that `|&` implies.
     pub redirections: Vec<Redirection>,
     /// Its position in the script.
     pub place: Place,
@@ -137,7 +137,7 @@ pub struct Pipeline {
     pub is_on_top: bool,
 }
 
-/// One command of a pipeline.
+/// A command of a pipeline.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// The span of its text, including redirections.

@@ -126,7 +126,7 @@ impl Tools for Tried<'_> {
         !word.contains('/')
     }
 
-    fn is_the_user_s(&self, _word: &str) -> bool {
+    fn is_of_user(&self, _word: &str) -> bool {
         false
     }
 }

@@ -14,12 +14,12 @@ const ARRAYS: &[&str] = &[
     "BASH_CMDS[",
 ];
 
-/// Words that a command can stand behind.
+/// Words that can precede a command.
 #[rustfmt::skip]
 const BEFORE: &[&str] = &["!", "builtin", "command", "do", "else", "elif", "if", "then", "time", "while", "{"];
 
-/// Texts, one of which every line contains that defines a name or reads a file. Most lines of a start file do neither, and
-/// taking a line apart costs a hundred times as much as this.
+/// Texts that mark a line. A line without any of them neither defines a name nor reads a file. Most lines have none, and
+/// parsing a line costs a hundred times as much as this search.
 #[rustfmt::skip]
 const MARKS: &[&str] = &[
     "()", "( ", "(\t", "function", "alias", "autoload", "enable", "hash", "eval", "source", ". ", ".\t", "for", "commands[",
@@ -32,17 +32,17 @@ pub(super) struct Names {
     functions: BTreeSet<String>,
     /// The program that an alias runs, by the alias's name.
     aliases: BTreeMap<String, BTreeSet<String>>,
-    /// A name is computed, so any may be defined.
+    /// Whether a name is computed, so that any may be defined.
     pub(super) any: bool,
-    /// Files that it reads, as they are written.
+    /// Files that it reads, as written.
     pub(super) files: Vec<String>,
 }
 
 impl Names {
-    /// Those in `text`.
+    /// Returns the definitions in `text`.
     pub(super) fn of(text: &str) -> Self {
         let mut names = Self::default();
-        // Of `$'…\n…'` in a snapshot, too.
+        // A snapshot also contains line breaks as `$'…\n…'`.
         let lines = text.replace("\\\n", " ").replace("\\n", "\n");
         for start in marked_lines(&lines) {
             let line = lines.get(start..).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Names {
         self.functions.contains(name)
     }
 
-    /// The programs that the aliases called `name` run.
+    /// Returns the programs that the aliases called `name` run.
     pub(super) fn aliased<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a String> {
         self.aliases.get(name).into_iter().flatten()
     }
@@ -79,7 +79,7 @@ impl Names {
         }
     }
 
-    /// `name()`, `name ()`, `function name`, and zsh's with several names.
+    /// Adds functions: `name()`, `name ()`, `function name`, and zsh's form with several names.
     fn add_functions(&mut self, line: &str) {
         let ends = line.match_indices('(').map(|(at, _)| at);
         for at in ends {
@@ -138,7 +138,7 @@ impl Names {
     }
 }
 
-/// The starts of the lines that contain a mark. Each mark looks at a line once, however long it is.
+/// Returns the starts of the lines that contain a mark. Each line is searched once per mark, however long it is.
 fn marked_lines(text: &str) -> BTreeSet<usize> {
     let mut starts = BTreeSet::new();
     for mark in MARKS {
@@ -160,7 +160,7 @@ fn is_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/')
 }
 
-/// The commands of a line, each as its words without their quotes.
+/// Returns the commands of a line, each as its words without quotes.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     let mut words: Vec<String> = Vec::new();
@@ -184,7 +184,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
             raw.push(c);
         }
     }
-    // What a quote holds that goes on in the next line.
+    // A quote may continue in the next line.
     if !raw.is_empty() {
         words.push(unquote(&raw));
     }
@@ -192,7 +192,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     all
 }
 
-/// The program that a text runs.
+/// Returns the program that a text runs.
 fn first_word(text: &str) -> &str {
     let words = text.trim_start_matches('\\').split_whitespace();
     let mut words = words.skip_while(|word| *word == "command");

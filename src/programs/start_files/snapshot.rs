@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use crate::folders;
 use crate::shell::word::unquote;
 
-/// More snapshots than this aren't looked at.
+/// Maximum number of snapshots that are examined.
 const MAX_SNAPSHOTS: usize = 10_000;
 
-/// How a function of bash stands in a snapshot of older clients (seen in 2.1.20 to 2.1.200): as base64.
+/// The texts before and after a bash function in base64, as snapshots of older clients contain it (seen in 2.1.20 to
+/// 2.1.200).
 const ENCODED: (&str, &str) = ("$(echo '", "' | base64 -d)");
 
-/// `snapshot-bash-1790000000000-x1y2z3.sh`: the newest is this session's, or one from the same start files.
+/// Returns the newest snapshot, `snapshot-bash-1790000000000-x1y2z3.sh`. It is this session's, or one from the same start
+/// files.
 pub(super) fn newest() -> Option<PathBuf> {
     let folder = folders::claude_dir()?.join("shell-snapshots");
     let entries = fs::read_dir(folder).ok()?.take(MAX_SNAPSHOTS).flatten();
@@ -24,14 +26,14 @@ pub(super) fn newest() -> Option<PathBuf> {
     Some(dated.max()?.1)
 }
 
-/// The value of the last `export PATH=…`.
+/// Returns the value of the last `export PATH=…`.
 pub(super) fn path_of(snapshot: &str) -> Option<String> {
     let mut lines = snapshot.lines().rev();
     let value = lines.find_map(|line| line.strip_prefix("export PATH="))?;
     (!value.contains('$')).then(|| unquote(value))
 }
 
-/// The texts that stand in it as base64.
+/// Decodes the functions that a snapshot contains in base64.
 pub(super) fn decoded(snapshot: &str) -> String {
     let (start, end) = ENCODED;
     let parts = snapshot.split(start).skip(1);
@@ -39,7 +41,7 @@ pub(super) fn decoded(snapshot: &str) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The text in base64 (RFC 4648), up to a byte that is none of it; lines don't count.
+/// Decodes base64 (RFC 4648) up to the first invalid byte, ignoring white space.
 fn from_base64(text: &str) -> String {
     let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let digits = digits.map_while(|byte| match byte {

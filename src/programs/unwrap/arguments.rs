@@ -49,7 +49,7 @@ pub(super) fn command_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Optio
     is_in_front.then(|| rest.get(at).map(String::as_str))?
 }
 
-/// The text after the option of the wrappers that have one, wherever it stands.
+/// Returns the text after a wrapper's option for shell text, wherever that option is.
 pub(super) fn text_after_option<'a>(wrapper: &Wrapper, rest: &'a [String]) -> Option<&'a str> {
     let options: Vec<&str> = wrapper.text_options()?.split(' ').collect();
     rest.get(value_after(rest, &options)?).map(String::as_str)
@@ -92,7 +92,7 @@ pub(super) struct RemainingWords<'a> {
 }
 
 impl RemainingWords<'_> {
-    /// The same words, none of which an edit may go to.
+    /// Returns the words as ones that can't be edited.
     pub(super) fn out_of_reach(self) -> Self {
         Self { at: None, ..self }
     }

@@ -1,4 +1,4 @@
-//! Whether the client would make the same decision about the edited text as about the original.
+//! Checks that the client makes the same decision about the edited text as about the original.
 
 use super::Plan;
 use crate::claude::permissions::UNBUFFERED;
