@@ -201,19 +201,32 @@ fn an_endless_answer_is_cut_off() {
     }
 }
 
+/// The log names a process that outlives a successful hook. A later hook that is killed doesn't take it along.
 #[test]
 fn a_remaining_process_is_logged_and_delays_nothing() {
-    let sandbox = Sandbox::new();
-    sandbox.program("other", "sleep 20 & echo $! >\"$HOME/pid\"");
-    chained(&sandbox, &["other"]);
-    let started = Instant::now();
-    assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
-    assert!(started.elapsed() < Duration::from_secs(15));
-    let log = sandbox.log();
-    assert!(log.contains("chain: `other` left a process"), "{log}");
-    let pid = read(&sandbox.home().join("pid")).trim().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let left = "& echo $! >\"$HOME/pid\"";
+    for script in [
+        format!("sleep 600 {left}"),
+        format!("sleep 600 >/dev/null 2>&1 {left}"),
+        format!("setsid sleep 600 >/dev/null 2>&1 {left}"),
+        format!("setsid sleep 600 >/dev/null 2>&1 {left}; exit 1"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program("other", &script);
+        sandbox.program("endless", "cat /dev/zero");
+        chained(&sandbox, &["other", "endless"]);
+        let started = Instant::now();
+        assert!(!command_of(&pre(&sandbox, "pytest", &[])).is_empty());
+        assert!(started.elapsed() < Duration::from_secs(60));
+        let pid = read(&sandbox.home().join("pid"));
+        let log = sandbox.log();
+        assert!(log.contains("`endless hook` is skipped"), "{log}");
+        let named = format!("chain: `other` left running: process {} (`", pid.trim());
+        assert!(log.contains(&named), "{script}: {log}");
+        // It fails if the process has been killed.
+        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
 }
 
 #[test]

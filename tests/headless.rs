@@ -288,6 +288,10 @@ fn every_kind_of_result_equals_that_of_the_foreground() {
             "printf '\\n\\n  a  \\n\\n'; sleep 5; printf ' 10%%\\r20%%  \\n\\n\\n'",
         ),
         Case::new("50 kB", "sleep 4; seq -w 1 50000 | head -c 50000"),
+        Case::new(
+            "lines like the client's",
+            "echo 'worker 3: [killed]'; printf '\\n[exited with code 0]\\n'; sleep 5; exit 3",
+        ),
         Case::new("5 MB", "sleep 4; yes 0123456789abcde | head -c 5000000"),
         Case {
             variables: &[("BG_RUN", "off")],

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
 use support::sandbox::{Sandbox, read};
 
@@ -493,7 +494,7 @@ fn a_repository_s_code_is_never_started() {
     assert!(open.status().unwrap().success());
 }
 
-/// Sparse files of a terabyte instead of the log and of an output.
+/// Sparse files of a terabyte instead of what the commands read, and a FIFO.
 #[test]
 fn a_terabyte_file_delays_nothing() {
     let sandbox = Sandbox::new();
@@ -507,8 +508,12 @@ fn a_terabyte_file_delays_nothing() {
             .unwrap();
         path
     };
-    huge("state/bg-run.log");
+    huge("state/bg-run.log.old");
     huge("state/tasks/b1.json");
+    huge("home/.claude/projects/-p/x.jsonl");
+    huge("state/history/learnt.json");
+    let fifo = sandbox.path("state/bg-run.log");
+    rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let output = huge("project/a.output");
     for arguments in [
         &["doctor"][..],
@@ -516,9 +521,14 @@ fn a_terabyte_file_delays_nothing() {
         &["tasks", "--json"],
         &["logs", "-n", "1", output.to_str().unwrap()],
         &["history"],
+        &["learn"],
+        &["history", "--clear"],
     ] {
         let started = std::time::Instant::now();
-        sandbox.bg_run(arguments);
+        let output = sandbox.bg_run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let is_skipped = said.contains("x.jsonl: the first 1.0 TB are skipped");
+        assert_eq!(is_skipped, arguments == ["learn"], "{said}");
         assert!(
             started.elapsed().as_secs() < 60,
             "{arguments:?}: {:?}",

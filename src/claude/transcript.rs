@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom, Take};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -167,7 +167,11 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// Fails if the file can't be read.
-pub fn for_each_line(file: File, limit: usize, mut each: impl FnMut(&[u8], u64)) -> io::Result<()> {
+pub fn for_each_line(
+    file: Take<File>,
+    limit: usize,
+    mut each: impl FnMut(&[u8], u64),
+) -> io::Result<()> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();
     let mut length = 0;

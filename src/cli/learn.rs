@@ -1,7 +1,6 @@
 //! `bg-run learn`: learns durations from earlier sessions, so that bg-run predicts well from the first day.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +18,7 @@ use crate::history::store::{Key, Run, Store};
 use crate::history::{Limit, Observation, repository_of};
 use crate::rules::Rules;
 use crate::state::{self, Folder, Kind, LEARNT};
+use crate::tasks::output_size;
 use crate::text::{columns, one_line};
 
 /// Number of commands that are shown: those with the longest total time.
@@ -35,7 +35,14 @@ const MAX_DURATIONS: usize = 100;
 /// Maximum number of folders whose rules are kept in memory.
 const MAX_PLACES: usize = 200;
 
-/// Number of bytes read of each transcript.
+/// Maximum size of the file with the progress, in bytes.
+const MAX_PROGRESS: u64 = 64 * 1024 * 1024;
+
+fn to_read(length: u64) -> u64 {
+    length.min(learn::MAX_TRANSCRIPT)
+}
+
+/// Length of each transcript when it was last read, in bytes.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Progress(HashMap<PathBuf, u64>);
 
@@ -56,7 +63,7 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
         (Store::own()?, Progress::load())
     };
     let mut learner = Learner::new(store);
-    let mut counter = Counter::new(files.iter().map(|(_, length)| length).sum());
+    let mut counter = Counter::new(files.iter().map(|(_, length)| to_read(*length)).sum());
     let mut before = 0;
     for (path, length) in &files {
         if progress.0.get(path) != Some(length) {
@@ -71,13 +78,21 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
                     path.display()
                 ));
             }
+            let skipped = length - to_read(*length);
+            if skipped > 0 {
+                print::warning(format_args!(
+                    "{}: the first {} are skipped; only the end is read",
+                    path.display(),
+                    output_size::shown(skipped)
+                ));
+            }
             learner.keep().context("the history can't be written")?;
             progress.0.insert(path.clone(), *length);
             if !dry {
                 progress.save()?;
             }
         }
-        before += length;
+        before += to_read(*length);
         counter.show(before);
     }
     counter.clear();
@@ -271,7 +286,7 @@ fn quantile(seen: &[Observation], share: f64) -> String {
 impl Progress {
     fn load() -> Self {
         let path = state::dir().map(|dir| dir.join(Kind::History.name()).join(LEARNT));
-        let text = path.and_then(|path| fs::read(path).ok());
+        let text = path.and_then(|path| folders::read_regular_bytes(&path, MAX_PROGRESS).ok());
         let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
         progress.unwrap_or_default()
     }

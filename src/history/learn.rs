@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -15,6 +15,9 @@ use crate::foreground_limit::is_long;
 
 /// Maximum length of a line in bytes. Longer ones contain pictures or whole files, not Bash calls.
 const MAX_LINE: usize = 8 * 1024 * 1024;
+
+/// Maximum number of bytes that are read of a transcript, counted from its end.
+pub const MAX_TRANSCRIPT: u64 = 128 * 1024 * 1024;
 
 /// Maximum number of a session's calls that wait for their results.
 const MAX_PENDING: usize = 1000;
@@ -61,7 +64,7 @@ pub fn transcripts() -> Vec<(PathBuf, u64)> {
     files.map(|(_, path, length)| (path, length)).collect()
 }
 
-/// Calls `each` for every call with a reliable duration in the transcript at `path`, and reports after each line how
+/// Calls `each` for every call with a reliable duration in the last [`MAX_TRANSCRIPT`] of the transcript at `path`, and reports after each line how
 /// many bytes were read.
 ///
 /// Between a call and its result, the client may have asked the user. So a duration is reliable if the client measured
@@ -75,9 +78,11 @@ pub fn read(
     mut each: impl FnMut(LearnedCall),
     mut read: impl FnMut(u64),
 ) -> io::Result<()> {
-    let (file, _) = folders::open_regular(path)?;
+    let (mut file, metadata) = folders::open_regular(path)?;
+    let skipped = metadata.len().saturating_sub(MAX_TRANSCRIPT);
+    file.seek(SeekFrom::Start(skipped))?;
     let mut session = Session::default();
-    for_each_line(file, MAX_LINE, |line, so_far| {
+    for_each_line(file.take(MAX_TRANSCRIPT), MAX_LINE, |line, so_far| {
         read(so_far);
         if is_of_interest(line)
             && let Ok(entry) = serde_json::from_slice(line)
@@ -174,7 +179,7 @@ fn learnt(
         Some(ToolUseResult::Other(_)) | None => (None, RunEnd::Success),
     };
     let between = ended.duration_since(call.called).as_secs_f32();
-    #[expect(clippy::cast_possible_truncation, reason = "the store clamps")]
+    #[expect(clippy::cast_possible_truncation, reason = "it is clamped")]
     let seconds = timed.map_or(between, |milliseconds| (milliseconds / 1000.0) as f32);
     let is_sure = timed.is_some() || asks_nobody;
     if call.in_background || !is_sure && is_long(seconds) || seconds < 0.0 {
@@ -188,7 +193,7 @@ fn learnt(
     Some(LearnedCall {
         command: call.command,
         cwd: call.cwd,
-        observation: Observation { seconds, end },
+        observation: Observation { seconds, end }.clamped(),
         at: u32::try_from(ended.as_second()).unwrap_or_default(),
         call: call_number(id),
     })
@@ -233,6 +238,8 @@ mod tests {
             result("short", "00:12", &json!({"stdout": "", "interrupted": false})),
             call("maybe-asked", false),
             result("maybe-asked", "05:00", &json!({"stdout": ""})),
+            call("endless", false),
+            result("endless", "00:10", &json!({"durationMs": 1e308})),
             call("timed", false),
             result("timed", "05:00", &json!({"durationMs": 90000})),
             call("moved", false),
@@ -272,6 +279,7 @@ mod tests {
             seconds,
             [
                 ("short", 12.0, RunEnd::AtMost),
+                ("endless", 7.0 * 24.0 * 3600.0, RunEnd::Success),
                 ("timed", 90.0, RunEnd::Success),
                 ("unasked", 120.0, RunEnd::Failure),
                 ("failed", 3.0, RunEnd::Failure),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::claude::answer::{Answer, ForModel};
 use crate::environment;
+use crate::platform::processes;
 use crate::programs::bounded;
 use crate::state::log;
 use crate::text::{MAX_MESSAGE, one_line};
@@ -64,8 +65,9 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ended.left_some {
         log::line(&format!(
-            "chain: `{}` left a process that still has its output open and keeps running",
-            one_line(program, MAX_MESSAGE)
+            "chain: `{}` left running: {}",
+            one_line(program, MAX_MESSAGE),
+            names_of(&ended.left)
         ));
     }
     match ended.status.code() {
@@ -89,6 +91,23 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
         bail!("the call that it makes of this one has no command");
     }
     Ok(Some(answer))
+}
+
+/// Number of processes that a message names.
+const MAX_NAMED: usize = 3;
+
+fn names_of(left: &[u32]) -> String {
+    let named = left.iter().take(MAX_NAMED).map(|&process| {
+        let words = processes::words(process).unwrap_or_default().join(" ");
+        format!("process {process} (`{}`)", one_line(&words, MAX_MESSAGE))
+    });
+    let more = left.len().saturating_sub(MAX_NAMED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    let named: Vec<String> = named.chain(more).collect();
+    if named.is_empty() {
+        return "a process".to_owned();
+    }
+    named.join(", ")
 }
 
 /// Expresses a refusal as an answer, because bg-run itself always exits with 0.

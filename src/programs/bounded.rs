@@ -20,8 +20,10 @@ pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// Whether a process that it started still has its output open.
+    /// Whether a process that it started keeps running.
     pub(crate) left_some: bool,
+    /// The processes that it left running, as far as the system shows them.
+    pub(crate) left: Vec<u32>,
 }
 
 /// Runs `command` with `input` as its standard input, for at most `wait`, and until a stream exceeds `limit` bytes.
@@ -44,6 +46,7 @@ pub(crate) fn run(
     let (stderr, to_stderr) = pipe()?;
     let mut streams = [Stream::new(stdout)?, Stream::new(stderr)?];
     processes::adopt_orphans();
+    let earlier = processes::descendants_except(&[]);
     let started = command
         .stdin_file(stdin)
         .stdout_file(to_stdout)
@@ -62,14 +65,22 @@ pub(crate) fn run(
         FollowResult::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
         FollowResult::TooMuch => bail!("its answer holds more than {limit} bytes"),
     });
-    let status = status.inspect_err(|_| handle.pids().into_iter().for_each(processes::end_all))?;
-    let left_some = streams.iter().any(|stream| stream.is_open);
+    let leaders = handle.pids();
+    let end_all = |leader: &u32| processes::end_all(*leader, &earlier);
+    let status = status.inspect_err(|_| leaders.iter().for_each(end_all))?;
+    let left = processes::descendants_except(&earlier);
+    let left_some = !left.is_empty()
+        || streams.iter().any(|stream| stream.is_open)
+        || leaders
+            .iter()
+            .any(|leader| processes::may_have_members(*leader));
     let [stdout, stderr] = streams.map(|stream| stream.printed);
     Ok(ProgramOutput {
         status,
         stdout,
         stderr,
         left_some,
+        left,
     })
 }
 

@@ -1,12 +1,12 @@
 //! The log: one line per event that can't be shown on a screen.
 
-use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, renameat, unlinkat};
 
 use super::folder::open_base;
+use crate::folders;
 use crate::platform::files;
 
 const NAME: &str = "bg-run.log";
@@ -23,8 +23,8 @@ pub fn path() -> Option<PathBuf> {
 /// Returns the newest lines about faults, oldest first.
 pub fn last_faults() -> Vec<String> {
     let read = || {
-        let mut log = File::open(path()?).ok()?;
-        let size = log.metadata().ok().filter(Metadata::is_file)?.len();
+        let (mut log, metadata) = folders::open_regular(&path()?).ok()?;
+        let size = metadata.len();
         log.seek(SeekFrom::Start(size.saturating_sub(MAX_SHOWN)))
             .ok()?;
         let mut end = Vec::new();

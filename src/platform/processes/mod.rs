@@ -263,15 +263,39 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Kills the group of `leader` (SIGKILL) and all known descendants of this process.
-pub fn end_all(leader: u32) {
-    let started = descendants(&System, std::process::id());
+/// Returns the running descendants of this process except `spared` ones and theirs. Without [`adopt_orphans`], orphans
+/// are missing.
+pub fn descendants_except(spared: &[u32]) -> Vec<u32> {
+    let found = descendants(&System, std::process::id(), spared).unwrap_or_default();
+    // A zombie has ended, and nothing may wait for it.
+    let found = found.into_iter();
+    found
+        .filter(|&found| Process::of(found).is_some())
+        .collect()
+}
+
+/// Number of times that [`end_all`] looks for processes, in case some are started meanwhile.
+const MAX_ROUNDS: u32 = 10;
+
+/// Kills the group of `leader` (SIGKILL) and all known descendants of this process except `spared` ones.
+pub fn end_all(leader: u32, spared: &[u32]) {
+    let mut found = descendants_except(spared);
     if let Some(group) = pid(leader) {
         let _ = kill_process_group(group, Signal::KILL);
     }
-    for process in started.into_iter().flatten().filter_map(pid) {
-        let _ = kill_process(process, Signal::KILL);
+    let mut rounds = 0..MAX_ROUNDS;
+    while !found.is_empty() && rounds.next().is_some() {
+        for process in found.into_iter().filter_map(pid) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        found = descendants_except(spared);
     }
+}
+
+/// Whether processes of a finished leader's group remain, where the system doesn't let us adopt them.
+pub fn may_have_members(leader: u32) -> bool {
+    let remain = |group| rustix::process::test_kill_process_group(group).is_ok();
+    cfg!(not(target_os = "linux")) && pid(leader).is_some_and(remain)
 }
 
 fn pid(process: u32) -> Option<Pid> {
@@ -323,14 +347,14 @@ fn writers_among(
 }
 
 /// Returns at most [`MAX_DESCENDANTS`], in case processes are started without end.
-fn descendants(facts: &impl Facts, ancestor: u32) -> Option<Vec<u32>> {
+fn descendants(facts: &impl Facts, ancestor: u32, spared: &[u32]) -> Option<Vec<u32>> {
     let mut found: BTreeSet<u32> = BTreeSet::new();
     let mut waiting = vec![ancestor];
     while let Some(process) = waiting.pop() {
         let children = facts.children(process)?;
         let room = MAX_DESCENDANTS.saturating_sub(found.len());
-        let children = children.into_iter().take(room);
-        waiting.extend(children.filter(|&child| found.insert(child)));
+        let children = children.into_iter().filter(|child| !spared.contains(child));
+        waiting.extend(children.take(room).filter(|&child| found.insert(child)));
     }
     Some(found.into_iter().collect())
 }
@@ -426,7 +450,8 @@ mod tests {
             row(102, 101, &[]),
             row(103, 1, &[]),
         ]);
-        assert_eq!(descendants(&table, 100), Some(vec![101, 102]));
+        assert_eq!(descendants(&table, 100, &[]), Some(vec![101, 102]));
+        assert_eq!(descendants(&table, 100, &[101]), Some(vec![]));
         for (process, below) in [(101, true), (102, true), (103, false), (100, false)] {
             assert_eq!(chain_leads_to(&table, process, 100), Some(below));
         }
