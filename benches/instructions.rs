@@ -93,7 +93,7 @@ fn is_too_large(bench: &Bench) -> bool {
     let embedded = support::embedded();
     let programs = [
         ("release", bench.bg_run.clone()),
-        ("from source", bench.from_source()),
+        ("from source", bench.installed_by_cargo()),
     ];
     let mut missed = false;
     for ((name, program), bound) in programs.into_iter().zip(SIZES) {

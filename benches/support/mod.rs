@@ -103,7 +103,7 @@ impl Bench {
     }
 
     /// Returns the program as `cargo install` builds it: on Linux, linked statically against glibc with its allocator.
-    pub fn from_source(&self) -> PathBuf {
+    pub fn installed_by_cargo(&self) -> PathBuf {
         self.path("bin/bg-run")
     }
 
@@ -119,7 +119,7 @@ impl Bench {
     /// Returns a hook call of the program built from source.
     pub fn hook_as_installed_by_cargo(&self, event: Value) -> Case {
         let mut case = self.hook(event);
-        case.words[0] = self.from_source().display().to_string();
+        case.words[0] = self.installed_by_cargo().display().to_string();
         case
     }
 
