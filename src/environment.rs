@@ -299,12 +299,27 @@ pub fn socket_dirs() -> Vec<PathBuf> {
     once_each(variables.into_iter().flatten().chain(["/tmp".into()]))
 }
 
-/// The number of columns of a line: the terminal's, or else `COLUMNS`; `None` if neither is known.
+/// Columns that the client leaves for the output of `!` commands in a terminal of 80 (measured, 2.1.332).
+const WIDTH_IN_CLIENT: usize = 70;
+
+/// The number of columns of a line: the terminal's, or else `COLUMNS`, or else those of the client's screen; `None` if
+/// the output isn't shown on one.
 pub fn width() -> Option<usize> {
-    match terminal_size::terminal_size_of(std::io::stdout()) {
-        Some((width, _)) => Some(width.0.into()),
-        None => text("COLUMNS")?.parse().ok().filter(|&width| width > 0),
+    if let Some((width, _)) = terminal_size::terminal_size_of(std::io::stdout()) {
+        return Some(width.0.into());
     }
+    let columns = text("COLUMNS").and_then(|columns| columns.parse().ok());
+    let columns = columns.filter(|&columns| columns > 0);
+    columns.or_else(|| is_shown_by_client().then_some(WIDTH_IN_CLIENT))
+}
+
+/// Whether the client shows the standard output, which it reads from a file. `CLAUDECODE` is set in its shell
+/// (measured, 2.1.332).
+pub fn is_shown_by_client() -> bool {
+    let is_file = |stat: rustix::fs::Stat| {
+        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
+    };
+    is_set("CLAUDECODE") && rustix::fs::fstat(std::io::stdout()).is_ok_and(is_file)
 }
 
 /// Whether a variable with this name is set, to detect terminal multiplexers.

@@ -91,7 +91,7 @@ fn a_call_in_a_background_session_is_moved_opened_and_reported() {
     });
     let words = client.in_terminal(&sandbox, &api, &["attach", &session.id]);
     let terminal = Terminal::start("attach", &words, &sandbox.project());
-    terminal.wait_for("bg-run: \"pytest\" is in the background, open in VS Code");
+    terminal.wait_for("bg-run: \"pytest\" in background, open in VS Code");
     fs::write(&go, "").unwrap();
     terminal.wait_for("bg-run: \"pytest\" done after");
     let told = format!("bg-run: task {id} is done after");

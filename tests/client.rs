@@ -295,7 +295,7 @@ fn the_interactive_client_shows_the_task_and_our_line() {
         terminal.wait_for("? for shortcuts");
         terminal.submit("run the tests", || !api.requests().is_empty());
         terminal.wait_for("The tests run in the background.");
-        terminal.wait_for("bg-run: \"Run the tests\" is in the background");
+        terminal.wait_for("bg-run: \"Run the tests\" in background");
         let screen = terminal.wait_for("in VS Code");
 
         let results = api.tool_results();

@@ -412,7 +412,7 @@ fn the_output_of_a_background_call_is_opened_and_reported() {
     let said = sandbox.fake_editor();
     let tmp = sandbox.path("tmp").display().to_string();
     for (id, short, key, words) in [
-        ("bxatg1f4y", "bxat…", None, "is in the background"),
+        ("bxatg1f4y", "bxat…", None, "in background"),
         (
             "b2",
             "b2",
@@ -459,7 +459,7 @@ fn a_command_s_own_log_is_opened_instead_of_its_output() {
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
     let line = answer["systemMessage"].as_str().unwrap();
-    assert!(line.ends_with("its log is open in VS Code (b7)"), "{line}");
+    assert!(line.ends_with("log in VS Code (b7)"), "{line}");
     let told = answer["hookSpecificOutput"]["additionalContext"]
         .as_str()
         .unwrap();

@@ -153,7 +153,7 @@ fn few_files_are_at_the_top_and_none_is_long() {
 }
 
 /// Maximum number of pairs of a `mod.rs` and a file beside it that use each other. It should only decrease.
-const PARENTS_AND_CHILDREN: usize = 7;
+const PARENTS_AND_CHILDREN: usize = 0;
 
 #[test]
 fn few_parents_and_children_use_each_other() {

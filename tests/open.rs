@@ -69,7 +69,7 @@ fn failures_name_the_cause_the_place_and_the_fix() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(said(open(&sandbox, &["no-such-task"])).contains("no task is called no-such-task"));
+    assert!(said(open(&sandbox, &["no-such-task"])).contains("no task has \"no-such-task\""));
     assert!(said(open(&sandbox, &["no/such"])).contains("neither a file nor a task's id"));
 
     let nothing = sandbox

@@ -140,7 +140,7 @@ fn an_unknown_task_is_reported() {
         let said = command(&sandbox, &[what, "bnone"]).output().unwrap();
         assert_eq!(said.status.code(), Some(1), "{what}");
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert!(said.contains("no task is called bnone"), "{what}: {said}");
+        assert!(said.contains("no task has \"bnone\""), "{what}: {said}");
         let takes_files = what != "stop";
         assert_eq!(said.contains("no such file"), takes_files, "{what}: {said}");
     }
@@ -535,7 +535,10 @@ fn stop_ends_the_task_and_nothing_else() {
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
     let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("isn't running: stopped"), "{again:?}");
+    assert!(
+        said(&again).contains("isn't running: it was stopped by the user"),
+        "{again:?}"
+    );
     // Without a record it counts as running, because a process writes there.
     std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
     let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();
@@ -546,8 +549,43 @@ fn stop_ends_the_task_and_nothing_else() {
     other.kill().unwrap();
     other.wait().unwrap();
     let lost = command(&sandbox, &["stop", "bstop"]).output().unwrap();
-    assert!(said(&lost).contains("isn't running: lost"), "{lost:?}");
+    assert!(
+        said(&lost).contains("isn't running: it has ended"),
+        "{lost:?}"
+    );
     drop(reader);
+}
+
+/// The client keeps the output of its shell in a file like a task's, and shows the first lines.
+#[test]
+fn a_list_in_the_client_fits_its_screen_and_leaves_itself_out() {
+    use std::os::unix::process::CommandExt as _;
+    let sandbox = Sandbox::new();
+    let shown = output(&sandbox, "bshown", "");
+    let long = "a last line that is longer than the client's screen is wide ".repeat(3);
+    for (id, started) in [
+        ("bold", "2025-01-01T00:00:00Z"),
+        ("bnew", "2025-01-02T00:00:00Z"),
+    ] {
+        let path = output(&sandbox, id, &format!("{long}\n"));
+        let more = json!({"output": path, "started": started, "description": "Run the tests"});
+        note(&sandbox, id, &more);
+    }
+    for script in ["\"$0\" tasks", "\"$0\" tasks | cat"] {
+        let mut asks = sandbox.command("bash");
+        asks.args(["-c", &format!("{script}; true"), BG_RUN])
+            .envs([("CLAUDECODE", "1")])
+            .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
+        asks.stdout(File::create(&shown).unwrap());
+        assert!(asks.process_group(0).status().unwrap().success());
+        let told = std::fs::read_to_string(&shown).unwrap();
+        let rows: Vec<&str> = told.lines().collect();
+        assert_eq!(rows.len(), 3, "{told}");
+        let is_on_screen = !script.contains("cat");
+        assert_eq!(rows[1].starts_with("bnew"), is_on_screen, "{told}");
+        let fits = rows.iter().all(|row| row.chars().count() <= 70);
+        assert_eq!(fits, is_on_screen, "{told}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `bg-run explain`: the decision about a command, for people and as JSON.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::{diff, print};
+use super::{diff, doctor, print};
 use crate::claude::command_line::CommandLine;
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::Session;
@@ -72,6 +73,11 @@ pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<Exi
             as_text(command, &decision, &logs, &rules, session.limit)
         );
         print!("{}", at_the_limit(command, &decision, session.limit));
+        if std::io::stderr().is_terminal() && !doctor::hooks_are_in_force(&site.project) {
+            print::warning(
+                "no hook of bg-run is registered for this project, so this happens only after `bg-run install`",
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

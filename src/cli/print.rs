@@ -30,7 +30,8 @@ pub(super) fn warning(text: impl Display) {
 
 /// Prints an error with its causes.
 pub(super) fn error(error: &anyhow::Error) {
-    eprintln!("bg-run: {}", outside(format!("{error:#}")));
+    let text = format!("bg-run: {}", outside(format!("{error:#}")));
+    eprintln!("{}", paragraph(&text, 0));
 }
 
 /// Prints faults in the user's files.

@@ -10,6 +10,7 @@ use crate::config::{Configuration, Mode};
 use crate::platform::processes::{self, TrackedFile};
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
+use crate::text;
 
 /// Maximum time to wait for the task's end.
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -24,7 +25,11 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         if task.output.is_none() {
             bail!(list::gone(&task));
         }
-        bail!("\"{name}\" ({id}) isn't running: {}", task.words());
+        let after = task.ran.map(|ran| format!(" after {}", text::span(ran)));
+        let how = task
+            .status
+            .sentence(task.status_of(), &after.unwrap_or_default());
+        bail!("\"{name}\" ({id}) isn't running: it {how}");
     }
     let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));

@@ -1,7 +1,7 @@
 //! `bg-run tail`: shows a task's output in the terminal as it grows.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,7 +34,9 @@ enum EndReason {
 /// Follows `target` like `tail -F` until the task's footer. The exit status is the task's.
 pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     let path = list::file(target)?;
-    eprintln!("{}", path.display());
+    if std::io::stderr().is_terminal() {
+        eprintln!("{}", path.display());
+    }
     let over = follow(&path)?;
     let status = match over {
         EndReason::Ended(Status::Lost) => {

@@ -22,7 +22,7 @@ use crate::text::{self, clipped, lines, one_line};
 /// Default number of rows.
 const SHOWN: usize = 20;
 
-/// Prints the list, newest last, next to the prompt.
+/// Prints the list, newest last, next to the prompt. The client shows only the first lines, so there it is newest first.
 pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
     let project = list::project();
     let mut tasks: Vec<Task> = list::all()
@@ -42,22 +42,37 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&tasks)?);
         return Ok(ExitCode::SUCCESS);
     }
-    tasks.reverse();
-    if let hidden @ 1.. = found - tasks.len() {
-        let same = [(wanted.all, " --all"), (wanted.running, " --running")];
-        let same = same.map(|(is_wanted, option)| if is_wanted { option } else { "" });
-        let same = same.concat();
-        let older = match hidden {
-            1 => "1 older one isn't".to_owned(),
-            hidden => format!("{hidden} older ones aren't"),
-        };
-        println!("{older} shown: `bg-run tasks{same} -n {found}`");
+    if tasks.is_empty() {
+        println!("{}", nothing(wanted, &project));
+        return Ok(ExitCode::SUCCESS);
     }
-    match tasks.as_slice() {
-        [] => println!("{}", nothing(wanted, &project)),
-        tasks => anstream::print!("{}", table(tasks, wanted.all, environment::width())),
+    let older = older(wanted, found, found - tasks.len());
+    let is_in_client = environment::is_shown_by_client();
+    if !is_in_client {
+        tasks.reverse();
+    }
+    let table = table(&tasks, wanted.all, environment::width());
+    if is_in_client {
+        anstream::print!("{table}{older}");
+    } else {
+        anstream::print!("{older}{table}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a line about tasks that aren't shown.
+fn older(wanted: &TasksArgs, found: usize, hidden: usize) -> String {
+    let older = match hidden {
+        0 => return String::new(),
+        1 => "1 older one isn't".to_owned(),
+        hidden => format!("{hidden} older ones aren't"),
+    };
+    let same = [(wanted.all, " --all"), (wanted.running, " --running")];
+    let same = same.map(|(is_wanted, option)| if is_wanted { option } else { "" });
+    format!(
+        "{older} shown: `bg-run tasks{} -n {found}`\n",
+        same.concat()
+    )
 }
 
 fn nothing(wanted: &TasksArgs, project: &Path) -> String {
@@ -98,7 +113,7 @@ const COLUMNS: [Column; 8] = [
     column("TASK", 12),
     column("PROJECT", 14),
     column(NAME, 26),
-    column(STATE, 12),
+    column(STATE, 16),
     column(TOOK, DURATION_WIDTH),
     column(AGE, DURATION_WIDTH),
     column(SIZE, 8),
@@ -106,6 +121,9 @@ const COLUMNS: [Column; 8] = [
 ];
 
 const COLUMN_GAP: usize = 2;
+
+/// Maximum width of a state in a wide terminal: "ended (status of `gradlew`)".
+const WIDE_STATE: usize = 27;
 
 /// Width below which a terminal shows only the essentials.
 const NARROW: usize = 100;
@@ -126,6 +144,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
         let shows_it = |title| title == TOOK || is_narrow && title == AGE;
         let cells = columns.iter().map(|column| match so_far {
             Some(so_far) if shows_it(column.title) => so_far.to_owned(),
+            _ if is_narrow && column.title == STATE => task.words().replace("(status of ", "("),
             _ => cell(task, column),
         });
         cells.collect()
@@ -140,6 +159,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
             // Without a known width, all columns are shown.
             let most = match width {
                 Some(width) if column.title == NAME => column.most.max(width / 3),
+                Some(_) if column.title == STATE && !is_narrow => WIDE_STATE,
                 Some(_) => column.most,
                 None => usize::MAX,
             };

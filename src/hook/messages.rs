@@ -304,16 +304,12 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
         Cause::TimeOut => Some("in background: time-out".to_owned()),
         Cause::User => Some("in background by you".to_owned()),
     };
-    let opened = if note.log.is_some() {
-        "its log is open"
-    } else {
-        "open"
-    };
+    let opened = if note.log.is_some() { "log" } else { "open" };
     match shown {
         OpenOutcome::In(place) | OpenOutcome::Already(place) => {
             let what = why.unwrap_or_else(|| match usual {
                 Some(usual) => format!("in background (~{usual})"),
-                None => "is in the background".to_owned(),
+                None => "in background".to_owned(),
             });
             let place = clipped(&one_line(place, SHOWN), MAX_PLACE_WIDTH);
             let id = end_messages::shortened(&note.id);
@@ -365,7 +361,7 @@ mod tests {
             ("Run e2e tests", Cause::Moved, "in background (~2 min), "),
             ("x", Cause::Limit, "in background after 30 s of ~2 min, "),
             ("Run e2e tests", Cause::Limit, "in background after 30 s, "),
-            (NAMES[1], Cause::Caller, "is in the background, "),
+            (NAMES[1], Cause::Caller, "in background, "),
         ] {
             let line = told(&record(name, cause), Some(121.0), &[], &place);
             let expected = format!("\" {expected}open in tmux (b33k…)");
@@ -374,7 +370,7 @@ mod tests {
         let mut server = record("x", Cause::Moved);
         server.endless = true;
         let line = told(&server, Some(121.0), &[], &place);
-        assert!(line.contains("is in the background"), "{line}");
+        assert!(line.contains("in background, "), "{line}");
     }
 
     #[test]
@@ -391,9 +387,14 @@ mod tests {
             ] {
                 for tails in [&[][..], &tails] {
                     for usual in [None, Some(121.0)] {
-                        let line = told(&record(name, cause), usual, tails, &place);
-                        assert!(line.width() <= WIDTH, "{line}");
-                        assert!(line.ends_with(", open in VS Code (b33k…)"), "{line}");
+                        let mut note = record(name, cause);
+                        for what in ["open", "log"] {
+                            let line = told(&note, usual, tails, &place);
+                            assert!(line.width() <= WIDTH, "{line}");
+                            let end = format!(", {what} in VS Code (b33k…)");
+                            assert!(line.ends_with(&end), "{line}");
+                            note.log = Some("out.log".into());
+                        }
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! Claims on one-time announcements and actions for a task or session.
 
-use super::{Announcement, Folder, Kind, is_id};
+use super::folder::Folder;
+use super::kind::{Announcement, Kind};
+use super::name::is_id;
 
 /// Claims an announcement about the task or session with this id; `false` if another process has claimed it. If the
 /// state folder fails, the claim succeeds.

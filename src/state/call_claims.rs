@@ -5,10 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, Kind, is_id};
-
-/// Events that can be claimed.
-pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "SessionStart"];
+use super::folder::Folder;
+use super::kind::Kind;
+use super::name::is_id;
 
 /// Changes to a call, recorded for the next event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::Kind;
+use super::kind::{self, Kind};
+use super::name::is_id;
 use crate::platform::files;
 
 /// Maximum size in bytes of a file of ours that is read.
@@ -219,7 +220,7 @@ impl Folder {
         for name in self.names(MAX_CLEARED) {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
-            if is_folder && kind == Kind::Opened && super::is_id(&name) {
+            if is_folder && kind == Kind::Opened && is_id(&name) {
                 if let Ok(fd) = files::folder_in(&self.fd, &name)
                     && let Ok(inner) = own(fd, kind)
                 {
@@ -300,7 +301,7 @@ fn put(folder: &OwnedFd, name: &str, make: impl FnOnce(&str) -> io::Result<()>) 
 
 /// Opens bg-run's own folder. It may be behind a link, which the user chose.
 pub(super) fn open_base(make: bool) -> io::Result<OwnedFd> {
-    let dir = super::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
+    let dir = kind::dir().ok_or_else(|| io::Error::other("there is no home folder"))?;
     if make {
         crate::folders::make_own(&dir, 0o700)?;
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, renameat, unlinkat};
 
-use super::folder::open_base;
+use super::folder::{self, open_base};
+use super::kind::{self, PROGRAM};
 use crate::folders;
 use crate::platform::files;
 
@@ -17,7 +18,7 @@ const MAX_SIZE: u64 = 1024 * 1024;
 
 /// Returns the log's path; `None` without a home folder.
 pub fn path() -> Option<PathBuf> {
-    super::dir().map(|dir| dir.join(NAME))
+    kind::dir().map(|dir| dir.join(NAME))
 }
 
 /// Returns the newest lines about faults, oldest first.
@@ -74,9 +75,9 @@ fn try_line(message: &str) -> Option<()> {
 /// Removes the log and other files beside the folders, with the last registration.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
-        for name in [NAME, OLD_NAME, super::PROGRAM] {
+        for name in [NAME, OLD_NAME, PROGRAM] {
             let _ = unlinkat(&base, name, AtFlags::empty());
         }
-        super::folder::remove_cleared_notes(&base);
+        folder::remove_cleared_notes(&base);
     }
 }

@@ -3,168 +3,23 @@
 pub mod announced;
 pub mod call_claims;
 mod folder;
+mod kind;
 pub mod log;
+mod name;
 pub mod reported;
 pub mod sessions;
 mod shared_file;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use folder::Folder;
+pub use kind::{
+    ASKED, Announcement, BEFORE_ID, FAILED, HISTORY_LOCK, Kind, LEARNT, LEASE, OUTPUT, TAKEN, dir,
+};
+pub use name::{fingerprint, is_hash, is_id, name_of};
 
-use crate::{environment, folders};
-
-/// Returns the path of this folder; `None` without a home folder.
-pub fn dir() -> Option<PathBuf> {
-    environment::state_dir().or_else(|| {
-        let dirs = folders::project_dirs()?;
-        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
-    })
-}
-
-/// The lock of the history's writers.
-pub const HISTORY_LOCK: &str = "lock";
-
-/// The list of transcripts that were read, beside the history.
-pub const LEARNT: &str = "learnt.json";
-
-/// The folders inside, each with files of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// One file per answered event of a call: [`call_claims`].
-    Calls,
-    /// Reported faults of the user's files: [`reported`].
-    Reported,
-    /// Options that programs accept, one file per program and option.
-    Programs,
-    /// Opened outputs, one folder per session.
-    Opened,
-    /// Records of tasks, and links to outputs that are named after the task.
-    Tasks,
-    /// Tasks without a known end, one empty file each.
-    Running,
-    /// Durations of commands.
-    History,
-    /// Settings files before the registration.
-    Registrations,
-    /// Environment files of sessions: [`sessions`].
-    Sessions,
-    /// Leases of editor windows with our extension, and requests to open a file.
-    Windows,
-    /// Claims on one-time announcements for a task or session: [`announced`].
-    Announced,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 11] = [
-        Self::Calls,
-        Self::Programs,
-        Self::Reported,
-        Self::Opened,
-        Self::Tasks,
-        Self::Running,
-        Self::History,
-        Self::Registrations,
-        Self::Sessions,
-        Self::Windows,
-        Self::Announced,
-    ];
-
-    /// Returns the folder's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Calls => "calls",
-            Self::Programs => "programs",
-            Self::Reported => "reported",
-            Self::Opened => "opened",
-            Self::Tasks => "tasks",
-            Self::Running => "running",
-            Self::History => "history",
-            Self::Registrations => "registrations",
-            Self::Sessions => "sessions",
-            Self::Windows => "windows",
-            Self::Announced => "told",
-        }
-    }
-
-    /// Returns the age after which an unchanged file is removed; `None` for never.
-    fn kept(self) -> Option<Duration> {
-        const DAY: Duration = Duration::from_hours(24);
-        match self {
-            // The user may leave a permission prompt open for hours before the call ends.
-            Self::Calls | Self::Windows => Some(DAY),
-            Self::Opened | Self::Running => Some(DAY * 7),
-            // Announcements are kept longer than tasks are watched.
-            Self::Announced | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
-            // The user chooses how long records stay: `tasks::record::clear_daily`.
-            Self::Tasks | Self::History | Self::Registrations => None,
-        }
-    }
-
-    /// Returns the file to which a link with this name belongs.
-    fn owner_of_link(self, name: &str) -> Option<String> {
-        if self != Self::Tasks {
-            return None;
-        }
-        let stem = name.strip_suffix(OUTPUT)?;
-        let id = stem.rsplit_once(BEFORE_ID).map_or(stem, |(_, id)| id);
-        is_id(id).then(|| format!("{id}.json"))
-    }
-
-    /// Whether a file with this name is one of ours.
-    fn owns(self, name: &str) -> bool {
-        match self {
-            Self::Calls => name
-                .split_once('.')
-                .is_some_and(|(id, event)| is_id(id) && call_claims::EVENTS.contains(&event)),
-            Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
-            Self::Running | Self::Sessions => is_id(name),
-            Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
-            Self::Announced => name.split_once('.').is_some_and(|(id, announcement)| {
-                is_id(id)
-                    && Announcement::ALL
-                        .iter()
-                        .any(|one| one.name() == announcement)
-            }),
-            Self::Windows => name.split_once('.').is_some_and(|(window, rest)| {
-                let asked = rest.split_once('.').is_some_and(|(pid, state)| {
-                    is_id(pid) && [ASKED, TAKEN, FAILED].contains(&&*format!(".{state}"))
-                });
-                is_hash(window) && (asked || rest == &LEASE[1..])
-            }),
-            Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
-        }
-    }
-}
-
-/// A one-time announcement or action: [`announced`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Announcement {
-    /// The user's program was run at the end of the task.
-    OnEnd,
-    /// The task's output has passed 1 GB.
-    Size,
-    /// The disk of the session's outputs is nearly full.
-    Disk,
-}
-
-impl Announcement {
-    const ALL: [Self; 3] = [Self::OnEnd, Self::Size, Self::Disk];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::OnEnd => "on-end",
-            Self::Size => "size",
-            Self::Disk => "disk",
-        }
-    }
-}
-
-/// The file with this program's absolute path, for an editor's extension. An editor started from the desktop has
-/// another `PATH`.
-const PROGRAM: &str = "program";
+use crate::folders;
+use kind::PROGRAM;
 
 /// Writes the path of this program to the state folder unless it is there already.
 pub fn record_program_path() {
@@ -176,51 +31,6 @@ pub fn record_program_path() {
             "state: the program's path can't be written: {error}"
         ));
     }
-}
-
-/// The ending of a window's lease.
-pub const LEASE: &str = ".lease";
-
-/// The ending of a request that no window has taken yet.
-pub const ASKED: &str = ".asked";
-
-/// The ending of a request that a window has taken.
-pub const TAKEN: &str = ".taken";
-
-/// The ending of a request that a window couldn't fulfil.
-pub const FAILED: &str = ".failed";
-
-/// The ending of a link to a task's output, equal to that of the client's files.
-pub const OUTPUT: &str = ".output";
-
-/// The separator between a task's name and its id in a link's name.
-pub const BEFORE_ID: &str = " · ";
-
-/// Whether `text`, which comes from outside, can safely be part of a path: 1 to 128 characters of `A-Z a-z 0-9 _ -`.
-pub fn is_id(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-/// Returns a file name for a path: 16 hexadecimal digits, the same in every build. Two paths with the same digits take
-/// turns.
-pub fn name_of(path: &Path) -> String {
-    fingerprint(path.as_os_str().as_encoded_bytes())
-}
-
-/// Returns a hash of the bytes as 16 hexadecimal digits, the same in every build.
-pub fn fingerprint(bytes: &[u8]) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
-        // FNV-1a. The standard hasher doesn't promise stable results.
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{hash:016x}")
-}
-
-/// Whether the name could be one from [`name_of`].
-pub fn is_hash(name: &str) -> bool {
-    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Removes everything of ours except the kind `kept`, and folders that become empty. Errors are ignored.

@@ -5,7 +5,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Folder, Kind, name_of};
+use super::folder::Folder;
+use super::kind::Kind;
+use super::name::name_of;
 
 /// The state of a file: it changes when the file does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Folder, Kind, is_id};
+use super::folder::Folder;
+use super::kind::Kind;
+use super::name::is_id;
 
 /// Records the environment file of a session.
 ///

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::Kind;
 use super::folder::{Folder, own};
+use super::kind::Kind;
 use crate::folders;
 use crate::platform::files;
 

@@ -14,7 +14,7 @@ use super::status::Status;
 use crate::claude::task;
 use crate::folders::CallSite;
 use crate::platform::files;
-use crate::platform::processes::TrackedFile;
+use crate::platform::processes::{self, TrackedFile};
 use crate::text::{self, SHOWN, one_line};
 
 /// A task of this user.
@@ -145,6 +145,15 @@ impl Task {
         Some(one_line(&output::summary_of_file(self.file()?)?, 200))
     }
 
+    /// Whether it is the call that asks: the client keeps this program's output in a file like a task's, too.
+    fn is_this_call(&self) -> bool {
+        self.record.is_none()
+            && self.status == Status::Running
+            && self
+                .tracked_file()
+                .is_some_and(|output| processes::is_own_output(&output))
+    }
+
     /// Describes the task in one line, for a choice.
     fn described(&self) -> String {
         let name = self.name().unwrap_or_else(|| "-".to_owned());
@@ -196,6 +205,7 @@ pub fn all() -> Vec<Task> {
         .into_iter()
         .zip(writing)
         .map(|((output, record), writing)| Task::new(output.as_ref(), record, writing))
+        .filter(|task| !task.is_this_call())
         .collect();
     tasks.sort_by_key(|task| std::cmp::Reverse(task.started));
     tasks
@@ -296,7 +306,9 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
             }
         }
     }
-    bail!("no task is called {target}, by its id or its name{or}; `bg-run tasks --all` lists them")
+    bail!(
+        "no task has \"{target}\" in its id, name or command{or}; `bg-run tasks --all` lists them"
+    )
 }
 
 fn list_candidates(found: &[&Task]) {
@@ -323,7 +335,7 @@ pub fn file(target: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = target.filter(|target| target.contains('/')) {
         bail!("{path} is neither a file nor a task's id");
     }
-    let task = named(target, ", and there is no such file")?;
+    let task = named(target, ", and no such file exists")?;
     match task.file() {
         Some(file) => Ok(file.to_owned()),
         None => bail!(gone(&task)),

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Error, Result, anyhow, bail};
 use rustix::io::Errno;
 
 use super::editor_table::{LAST_LINE, LIKE_CODE};
-use super::{Editor, NoViewer};
+use super::editors::Editor;
+use super::no_viewer::NoViewer;
 use crate::config::EditorChoice;
 use crate::{environment, programs};
 

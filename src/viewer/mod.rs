@@ -6,6 +6,7 @@ mod detached;
 mod editor_table;
 mod editors;
 mod extension_windows;
+mod no_viewer;
 mod pane;
 mod socket;
 mod tab_names;
@@ -22,9 +23,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::claude::task;
 use crate::{environment, folders};
 
-pub use choose::{NoViewer, Viewer};
+pub use choose::Viewer;
 pub use detached::{OpenOutcome, Request, open_detached, show_detached};
 pub use editors::Editor;
+pub use no_viewer::NoViewer;
 
 /// Time to wait for the file to exist. A missing file would become a phantom tab.
 const FILE_WAIT: Duration = Duration::from_secs(2);

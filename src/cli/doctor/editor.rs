@@ -127,9 +127,9 @@ fn settings() -> Option<Check> {
         Check::warning(
             name,
             format!(
-                "A stray key in an output stops it from refreshing: it isn't read-only by {unset}"
+                "Outputs aren't read-only: a key pressed by mistake edits one, and it no longer refreshes ({unset})"
             ),
-            "`bg-run install` makes it so in all of them, `bg-run install --editor-settings` in one.",
+            "`bg-run install` makes them read-only in all editors, `bg-run install --editor-settings` in one.",
         )
     } else if writable.is_empty() {
         Check::ok(

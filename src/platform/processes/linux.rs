@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{Descriptor, Facts, FileId, TargetFile, children_by_parent};
+use super::facts::{Descriptor, Facts, FileId, TargetFile, children_by_parent};
 
 /// `/proc`.
 pub(super) struct Proc;

@@ -11,7 +11,7 @@ use libproc::proc_pid::{PIDInfo, PidInfoFlavor, listpidinfo, pidinfo};
 use libproc::processes::{ProcFilter, pids_by_type};
 use sysctl::{Ctl, CtlValue, Sysctl as _};
 
-use super::{Descriptor, Facts, FileId, TargetFile, words_and_environment};
+use super::facts::{Descriptor, Facts, FileId, TargetFile, words_and_environment};
 
 /// The kernel.
 pub(super) struct Kernel;

@@ -4,30 +4,34 @@
 //! the kernel, and [`table`] is a list that tests fill in and a portable build reads as a whole.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
+mod facts;
 #[cfg(system = "linux")]
 mod linux;
 #[cfg(system = "macos")]
 mod macos;
 #[cfg(any(test, system = "portable"))]
 mod table;
+#[cfg(system = "portable")]
+mod this_machine;
 
 #[cfg(system = "linux")]
 use linux::Proc as System;
 #[cfg(system = "macos")]
 use macos::Kernel as System;
 #[cfg(system = "portable")]
-use table::ThisMachine as System;
+use this_machine::ThisMachine as System;
+
+use facts::{Facts, TargetFile};
+
+pub use facts::{FileId, TrackedFile};
 
 /// Maximum length of a chain of parents that is followed.
 const MAX_ANCESTORS: usize = 64;
@@ -44,43 +48,6 @@ pub struct Writer {
     pub file: PathBuf,
     /// Whether the file is its standard output or standard error.
     pub is_output: bool,
-}
-
-/// Identity of a file, which stays the same however its path is spelled and whatever it is renamed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    /// Returns the identity of the file at `path`.
-    pub fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
-    }
-}
-
-/// A file whose writers are wanted.
-#[derive(Debug, Clone)]
-pub struct TrackedFile {
-    /// Its path.
-    pub path: PathBuf,
-    /// The original file's identity if known; it may have been removed or renamed since.
-    pub file: Option<FileId>,
-}
-
-impl TrackedFile {
-    /// Returns the file that is at `path` now.
-    pub fn at(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            file: None,
-        }
-    }
 }
 
 /// A process, identified so that a later one with the same id isn't mistaken for it.
@@ -110,56 +77,6 @@ impl Process {
     }
 }
 
-/// A file in a query.
-struct TargetFile {
-    id: FileId,
-    /// Whether it isn't at its path any more.
-    #[cfg_attr(
-        not(system = "linux"),
-        expect(dead_code, reason = "found by its id alone")
-    )]
-    is_moved: bool,
-    /// Its name with all links resolved.
-    #[cfg_attr(
-        not(system = "linux"),
-        expect(dead_code, reason = "found by its id alone")
-    )]
-    name: OsString,
-}
-
-/// A descriptor that can write to a wanted file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Descriptor {
-    number: u32,
-    /// Index of the file among the wanted ones.
-    wanted: usize,
-}
-
-/// Facts about processes, as a system provides them. `None` always means that the system doesn't tell.
-trait Facts {
-    /// Returns all processes whose descriptors this one may see.
-    fn processes(&self) -> Option<Vec<u32>>;
-    /// Returns the process's current parent.
-    fn parent(&self, process: u32) -> Option<u32>;
-    /// Returns its start time; `None` if it isn't running.
-    fn started(&self, process: u32) -> Option<u64>;
-    /// Returns the user that runs it.
-    fn user(&self, process: u32) -> Option<u32>;
-    /// Returns its descriptors for writing to one of these files.
-    fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor>;
-    /// Returns its exact words, starting with the program's name.
-    fn words(&self, process: u32) -> Option<Vec<String>>;
-    /// Returns its environment, one variable per text.
-    fn environment(&self, process: u32) -> Option<Vec<String>>;
-    /// Returns its working folder.
-    fn folder(&self, process: u32) -> Option<PathBuf>;
-
-    /// Returns its running children.
-    fn children(&self, process: u32) -> Option<Vec<u32>> {
-        children_by_parent(self, process)
-    }
-}
-
 /// Returns a descriptor that becomes readable when the process ends; `None` if the system has none.
 pub fn end_of(process: u32) -> Option<OwnedFd> {
     #[cfg(system = "linux")]
@@ -169,29 +86,6 @@ pub fn end_of(process: u32) -> Option<OwnedFd> {
         let _ = process;
         None
     }
-}
-
-/// Parses macOS's description of a process (`KERN_PROCARGS2`): the number of words, the program's path, padding, the
-/// words terminated by NULs, and the environment likewise, up to an empty text. Returns the words and the environment.
-#[cfg(any(test, system = "macos"))]
-fn words_and_environment(told: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
-    let (number, rest) = told.split_first_chunk()?;
-    let number = usize::try_from(i32::from_ne_bytes(*number)).ok()?;
-    let path = rest.iter().position(|byte| *byte == 0)?;
-    let rest = rest.get(path..)?;
-    let padding = rest.iter().position(|byte| *byte != 0)?;
-    let texts = rest.get(padding..)?.split(|byte| *byte == 0);
-    let mut texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
-    let words: Vec<String> = texts.by_ref().take(number).collect();
-    let environment = texts.take_while(|text| !text.is_empty()).collect();
-    (words.len() == number).then_some((words, environment))
-}
-
-/// Finds the children of a process by asking every process for its parent.
-fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec<u32>> {
-    let mut children = facts.processes()?;
-    children.retain(|&child| facts.parent(child) == Some(process));
-    Some(children)
 }
 
 /// Returns the other processes that write to one of `files`; `None` if the system doesn't tell.
@@ -234,14 +128,26 @@ pub fn folder(process: u32) -> Option<PathBuf> {
 /// Returns this user's process groups that print to `file`, except this process's own; `None` if the system doesn't
 /// tell.
 pub fn groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
-    let user = rustix::process::geteuid().as_raw();
     let own = getpgid(None).ok().map(number);
+    let mut groups = all_groups_printing_to(file)?;
+    groups.retain(|&group| Some(group) != own);
+    Some(groups)
+}
+
+/// Whether only this process's own group prints to `file`. It may be the file that keeps this program's output.
+pub fn is_own_output(file: &TrackedFile) -> bool {
+    let own = getpgid(None).ok().map(number);
+    let groups = all_groups_printing_to(file).unwrap_or_default();
+    !groups.is_empty() && groups.iter().all(|&group| Some(group) == own)
+}
+
+fn all_groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
+    let user = rustix::process::geteuid().as_raw();
     let writers = writers(std::slice::from_ref(file))?;
     let groups = writers
         .iter()
         .filter(|writer| writer.is_output && System.user(writer.process) == Some(user))
-        .filter_map(|writer| getpgid(pid(writer.process)).ok().map(number))
-        .filter(|&group| Some(group) != own);
+        .filter_map(|writer| getpgid(pid(writer.process)).ok().map(number));
     Some(groups.collect())
 }
 
@@ -373,33 +279,12 @@ fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<boo
     Some(false)
 }
 
-impl TargetFile {
-    /// Returns the file that is at the path now, and the original one.
-    fn all(file: &TrackedFile) -> Vec<Self> {
-        let there = Self::at(&file.path);
-        let moved = file
-            .file
-            .filter(|&id| there.as_ref().is_none_or(|there| there.id != id));
-        let moved = moved.map(|id| Self {
-            id,
-            is_moved: true,
-            name: file.path.file_name().unwrap_or_default().to_owned(),
-        });
-        there.into_iter().chain(moved).collect()
-    }
-
-    fn at(path: &Path) -> Option<Self> {
-        let path = fs::canonicalize(path).ok()?;
-        Some(Self {
-            id: FileId::of(&path)?,
-            is_moved: false,
-            name: path.file_name()?.to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::facts::words_and_environment;
     use super::table::{Row, Table};
     use super::*;
 

@@ -1,0 +1,179 @@
+//! The place of the state folder, the kinds of files in it, and their names.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::name::{is_hash, is_id};
+use crate::{environment, folders};
+
+/// Returns the path of this folder; `None` without a home folder.
+pub fn dir() -> Option<PathBuf> {
+    environment::state_dir().or_else(|| {
+        let dirs = folders::project_dirs()?;
+        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
+    })
+}
+
+/// The lock of the history's writers.
+pub const HISTORY_LOCK: &str = "lock";
+
+/// The list of transcripts that were read, beside the history.
+pub const LEARNT: &str = "learnt.json";
+
+/// The folders inside, each with files of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One file per answered event of a call: `call_claims.rs`.
+    Calls,
+    /// Reported faults of the user's files: `reported.rs`.
+    Reported,
+    /// Options that programs accept, one file per program and option.
+    Programs,
+    /// Opened outputs, one folder per session.
+    Opened,
+    /// Records of tasks, and links to outputs that are named after the task.
+    Tasks,
+    /// Tasks without a known end, one empty file each.
+    Running,
+    /// Durations of commands.
+    History,
+    /// Settings files before the registration.
+    Registrations,
+    /// Environment files of sessions: `sessions.rs`.
+    Sessions,
+    /// Leases of editor windows with our extension, and requests to open a file.
+    Windows,
+    /// Claims on one-time announcements for a task or session: `announced.rs`.
+    Announced,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::Calls,
+        Self::Programs,
+        Self::Reported,
+        Self::Opened,
+        Self::Tasks,
+        Self::Running,
+        Self::History,
+        Self::Registrations,
+        Self::Sessions,
+        Self::Windows,
+        Self::Announced,
+    ];
+
+    /// Returns the folder's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Programs => "programs",
+            Self::Reported => "reported",
+            Self::Opened => "opened",
+            Self::Tasks => "tasks",
+            Self::Running => "running",
+            Self::History => "history",
+            Self::Registrations => "registrations",
+            Self::Sessions => "sessions",
+            Self::Windows => "windows",
+            Self::Announced => "told",
+        }
+    }
+
+    /// Returns the age after which an unchanged file is removed; `None` for never.
+    pub(super) fn kept(self) -> Option<Duration> {
+        const DAY: Duration = Duration::from_hours(24);
+        match self {
+            // The user may leave a permission prompt open for hours before the call ends.
+            Self::Calls | Self::Windows => Some(DAY),
+            Self::Opened | Self::Running => Some(DAY * 7),
+            // Announcements are kept longer than tasks are watched.
+            Self::Announced | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
+            // The user chooses how long records stay: `tasks::record::clear_daily`.
+            Self::Tasks | Self::History | Self::Registrations => None,
+        }
+    }
+
+    /// Returns the file to which a link with this name belongs.
+    pub(super) fn owner_of_link(self, name: &str) -> Option<String> {
+        if self != Self::Tasks {
+            return None;
+        }
+        let stem = name.strip_suffix(OUTPUT)?;
+        let id = stem.rsplit_once(BEFORE_ID).map_or(stem, |(_, id)| id);
+        is_id(id).then(|| format!("{id}.json"))
+    }
+
+    /// Whether a file with this name is one of ours.
+    pub(super) fn owns(self, name: &str) -> bool {
+        match self {
+            Self::Calls => name
+                .split_once('.')
+                .is_some_and(|(id, event)| is_id(id) && EVENTS.contains(&event)),
+            Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
+            Self::Running | Self::Sessions => is_id(name),
+            Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
+            Self::Announced => name.split_once('.').is_some_and(|(id, announcement)| {
+                is_id(id)
+                    && Announcement::ALL
+                        .iter()
+                        .any(|one| one.name() == announcement)
+            }),
+            Self::Windows => name.split_once('.').is_some_and(|(window, rest)| {
+                let asked = rest.split_once('.').is_some_and(|(pid, state)| {
+                    is_id(pid) && [ASKED, TAKEN, FAILED].contains(&&*format!(".{state}"))
+                });
+                is_hash(window) && (asked || rest == &LEASE[1..])
+            }),
+            Self::History => is_hash(name) || matches!(name, HISTORY_LOCK | LEARNT),
+        }
+    }
+}
+
+/// A one-time announcement or action: `announced.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announcement {
+    /// The user's program was run at the end of the task.
+    OnEnd,
+    /// The task's output has passed 1 GB.
+    Size,
+    /// The disk of the session's outputs is nearly full.
+    Disk,
+}
+
+impl Announcement {
+    const ALL: [Self; 3] = [Self::OnEnd, Self::Size, Self::Disk];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::OnEnd => "on-end",
+            Self::Size => "size",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// Events that can be claimed.
+pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "SessionStart"];
+
+/// The file with this program's absolute path, for an editor's extension. An editor started from the desktop has
+/// another `PATH`.
+pub(super) const PROGRAM: &str = "program";
+
+/// The ending of a window's lease.
+pub const LEASE: &str = ".lease";
+
+/// The ending of a request that no window has taken yet.
+pub const ASKED: &str = ".asked";
+
+/// The ending of a request that a window has taken.
+pub const TAKEN: &str = ".taken";
+
+/// The ending of a request that a window couldn't fulfil.
+pub const FAILED: &str = ".failed";
+
+/// The ending of a link to a task's output, equal to that of the client's files.
+pub const OUTPUT: &str = ".output";
+
+/// The separator between a task's name and its id in a link's name.
+pub const BEFORE_ID: &str = " · ";

@@ -1,0 +1,30 @@
+//! Names that can safely be part of a path: ids, and hashes of paths.
+
+use std::path::Path;
+
+/// Whether `text`, which comes from outside, can safely be part of a path: 1 to 128 characters of `A-Z a-z 0-9 _ -`.
+pub fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Returns a file name for a path: 16 hexadecimal digits, the same in every build. Two paths with the same digits take
+/// turns.
+pub fn name_of(path: &Path) -> String {
+    fingerprint(path.as_os_str().as_encoded_bytes())
+}
+
+/// Returns a hash of the bytes as 16 hexadecimal digits, the same in every build.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in bytes {
+        // FNV-1a. The standard hasher doesn't promise stable results.
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}
+
+/// Whether the name could be one from [`name_of`].
+pub fn is_hash(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
