@@ -177,6 +177,15 @@ pub struct GitFolder {
 }
 
 impl GitFolder {
+    /// Returns the top folders of the worktree and of the repository that contains it as a worktree or submodule.
+    pub fn tops(&self) -> impl Iterator<Item = &Path> {
+        let mut above = self.shared.ancestors();
+        let main = above.find(|folder| folder.ends_with(".git"));
+        [Some(self.top.as_path()), main.and_then(Path::parent)]
+            .into_iter()
+            .flatten()
+    }
+
     /// Returns the repository of the nearest `.git` at or above `project`.
     fn around(project: &Path) -> Option<Self> {
         if project.as_os_str().len() > MAX_PATH {

@@ -137,7 +137,7 @@ fn failing_and_slow_hooks_are_skipped_and_logged() {
         (Some(endless), "more than"),
         (Some("exec <&- >&- 2>&-"), ""),
         (Some("echo hello"), ""),
-        (None, "can't be started"),
+        (None, "is on the PATH"),
     ] {
         let sandbox = Sandbox::new();
         if let Some(script) = script {

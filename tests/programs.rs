@@ -494,6 +494,67 @@ fn a_repository_s_code_is_never_started() {
     assert!(open.status().unwrap().success());
 }
 
+/// The repository may be around the project, be its main worktree, or be reached through a link. Settings may name a
+/// program without its folder.
+#[test]
+fn no_command_starts_a_program_of_the_repository() {
+    let sandbox = permissive();
+    let project = sandbox.project().display().to_string();
+    sandbox.write("project/packages/a/.claude/settings.json", "{}");
+    sandbox.write("project/.git/worktrees/fix/commondir", "../..\n");
+    let worktree = format!("gitdir: {project}/.git/worktrees/fix\n");
+    sandbox.write("project/.worktrees/fix/.git", &worktree);
+    symlink(&project, sandbox.path("linked")).unwrap();
+    let program = sandbox.program("new", "echo \"$0\" >>\"$HOME/started\"");
+    let (inside, linked) = (sandbox.path("project/bin"), sandbox.path("home/bin"));
+    for folder in [&inside, &linked] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    for name in ["code", "claude", "grep", "tail", "tmux"] {
+        fs::copy(&program, inside.join(name)).unwrap();
+        symlink(inside.join(name), linked.join(name)).unwrap();
+    }
+    let config = "chain = [['code', 'hook']]\neditor = ['code', '{file}']\n";
+    sandbox.write("home/.config/bg-run/config.toml", config);
+    let file = sandbox.write("project/a.log", "x\n").display().to_string();
+    for cwd in [
+        "project",
+        "project/packages/a",
+        "project/.worktrees/fix",
+        "linked",
+    ] {
+        let cwd = sandbox.path(cwd);
+        for first in [&inside, &sandbox.path("linked/bin"), &linked] {
+            let path = format!("{}:{}", first.display(), sandbox.search_path());
+            let run = |arguments: &[&str], input: &str| {
+                let mut command = sandbox.command(support::sandbox::BG_RUN);
+                let input = sandbox.write("input.json", input);
+                let input = fs::File::open(input).unwrap();
+                command.args(arguments).current_dir(&cwd).env("PATH", &path);
+                command.env("TMUX", "x").stdin(input).output().unwrap()
+            };
+            let mut event =
+                sandbox.event("PreToolUse", &json!({"command": "make | grep E | tail"}));
+            event["cwd"] = cwd.to_str().unwrap().into();
+            run(&["hook"], &event.to_string());
+            for arguments in [
+                &["doctor"][..],
+                &["open", &file],
+                &["install"],
+                &["uninstall"],
+            ] {
+                run(arguments, "");
+            }
+            assert_eq!(read(&sandbox.home().join("started")), "", "{path} {cwd:?}");
+        }
+    }
+    // Elsewhere, they are the user's.
+    let mut open = sandbox.command(support::sandbox::BG_RUN);
+    open.current_dir(sandbox.path("")).arg("open").arg(&file);
+    let path = format!("{}:{}", linked.display(), sandbox.search_path());
+    assert!(open.env("PATH", path).status().unwrap().success());
+}
+
 /// Sparse files of a terabyte instead of what the commands read, and a FIFO.
 #[test]
 fn a_terabyte_file_delays_nothing() {

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use support::sandbox::Sandbox;
@@ -142,6 +142,12 @@ fn a_running_job_s_output_and_quoted_notices_are_no_end() {
         let script = format!("printf 'x\\n\\n{line}\\n'; read _; exit 3");
         let mut task = Task::start(&script, &moved());
         task.wait_for(&format!("{line}\n"));
+        // Even if the line is old enough for the client's.
+        let earlier = SystemTime::now() - Duration::from_secs(60);
+        let opened = File::options().append(true).open(&task.output);
+        opened
+            .and_then(|output| output.set_modified(earlier))
+            .unwrap();
         let notice = "<task-notification>\n<task-id>b1</task-id>\n<status>completed</status>\n\
                       <summary>Background command \"x\" completed (exit code 0)</summary>\n</task-notification>";
         assert_eq!(

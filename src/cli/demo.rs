@@ -153,7 +153,7 @@ fn launch(project: &Path, command: &str) -> Result<(Child, std::path::PathBuf)> 
     let path = path.context("the demo's own task has no place")?;
     fs::create_dir_all(path.parent().context("a file has a folder")?)?;
     let output = File::create(&path)?;
-    let child = Command::new("bash")
+    let child = Command::new(programs::locate("bash")?)
         .args(["-c", command])
         .current_dir(project)
         .stdin(Stdio::null())

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::claude::answer::{Answer, ForModel};
 use crate::environment;
 use crate::platform::processes;
-use crate::programs::bounded;
+use crate::programs::{self, bounded};
 use crate::state::log;
 use crate::text::{MAX_MESSAGE, one_line};
 
@@ -60,7 +60,7 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
 /// Runs one hook and returns its answer; `None` if it printed nothing.
 fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option<Value>> {
     let (program, arguments) = command.split_first().context("no program is named")?;
-    let command = duct::cmd(program, arguments).env(environment::CHAINED, "1");
+    let command = duct::cmd(programs::locate(program)?, arguments).env(environment::CHAINED, "1");
     let ended = bounded::run(&command, &serde_json::to_vec(event)?, wait, MAX_ANSWER)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ended.left_some {

@@ -83,6 +83,7 @@ pub fn chained(commands: &[Vec<String>], command: &str, cwd: &Path) -> Option<St
         "tool_use_id": "explain",
         "tool_input": {"command": command},
     });
+    programs::work_in(cwd);
     let chained = chain::run(commands, event.to_string().as_bytes());
     if chained.refuses() {
         return None;

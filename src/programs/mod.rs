@@ -15,7 +15,7 @@ mod wrappers;
 
 pub(crate) use filters::{LineBufferingEdit, WordContext, line_buffering};
 pub(crate) use options::has_short_option;
-pub use path::{ask, ask_with, find, is_there, work_in};
+pub use path::{ask, ask_with, find, is_there, locate, work_in};
 pub(crate) use path::{is_executable, own_path, product_of};
 pub use probe::ToolsOnPath;
 pub(crate) use program_kinds::{is_builtin, is_quick};

@@ -1,5 +1,6 @@
 //! Programs on the `PATH`.
 
+use std::cell::LazyCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::bounded;
+use crate::environment;
+use crate::folders::{CallSite, GitFolder};
 use crate::platform::files;
-use crate::{environment, folders};
 
 /// Returns the path of bg-run itself.
 ///
@@ -66,8 +68,8 @@ pub fn ask_with(
 /// A folder of the project for which this process works.
 static WORKING_IN: OnceLock<PathBuf> = OnceLock::new();
 
-/// Sets the folder in which this process works, once. From then on, no program of the project around it is found by
-/// name.
+/// Sets the folder for which this process works, once; otherwise it is the current one. No program of the project
+/// around it is found by name.
 pub fn work_in(folder: &Path) {
     let _ = WORKING_IN.set(folder.to_owned());
 }
@@ -80,10 +82,21 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(name));
     let mut found = found.filter(|path| is_executable(path));
-    found.find(|path| {
-        let folder = WORKING_IN.get();
-        !folder.is_some_and(|folder| comes_with(path, &folders::project_dir(folder)))
-    })
+    let folder = || WORKING_IN.get_or_init(|| std::env::current_dir().unwrap_or_default());
+    let site = LazyCell::new(|| CallSite::new(folder()));
+    found.find(|path| !comes_with(path, &site))
+}
+
+/// Finds the program that a setting names: a path, or a name for [`find`].
+///
+/// # Errors
+///
+/// Fails if no such program is on the `PATH`.
+pub fn locate(program: &str) -> Result<PathBuf> {
+    if program.contains('/') {
+        return Ok(PathBuf::from(program));
+    }
+    find(program).with_context(|| format!("no `{program}` is on the PATH outside of the project"))
 }
 
 /// Whether a program with this name or path can be started.
@@ -100,9 +113,20 @@ pub(crate) fn is_executable(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether `program` is in the project's folder, by its path or its link target. It may have come with a cloned
-/// repository. A home folder, or a parent of it, doesn't count as a project here.
-pub(crate) fn comes_with(program: &Path, project: &Path) -> bool {
+/// Whether `program` is in the project of a call, or in the repository around that or around the working folder. It
+/// may have come with a cloned repository.
+pub(crate) fn comes_with(program: &Path, site: &CallSite) -> bool {
+    let here = CallSite::of_project(site.cwd.clone());
+    is_in(program, &site.project)
+        || [site, &here].iter().any(|site| {
+            let tops = site.git().into_iter().flat_map(GitFolder::tops);
+            tops.into_iter().any(|top| is_in(program, top))
+        })
+}
+
+/// Whether `program` is in a project's folder, by its path or its link target. A home folder, or a parent of it,
+/// doesn't count as a project here.
+fn is_in(program: &Path, project: &Path) -> bool {
     if environment::home_dir().is_some_and(|home| files::is_below(&home, project))
         || project.parent().is_none()
     {

@@ -91,7 +91,7 @@ impl<'a> ToolsOnPath<'a> {
             });
             agrees.then_some(path)
         };
-        path.filter(|path| !self.comes_with_the_project(path))
+        path.filter(|path| !comes_with(path, self.site))
     }
 
     fn first(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
@@ -99,10 +99,6 @@ impl<'a> ToolsOnPath<'a> {
         let certain = folders.iter().take_while(|folder| folder.is_absolute());
         let mut files = certain.map(|folder| folder.join(name));
         files.find(|file| is_executable(file))
-    }
-
-    fn comes_with_the_project(&self, path: &Path) -> bool {
-        comes_with(path, &self.site.project)
     }
 
     /// Whether `program` passes the trial, from a stored result or a new trial.

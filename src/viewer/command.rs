@@ -99,12 +99,7 @@ pub(super) fn run(words: &[String], file: &Path) -> Result<()> {
     // Output goes to a file, because a pipe without a reader would end an editor that stays open. The file goes when
     // the editor ends.
     let output = tempfile::tempfile().context("no temporary file can be made")?;
-    let found = if program.contains('/') {
-        PathBuf::from(program)
-    } else {
-        let found = programs::find(program);
-        found.with_context(|| format!("no `{program}` is on the PATH outside of the project"))?
-    };
+    let found = programs::locate(program)?;
     let started = duct::cmd(found, arguments)
         .stdin_null()
         .stderr_to_stdout()

@@ -60,8 +60,7 @@ pub(super) fn open(file: &Path) -> Result<&'static str> {
         "--".into(),
         file.into(),
     ]);
-    let found = programs::find(first)
-        .with_context(|| format!("no `{first}` is on the PATH outside of the project"))?;
+    let found = programs::locate(first)?;
     let command = duct::cmd(found, words);
     let output = bounded::run(&command, b"", TIMEOUT, MAX_OUTPUT)
         .with_context(|| format!("`{first}` opens no pane"))?;

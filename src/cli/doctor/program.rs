@@ -88,7 +88,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
     // Only the shell can expand such a word.
     let word = if word.contains('$') {
         let line = format!("printf %s \"{word}\"");
-        programs::ask(&duct::cmd!("sh", "-c", line), TIMEOUT).ok()?
+        programs::ask(&duct::cmd!("/bin/sh", "-c", line), TIMEOUT).ok()?
     } else {
         word
     };
@@ -116,7 +116,7 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
     let command = if let Some(arguments) = &hook.arguments {
         duct::cmd(&hook.command, arguments)
     } else {
-        duct::cmd!("sh", "-c", &hook.command)
+        duct::cmd!("/bin/sh", "-c", &hook.command)
     };
     let command = command
         .env("BG_RUN_DRY_RUN", "1")
