@@ -247,7 +247,7 @@ fn the_reason_names_the_deciding_evidence() {
         (
             &[],
             "npm test",
-            "rule node-scripts matches `npm test` (tests, builds or servers of a JavaScript project), but only 5 of 100 such calls took 30 s or longer elsewhere",
+            "rule node-scripts matches `npm test` (installs or runs a script of a JavaScript project), but only 5 of 100 such calls took 30 s or longer elsewhere",
         ),
         (
             &[("sleep 60", "2")],

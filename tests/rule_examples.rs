@@ -61,15 +61,16 @@ fn a_reason_fits_every_command_of_its_rule() {
         ("playwright install", "tests or audits, or what they need"),
         ("adb logcat", "follows something until it is stopped"),
         ("maturin build", "a build, test, benchmark or install"),
+        ("manage.py runserver", "a server, a worker or a watcher"),
         (
-            "manage.py runserver",
-            "dumps, loads, changes or serves data",
+            "npm ci",
+            "installs or runs a script of a JavaScript project",
         ),
         (
             "git bisect run ./t",
             "moves, checks or works through much data",
         ),
-        ("bundle install", "Ruby tests, tasks, installs or servers"),
+        ("bundle install", "Ruby tests, tasks, builds or installs"),
     ] {
         let call = Call {
             command,
@@ -85,4 +86,34 @@ fn a_reason_fits_every_command_of_its_rule() {
     };
     let printed = decide(call, &rules, &context);
     assert_eq!(printed.outcome, Outcome::Pass, "{}", printed.reason);
+}
+
+/// Rules of watchers that also match commands that end.
+const MAY_END: &[&str] = &["watched-runs", "polling"];
+
+/// A session would wait for it, and the model would be told that it ends.
+#[test]
+fn the_rule_of_a_server_says_that_it_never_ends() {
+    let rules: toml::Table = include_str!("../src/rules/default_rules.toml")
+        .parse()
+        .unwrap();
+    let rules = rules["rule"].as_array().unwrap();
+    let is_endless = |name: &str| {
+        let mut rules = rules.iter();
+        let rule = rules
+            .find(|rule| rule["name"].as_str() == Some(name))
+            .unwrap();
+        rule.get("endless").is_some()
+    };
+    for line in include_str!("corpus/rule_examples.jsonl").lines() {
+        let example: Example = serde_json::from_str(line).unwrap();
+        let Some(rule) = example
+            .rule
+            .filter(|rule| !MAY_END.contains(&rule.as_str()))
+        else {
+            continue;
+        };
+        let is_server = ["servers", "watchers"].contains(&example.kind.as_str());
+        assert!(!is_server || is_endless(&rule), "{}", example.command);
+    }
 }
