@@ -161,7 +161,7 @@ fn overwriting_the_program_changes_no_other_file() {
 /// a killed call left.
 #[test]
 fn the_caller_s_environment_does_not_delay_the_launcher() {
-    for uname in ["sleep 100", "sleep 100 & wait", "exit 1", "exec yes"] {
+    for uname in ["sleep 1000", "sleep 1000 & wait", "exit 1", "exec yes"] {
         let sandbox = Sandbox::new();
         let folder = package(&sandbox);
         sandbox.program("uname", uname);
@@ -174,7 +174,7 @@ fn the_caller_s_environment_does_not_delay_the_launcher() {
         command.env("CDPATH", sandbox.path("elsewhere"));
         let started = std::time::Instant::now();
         let said = command.output().unwrap();
-        assert!(started.elapsed().as_secs() < 90, "{uname}");
+        assert!(started.elapsed().as_secs() < 300, "{uname}");
         let version = concat!("bg-run ", env!("CARGO_PKG_VERSION"), "\n");
         assert_eq!(String::from_utf8_lossy(&said.stdout), version, "{said:?}");
         assert!(said.stderr.is_empty(), "{said:?}");

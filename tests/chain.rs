@@ -22,10 +22,7 @@ printf '{{"hookSpecificOutput":{{"hookEventName":"PreToolUse",{specific}"updated
 fn chained(sandbox: &Sandbox, programs: &[&str]) {
     let commands = programs.iter().map(|program| json!([program, "hook"]));
     let commands = Value::from(commands.collect::<Vec<_>>());
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        &format!("chain = {commands}\n"),
-    );
+    sandbox.config(&format!("chain = {commands}\n"));
 }
 
 fn pre(sandbox: &Sandbox, command: &str, variables: &[(&str, &str)]) -> Value {
@@ -264,10 +261,7 @@ fn bg_run_in_its_own_chain_runs_once() {
     let counted = format!("echo x >>\"$HOME/calls\"; exec {BG_RUN} hook");
     let counted = sandbox.program("counted", &counted);
     let commands = json!([[counted], [counted]]);
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        &format!("chain = {commands}\n"),
-    );
+    sandbox.config(&format!("chain = {commands}\n"));
     assert_eq!(
         command_of(&pre(&sandbox, "pytest", &[])),
         "PYTHONUNBUFFERED=1 pytest 2>&1"
@@ -284,10 +278,7 @@ fn the_real_client_takes_their_rewrite_and_ours() {
         };
         for (command, runs) in [("pytest -x", true), ("pytest --danger", false)] {
             let sandbox = Sandbox::new();
-            sandbox.write(
-                "home/.config/bg-run/config.toml",
-                "headless = 'background'\nchain = [['rtk', 'hook', 'claude']]\n",
-            );
+            sandbox.config("headless = 'background'\nchain = [['rtk', 'hook', 'claude']]\n");
             sandbox.program("pytest", "echo tested");
             let gate = "case \"$event\" in *danger*) echo 'too dangerous' >&2; exit 2;; esac";
             let hook = prefixing("rtk", "", "").replacen('\n', &format!("\n{gate}\n"), 1);

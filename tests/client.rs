@@ -12,7 +12,6 @@ use support::claude::{Client, NEWEST, VERSIONS, is_there, skip};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::{BG_RUN, Sandbox, read};
 use support::terminal::Terminal;
-use support::wait_until;
 
 /// The fake `pytest` writes the environment that it got as soon as it runs.
 const PYTEST: &str = "echo \"unbuffered=$PYTHONUNBUFFERED\" > \"$HOME/pytest.ran\"; echo collected; echo warned >&2; exec sleep 1";
@@ -300,9 +299,7 @@ fn the_interactive_client_shows_the_task_and_our_line() {
 
         let results = api.tool_results();
         let output = named_output(&results[0].text);
-        let said = wait_until("code is called", || {
-            Some(read(&said)).filter(|said| !said.is_empty())
-        });
+        let said = support::wait_for_text("code is called", &said);
         assert_eq!(opened(&said), output, "{version}: {screen}");
         let id = output.file_stem().unwrap().to_str().unwrap();
         let start: String = id.chars().take(4).collect();

@@ -212,11 +212,8 @@ fn the_text_has_every_line_of_the_json() {
 #[test]
 fn doctor_changes_nothing() {
     let sandbox = healthy();
-    sandbox.write("home/.config/bg-run/config.toml", "opne = 'first'");
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'a'\nmatch = '^a'\n",
-    );
+    sandbox.config("opne = 'first'");
+    sandbox.rules("[[rule]]\nname = 'a'\nmatch = '^a'\n");
     let seen = || {
         let found = sandbox
             .command("find")

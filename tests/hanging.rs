@@ -19,18 +19,16 @@ use support::sandbox::{BG_RUN, Sandbox};
 #[cfg(target_os = "linux")]
 use support::wait_until;
 
-/// Ten seconds are promised; the rest is for a busy machine.
-const SOON: Duration = Duration::from_secs(20);
+/// A time far above the hook's own limit of nine seconds, for a busy machine.
+const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// Returns an event after a call. A background call's output has ended.
 fn after(sandbox: &Sandbox, response: &Value) -> Value {
     let mut event = sandbox.event("PostToolUse", &json!({"command": "make all"}));
     event["tool_response"] = response.clone();
     event["duration_ms"] = 3000.into();
-    let uid = rustix::process::geteuid().as_raw();
-    let output = format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output");
     let text = "a line of its output\n".repeat(10_000);
-    sandbox.write(&output, &format!("{text}[exited with code 0]\n"));
+    sandbox.output("b1", &format!("{text}[exited with code 0]\n"));
     event
 }
 
@@ -59,17 +57,17 @@ fn start(sandbox: &Sandbox, words: &[&str], event: &Value, variables: &[(&str, &
     child
 }
 
-/// Waits for its end, which must come soon, and returns its status and duration.
+/// Waits for its end, and returns its status and duration.
 fn ended(mut child: Child, what: &str) -> (ExitStatus, Duration) {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return (status, start.elapsed());
         }
-        if start.elapsed() > SOON {
+        if start.elapsed() > MAX_WAIT {
             child.kill().unwrap();
             child.wait().unwrap();
-            unreachable!("{what}: it still runs after {SOON:?}");
+            unreachable!("{what}: it still runs after {MAX_WAIT:?}");
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -87,7 +85,7 @@ fn a_state_folder_may_hang_after_a_call() {
     a_state_folder_may_hang(&in_foreground());
 }
 
-/// Delays the system call that creates a file there by a minute.
+/// Delays the system call that creates a file there by ten minutes. The hook has to end during this call.
 #[cfg(target_os = "linux")]
 fn a_state_folder_may_hang(response: &Value) {
     if !is_there("strace") {
@@ -103,24 +101,23 @@ fn a_state_folder_may_hang(response: &Value) {
         "-e",
         "trace=exit_group,/^renameat",
         "-e",
-        "inject=/^renameat:delay_enter=60000000",
+        "inject=/^renameat:delay_enter=600000000",
         "-o",
         trace.to_str().unwrap(),
         BG_RUN,
         "hook",
     ];
-    let begin = Instant::now();
     let mut child = start(&sandbox, &words, &event, &[]);
     // strace itself waits for the end of the delay, so its own end means nothing.
     let traced = wait_until("the hook ends itself", || {
         let traced = read(&trace);
         traced.contains("exit_group(0").then_some(traced)
     });
-    let took = begin.elapsed();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(took < SOON, "{took:?}");
     assert!(traced.contains("renameat"), "{traced}");
+    let before_the_end = traced.split("exit_group").next().unwrap();
+    assert!(!before_the_end.contains("resumed"), "{traced}");
     assert!(sandbox.log().contains("gave up"), "{}", sandbox.log());
 }
 
@@ -168,8 +165,12 @@ fn an_editor_may_hang() {
 }
 
 /// A FIFO without another end replaces each file that is read or written.
+#[cfg(target_os = "linux")]
 #[test]
 fn files_may_be_fifos() {
+    if !is_there("strace") {
+        return skip("strace isn't installed");
+    }
     let sandbox = Sandbox::new();
     let names = [
         "state/.cleared-calls",
@@ -182,21 +183,36 @@ fn files_may_be_fifos() {
         "project/.claude/bg-run.toml",
         "project/.claude/settings.json",
         "home/.claude/settings.json",
-        "home/.config/bg-run/config.toml",
         "home/.claude/projects/-p/5e551014.jsonl",
     ];
-    for name in names {
+    let replace = |name: &str| {
         let path = sandbox.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let made = Command::new("mkfifo").arg(&path).status().unwrap();
         let mut touch = Command::new("touch");
         let aged = touch.args(["-t", "202001010000"]).arg(&path).status();
         assert!(made.success() && aged.unwrap().success(), "{name}");
+    };
+    for name in names {
+        replace(name);
     }
-    for response in [in_background(), in_foreground()] {
+    let trace = sandbox.path("trace");
+    let strace = ["strace", "-f", "-qq", "-e", "trace=execve,exit_group", "-o"];
+    let traced = [&strace[..], &[trace.to_str().unwrap(), BG_RUN, "hook"]].concat();
+    let ends = |response: Value| {
         let event = after(&sandbox, &response);
-        let (status, took) = ended(start(&sandbox, &[BG_RUN, "hook"], &event, &[]), "FIFOs");
+        let (status, _) = ended(start(&sandbox, &traced, &event, &[]), "FIFOs");
         assert!(status.success(), "{status}");
-        assert!(took < Duration::from_secs(8), "it waited for one: {took:?}");
-    }
+        // If the hook waits for a FIFO, another thread than the first ends it.
+        let calls = read(&trace);
+        let threads = calls.lines().filter_map(|call| call.split_once(' '));
+        let mut ended_by = threads.filter(|(_, call)| call.trim().starts_with("exit_group"));
+        let first = calls.split(' ').next().unwrap();
+        assert!(ended_by.any(|(thread, _)| thread == first), "{calls}");
+    };
+    ends(in_background());
+    ends(in_foreground());
+    // A faulty config.toml counts as a dry run, which opens fewer files.
+    replace("home/.config/bg-run/config.toml");
+    ends(in_background());
 }

@@ -112,10 +112,7 @@ fn a_rule_that_is_seldom_right_is_measured_first() {
     let text = with_limit("OTHER", "1");
     assert!(text.contains("Runs in the background"), "{text}");
     // A rule that a file repeats belongs to the user.
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'node-scripts'\n",
-    );
+    sandbox.rules("[[rule]]\nname = 'node-scripts'\n");
     assert!(moves(&sandbox, "npm test"));
 }
 
@@ -168,7 +165,7 @@ fn the_user_s_choice_overrides_the_history() {
     }
     assert!(!moves(&sandbox, "make report"));
     let rule = "[[rule]]\nname = 'report'\ncommands = ['make report']\n";
-    sandbox.write("home/.config/bg-run/rules.toml", rule);
+    sandbox.rules(rule);
     assert!(moves(&sandbox, "make report"));
     assert!(moves(&sandbox, "BG_RUN=on make other"));
     for id in ["toolu_c", "toolu_d"] {
@@ -180,11 +177,11 @@ fn the_user_s_choice_overrides_the_history() {
 #[test]
 fn history_can_be_switched_off_and_a_dry_run_keeps_nothing() {
     let sandbox = Sandbox::new();
-    sandbox.write("home/.config/bg-run/config.toml", "history = false\n");
+    sandbox.config("history = false\n");
     took(&sandbox, "npm test", 2.0, "toolu_a");
     assert!(moves(&sandbox, "npm test"));
     assert!(rows(&sandbox).is_empty());
-    sandbox.write("home/.config/bg-run/config.toml", "dry-run = true\n");
+    sandbox.config("dry-run = true\n");
     took(&sandbox, "npm test", 2.0, "toolu_b");
     assert!(rows(&sandbox).is_empty());
 }
@@ -304,16 +301,14 @@ fn launch(sandbox: &Sandbox, id: &str, command: &str, more: &Value) -> (Value, s
     fs::write(&output, "collected\n").unwrap();
     event["tool_use_id"] = format!("toolu_{id}").into();
     event["tool_response"]["backgroundTaskId"] = id.into();
-    let tmp = sandbox.path("tmp").display().to_string();
-    let answer = sandbox.answer(&event, &[("TMPDIR", &tmp), LIMIT]);
+    let answer = sandbox.answer(&event, &[LIMIT]);
     (answer, output)
 }
 
 fn prompt(sandbox: &Sandbox, text: &str) -> Value {
     let mut event = sandbox.event("UserPromptSubmit", &json!({}));
     event["prompt"] = text.into();
-    let tmp = sandbox.path("tmp").display().to_string();
-    sandbox.answer(&event, &[("TMPDIR", &tmp), ("TERM_PROGRAM", "WezTerm")])
+    sandbox.answer(&event, &[("TERM_PROGRAM", "WezTerm")])
 }
 
 fn notice(id: &str, status: &str, summary: &str) -> String {
@@ -473,7 +468,7 @@ fn an_end_without_evidence_is_left_to_the_client_for_a_while() {
 #[test]
 fn a_long_task_s_end_notifies_the_desktop() {
     let sandbox = Sandbox::new();
-    sandbox.write("home/.config/bg-run/config.toml", "notify-after = '0s'\n");
+    sandbox.config("notify-after = '0s'\n");
     let (_, output) = launch(&sandbox, "b1", "./odd", &json!({}));
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
     let answer = prompt(&sandbox, "");
@@ -482,10 +477,7 @@ fn a_long_task_s_end_notifies_the_desktop() {
         sequence.starts_with("\u{1b}]777;notify;bg-run;\"./odd\" is done"),
         "{sequence:?}"
     );
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        "notify-after = '0s'\nnotify = false\n",
-    );
+    sandbox.config("notify-after = '0s'\nnotify = false\n");
     let (_, output) = launch(&sandbox, "b2", "./odd", &json!({}));
     fs::write(&output, "x\n[exited with code 0]\n").unwrap();
     assert_eq!(prompt(&sandbox, "")["terminalSequence"], Value::Null);
@@ -494,7 +486,7 @@ fn a_long_task_s_end_notifies_the_desktop() {
 #[test]
 fn a_silent_task_is_mentioned_once_if_similar_ones_ended() {
     let sandbox = Sandbox::new();
-    sandbox.write("home/.config/bg-run/config.toml", "stuck-after = '10m'\n");
+    sandbox.config("stuck-after = '10m'\n");
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_mins(25);
     let silent = |output: &Path| {
         let file = fs::File::options().append(true).open(output).unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 use support::claude::{is_there, skip};
 use support::sandbox::{Sandbox, read};
-use support::wait_until;
+use support::{wait_for_text, wait_until};
 
 fn pre(sandbox: &Sandbox, tool_input: &Value, variables: &[(&str, &str)]) -> Value {
     sandbox.answer(&sandbox.event("PreToolUse", tool_input), variables)
@@ -105,10 +105,7 @@ fn circumstances_leave_calls_alone() {
         ("BG_RUN_HEADLESS", "background"),
     ];
     assert!(command_of(&pre(&sandbox, &input, &headless)).is_some());
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        "headless = 'background'\nsubagents = 'background'\n",
-    );
+    sandbox.config("headless = 'background'\nsubagents = 'background'\n");
     assert!(
         command_of(&pre(
             &sandbox,
@@ -183,14 +180,11 @@ fn a_dry_run_reports_and_changes_nothing() {
         assert_eq!(answer["hookSpecificOutput"], Value::Null);
     };
     expect(pre(&sandbox, &input, &[("BG_RUN_DRY_RUN", "1")]));
-    sandbox.write("home/.config/bg-run/config.toml", "dry-run = true\n");
+    sandbox.config("dry-run = true\n");
     expect(pre(&sandbox, &input, &[]));
     let (event, _) = sandbox.launched("b1", &pytest());
     assert_eq!(sandbox.answer(&event, &[]), Value::Null);
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'mine'\nmatch = 'x'\n",
-    );
+    sandbox.rules("[[rule]]\nname = 'mine'\nmatch = 'x'\n");
     expect(pre(&sandbox, &input, &[]));
     assert!(!sandbox.state().exists(), "a dry run stored something");
 }
@@ -198,10 +192,7 @@ fn a_dry_run_reports_and_changes_nothing() {
 #[test]
 fn user_and_project_rules_override_the_built_in_ones() {
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "off = ['rust']\n[[rule]]\nname = 'mine'\ncommands = ['report']\n",
-    );
+    sandbox.rules("off = ['rust']\n[[rule]]\nname = 'mine'\ncommands = ['report']\n");
     sandbox.write("project/.claude/bg-run.toml", "[[rule]]\nname = 'mine'\naction = 'foreground'\n[[rule]]\nname = 'theirs'\nmatch = '^sim\\b'\n");
     let runs =
         |command: &str| command_of(&pre(&sandbox, &json!({"command": command}), &[])).is_some();
@@ -214,10 +205,7 @@ fn user_and_project_rules_override_the_built_in_ones() {
 #[test]
 fn a_faulty_file_is_reported_and_the_others_count() {
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'mine'\ncommands = ['report']\n",
-    );
+    sandbox.rules("[[rule]]\nname = 'mine'\ncommands = ['report']\n");
     sandbox.write("project/.claude/bg-run.toml", "editor = ['rm', '-rf']\n");
     let answer = pre(&sandbox, &json!({"command": "report"}), &[]);
     assert!(command_of(&answer).is_some());
@@ -250,10 +238,7 @@ fn a_rules_file_is_read_once_without_a_state_folder() {
         return skip("strace isn't installed");
     }
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'mine'\nmatch = '^report\\b'\n",
-    );
+    sandbox.rules("[[rule]]\nname = 'mine'\nmatch = '^report\\b'\n");
     let blocked = sandbox.write("file", "").join("state");
     let event = sandbox.event("PreToolUse", &json!({"command": "report"}));
     let variables = [("BG_RUN_STATE_DIR", blocked.to_str().unwrap())];
@@ -410,7 +395,6 @@ fn a_log_that_the_model_may_not_read_is_not_shown() {
 fn the_output_of_a_background_call_is_opened_and_reported() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let tmp = sandbox.path("tmp").display().to_string();
     for (id, short, key, words) in [
         ("bxatg1f4y", "bxat…", None, "in background"),
         (
@@ -424,7 +408,7 @@ fn the_output_of_a_background_call_is_opened_and_reported() {
         if let Some(key) = key {
             event["tool_response"][key] = true.into();
         }
-        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+        let answer = sandbox.answer(&event, &[]);
         let line = answer["systemMessage"].as_str().unwrap();
         assert!(line.starts_with("bg-run: \"pytest\""), "{line}");
         assert!(
@@ -438,9 +422,7 @@ fn the_output_of_a_background_call_is_opened_and_reported() {
             assert!(told.contains(part), "{told}");
         }
         assert_eq!(answer["hookSpecificOutput"]["updatedInput"], Value::Null);
-        let words = wait_until("code is called", || {
-            Some(read(&said)).filter(|said| !said.is_empty())
-        });
+        let words = wait_for_text("code is called", &said);
         let tab = sandbox.state().join(format!("tasks/pytest · {id}.output"));
         assert_eq!(words, format!("-r\n-g\n{}:999999\n", tab.display()));
         assert_eq!(fs::read_link(tab).unwrap(), output);
@@ -456,17 +438,14 @@ fn a_command_s_own_log_is_opened_instead_of_its_output() {
     let log = sandbox.write("project/runs/a.log", "");
     event["tool_input"]["command"] =
         "cd runs && PYTHONUNBUFFERED=1 python train.py > a.log 2>&1".into();
-    let tmp = sandbox.path("tmp").display().to_string();
-    let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    let answer = sandbox.answer(&event, &[]);
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(line.ends_with("log in VS Code (b7)"), "{line}");
     let told = answer["hookSpecificOutput"]["additionalContext"]
         .as_str()
         .unwrap();
     assert!(told.contains(log.to_str().unwrap()), "{told}");
-    let words = wait_until("code is called", || {
-        Some(read(&said)).filter(|said| !said.is_empty())
-    });
+    let words = wait_for_text("code is called", &said);
     let tab = words.lines().last().unwrap().strip_suffix(":999999");
     assert_eq!(fs::read_link(tab.unwrap()).unwrap(), log, "{words}");
 }
@@ -475,15 +454,14 @@ fn a_command_s_own_log_is_opened_instead_of_its_output() {
 fn a_session_opens_a_limited_number_of_distinct_files() {
     let sandbox = Sandbox::new();
     sandbox.fake_editor();
-    let tmp = sandbox.path("tmp").display().to_string();
     let mut running = Vec::new();
     let mut told = |id: &str| {
         let (event, output) = sandbox.launched(id, &pytest());
         running.push(fs::File::options().append(true).open(output).unwrap());
-        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+        let answer = sandbox.answer(&event, &[]);
         answer["systemMessage"].as_str().unwrap().to_owned()
     };
-    sandbox.write("home/.config/bg-run/config.toml", "max-tabs = 2\n");
+    sandbox.config("max-tabs = 2\n");
     for (id, part) in [
         ("b1", "open in VS Code"),
         ("b1", "open in VS Code"),
@@ -494,7 +472,7 @@ fn a_session_opens_a_limited_number_of_distinct_files() {
         let line = told(id);
         assert!(line.contains(part), "{line}");
     }
-    sandbox.write("home/.config/bg-run/config.toml", "open = 'first'\n");
+    sandbox.config("open = 'first'\n");
     let line = told("b4");
     assert!(line.contains("not opened (open = \"first\")"), "{line}");
 }
@@ -504,10 +482,9 @@ fn a_file_that_failed_to_open_is_not_reported_as_open() {
     let sandbox = Sandbox::new();
     let tried = sandbox.path("tried");
     sandbox.program("code", &format!("echo x >>{}; exit 3", tried.display()));
-    let tmp = sandbox.path("tmp").display().to_string();
     let told = || {
         let (event, _) = sandbox.launched("b1", &pytest());
-        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+        let answer = sandbox.answer(&event, &[]);
         answer["systemMessage"].as_str().unwrap().to_owned()
     };
     assert!(told().contains("open in VS Code"));
@@ -536,9 +513,8 @@ fn two_registrations_report_and_open_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
     let (event, _) = sandbox.launched("b1", &pytest());
-    let tmp = sandbox.path("tmp").display().to_string();
     let before = sandbox.event("PreToolUse", &json!({"command": "pytest"}));
-    let run = |event: &Value| sandbox.answer(event, &[("CLAUDE_CODE_TMPDIR", tmp.as_str())]);
+    let run = |event: &Value| sandbox.answer(event, &[]);
     let (first, second) = (run(&before), run(&before));
     assert_eq!(command_of(&first), command_of(&second));
     assert!(!first["hookSpecificOutput"]["additionalContext"].is_null());
@@ -552,9 +528,7 @@ fn two_registrations_report_and_open_once() {
         1,
         "{answers:?}"
     );
-    let words = wait_until("code is called", || {
-        Some(read(&said)).filter(|said| !said.is_empty())
-    });
+    let words = wait_for_text("code is called", &said);
     let link = sandbox.state().join("tasks/pytest · b1.output");
     assert_eq!(words, format!("-r\n-g\n{}:999999\n", link.display()));
 }
@@ -563,11 +537,7 @@ fn two_registrations_report_and_open_once() {
 fn without_an_editor_the_command_to_follow_is_shown() {
     let sandbox = Sandbox::new();
     let (event, _) = sandbox.launched("b1", &pytest());
-    let tmp = sandbox.path("tmp").display().to_string();
-    let answer = sandbox.answer(
-        &event,
-        &[("CLAUDE_CODE_TMPDIR", &tmp), ("PATH", "/nowhere")],
-    );
+    let answer = sandbox.answer(&event, &[("PATH", "/nowhere")]);
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(
         line.contains("no `code` found") && line.contains("bg-run tail b1"),
@@ -586,13 +556,9 @@ fn the_editor_can_be_set_and_a_slow_one_delays_nothing() {
             done.display()
         ),
     );
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        "editor = ['slow-editor', '--at', '{file}']\n",
-    );
+    sandbox.config("editor = ['slow-editor', '--at', '{file}']\n");
     let (event, output) = sandbox.launched("b1", &pytest());
-    let tmp = sandbox.path("tmp").display().to_string();
-    let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    let answer = sandbox.answer(&event, &[]);
     assert!(!done.exists(), "the hook waited for the editor");
     assert!(
         answer["systemMessage"]
@@ -608,8 +574,6 @@ fn the_editor_can_be_set_and_a_slow_one_delays_nothing() {
 fn ids_and_paths_from_outside_cannot_escape() {
     let sandbox = Sandbox::new();
     let said = sandbox.fake_editor();
-    let tmp = sandbox.path("tmp").display().to_string();
-    let variables = [("CLAUDE_CODE_TMPDIR", tmp.as_str())];
     let (event, output) = sandbox.launched("b1", &pytest());
     for id in [
         json!("../b1"),
@@ -621,12 +585,12 @@ fn ids_and_paths_from_outside_cannot_escape() {
     ] {
         let mut event = event.clone();
         event["tool_response"]["backgroundTaskId"] = id.clone();
-        assert_eq!(sandbox.answer(&event, &variables), Value::Null, "{id}");
+        assert_eq!(sandbox.answer(&event, &[]), Value::Null, "{id}");
     }
     let secret = sandbox.write("secret", "x");
     fs::remove_file(&output).unwrap();
     std::os::unix::fs::symlink(&secret, &output).unwrap();
-    let answer = sandbox.answer(&event, &variables);
+    let answer = sandbox.answer(&event, &[]);
     assert!(
         answer["systemMessage"]
             .as_str()
@@ -635,7 +599,7 @@ fn ids_and_paths_from_outside_cannot_escape() {
         "{answer}"
     );
     let foreground = sandbox.event("PostToolUse", &json!({"command": "ls"}));
-    assert_eq!(sandbox.answer(&foreground, &variables), Value::Null);
+    assert_eq!(sandbox.answer(&foreground, &[]), Value::Null);
     assert!(!said.exists());
 }
 

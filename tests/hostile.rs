@@ -236,14 +236,10 @@ fn only_the_user_can_read_the_state() {
     // A folder that an older version created.
     fs::create_dir_all(sandbox.state().join("tasks")).unwrap();
     fs::set_permissions(sandbox.state(), fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.write(
-        "home/.config/bg-run/rules.toml",
-        "[[rule]]\nname = 'a'\nmatch = 'x'\n",
-    );
+    sandbox.rules("[[rule]]\nname = 'a'\nmatch = 'x'\n");
     call(&sandbox, "SECRET=x pytest");
     let (event, _) = sandbox.launched("b1", &json!({"command": "SECRET=x pytest"}));
-    let tmp = sandbox.path("tmp").display().to_string();
-    sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    sandbox.answer(&event, &[]);
     sandbox.answer(&json!({"hook_event_name": "Odd"}), &[]);
     assert!(sandbox.bg_run(&["install"]).status.success());
     let mut folders = vec![sandbox.state()];
@@ -293,7 +289,7 @@ fn a_silent_socket_is_given_up_soon() {
     for (kind, serve) in kinds {
         let sandbox = Sandbox::new();
         let file = sandbox.write("project/a.log", "x\n");
-        let socket = sandbox.path("vscode-ipc-1.sock");
+        let socket = sandbox.path("tmp/vscode-ipc-1.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -308,7 +304,7 @@ fn a_silent_socket_is_given_up_soon() {
 fn a_socket_with_a_full_backlog_is_given_up_soon() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/a.log", "x\n");
-    let socket = sandbox.path("vscode-ipc-1.sock");
+    let socket = sandbox.path("tmp/vscode-ipc-1.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     rustix::net::listen(&listener, 0).unwrap();
     // Nobody accepts. The connections in the backlog are held here.
@@ -330,7 +326,7 @@ fn another_user_s_socket_is_never_contacted() {
     }
     let sandbox = Sandbox::new();
     let file = sandbox.write("project/a.log", "x\n");
-    let socket = sandbox.path("vscode-ipc-1.sock");
+    let socket = sandbox.path("tmp/vscode-ipc-1.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     std::os::unix::fs::chown(&socket, Some(12345), None).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -350,15 +346,7 @@ fn an_oversized_event_is_ignored() {
 
 fn opens_soon(sandbox: &Sandbox, file: &Path, socket: &Path, kind: &str) {
     let start = Instant::now();
-    let output = sandbox
-        .command(BG_RUN)
-        .arg("open")
-        .arg(file)
-        .env("VSCODE_IPC_HOOK_CLI", socket)
-        .env("TMPDIR", sandbox.path(""))
-        .env("XDG_RUNTIME_DIR", sandbox.path(""))
-        .output()
-        .unwrap();
+    let output = sandbox.open(file, &[("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())]);
     assert!(start.elapsed() < SOON, "{kind}: {:?}", start.elapsed());
     assert_eq!(output.status.code(), Some(1), "{kind}: {output:?}");
 }
@@ -400,20 +388,15 @@ fn an_output_that_became_something_else_is_not_opened() {
                 symlink(&moved, tasks).unwrap();
             }
         }
-        let tmp = sandbox.path("tmp").display().to_string();
-        let answer = sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+        let answer = sandbox.answer(&event, &[]);
         assert!(
             message(&answer).contains("wasn't found"),
             "{kind}: {answer}"
         );
         assert!(!said.exists(), "{kind}");
-        let listed = sandbox
-            .command(BG_RUN)
-            .args(["tasks", "--all", "--json"])
-            .env("CLAUDE_CODE_TMPDIR", &tmp)
-            .output()
-            .unwrap();
-        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let mut tasks = sandbox.command_in_tmp(&["tasks", "--all", "--json"]);
+        let listed: Value = serde_json::from_slice(&tasks.output().unwrap().stdout).unwrap();
+        let tmp = sandbox.path("tmp").display().to_string();
         let ours = listed
             .as_array()
             .unwrap()
@@ -633,14 +616,7 @@ fn code_server_on_the_path_alone_is_not_started() {
     let called = sandbox.path("called");
     sandbox.program("code-server", &format!("touch {}", called.display()));
     let file = sandbox.write("project/a.log", "x\n");
-    let output = sandbox
-        .command(BG_RUN)
-        .arg("open")
-        .arg(&file)
-        .env("TMPDIR", sandbox.path("tmp"))
-        .env("XDG_RUNTIME_DIR", sandbox.path("tmp"))
-        .output()
-        .unwrap();
+    let output = sandbox.open(&file, &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(!called.exists());
 }
@@ -654,19 +630,11 @@ fn an_unknown_fork_s_terminal_gets_only_its_own_command() {
     let app = sandbox.path("opt/Zephyr/resources/app");
     fs::create_dir_all(&app).unwrap();
     let askpass = app.join("extensions/git/dist/askpass-main.js");
-    let open = || {
-        sandbox
-            .command(BG_RUN)
-            .arg("open")
-            .arg(&file)
-            .env("TERM_PROGRAM", "vscode")
-            .env("VSCODE_GIT_ASKPASS_MAIN", &askpass)
-            .env("TMPDIR", sandbox.path("tmp"))
-            .env("XDG_RUNTIME_DIR", sandbox.path("tmp"))
-            .output()
-            .unwrap()
-    };
-    let output = open();
+    let fork = [
+        ("TERM_PROGRAM", "vscode"),
+        ("VSCODE_GIT_ASKPASS_MAIN", askpass.to_str().unwrap()),
+    ];
+    let output = sandbox.open(&file, &fork);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("Zephyr, which bg-run doesn't know"), "{said}");
@@ -675,7 +643,7 @@ fn an_unknown_fork_s_terminal_gets_only_its_own_command() {
     let own = sandbox.program("zephyr", &format!("touch {}.zephyr", called.display()));
     fs::create_dir_all(sandbox.path("opt/Zephyr/bin")).unwrap();
     fs::rename(own, sandbox.path("opt/Zephyr/bin/zephyr")).unwrap();
-    let output = open();
+    let output = sandbox.open(&file, &fork);
     assert!(output.status.success(), "{output:?}");
     assert!(sandbox.path("called.zephyr").exists());
 }
@@ -691,13 +659,7 @@ fn other_editors_terminals_are_recognised() {
         sandbox.program("code", "exit 9");
         sandbox.program(program, &format!("touch {}", called.display()));
         let file = sandbox.write("project/a.log", "x\n");
-        let output = sandbox
-            .command(BG_RUN)
-            .arg("open")
-            .arg(&file)
-            .env(variable, value)
-            .output()
-            .unwrap();
+        let output = sandbox.open(&file, &[(variable, value)]);
         assert!(output.status.success(), "{program}: {output:?}");
         assert!(called.exists(), "{program}");
     }
@@ -706,10 +668,7 @@ fn other_editors_terminals_are_recognised() {
 #[test]
 fn a_faulty_config_counts_as_a_dry_run_and_says_so() {
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        "dry-run = true\nopne = 'never'\n",
-    );
+    sandbox.config("dry-run = true\nopne = 'never'\n");
     for _ in 0..2 {
         let answer = call(&sandbox, "pytest");
         assert!(answer["hookSpecificOutput"].is_null(), "{answer}");
@@ -736,8 +695,7 @@ fn costs_do_not_grow_with_the_stored_data() {
     call(&sandbox, "pytest");
     // This is another command, because all processes are examined if a task of the same command may be running.
     let (event, _) = sandbox.launched("b1", &json!({"command": "make"}));
-    let tmp = sandbox.path("tmp").display().to_string();
-    sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    sandbox.answer(&event, &[]);
     let empty = Sandbox::new();
     let (full, empty) = (system_calls(&sandbox), system_calls(&empty));
     assert!(empty > 0 && full < empty + 50, "{full} against {empty}");

@@ -105,7 +105,7 @@ fn nobody_waits_for_the_caller_s_own_background_tasks() {
         let Some(client) = Client::find(version) else {
             continue;
         };
-        let sandbox = sandbox("exec sleep 90");
+        let sandbox = sandbox("exec sleep 600");
         let call = json!({"command": "odd-eval", "run_in_background": true});
         let api = MessagesApi::start(vec![Turn::Bash(call), Turn::Say("done".to_owned())]);
         let began = Instant::now();
@@ -116,7 +116,7 @@ fn nobody_waits_for_the_caller_s_own_background_tasks() {
             sandbox.log()
         );
         assert!(output.status.success(), "{shown}");
-        assert!(began.elapsed() < Duration::from_mins(1), "{shown}");
+        assert!(began.elapsed() < Duration::from_mins(5), "{shown}");
     }
 }
 
@@ -134,9 +134,7 @@ fn a_session_without_a_user_waits_for_calls_moved_at_once() {
                 // What it prints is no end, however much it looks like the client's last line.
                 "echo 'worker 3: [killed]'; printf '\\n[exited with code 0]\\n'; sleep 90; touch \"$HOME/job.done\"; echo result=42; exit 3",
             );
-            sandbox.write(
-                "home/.config/bg-run/config.toml",
-                "headless = 'background'\n",
+            sandbox.config("headless = 'background'\n",
             );
             let api = MessagesApi::start(vec![Turn::bash("pytest -x"), Turn::Retell]);
             let output = client.run_headless_with(&sandbox, &api, &[], None);
@@ -180,7 +178,7 @@ fn a_subagent_waits_for_moved_calls_and_reports_their_ends() {
         let sandbox = sandbox("");
         sandbox.program("pytest", JOB);
         let config = "headless = 'background'\nsubagents = 'background'\n";
-        sandbox.write("home/.config/bg-run/config.toml", config);
+        sandbox.config(config);
         let agent = json!({
             "description": "Test", "prompt": "please try the tests", "subagent_type": "general-purpose",
             "run_in_background": false,

@@ -112,7 +112,7 @@ fn a_program_is_tried_once() {
         );
     }
     assert_eq!(read(&sandbox.home().join("tries")), "x\n");
-    for reply in ["sleep 60; ", "cat /dev/zero; ", "exit 1; ", "echo y; "] {
+    for reply in ["sleep 600; ", "cat /dev/zero; ", "exit 1; ", "echo y; "] {
         sandbox.program("grep", &script(reply));
         let started = std::time::Instant::now();
         for _ in 0..2 {
@@ -122,7 +122,7 @@ fn a_program_is_tried_once() {
                 "{reply}"
             );
         }
-        assert!(started.elapsed().as_secs() < 50, "{reply}");
+        assert!(started.elapsed().as_secs() < 300, "{reply}");
     }
     assert_eq!(read(&sandbox.home().join("tries")), "x\n".repeat(5));
 }
@@ -441,41 +441,18 @@ fn a_repository_s_code_is_never_started() {
             ("PATH", &*path),
             ("TERM_PROGRAM", "vscode"),
             ("TMUX", "x"),
-            ("CLAUDE_CODE_TMPDIR", &*tmp),
             ("XDG_RUNTIME_DIR", &*tmp),
             ("TMPDIR", &*tmp),
         ];
         let file = sandbox.write("project/a.log", "x\n");
-        let mut open = sandbox.command(support::sandbox::BG_RUN);
-        let said = open
-            .arg("open")
-            .arg(&file)
-            .envs(variables)
-            .output()
-            .unwrap();
+        let said = sandbox.open(&file, &variables);
         assert!(!said.status.success(), "{said:?}");
-        let uid = rustix::process::geteuid().as_raw();
-        sandbox.write(
-            &format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"),
-            "x\n",
-        );
-        let mut event = sandbox.event("PostToolUse", &json!({"command": "make"}));
-        event["tool_response"] = json!({"backgroundTaskId": "b1"});
+        let (event, _) = sandbox.launched("b1", &json!({"command": "make"}));
         let said = sandbox.answer(&event, &variables).to_string();
         assert!(!said.contains("open in"), "{said}");
-        let editor = [
-            ("config", "editor = ['code', '{file}']\n"),
-            ("config", "pane = true\n"),
-        ];
-        for (name, text) in editor {
-            sandbox.write(&format!("home/.config/bg-run/{name}.toml"), text);
-            let mut open = sandbox.command(support::sandbox::BG_RUN);
-            let said = open
-                .arg("open")
-                .arg(&file)
-                .envs(variables)
-                .output()
-                .unwrap();
+        for text in ["editor = ['code', '{file}']\n", "pane = true\n"] {
+            sandbox.config(text);
+            let said = sandbox.open(&file, &variables);
             assert!(!said.status.success(), "{said:?}");
         }
         fs::remove_file(sandbox.home().join(".config/bg-run/config.toml")).unwrap();

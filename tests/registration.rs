@@ -256,10 +256,7 @@ fn hooks_that_an_earlier_version_moved_are_restored() {
         install_with_extracted_hooks(&sandbox);
         let path = sandbox.path(SETTINGS);
         let chain = "chain = [[\"rtk\", \"hook\", \"claude\"], [\"tokf\", \"hook\"]]\n";
-        let config_path = sandbox.write(
-            "home/.config/bg-run/config.toml",
-            &[config.unwrap_or_default(), chain].concat(),
-        );
+        let config_path = sandbox.config(&[config.unwrap_or_default(), chain].concat());
         // A later installation keeps the record.
         let installed = read(&path);
         succeeds(&sandbox, &["install"]);

@@ -107,7 +107,7 @@ fn the_client_s_commands_are_unbuffered_without_a_prefix() {
         settings["permissions"] =
             json!({"allow": ["Bash(pytest:*)"], "deny": ["Bash(PYTHONUNBUFFERED=*)"]});
         sandbox.write_settings(&settings);
-        sandbox.write("home/.config/bg-run/config.toml", "history = false\n");
+        sandbox.config("history = false\n");
         let api = MessagesApi::start(vec![
             Turn::bash("pytest -x"),
             Turn::bash("BG_RUN=off pytest -q"),

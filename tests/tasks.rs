@@ -12,49 +12,28 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use support::sandbox::{BG_RUN, Sandbox};
 
-fn output(sandbox: &Sandbox, id: &str, text: &str) -> PathBuf {
-    let uid = rustix::process::geteuid().as_raw();
-    sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
-        text,
-    )
-}
-
-fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    let mut command = sandbox.command(BG_RUN);
-    command
-        .args(arguments)
-        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
-        // Another spelling of the path, through a link.
-        .env(
-            "TMPDIR",
-            std::fs::canonicalize(sandbox.path("tmp")).unwrap(),
-        );
-    command
-}
-
 #[test]
 fn tasks_are_listed_with_their_states() {
     let sandbox = Sandbox::new();
-    output(&sandbox, "bfine", "ok\n[exited with code 0]\n");
-    output(&sandbox, "bfailed", "no\n[exited with code 3]\n");
-    output(&sandbox, "bkilled", "x\n[killed]\n");
-    output(&sandbox, "blost", "x\n");
-    let running = output(&sandbox, "brunning", "");
+    sandbox.output("bfine", "ok\n[exited with code 0]\n");
+    sandbox.output("bfailed", "no\n[exited with code 3]\n");
+    sandbox.output("bkilled", "x\n[killed]\n");
+    sandbox.output("blost", "x\n");
+    let running = sandbox.output("brunning", "");
     let held = File::options().append(true).open(&running).unwrap();
     let mut event = sandbox.event(
         "PostToolUse",
         &json!({"command": "pytest -x", "run_in_background": true}),
     );
     event["tool_response"] = json!({"backgroundTaskId": "brunning"});
-    let tmp = sandbox.path("tmp").display().to_string();
-    sandbox.answer(&event, &[("CLAUDE_CODE_TMPDIR", &tmp)]);
+    sandbox.answer(&event, &[]);
 
-    let said = command(&sandbox, &["tasks", "--all", "--json"])
+    let said = sandbox
+        .command_in_tmp(&["tasks", "--all", "--json"])
         .output()
         .unwrap();
     let tasks: Vec<Value> = serde_json::from_slice(&said.stdout).unwrap();
-    let real = std::fs::canonicalize(&tmp).unwrap();
+    let real = std::fs::canonicalize(sandbox.path("tmp")).unwrap();
     let of = |id: &str| {
         let is_it = |task: &&Value| {
             let file = Path::new(task["output"].as_str().unwrap());
@@ -83,7 +62,10 @@ fn tasks_are_listed_with_their_states() {
     assert_eq!(of("brunning")["cwd"], sandbox.project().to_str().unwrap());
     drop(held);
 
-    let said = command(&sandbox, &["tasks", "--all"]).output().unwrap();
+    let said = sandbox
+        .command_in_tmp(&["tasks", "--all"])
+        .output()
+        .unwrap();
     let table = String::from_utf8(said.stdout).unwrap();
     assert!(
         table
@@ -96,8 +78,9 @@ fn tasks_are_listed_with_their_states() {
 #[test]
 fn a_task_is_followed_to_its_end_and_status() {
     let sandbox = Sandbox::new();
-    let path = output(&sandbox, "bgrows", "\u{1b}[31mred\u{1b}[0m\n");
-    let mut tail = command(&sandbox, &["tail", "bgr"])
+    let path = sandbox.output("bgrows", "\u{1b}[31mred\u{1b}[0m\n");
+    let mut tail = sandbox
+        .command_in_tmp(&["tail", "bgr"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -120,7 +103,8 @@ fn a_task_is_followed_to_its_end_and_status() {
 fn a_file_that_is_replaced_is_followed_from_its_start() {
     let sandbox = Sandbox::new();
     let path = sandbox.write("project/train.log", "old\n");
-    let mut tail = command(&sandbox, &["tail", path.to_str().unwrap()])
+    let mut tail = sandbox
+        .command_in_tmp(&["tail", path.to_str().unwrap()])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -137,7 +121,7 @@ fn a_file_that_is_replaced_is_followed_from_its_start() {
 fn an_unknown_task_is_reported() {
     let sandbox = Sandbox::new();
     for what in ["tail", "open", "logs", "stop"] {
-        let said = command(&sandbox, &[what, "bnone"]).output().unwrap();
+        let said = sandbox.command_in_tmp(&[what, "bnone"]).output().unwrap();
         assert_eq!(said.status.code(), Some(1), "{what}");
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
         assert!(said.contains("no task has \"bnone\""), "{what}: {said}");
@@ -175,14 +159,10 @@ fn a_task_is_found_by_its_name_and_its_remains() {
         ("ba3", elsewhere.clone()),
         ("zq1", elsewhere),
     ] {
-        output(
-            &sandbox,
-            id,
-            &format!("this is {id}\n[exited with code 0]\n"),
-        );
+        sandbox.output(id, &format!("this is {id}\n[exited with code 0]\n"));
         note(&sandbox, id, &more);
     }
-    let logs = |target: &str| command(&sandbox, &["logs", target]).output().unwrap();
+    let logs = |target: &str| sandbox.command_in_tmp(&["logs", target]).output().unwrap();
     for (target, id) in [
         ("ba1", "ba1"),
         ("e2e", "ba1"),
@@ -198,7 +178,7 @@ fn a_task_is_found_by_its_name_and_its_remains() {
     }
     // A record of another session's task with the same id doesn't describe this one.
     let other = sandbox.write("tmp/claude-x/other.output", "");
-    output(&sandbox, "bd1", "this is bd1\n[exited with code 0]\n");
+    sandbox.output("bd1", "this is bd1\n[exited with code 0]\n");
     note(
         &sandbox,
         "bd1",
@@ -209,7 +189,8 @@ fn a_task_is_found_by_its_name_and_its_remains() {
         "this project's first"
     );
     let listed = said(
-        &command(&sandbox, &["tasks", "--all", "--json"])
+        &sandbox
+            .command_in_tmp(&["tasks", "--all", "--json"])
             .output()
             .unwrap(),
     );
@@ -227,7 +208,8 @@ fn a_task_is_found_by_its_name_and_its_remains() {
         "{unclear}"
     );
     assert!(!unclear.contains("ba3"), "{unclear}");
-    let last = command(&sandbox, &["logs", "ba1", "-n", "1"])
+    let last = sandbox
+        .command_in_tmp(&["logs", "ba1", "-n", "1"])
         .output()
         .unwrap();
     assert_eq!(said(&last), "this is ba1\n");
@@ -250,7 +232,7 @@ fn a_task_without_its_output_is_still_listed() {
         &json!({"output": gone, "description": "Train", "ended": null}),
     );
 
-    let listed = said(&command(&sandbox, &["tasks"]).output().unwrap());
+    let listed = said(&sandbox.command_in_tmp(&["tasks"]).output().unwrap());
     let line = listed.lines().find(|line| line.starts_with("bended"));
     let line = line.unwrap_or_else(|| panic!("{listed}"));
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -265,7 +247,7 @@ fn a_task_without_its_output_is_still_listed() {
         ("blost", "its exit status isn't known"),
     ] {
         for what in ["tail", "open", "logs", "stop"] {
-            let output = command(&sandbox, &[what, target]).output().unwrap();
+            let output = sandbox.command_in_tmp(&[what, target]).output().unwrap();
             assert_eq!(output.status.code(), Some(1), "{what}");
             assert!(said(&output).contains(why), "{what}: {output:?}");
         }
@@ -371,7 +353,10 @@ fn a_status_is_shown_consistently() {
         let ended = json!({"at": at, "status": status, "ran": 240_000});
         let more = json!({"output": gone, "description": "Build all", "status_of": status_of, "ended": ended});
         note(&sandbox, "b1", &more);
-        let listed = command(&sandbox, &["tasks", "--json"]).output().unwrap();
+        let listed = sandbox
+            .command_in_tmp(&["tasks", "--json"])
+            .output()
+            .unwrap();
         let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
         let row = &listed[0];
         assert_eq!(
@@ -384,16 +369,16 @@ fn a_status_is_shown_consistently() {
             (&json!(state), &exit, &json!(words), &json!(status_of)),
             "{row}"
         );
-        let table = said(&command(&sandbox, &["tasks"]).output().unwrap());
+        let table = said(&sandbox.command_in_tmp(&["tasks"]).output().unwrap());
         assert!(table.contains(words), "{words}: {table}");
-        let logs = said(&command(&sandbox, &["logs", "b1"]).output().unwrap());
+        let logs = said(&sandbox.command_in_tmp(&["logs", "b1"]).output().unwrap());
         let known = match state {
             "lost" => "its exit status isn't known",
             "stopped" => "it was stopped after 4 min",
             _ => &format!("it ended: {words} after 4 min"),
         };
         assert!(logs.contains(known), "{known}: {logs}");
-        let stop = said(&command(&sandbox, &["stop", "b1"]).output().unwrap());
+        let stop = said(&sandbox.command_in_tmp(&["stop", "b1"]).output().unwrap());
         assert!(stop.contains(known), "{known}: {stop}");
         // The model hears the client's own message once.
         std::fs::remove_dir_all(sandbox.state().join("calls")).ok();
@@ -428,11 +413,7 @@ fn a_word_means_the_task_that_begins_with_it() {
             json!({"command": "set -euo pipefail\ncd x\nmake", "main": "make all"}),
         ),
     ] {
-        output(
-            &sandbox,
-            id,
-            &format!("this is {id}\n[exited with code 0]\n"),
-        );
+        sandbox.output(id, &format!("this is {id}\n[exited with code 0]\n"));
         note(&sandbox, id, &more);
     }
     for (word, id) in [
@@ -442,7 +423,7 @@ fn a_word_means_the_task_that_begins_with_it() {
         ("e2e", "b3"),
         ("make all", "b4"),
     ] {
-        let logs = said(&command(&sandbox, &["logs", word]).output().unwrap());
+        let logs = said(&sandbox.command_in_tmp(&["logs", word]).output().unwrap());
         assert!(
             logs.starts_with(&format!("this is {id}\n")),
             "{word}: {logs}"
@@ -450,7 +431,7 @@ fn a_word_means_the_task_that_begins_with_it() {
     }
     // Letters within a word name no task: `stop` would end another one.
     for within in ["argo", "2e", "ake all"] {
-        let logs = command(&sandbox, &["logs", within]).output().unwrap();
+        let logs = sandbox.command_in_tmp(&["logs", within]).output().unwrap();
         assert_eq!(logs.status.code(), Some(1), "{within}");
     }
 }
@@ -469,7 +450,7 @@ fn records_and_their_links_are_kept_as_long_as_configured() {
         std::os::unix::fs::symlink("/nowhere", link).unwrap();
     }
     std::os::unix::fs::symlink("/nowhere", sandbox.path("state/tasks/own.output.d")).unwrap();
-    sandbox.write("home/.config/bg-run/config.toml", "keep = '2d'\n");
+    sandbox.config("keep = '2d'\n");
     let mut event = sandbox.event("PostToolUse", &json!({"command": "make"}));
     event["tool_response"] = json!({"backgroundTaskId": "bnow"});
     sandbox.answer(&event, &[]);
@@ -493,7 +474,7 @@ fn records_and_their_links_are_kept_as_long_as_configured() {
 fn stop_ends_the_task_and_nothing_else() {
     use std::os::unix::process::CommandExt as _;
     let sandbox = Sandbox::new();
-    let path = output(&sandbox, "bstop", "");
+    let path = sandbox.output("bstop", "");
     note(&sandbox, "bstop", &json!({"description": "Serve"}));
     sandbox.write("state/running/bstop", "");
     let append = || File::options().append(true).open(&path).unwrap();
@@ -520,7 +501,7 @@ fn stop_ends_the_task_and_nothing_else() {
     own.envs(sandbox.environment())
         .current_dir(sandbox.project());
     own.env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
-    let alone = output(&sandbox, "bstalone", "");
+    let alone = sandbox.output("bstalone", "");
     note(&sandbox, "bstalone", &json!({"description": "Alone"}));
     own.stdout(File::options().append(true).open(&alone).unwrap());
     assert!(own.process_group(0).status().unwrap().success());
@@ -529,11 +510,11 @@ fn stop_ends_the_task_and_nothing_else() {
         told.contains("no process of yours") && told.ends_with("still here\n"),
         "{told}"
     );
-    let stopped = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    let stopped = sandbox.command_in_tmp(&["stop", "bstop"]).output().unwrap();
     assert_eq!(said(&stopped), "Stopped \"Serve\" (bstop).\n");
     assert!(!task.wait().unwrap().success());
     assert!(other.try_wait().unwrap().is_none(), "it was no part of it");
-    let again = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    let again = sandbox.command_in_tmp(&["stop", "bstop"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(
         said(&again).contains("isn't running: it was stopped by the user"),
@@ -541,14 +522,14 @@ fn stop_ends_the_task_and_nothing_else() {
     );
     // Without a record it counts as running, because a process writes there.
     std::fs::remove_file(sandbox.state().join("tasks/bstop.json")).unwrap();
-    let foreign = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    let foreign = sandbox.command_in_tmp(&["stop", "bstop"]).output().unwrap();
     assert!(
         said(&foreign).contains("no process of yours has"),
         "{foreign:?}"
     );
     other.kill().unwrap();
     other.wait().unwrap();
-    let lost = command(&sandbox, &["stop", "bstop"]).output().unwrap();
+    let lost = sandbox.command_in_tmp(&["stop", "bstop"]).output().unwrap();
     assert!(
         said(&lost).contains("isn't running: it has ended"),
         "{lost:?}"
@@ -561,13 +542,13 @@ fn stop_ends_the_task_and_nothing_else() {
 fn a_list_in_the_client_fits_its_screen_and_leaves_itself_out() {
     use std::os::unix::process::CommandExt as _;
     let sandbox = Sandbox::new();
-    let shown = output(&sandbox, "bshown", "");
+    let shown = sandbox.output("bshown", "");
     let long = "a last line that is longer than the client's screen is wide ".repeat(3);
     for (id, started) in [
         ("bold", "2025-01-01T00:00:00Z"),
         ("bnew", "2025-01-02T00:00:00Z"),
     ] {
-        let path = output(&sandbox, id, &format!("{long}\n"));
+        let path = sandbox.output(id, &format!("{long}\n"));
         let more = json!({"output": path, "started": started, "description": "Run the tests"});
         note(&sandbox, id, &more);
     }
@@ -594,7 +575,8 @@ fn the_demo_leaves_nothing_behind() {
     let tmp = sandbox.path("tmp");
     std::fs::create_dir_all(&tmp).unwrap();
     let demo = || {
-        let shown = command(&sandbox, &["demo"])
+        let shown = sandbox
+            .command_in_tmp(&["demo"])
             .env("TMPDIR", &tmp)
             .output()
             .unwrap();
@@ -616,10 +598,11 @@ fn the_demo_leaves_nothing_behind() {
 #[test]
 fn shells_complete_task_names() {
     let sandbox = Sandbox::new();
-    output(&sandbox, "bx1", "");
+    sandbox.output("bx1", "");
     note(&sandbox, "bx1", &json!({"description": "Train"}));
     let script = said(
-        &command(&sandbox, &["completions", "bash"])
+        &sandbox
+            .command_in_tmp(&["completions", "bash"])
             .output()
             .unwrap(),
     );

@@ -12,40 +12,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::sandbox::{BG_RUN, Sandbox, read};
+use support::sandbox::{Sandbox, read};
 use support::wait_until;
 
-const CONFIG: &str = "home/.config/bg-run/config.toml";
 const JOB: &str = "./job --all";
 
-/// The sandbox, and the client's temporary folder in it.
+/// A sandbox in which tasks run.
 struct World {
     sandbox: Sandbox,
-    tmp: String,
 }
 
 impl World {
     fn new(config: &str) -> Self {
         let sandbox = Sandbox::new();
-        let tmp = sandbox.path("tmp").display().to_string();
-        sandbox.write(CONFIG, config);
-        Self { sandbox, tmp }
+        sandbox.config(config);
+        Self { sandbox }
     }
 
     fn answer(&self, event: &Value, more: &[(&str, &str)]) -> Value {
-        let tmp = self.tmp.as_str();
-        let mut variables = vec![("CLAUDE_CODE_TMPDIR", tmp), ("TMPDIR", tmp)];
-        variables.extend(more);
-        self.sandbox.answer(event, &variables)
+        self.sandbox.answer(event, more)
     }
 
     fn bg_run(&self, arguments: &[&str]) -> String {
-        let mut command = self.sandbox.command(BG_RUN);
-        command
-            .args(arguments)
-            .env("CLAUDE_CODE_TMPDIR", &self.tmp)
-            .env("TMPDIR", &self.tmp);
-        let output = command.output().unwrap();
+        let output = self.sandbox.command_in_tmp(arguments).output().unwrap();
         assert!(output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
@@ -84,9 +73,7 @@ struct Task {
 
 impl Task {
     fn launch(world: &World, id: &str, more: &[(&str, &str)]) -> Self {
-        let uid = rustix::process::geteuid().as_raw();
-        let name = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
-        let path = world.sandbox.write(&name, "");
+        let path = world.sandbox.output(id, "");
         let file = File::options().append(true).open(&path).unwrap();
         let input = json!({"command": JOB, "description": "Run all", "run_in_background": true});
         let mut event = world.sandbox.event("PostToolUse", &input);
@@ -150,7 +137,7 @@ fn probing(world: &World, more: &str) -> PathBuf {
     let words =
         "'{name}: {status}', '{seconds}', '{last-line}', '{project}', '{output}', 'x{name}{nam'";
     let config = format!("open = 'never'\non-end = ['probe', {words}]\n{more}");
-    world.sandbox.write(CONFIG, &config);
+    world.sandbox.config(&config);
     probe
 }
 
@@ -306,10 +293,9 @@ fn a_placeholder_in_shell_text_causes_a_warning() {
         said.contains("`notify {name}`, which is run as code"),
         "{said}"
     );
-    world.sandbox.write(
-        CONFIG,
-        "on-end = ['sh', '-c', 'notify \"$1\"', 'sh', '{name}']\n",
-    );
+    world
+        .sandbox
+        .config("on-end = ['sh', '-c', 'notify \"$1\"', 'sh', '{name}']\n");
     assert!(world.sandbox.bg_run(&["config", "check"]).status.success());
 }
 

@@ -43,16 +43,6 @@ fn window(sandbox: &Sandbox, name: &str) -> (PathBuf, Receiver<Value>) {
     (path, receiver)
 }
 
-fn opens(sandbox: &Sandbox, file: &Path, variables: &[(&str, &str)]) -> Output {
-    let mut command = sandbox.command(BG_RUN);
-    command
-        .arg("open")
-        .arg(file)
-        .env("XDG_RUNTIME_DIR", sandbox.path("tmp"));
-    command.env("TMPDIR", sandbox.path("tmp"));
-    command.envs(variables.iter().copied()).output().unwrap()
-}
-
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -63,8 +53,7 @@ fn a_live_window_is_contacted_directly() {
     let code = sandbox.fake_editor();
     let file = sandbox.write("project/a b#é.log", "x\n");
     let (socket, asked) = window(&sandbox, "own");
-    let output = opens(
-        &sandbox,
+    let output = sandbox.open(
         &file,
         &[
             ("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap()),
@@ -91,12 +80,12 @@ fn the_only_other_window_replaces_a_closed_one() {
     drop(UnixListener::bind(&stale).unwrap());
     let (_, asked) = window(&sandbox, "other");
     for own in [stale.to_str().unwrap(), "/nowhere/vscode-ipc-x.sock"] {
-        let output = opens(&sandbox, &file, &[("VSCODE_IPC_HOOK_CLI", own)]);
+        let output = sandbox.open(&file, &[("VSCODE_IPC_HOOK_CLI", own)]);
         assert!(output.status.success(), "{}", said(&output));
         asked.recv_timeout(Duration::from_mins(1)).unwrap();
     }
     // Without the variable and without any command, as in a tmux that was started outside.
-    let output = opens(&sandbox, &file, &[]);
+    let output = sandbox.open(&file, &[]);
     assert!(output.status.success(), "{}", said(&output));
     asked.recv_timeout(Duration::from_mins(1)).unwrap();
 }
@@ -107,11 +96,7 @@ fn an_editor_that_opens_nothing_counts_as_a_failure() {
     let file = sandbox.write("project/a.log", "x\n");
     let silent = sandbox.path("tmp/vscode-ipc-silent.sock");
     let _listening = UnixListener::bind(&silent).unwrap();
-    let output = opens(
-        &sandbox,
-        &file,
-        &[("VSCODE_IPC_HOOK_CLI", silent.to_str().unwrap())],
-    );
+    let output = sandbox.open(&file, &[("VSCODE_IPC_HOOK_CLI", silent.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         said(&output).contains("doesn't answer"),
@@ -123,7 +108,7 @@ fn an_editor_that_opens_nothing_counts_as_a_failure() {
         "code",
         "echo 'Command is only available in WSL or inside a Visual Studio Code terminal.'",
     );
-    let output = opens(&sandbox, &file, &[("VSCODE_IPC_HOOK_CLI", "/nowhere")]);
+    let output = sandbox.open(&file, &[("VSCODE_IPC_HOOK_CLI", "/nowhere")]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         said(&output).contains("opened nothing"),
@@ -132,7 +117,7 @@ fn an_editor_that_opens_nothing_counts_as_a_failure() {
     );
 
     sandbox.program("code", "echo 'Unable to connect' >&2; exit 1");
-    let output = opens(&sandbox, &file, &[]);
+    let output = sandbox.open(&file, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         said(&output).contains("Unable to connect"),
@@ -144,18 +129,12 @@ fn an_editor_that_opens_nothing_counts_as_a_failure() {
 #[test]
 fn the_hook_reports_at_once_that_no_window_is_left() {
     let sandbox = Sandbox::new();
-    let uid = rustix::process::geteuid().as_raw();
-    sandbox.write(&format!("tmp/claude-{uid}/-p/5e551014/tasks/b1.output"), "");
-    let mut event = sandbox.event(
-        "PostToolUse",
-        &serde_json::json!({"command": "pytest", "run_in_background": true}),
-    );
-    event["tool_response"] = serde_json::json!({"backgroundTaskId": "b1"});
+    let call = serde_json::json!({"command": "pytest", "run_in_background": true});
+    let (event, _) = sandbox.launched("b1", &call);
     let tmp = sandbox.path("tmp").display().to_string();
     let answer = sandbox.answer(
         &event,
         &[
-            ("CLAUDE_CODE_TMPDIR", &tmp),
             ("VSCODE_IPC_HOOK_CLI", "/nowhere/x.sock"),
             ("XDG_RUNTIME_DIR", &tmp),
             ("TMPDIR", &tmp),
@@ -180,11 +159,7 @@ fn a_file_above_the_editors_limit_is_not_opened() {
         .set_len(11 * 1024 * 1024)
         .unwrap();
     let (socket, _asked) = window(&sandbox, "own");
-    let output = opens(
-        &sandbox,
-        &file,
-        &[("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())],
-    );
+    let output = sandbox.open(&file, &[("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         said(&output).contains("larger than the editor opens unasked (10 MB)"),
@@ -312,7 +287,7 @@ fn the_editor_of_the_terminal_is_recognised() {
         }
         sandbox.program(program, "exit 0");
         let file = sandbox.write("project/a.log", "x\n");
-        let output = opens(&sandbox, &file, variables);
+        let output = sandbox.open(&file, variables);
         assert!(
             said(&output).contains(&format!("in {name}\n")),
             "{program}: {}",
@@ -330,7 +305,7 @@ fn another_application_s_identifier_is_not_an_editor() {
     ] {
         let sandbox = Sandbox::new();
         let file = sandbox.write("project/a.log", "x\n");
-        let output = opens(&sandbox, &file, &[("__CFBundleIdentifier", id)]);
+        let output = sandbox.open(&file, &[("__CFBundleIdentifier", id)]);
         assert!(
             said(&output).contains("no `code` found"),
             "{id}: {}",
@@ -355,7 +330,7 @@ fn an_editor_is_found_by_its_command_alone() {
         let sandbox = Sandbox::new();
         sandbox.program(program, "exit 0");
         let file = sandbox.write("project/a.log", "x\n");
-        let output = opens(&sandbox, &file, &[]);
+        let output = sandbox.open(&file, &[]);
         assert!(
             said(&output).contains(&format!("in {name}\n")),
             "{program}: {}",
@@ -376,7 +351,7 @@ fn an_editor_s_command_is_found_in_the_folder_of_applications() {
         let file = sandbox.write(&format!("{bin}/{program}"), "#!/bin/sh\nexit 0\n");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         let log = sandbox.write("project/a.log", "x\n");
-        let output = opens(&sandbox, &log, &[]);
+        let output = sandbox.open(&log, &[]);
         assert!(
             said(&output).contains(&format!("in {name}\n")),
             "{application}: {}",
@@ -396,7 +371,7 @@ fn a_command_of_another_system_is_reported_with_the_fix() {
         let code = sandbox.program("code", "");
         std::fs::write(&code, script).unwrap();
         let file = sandbox.write("project/a.log", "x\n");
-        let output = opens(&sandbox, &file, &[]);
+        let output = sandbox.open(&file, &[]);
         assert!(!output.status.success());
         for part in ["another system", "/etc/wsl.conf", "wsl.exe --shutdown"] {
             assert!(said(&output).contains(part), "{}", said(&output));
@@ -426,6 +401,7 @@ fn unusual_folders_of_macos_work() {
     let tmp = format!("{}/", sandbox.path("var/folders/zz/y0/T").display());
     let variables = [
         ("TMPDIR", tmp.as_str()),
+        ("CLAUDE_CODE_TMPDIR", ""),
         ("BG_RUN_STATE_DIR", &state),
         ("PATH", sandbox.search_path()),
     ];
@@ -437,9 +413,7 @@ fn unusual_folders_of_macos_work() {
     let answer = sandbox.answer(&event, &variables);
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(line.contains("VS Code"), "{line}");
-    let asked = support::wait_until("code is called", || {
-        Some(read(&asked)).filter(|asked| !asked.is_empty())
-    });
+    let asked = support::wait_for_text("code is called", &asked);
     let tab = asked.trim().strip_suffix(":999999").unwrap();
     assert!(tab.starts_with(&state), "{tab}");
     assert_eq!(std::fs::canonicalize(tab).unwrap(), output);
@@ -455,7 +429,7 @@ fn a_name_is_not_a_pattern() {
     let sandbox = Sandbox::new();
     let code = sandbox.fake_editor();
     let file = sandbox.write("project/{line} {file}.log", "x\n");
-    assert!(opens(&sandbox, &file, &[]).status.success());
+    assert!(sandbox.open(&file, &[]).status.success());
     assert_eq!(read(&code), format!("-r\n-g\n{}:999999\n", file.display()));
 }
 
@@ -466,19 +440,16 @@ fn an_editor_can_be_named_in_the_settings() {
     let said_by = sandbox.path("said");
     for (name, words) in [("zed", "FILE:999999"), ("idea", "--line 999999 FILE")] {
         sandbox.program(name, &format!("echo \"$@\" >{}", said_by.display()));
-        sandbox.write(
-            "home/.config/bg-run/config.toml",
-            &format!("editor = '{name}'\n"),
-        );
-        let output = opens(&sandbox, &file, &[]);
+        sandbox.config(&format!("editor = '{name}'\n"));
+        let output = sandbox.open(&file, &[]);
         assert!(output.status.success(), "{}", said(&output));
         assert_eq!(
             read(&said_by).trim(),
             words.replace("FILE", file.to_str().unwrap())
         );
     }
-    sandbox.write("home/.config/bg-run/config.toml", "editor = 'notepad'\n");
-    let output = opens(&sandbox, &file, &[]);
+    sandbox.config("editor = 'notepad'\n");
+    let output = sandbox.open(&file, &[]);
     assert!(
         said(&output).contains("known ones are cursor, windsurf"),
         "{}",
@@ -507,7 +478,7 @@ fn the_command_is_found_beside_the_editors_files() {
             ("VSCODE_NLS_CONFIG", messages.as_str()),
         ],
     ] {
-        let output = opens(&sandbox, &file, &variables);
+        let output = sandbox.open(&file, &variables);
         assert!(output.status.success(), "{}", said(&output));
     }
 }
@@ -522,10 +493,10 @@ fn a_pane_stands_in_where_no_editor_opens_the_file() {
         &format!("printf '%s\\n' \"$@\" >{}", called.display()),
     );
     let in_tmux = [("TMUX", "/tmp/x,1,0")];
-    let output = opens(&sandbox, &file, &in_tmux);
+    let output = sandbox.open(&file, &in_tmux);
     assert_eq!(output.status.code(), Some(1), "off by default");
-    sandbox.write("home/.config/bg-run/config.toml", "pane = true\n");
-    let output = opens(&sandbox, &file, &in_tmux);
+    sandbox.config("pane = true\n");
+    let output = sandbox.open(&file, &in_tmux);
     assert!(
         said(&output).contains("in a pane of tmux"),
         "{}",
@@ -538,7 +509,7 @@ fn a_pane_stands_in_where_no_editor_opens_the_file() {
         &words[4..],
         ["tail", "--pane", "--", file.to_str().unwrap()]
     );
-    let output = opens(&sandbox, &file, &[]);
+    let output = sandbox.open(&file, &[]);
     assert!(
         said(&output).contains("no tmux, zellij, kitty or WezTerm"),
         "{}",
@@ -578,7 +549,6 @@ fn launch(sandbox: &Sandbox, id: &str, input: &Value, socket: &Path) -> (PathBuf
     let answer = sandbox.answer(
         &event,
         &[
-            ("CLAUDE_CODE_TMPDIR", &tmp),
             ("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap()),
             ("XDG_RUNTIME_DIR", &tmp),
             ("TMPDIR", &tmp),
@@ -615,11 +585,11 @@ fn a_tab_is_named_after_its_task_and_messages_name_the_real_file() {
     let variables = [("VSCODE_IPC_HOOK_CLI", socket.to_str().unwrap())];
     let tmp = sandbox.path("tmp").display().to_string();
     let again = [variables[0], ("CLAUDE_CODE_TMPDIR", tmp.as_str())];
-    let told = said(&opens(&sandbox, &output, &again));
+    let told = said(&sandbox.open(&output, &again));
     assert!(told.contains(output.to_str().unwrap()), "{told}");
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
     // By the link, as copied from the tab.
-    opens(&sandbox, &link, &again);
+    sandbox.open(&link, &again);
     assert!(asked_for(&asked).ends_with(&format!("/{name}:999999")));
     // A record of another session's task with this id doesn't name this one.
     let other = sandbox.write(
@@ -631,21 +601,21 @@ fn a_tab_is_named_after_its_task_and_messages_name_the_real_file() {
             .replace("5e551014", "other"),
         "",
     );
-    opens(&sandbox, &other, &again);
+    sandbox.open(&other, &again);
     assert_eq!(
         asked_for(&asked),
         format!("file://{}:999999", other.display())
     );
-    sandbox.write("home/.config/bg-run/config.toml", "tab-names = 'id'\n");
-    opens(&sandbox, &output, &again);
+    sandbox.config("tab-names = 'id'\n");
+    sandbox.open(&output, &again);
     assert_eq!(
         asked_for(&asked),
         format!("file://{}:999999", output.display())
     );
     let zed = sandbox.path("zed.said");
     sandbox.program("zed", &format!("echo \"$@\" >{}", zed.display()));
-    sandbox.write("home/.config/bg-run/config.toml", "editor = 'zed'\n");
-    opens(&sandbox, &output, &again);
+    sandbox.config("editor = 'zed'\n");
+    sandbox.open(&output, &again);
     assert_eq!(read(&zed).trim(), format!("{}:999999", output.display()));
 }
 
@@ -707,10 +677,7 @@ fn a_writable_output_causes_one_warning() {
     // An editor of another kind.
     let sandbox = Sandbox::new();
     sandbox.program("vi", "exit 0");
-    sandbox.write(
-        "home/.config/bg-run/config.toml",
-        "editor = [\"vi\", \"{file}\"]",
-    );
+    sandbox.config("editor = [\"vi\", \"{file}\"]");
     let said = says(&sandbox, "b46");
     assert!(
         said.ends_with("\nbg-run: vi doesn't open it read-only: keys typed there change it"),

@@ -28,6 +28,18 @@ pub fn wait_until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     wait_with_progress(what, || ((), probe()))
 }
 
+/// Waits until the file has text, and returns it.
+///
+/// # Panics
+///
+/// After a minute without any, with the description `what`.
+pub fn wait_for_text(what: &str, file: &std::path::Path) -> String {
+    wait_until(what, || {
+        let text = sandbox::read(file);
+        (!text.is_empty()).then_some(text)
+    })
+}
+
 /// Polls as long as there is progress, which `probe` returns too.
 ///
 /// # Panics

@@ -154,6 +154,16 @@ esac"#
         fs::canonicalize(path).unwrap()
     }
 
+    /// Writes the user's `config.toml` and returns its path.
+    pub fn config(&self, text: &str) -> PathBuf {
+        self.write("home/.config/bg-run/config.toml", text)
+    }
+
+    /// Writes the user's `rules.toml`.
+    pub fn rules(&self, text: &str) {
+        self.write("home/.config/bg-run/rules.toml", text);
+    }
+
     pub fn write_settings(&self, settings: &Value) {
         self.write(
             "home/.claude/settings.json",
@@ -230,6 +240,26 @@ esac"#
         self.command(BG_RUN).args(arguments).output().unwrap()
     }
 
+    /// Returns a bg-run command that finds only the outputs in the sandbox's temporary folder.
+    pub fn command_in_tmp(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(BG_RUN);
+        command
+            .args(arguments)
+            .env("CLAUDE_CODE_TMPDIR", self.path("tmp"))
+            // Another spelling of the path, through a link.
+            .env("TMPDIR", fs::canonicalize(self.path("tmp")).unwrap());
+        command
+    }
+
+    /// Runs `bg-run open` on this file with these additional variables. It finds only the sandbox's sockets.
+    pub fn open(&self, file: &Path, variables: &[(&str, &str)]) -> Output {
+        let mut command = self.command(BG_RUN);
+        command.arg("open").arg(file);
+        command.env("XDG_RUNTIME_DIR", self.path("tmp"));
+        command.env("TMPDIR", self.path("tmp"));
+        command.envs(variables.iter().copied()).output().unwrap()
+    }
+
     /// Runs the hook on these bytes with these additional variables.
     pub fn hook(&self, input: &[u8], variables: &[(&str, &str)]) -> Output {
         self.hook_with(&["hook"], input, variables)
@@ -285,10 +315,12 @@ esac"#
         (count, String::from_utf8(output.stdout).unwrap())
     }
 
-    /// Returns the hook's answer to one event; `Null` if there is none. The hook must exit with 0 and print nothing on
-    /// stderr.
+    /// Returns the hook's answer to one event; `Null` if there is none. The hook finds outputs in the sandbox's temporary
+    /// folder. It must exit with 0 and print nothing on stderr.
     pub fn answer(&self, event: &Value, variables: &[(&str, &str)]) -> Value {
-        let output = self.hook(event.to_string().as_bytes(), variables);
+        let tmp = self.path("tmp").display().to_string();
+        let variables = [&[("CLAUDE_CODE_TMPDIR", tmp.as_str())], variables].concat();
+        let output = self.hook(event.to_string().as_bytes(), &variables);
         assert!(output.status.success(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
         if output.stdout.is_empty() {
@@ -311,11 +343,18 @@ esac"#
         })
     }
 
+    /// Writes the output of a task of the session in [`Self::event`] where the client puts it.
+    pub fn output(&self, id: &str, text: &str) -> PathBuf {
+        let uid = rustix::process::geteuid().as_raw();
+        self.write(
+            &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
+            text,
+        )
+    }
+
     /// Returns the event after a launch in the background, and the output where the client puts it.
     pub fn launched(&self, id: &str, input: &Value) -> (Value, PathBuf) {
-        let uid = rustix::process::geteuid().as_raw();
-        let output = format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output");
-        let output = self.write(&output, "x\n");
+        let output = self.output(id, "x\n");
         let mut event = self.event("PostToolUse", input);
         event["tool_response"] = serde_json::json!({"stdout": "", "backgroundTaskId": id});
         (event, output)
