@@ -66,6 +66,13 @@ fn a_reason_fits_every_command_of_its_rule() {
             "npm ci",
             "installs or runs a script of a JavaScript project",
         ),
+        ("http-server", "a server, a worker or a watcher"),
+        (
+            "ollama run x",
+            "training or use of a model, or a simulation",
+        ),
+        ("aws ecs wait x", "waits until something else has ended"),
+        ("./run_tests.sh", "a long run, by the name of the script"),
         (
             "git bisect run ./t",
             "moves, checks or works through much data",

@@ -10,14 +10,14 @@ const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
 pub(crate) fn program_name(word: &str) -> &str {
     // Backslashes separate folders too. POSIX names practically never contain one.
     let name = base_name(word);
+    if memchr::memchr3(b'\\', b'@', b'.', name.as_bytes()).is_none() {
+        return name;
+    }
     let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
     let name = match name.rsplit_once('@') {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => name,
         _ => name,
     };
-    if !name.contains('.') {
-        return name;
-    }
     SUFFIXES
         .iter()
         .find_map(|suffix| {

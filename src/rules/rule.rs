@@ -132,6 +132,10 @@ fn has_argument(line: &Line, wanted: &[Text]) -> bool {
 }
 
 fn is_option(word: &str, entry: &str) -> bool {
+    // The first byte tells most words apart, and is quicker to compare than a whole text.
+    if word.as_bytes().first() != entry.as_bytes().first() {
+        return false;
+    }
     match word.strip_prefix(entry) {
         Some("") => true,
         Some(rest) => entry.starts_with("--") && rest.starts_with('='),
