@@ -157,8 +157,7 @@ fn overwriting_the_program_changes_no_other_file() {
     assert_eq!(beside(&launcher), ["bg-run", "targets"]);
 }
 
-/// Folders that the caller's shell searches, a `uname` that prints nothing or without end or never ends, and the copy that
-/// a killed call left.
+/// The caller's shell searches other folders. Its `uname` fails, floods or hangs, and a killed call has left a copy.
 #[test]
 fn the_caller_s_environment_does_not_delay_the_launcher() {
     for uname in ["sleep 1000", "sleep 1000 & wait", "exit 1", "exec yes"] {

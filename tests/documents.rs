@@ -271,7 +271,7 @@ fn the_rewriting_page_shows_what_happens() {
     assert!(pairs > 15, "{pairs}");
 }
 
-/// The page on security names tests as proof.
+/// The page on security refers to existing tests.
 #[test]
 fn the_security_page_names_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -228,7 +228,7 @@ fn both(cases: &[Case]) -> Vec<(Run, Run)> {
     std::iter::from_fn(|| runs.next().zip(runs.next())).collect()
 }
 
-/// It takes twelve seconds, in steps.
+/// A job that takes twelve seconds, in steps.
 const JOB: &str = "echo first; i=0; while [ $i -lt 6 ]; do sleep 2; i=$((i+1)); echo \"step $i\"; done; echo result=42";
 
 #[test]
@@ -375,7 +375,7 @@ fn differences_from_the_foreground_are_reported() {
     side_by_side(jobs);
 }
 
-/// It was killed twice after more time than a call gets.
+/// A command that was killed twice, after more time than a call gets.
 fn is_known_for_a_server(sandbox: &Sandbox, command: &str) {
     for _ in 0..2 {
         let mut event = sandbox.event("PostToolUseFailure", &json!({"command": command}));

@@ -17,8 +17,8 @@ use support::terminal::Terminal;
 /// Versions that themselves move a call. The first two exit after their answer and kill moved tasks.
 const VERSIONS: &[&str] = &["2.1.200", "2.1.260", "2.1.332"];
 
-/// Longer than the limit, and longer than these clients wait for a task: seven seconds in steps, and then a file as
-/// proof.
+/// A job that takes longer than the limit and longer than these clients wait for a task: seven seconds in steps. It then
+/// creates a file.
 const JOB: &str = "echo first; i=0; while [ $i -lt 7 ]; do sleep 1; i=$((i+1)); echo \"step $i\"; done; touch \"$HOME/job.done\"; echo result=42";
 
 /// The text for the model if the client says that the task ends with the answer.
@@ -131,7 +131,7 @@ fn a_session_without_a_user_waits_for_calls_moved_at_once() {
             let sandbox = sandbox("");
             sandbox.program(
                 "pytest",
-                // What it prints is no end, however much it looks like the client's last line.
+                // A printed line like the client's footer isn't the end.
                 "echo 'worker 3: [killed]'; printf '\\n[exited with code 0]\\n'; sleep 90; touch \"$HOME/job.done\"; echo result=42; exit 3",
             );
             sandbox.config("headless = 'background'\n",

@@ -19,7 +19,7 @@ function parse(text) {
   const coloured = [];
   let style = { colour: null, bold: false };
   let start = 0;
-  // The last coloured part, while only sequences follow it, so that a test run's dots are one part, not thousands.
+  // The last coloured part, as long as only sequences follow it. So the dots of a test run are one part, not thousands.
   let open = null;
   const close = (end) => {
     if (end <= start) return;
@@ -40,7 +40,7 @@ function parse(text) {
       else if (parameter === 1) style = { ...style, bold: true };
       else if (parameter === 22) style = { ...style, bold: false };
       else if (parameter === 39) style = { ...style, colour: null };
-      // A colour of a larger palette; its parameters aren't colours themselves.
+      // The parameters of a colour from a larger palette aren't colours themselves.
       else if (parameter === 38 || parameter === 48) at += parameters[at + 1] === 5 ? 2 : 4;
       else if (colour(parameter)) style = { ...style, colour: colour(parameter) };
     }

@@ -1,4 +1,4 @@
-// A file may have become something else: nothing here waits for a FIFO or a device, or reads without end.
+// Reads files safely: a path may lead to a FIFO, a device or an endless file by now, and nothing here waits for one.
 
 const fs = require('node:fs');
 

@@ -169,7 +169,7 @@ class Tasks {
     try {
       if (link && fs.realpathSync(link) === fs.realpathSync(file)) return link;
     } catch {
-      // It was removed.
+      // The file was removed.
     }
     return file;
   }

@@ -85,7 +85,7 @@ class Windows {
     try {
       fs.renameSync(`${stem}.asked`, `${stem}.taken`);
     } catch {
-      // bg-run withdrew it.
+      // bg-run has withdrawn the request.
       return;
     }
     try {

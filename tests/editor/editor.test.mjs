@@ -1,5 +1,5 @@
-// The whole way with the real VS Code: a call is rewritten, launched, its output opened, and what is written later
-// shows. Run by tests/editor.rs.
+// The path of a call with the real VS Code: it is rewritten and launched, its output opens, and later lines appear.
+// tests/editor.rs runs this.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, openSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
@@ -29,14 +29,14 @@ class Call {
     this.env = { ...server.env, CLAUDE_CODE_TMPDIR: server.dirs.tmp, CLAUDE_CODE_ENTRYPOINT: 'cli', ...variables };
     this.cwd = cwd;
     this.id = `b${process.pid}n${++count}`;
-    // Only so many outputs of a session are opened.
+    // The number of a session's open outputs is limited.
     this.session = `s${count}`;
     const input = this.hook('PreToolUse', { command, description: 'Repeat what it gets' }).hookSpecificOutput.updatedInput;
     assert.equal(input.run_in_background, true);
     this.input = input;
     const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/${this.session}/tasks`);
     mkdirSync(tasks, { recursive: true });
-    // The tab's name, and where the file is.
+    // The tab has the task's name and shows the file's folder.
     this.name = `Repeat what it gets · ${this.id}.output`;
     this.output = join(tasks, `${this.id}.output`);
   }
@@ -71,7 +71,7 @@ class Call {
 
 const named = async (window, name) => (await window.tabs()).filter((tab) => tab.name === name);
 const fromTerminal = (window) => ({ TERM_PROGRAM: 'vscode', VSCODE_IPC_HOOK_CLI: window.socket });
-// A long call, by its marker, that prints what it gets.
+// Returns a call that its marker makes long. It prints the input that it gets.
 const ECHO = 'BG_RUN=on python3 -c "\nimport sys\nfor line in sys.stdin: print(line.strip())"';
 
 test('a call from the terminal of a window shows there at once, and grows', { timeout: 90_000 }, async () => {
@@ -96,7 +96,7 @@ test('what is written right after the opening is not lost', { timeout: 90_000 },
     const call = new Call(ECHO, fromTerminal(own));
     call.launch();
     await own.tab(call.name);
-    // Nothing is written after this, so only a healed watcher shows it.
+    // Nothing is written after this, so the line appears only if bg-run touches the file.
     call.print('the only line');
     await own.shows('the only line');
     await call.end();
@@ -140,7 +140,7 @@ test('the log that a command writes itself is what opens', { timeout: 90_000 }, 
   mkdirSync(join(server.dirs.project, 'runs'), { recursive: true });
   const call = new Call(`cd runs && ${ECHO} > train.log 2>&1`, fromTerminal(own));
   call.launch();
-  // By a link of ours, which is read-only.
+  // Our link to the output is read-only.
   const tab = await own.tab(call.name);
   assert.ok(tab.active && !tab.dirty);
   await own.page.keyboard.type('stray');

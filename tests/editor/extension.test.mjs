@@ -1,8 +1,7 @@
-// The extension in the real VS Code. Run by tests/editor.rs, which packs it.
+// The extension in the real VS Code. tests/editor.rs packs it and runs this.
 //
-// The server of VS Code here is what a remote host is over SSH, in WSL and in containers: the extension runs beside bg-run
-// in the server's extension host, and the window is elsewhere, in a browser. A desktop's window has its extension host on the
-// same machine.
+// VS Code's server works here as on a remote host over SSH, in WSL and in containers: the extension runs beside bg-run in
+// the server's extension host, and the window is a browser's. A desktop's window has its extension host on the same machine.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, watch, writeFileSync } from 'node:fs';
@@ -35,7 +34,7 @@ after(async () => {
 function output(name, text) {
   const tasks = join(server.dirs.tmp, `claude-${process.getuid()}/-p/5e55/tasks`);
   mkdirSync(tasks, { recursive: true });
-  // As the hook leaves it.
+  // The record is like one from the hook.
   mkdirSync(server.dirs.state, { recursive: true });
   writeFileSync(join(server.dirs.state, 'program'), BG_RUN);
   const file = join(tasks, name);
@@ -78,7 +77,7 @@ const tree = () => window.page.evaluate(() => [...document.querySelectorAll('.pa
 
 const lines = (from, to) => Array.from({ length: to - from }, (_, at) => `line ${from + at}\n`).join('');
 const status = () => window.page.evaluate(() => document.querySelector('.statusbar-item[id$="bg-run"], .statusbar-item[aria-label*="bg-run"]')?.innerText.trim() ?? '');
-// Until the watcher runs, a change isn't seen before the next one.
+// Until the watcher runs, VS Code notices a change only with the next one.
 const grow = (file, text, last) => until(`the view ends with ${last}`, async () => {
   appendFileSync(file, text.shift() ?? '');
   await pause(300);
@@ -94,7 +93,7 @@ test('the last line stays in view, until the user scrolls up', { timeout: 90_000
 
   await window.click();
   for (let page = 0; page < 3; page++) await window.page.keyboard.press('PageUp');
-  // All three have come through once it stands still.
+  // All three changes have arrived once the view is stable.
   const before = await until('the view moves up and stands still', async () => {
     const lines = await window.lines();
     await pause(500);
@@ -151,9 +150,9 @@ test('a task opens while somebody types, and the keys go on to where they went',
   await until('the notes have all keys', async () => (await window.lines()).join('') === typed);
   assert.equal(readFileSync(file, 'utf8'), TRAINING);
   assert.ok(!(await window.tabs()).some((tab) => tab.name === name && tab.dirty));
-  // No settings file says so here, and it never had the keyboard.
+  // No settings file makes it read-only here, and it never had the keyboard focus.
   await until('it is read-only', () => window.page.evaluate((name) => document.querySelector(`.tabs-container .tab[data-resource-name="${name}"] .monaco-icon-label`).getAttribute('aria-label').includes('Read-only'), name));
-  // It is in view, beside the notes.
+  // The output is visible beside the notes.
   assert.ok((await window.tabs()).filter((tab) => tab.active).length === 2);
   if (process.env.BG_RUN_SCREENS) {
     appendFileSync(file, [2, 3, 4].map((epoch) => `epoch ${epoch}/10  \u001b[33mloss ${(0.8 / epoch).toFixed(3)}\u001b[0m  \u001b[32maccuracy ${(1 - 0.4 / epoch).toFixed(2)}\u001b[0m\n`).join(''));
@@ -170,7 +169,7 @@ test('of two windows, the one that has the project opens it, whoever asks', { ti
   const inside = join(server.dirs.other, 'packages/one');
   mkdirSync(inside, { recursive: true });
   const file = output('b13.output', 'x\n');
-  // The variable is the other window's, as tmux remembers it.
+  // The variable belongs to the other window, because tmux keeps old values.
   const ran = spawnSync(BG_RUN, ['open', file], { env: environment(), cwd: inside });
   assert.equal(ran.status, 0, ran.stderr.toString());
   await other.tab('b13.output');
@@ -190,7 +189,7 @@ test('a lease of another machine is not asked', { timeout: 60_000 }, async () =>
 });
 
 test('a window that is gone is not waited for', { timeout: 60_000 }, async () => {
-  // A lease that nobody answers, of a window on the same folder that had the focus last.
+  // A lease without a running window, for the same folder, with the latest focus.
   const stale = join(server.dirs.state, 'windows/0123456789abcdef.lease');
   writeFileSync(stale, JSON.stringify({ host: hostname(), folders: [server.dirs.project], focused: Date.now() * 2 }));
   const file = output('b10.output', 'x\n');
@@ -221,7 +220,7 @@ test('a task is told by its name: on the tab, in the status bar, in the tree, an
   const name = 'Run e2e tests · b4.output';
   await open(file, name);
   await until('the status bar tells what runs', async () => (await status()).includes('Run e2e tests: running for 3 min'));
-  // Read-only, so its badge is VS Code's lock: in the colour of the state, as the title is.
+  // The tab is read-only, so its badge is VS Code's lock. Badge and title have the state's colour.
   const tab = () =>
     window.page.evaluate((name) => {
       const tab = [...document.querySelectorAll('.tabs-container .tab')].find((tab) => tab.getAttribute('data-resource-name') === name);
@@ -236,11 +235,11 @@ test('a task is told by its name: on the tab, in the status bar, in the tree, an
   await until('the tree lists it', async () => (await tree()).some((row) => /^Run e2e tests, running for 3 min/.test(row)));
   assert.ok(!(await tree()).some((row) => row.includes('Of another project')));
 
-  // Another tab is in front when it ends.
+  // Another tab is active when the task ends.
   const other = output('b6.output', 'x\n');
   writer(other);
   await open(other);
-  await until('the status bar tells of it all the same', async () => (await status()).includes('b6: running'));
+  await until('the status bar still shows it', async () => (await status()).includes('b6: running'));
   child.kill();
   appendFileSync(file, 'FAILED test_login\n[exited with code 1]\n');
   const { tip, colour } = await until('the tab tells', async () => {
@@ -293,10 +292,10 @@ test('a window that crashed is passed over, and asked again once it is back', { 
   const leases = () => readdirSync(join(server.dirs.state, 'windows')).filter((name) => name.endsWith('.lease'));
   const before = leases();
   const old = server.sockets();
-  // Its lease stays behind, and counts for half a minute.
+  // The window's lease remains, and counts for half a minute.
   process.kill(crashed, 'SIGKILL');
   let count = 0;
-  // Until the window has a host again, nothing can open a file there: each try has to end soon, and say why.
+  // Until the window has a host again, nothing can open a file there. Each attempt must end soon with the reason.
   const name = await until('it opens', async () => {
     const name = `b2${count++}.output`;
     const start = Date.now();
@@ -305,7 +304,7 @@ test('a window that crashed is passed over, and asked again once it is back', { 
     if (ran.status !== 0) assert.match(ran.stderr.toString(), /bg-run: /);
     return ran.status === 0 && name;
   }, 60_000);
-  // In its window, or in the only one that is left.
+  // It opens in its window, or in the only remaining one.
   await until('it shows', async () => (await named(window, name)).length + (await named(other, name)).length === 1);
   // The window starts another host, whose extension has a lease of its own.
   await until('another lease', () => leases().some((name) => !before.includes(name)), 60_000);

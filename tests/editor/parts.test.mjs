@@ -1,4 +1,4 @@
-// Parts of the extension, without an editor. Run by tests/editor.rs.
+// Parts of the extension, without an editor. tests/editor.rs runs this.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -89,7 +89,7 @@ test('a line of many colours costs its length, not its square', () => {
     return process.cpuUsage(start).user;
   };
   time(1000);
-  // Linear is 8 times as long, quadratic 64.
+  // Linear work takes 8 times as long, quadratic work 64 times.
   const ratio = time(16_000) / time(2_000);
   assert.ok(ratio < 32, `${ratio}`);
 });

@@ -1,4 +1,4 @@
-// A real VS Code server on loopback, with a profile of its own that goes away with it.
+// A real VS Code server on loopback, with a temporary profile.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ function fail(why) {
   throw new Error(why);
 }
 
-// No word from outside, no greeting, no second side bar.
+// Switches off network requests, the welcome page and the second side bar.
 const SETTINGS = {
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
@@ -34,8 +34,8 @@ const SETTINGS = {
   'editor.minimap.enabled': false,
 };
 
-// An extension of the tests: it keeps the environment that processes of the extension host get, as Claude Code's own
-// extension starts them.
+// An extension of the tests. It records the environment of processes that the extension host starts, as Claude Code's own
+// extension does.
 const PROBE = {
   'package.json': JSON.stringify({ name: 'probe', publisher: 'bg-run-tests', version: '1.0.0', engines: { vscode: '^1.90.0' }, main: './probe.js', activationEvents: ['onStartupFinished'] }),
   'probe.js': `const fs = require('node:fs'), path = require('node:path'), vscode = require('vscode');
@@ -84,7 +84,7 @@ export class Server {
       return join(root, name);
     };
     const dirs = Object.fromEntries(['home', 'data', 'extensions', 'run', 'tmp', 'project', 'other'].map((name) => [name, dir(name)]));
-    // Where it is by itself: the extension has no variable of the tests'.
+    // The default place, because the extension has no variables of the tests.
     dirs.state = dir('home/.local/state/bg-run');
     writeFileSync(join(dir('data/User'), 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }));
     const probe = dir('extensions/bg-run-tests.probe-1.0.0');
@@ -142,7 +142,7 @@ export class Server {
 
   async stop() {
     await this.browser?.close();
-    // The process group that was started here, and nothing else.
+    // Ends only the process group that was started here.
     for (const signal of ['SIGTERM', 'SIGKILL']) {
       try {
         process.kill(-this.child.pid, signal);

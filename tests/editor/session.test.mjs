@@ -1,5 +1,5 @@
-// The real Claude Code in the terminal of the real VS Code: it is asked for something long, and its output opens beside it.
-// Run by tests/editor.rs, which plays the model.
+// The real Claude Code in the terminal of the real VS Code: it runs something long, and the output opens beside it.
+// tests/editor.rs runs this and plays the model.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -14,14 +14,14 @@ const LOOK = {
   'workbench.activityBar.location': 'hidden',
   'terminal.integrated.fontSize': 13,
   'editor.fontSize': 13,
-  // As text in the page.
+  // The terminal shows its text in the page.
   'terminal.integrated.gpuAcceleration': 'off',
   'editor.scrollBeyondLastLine': false,
   'terminal.integrated.enablePersistentSessions': false,
   'terminal.integrated.shellIntegration.enabled': false,
   'terminal.integrated.tabs.enabled': false,
 };
-// As a training run looks: with colours, and a result at the end of each epoch.
+// A job like a training run, with colours and a result at the end of each epoch.
 const TRAIN = `import os, time
 print("\\033[1mTraining on 60000 samples\\033[0m")
 for epoch in range(1, 21):
@@ -33,7 +33,7 @@ while not os.path.exists('end'): time.sleep(0.1)
 `;
 
 let server, window;
-// Else it is kept how it failed.
+// Keeps a picture of a failure.
 let isShown = false;
 
 before(async () => {
@@ -41,14 +41,14 @@ before(async () => {
   const { home, project } = server.dirs;
   writeFileSync(join(project, 'train.py'), TRAIN);
   writeFileSync(join(project, 'evaluate.py'), '');
-  // The client, with its first questions answered.
+  // The client's first questions are already answered.
   const variables = `ANTHROPIC_BASE_URL=${process.env.BG_RUN_API} ANTHROPIC_API_KEY=${KEY} CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 DISABLE_AUTOUPDATER=1`;
   mkdirSync(join(server.root, 'bin'));
   writeFileSync(join(server.root, 'bin/claude'), `#!/bin/sh\n${variables} exec ${process.env.BG_RUN_CLAUDE} --permission-mode default "$@"\n`, { mode: 0o755 });
   symlinkSync(BG_RUN, join(server.root, 'bin/bg-run'));
   writeFileSync(join(home, '.bashrc'), `PS1='$ '\nunset PYTHONUNBUFFERED\nPATH=${join(server.root, 'bin')}:$PATH\n`);
   mkdirSync(join(home, '.claude'));
-  // Else the second look at the call knows that it took seconds.
+  // Without this, the second call would be known to take seconds.
   mkdirSync(join(home, '.config/bg-run'), { recursive: true });
   writeFileSync(join(home, '.config/bg-run/config.toml'), 'history = false\n');
   writeFileSync(join(home, '.claude/settings.json'), JSON.stringify({ permissions: { allow: ['Bash(python3:*)'] } }));
@@ -86,7 +86,7 @@ test('a long call of the real client opens beside its terminal, called by what r
   await says('$');
   await keyboard.type('claude\n');
   await says('? for shortcuts');
-  // What comes in one piece is taken for a paste.
+  // The client takes text that arrives in one piece for a paste.
   await keyboard.type('train the model', { delay: 20 });
   await says('train the model');
   await keyboard.press('Enter');
@@ -105,7 +105,7 @@ test('a long call of the real client opens beside its terminal, called by what r
   writeFileSync(join(server.dirs.project, 'end'), '');
   await says('"Train the model" done after');
   await says('Training is done');
-  // Below it, what was done to the call.
+  // The lines below it describe the edit of the call.
   await window.page.click('.terminal-wrapper .xterm');
   await keyboard.press('Control+Shift+Digit5');
   await until('there is a second terminal', () => window.page.evaluate(() => document.querySelectorAll('.terminal-wrapper .xterm').length > 1));

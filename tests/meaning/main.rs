@@ -2,7 +2,7 @@
 //! program is a stub that records its arguments, its environment and its input, and chooses its status by a rule.
 //!
 //! 1,000 generated commands in each shell (`BG_RUN_MEANING_SHELL`: only in this one); with `BG_RUN_E2E=require` 20,000, and the commands of `../shared/corpus` where they are.
-//! `BG_RUN_MEANING_CASES` is another number of generated commands, `BG_RUN_MEANING_SEED` draws others.
+//! `BG_RUN_MEANING_CASES` sets the number of generated commands, and `BG_RUN_MEANING_SEED` selects others.
 
 #![expect(
     clippy::unwrap_used,
@@ -73,7 +73,7 @@ fn main() {
     }
 }
 
-/// The number that the variable holds, if it is set.
+/// Returns the number in the variable, if it is set.
 fn number(variable: &str) -> Option<u64> {
     Some(std::env::var(variable).ok()?.parse().unwrap())
 }

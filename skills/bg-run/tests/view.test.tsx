@@ -1,4 +1,4 @@
-// What the module draws of what `bg-run watch --json` writes. The client's own rows are a text "own".
+// Tests the drawings that the module makes of `bg-run watch --json`. The client's own rows are a text "own".
 import { describe, expect, test } from 'claude-code/testing'
 
 const SURFACES = ['terminal', 'vscode'] as const
@@ -16,7 +16,7 @@ function engine(on: any, pieces: readonly string[], surfaces: readonly string[] 
   on('process.spawn', async function* (_: unknown, e: { argv: readonly string[] }) {
     seen.started.push([...e.argv])
     for (const text of pieces) yield { stream: 'stdout', text }
-    // The module asks for the end only when it has taken the last piece.
+    // The module requests the end only after it has taken the last piece.
     end()
     return { value: { code: 0, signal: null } }
   })
