@@ -172,31 +172,24 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let config: Self =
             toml::from_str(text).map_err(|error| named(text, Problem::from_toml(text, &error)))?;
-        if let Some(EditorChoice::Command(editor)) = &config.editor
-            && !editor.iter().any(|word| word.contains("{file}"))
-        {
-            return Err(Problem {
-                origin: Origin::BuiltIn,
-                position: None,
-                message: "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]"
-                    .to_owned(),
-            });
-        }
-        if config.on_end.first().is_some_and(String::is_empty) {
-            return Err(Problem {
-                origin: Origin::BuiltIn,
-                position: None,
-                message: "`on-end` names no program; write it like [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]".to_owned(),
-            });
-        }
-        if config.chain.iter().any(Vec::is_empty) {
-            return Err(Problem {
-                origin: Origin::BuiltIn,
-                position: None,
-                message: "`chain` holds a command without a word; write it like [[\"rtk\", \"hook\", \"claude\"]]".to_owned(),
-            });
-        }
-        Ok(config)
+        let without_file = |editor: &EditorChoice| match editor {
+            EditorChoice::Command(words) => !words.iter().any(|word| word.contains("{file}")),
+            EditorChoice::Name(_) => false,
+        };
+        let message = if config.editor.as_ref().is_some_and(without_file) {
+            "`editor` names no `{file}`; write it like [\"code\", \"-r\", \"-g\", \"{file}:{line}\"]"
+        } else if config.on_end.first().is_some_and(String::is_empty) {
+            "`on-end` names no program; write it like [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]"
+        } else if config.chain.iter().any(Vec::is_empty) {
+            "`chain` contains a command without words; write it like [[\"rtk\", \"hook\", \"claude\"]]"
+        } else {
+            return Ok(config);
+        };
+        Err(Problem {
+            origin: Origin::BuiltIn,
+            position: None,
+            message: message.to_owned(),
+        })
     }
 }
 

@@ -6,9 +6,7 @@ use super::findings::{Findings, Match};
 use super::verdict::{Outcome, Verdict, verdict};
 use crate::foreground_limit::LIMIT;
 use crate::history::store::Key;
-use crate::history::{
-    CallKeys, Expectation, Forecast, Level, Limit, Observation, Share, long_or_all,
-};
+use crate::history::{self, Expectation, Forecast, Level, Limit, Observation, Share, long_or_all};
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
@@ -203,7 +201,7 @@ fn keys_of(findings: &Findings, rule: Option<&str>, repository: impl FnOnce() ->
     let commands = indices
         .iter()
         .filter_map(|index| findings.views.get(*index));
-    CallKeys::of(commands, rule, repository()).keys
+    history::keys(commands, rule, repository())
 }
 
 /// Facts about a call that follow from its command alone.

@@ -3,6 +3,7 @@
 use super::entry::Key;
 use super::generalize;
 use crate::programs::{Line, Views, is_quick};
+use crate::state::hash;
 
 /// The specificity of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,49 +51,39 @@ pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
     indices
 }
 
-/// The keys of a call's duration.
-#[derive(Debug, Clone, Default)]
-pub struct CallKeys {
-    /// A key per level, the coarsest first; empty if nothing in the call can run long.
-    pub keys: Vec<Key>,
-}
-
-impl CallKeys {
-    /// Returns the keys of the commands with these views, which `rule` matches, in the repository with this number.
-    pub fn of<'a>(
-        commands: impl Iterator<Item = &'a Views>,
-        rule: Option<&str>,
-        repository: u64,
-    ) -> Self {
-        let commands: Vec<Words<'_>> = commands.filter_map(innermost).map(Words::new).collect();
-        if commands.is_empty() {
-            return Self::default();
-        }
-        let key = |level: Level| {
-            let (whole, shown) = match level {
-                Level::Rule => (rule.unwrap_or("-").to_owned(), None),
-                Level::Head => (joined(&commands, Words::head), None),
-                Level::Target => (joined(&commands, Words::target), None),
-                Level::Shape => (
-                    joined(&commands, Words::shape),
-                    Some(joined(&commands, Words::shown_shape)),
-                ),
-                Level::Core => (
-                    joined(&commands, |words| words.line.text.clone()),
-                    Some(joined(&commands, Words::shown)),
-                ),
-            };
-            Key {
-                repository,
-                level: level as u8,
-                hash: hash([level as u8].into_iter().chain(whole.bytes())),
-                text: shown.unwrap_or_else(|| generalize::clean(&whole)),
-            }
-        };
-        Self {
-            keys: Level::ALL.into_iter().map(key).collect(),
-        }
+/// Returns the keys for the duration of a call, one per level, the coarsest first; none if nothing in it can run long. The
+/// call's commands have these views and match `rule`, in the repository with this number.
+pub fn keys<'a>(
+    commands: impl Iterator<Item = &'a Views>,
+    rule: Option<&str>,
+    repository: u64,
+) -> Vec<Key> {
+    let commands: Vec<Words<'_>> = commands.filter_map(innermost).map(Words::new).collect();
+    if commands.is_empty() {
+        return Vec::new();
     }
+    let key = |level: Level| {
+        let (whole, shown) = match level {
+            Level::Rule => (rule.unwrap_or("-").to_owned(), None),
+            Level::Head => (joined(&commands, Words::head), None),
+            Level::Target => (joined(&commands, Words::target), None),
+            Level::Shape => (
+                joined(&commands, Words::shape),
+                Some(joined(&commands, Words::shown_shape)),
+            ),
+            Level::Core => (
+                joined(&commands, |words| words.line.text.clone()),
+                Some(joined(&commands, Words::shown)),
+            ),
+        };
+        Key {
+            repository,
+            level: level as u8,
+            hash: hash([level as u8].into_iter().chain(whole.bytes())),
+            text: shown.unwrap_or_else(|| generalize::clean(&whole)),
+        }
+    };
+    Level::ALL.into_iter().map(key).collect()
 }
 
 fn joined<'a>(commands: &[Words<'a>], part: impl Fn(&Words<'a>) -> String) -> String {
@@ -149,36 +140,27 @@ fn innermost(views: &Views) -> Option<&Line> {
     Some(line.unwrap_or(&view.full))
 }
 
-/// Returns the FNV-1a hash. The standard hasher doesn't promise stable results.
-pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::shell;
 
-    fn keys(command: &str) -> Vec<String> {
+    fn keys_of(command: &str) -> Vec<Key> {
         let script = shell::parse(command).unwrap();
         let commands = script.simple_commands.iter();
         let views: Vec<Views> = commands.map(|command| Views::of(command, &[])).collect();
         let indices = long_or_all(&views, &[]);
         let chosen = indices.iter().filter_map(|index| views.get(*index));
-        let keys = CallKeys::of(chosen, None, 1).keys;
-        keys.into_iter().map(|key| key.text).collect()
+        super::keys(chosen, None, 1)
+    }
+
+    fn keys(command: &str) -> Vec<String> {
+        let keys = keys_of(command).into_iter();
+        keys.map(|key| key.text).collect()
     }
 
     fn hashes(command: &str) -> Vec<u64> {
-        let script = shell::parse(command).unwrap();
-        let commands = script.simple_commands.iter();
-        let views: Vec<Views> = commands.map(|command| Views::of(command, &[])).collect();
-        let indices = long_or_all(&views, &[]);
-        let chosen = indices.iter().filter_map(|index| views.get(*index));
-        let keys = CallKeys::of(chosen, None, 1).keys;
-        keys.into_iter().map(|key| key.hash).collect()
+        keys_of(command).iter().map(|key| key.hash).collect()
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod shares;
 pub mod store;
 
 pub use expect::{Expectation, Forecast, Limit};
-pub use key::{CallKeys, Level, long_or_all};
+pub use key::{Level, keys, long_or_all};
 pub use numbers::{call_number, repository_named, repository_of};
 pub use observation::{Observation, PastRuns, RunEnd};
 pub use recorder::{keep, keep_all};

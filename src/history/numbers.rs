@@ -1,6 +1,7 @@
 //! Numbers that identify repositories and calls. Calls of one repository on one machine share their history.
 
 use crate::folders::CallSite;
+use crate::state::hash;
 
 /// Returns the number of the repository around a call, shared by all its worktrees. Another machine with the same home
 /// folder has a different number.
@@ -15,7 +16,7 @@ pub fn repository_of(site: &CallSite) -> u64 {
 
 /// Returns the number for these names, which is the same in every build.
 pub fn repository_named(names: &[&str]) -> u64 {
-    super::key::hash(names.iter().flat_map(|name| name.bytes().chain([0])))
+    hash(names.iter().flat_map(|name| name.bytes().chain([0])))
 }
 
 /// Returns the number of the call with this id.

@@ -50,11 +50,14 @@ pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) ->
     Ok(())
 }
 
+fn parsed(text: &str) -> Option<CstRootNode> {
+    CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()
+}
+
 /// Whether two settings files are equal apart from layout, comments and empty hooks.
 pub(super) fn has_same_content(one: &str, other: &str) -> bool {
     let value = |text: &str| {
-        let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok()?;
-        let mut value = root.to_serde_value()?;
+        let mut value = parsed(text)?.to_serde_value()?;
         let settings = value.as_object_mut()?;
         if let Some(hooks) = settings
             .get_mut("hooks")
@@ -79,18 +82,13 @@ pub(super) struct OwnHooks {
 
 /// Whether the settings `before` have a property with this name.
 pub(super) fn names(before: Option<&str>, name: &str) -> bool {
-    let root = before
-        .and_then(|text| CstRootNode::parse(split_mark(text).1, &ParseOptions::default()).ok());
-    let settings = root.and_then(|root| root.object_value());
+    let settings = before.and_then(parsed).and_then(|root| root.object_value());
     settings.is_some_and(|settings| settings.get(name).is_some())
 }
 
 pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
-    let root = before
-        .and_then(|before| CstRootNode::parse(split_mark(before).1, &ParseOptions::default()).ok());
-    let hooks = root
-        .and_then(|root| root.object_value())
-        .and_then(|settings| settings.get("hooks"));
+    let settings = before.and_then(parsed).and_then(|root| root.object_value());
+    let hooks = settings.and_then(|settings| settings.get("hooks"));
     let Some(hooks) = hooks else {
         return OwnHooks::default();
     };
@@ -145,8 +143,7 @@ pub(crate) fn malformed_events(text: &str) -> Vec<String> {
             None => vec![value],
         }
     }
-    let root = CstRootNode::parse(split_mark(text).1, &ParseOptions::default());
-    let settings = root.ok().and_then(|root| root.to_serde_value());
+    let settings = parsed(text).and_then(|root| root.to_serde_value());
     let hooks = settings.as_ref().and_then(|settings| settings.get("hooks"));
     let events = hooks.and_then(Value::as_object).into_iter().flatten();
     let is_left = |entries: &Value| {
@@ -213,15 +210,14 @@ fn entry(event: &str, matcher: &str, program: &str) -> CstInputValue {
 }
 
 fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) -> bool {
-    let mut wanted = serde_json::json!({
-        "matcher": matcher,
-        "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout(event) }]
-    });
-    if matcher.is_empty()
-        && let Some(wanted) = wanted.as_object_mut()
-    {
-        wanted.remove("matcher");
-    }
+    let hook = serde_json::json!(
+        { "type": "command", "command": program, "args": ["hook"], "timeout": timeout(event) }
+    );
+    let wanted = if matcher.is_empty() {
+        serde_json::json!({ "hooks": [hook] })
+    } else {
+        serde_json::json!({ "matcher": matcher, "hooks": [hook] })
+    };
     let elements = entries.elements();
     let ours = elements
         .iter()

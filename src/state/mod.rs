@@ -16,7 +16,7 @@ pub use folder::Folder;
 pub use kind::{
     ASKED, Announcement, BEFORE_ID, FAILED, HISTORY_LOCK, Kind, LEARNT, LEASE, OUTPUT, TAKEN, dir,
 };
-pub use name::{fingerprint, is_hash, is_id, name_of};
+pub use name::{fingerprint, hash, is_hash, is_id, name_of};
 
 use crate::folders;
 use kind::PROGRAM;

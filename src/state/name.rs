@@ -16,12 +16,14 @@ pub fn name_of(path: &Path) -> String {
 
 /// Returns a hash of the bytes as 16 hexadecimal digits, the same in every build.
 pub fn fingerprint(bytes: &[u8]) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
-        // FNV-1a. The standard hasher doesn't promise stable results.
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{hash:016x}")
+    format!("{:016x}", hash(bytes.iter().copied()))
+}
+
+/// Returns the FNV-1a hash of the bytes. The standard hasher doesn't promise stable results.
+pub fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Whether the name could be one from [`name_of`].
