@@ -20,6 +20,7 @@ pub mod rewrite;
 pub mod rules;
 pub mod shell;
 pub mod state;
+pub mod survive;
 pub mod tasks;
 pub mod text;
 pub mod viewer;

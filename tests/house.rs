@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "claude",
     "history",
     "tasks",
+    "survive",
     "rewrite",
     "decision",
     "viewer",

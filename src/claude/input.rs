@@ -44,6 +44,9 @@ pub(crate) struct Input {
     /// For `SessionStart`: `startup`, `resume`, `clear` or `compact`.
     #[serde(default)]
     pub(crate) source: String,
+    /// For `SessionEnd`: the reason.
+    #[serde(default)]
+    pub(crate) reason: String,
     /// The subagent's id; set only in a subagent.
     #[serde(default)]
     pub(crate) agent_id: Option<String>,
@@ -58,6 +61,14 @@ impl Input {
     /// Returns the command of a Monitor call (measured, 2.1.331).
     pub(crate) fn monitor_command(&self) -> Option<&str> {
         self.command_of("Monitor")
+    }
+
+    /// Returns the task that a call of `TaskStop` names (measured, 2.1.200 to 2.1.332).
+    pub(crate) fn stopped_task(&self) -> Option<&str> {
+        let is_stop = self.tool_name == "TaskStop";
+        is_stop
+            .then(|| self.tool_input.get("task_id")?.as_str())
+            .flatten()
     }
 
     fn command_of(&self, tool: &str) -> Option<&str> {

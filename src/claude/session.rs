@@ -7,6 +7,7 @@ use super::permissions::PermissionRules;
 use super::settings;
 use super::settings_places::{Owner, Roots};
 use crate::folders::CallSite;
+use crate::platform::processes::Process;
 use crate::state::sessions;
 use crate::{environment, folders};
 
@@ -65,6 +66,14 @@ fn is_in_session_file(session: &str) -> bool {
     text.is_some_and(|text| sets_python_unbuffered(&text))
 }
 
+/// Returns the client that runs this hook.
+pub fn client() -> Option<Process> {
+    let parent = || Process::of(std::os::unix::process::parent_id());
+    environment::claude_pid()
+        .and_then(Process::of)
+        .or_else(parent)
+}
+
 impl Session {
     /// Returns the session that started this process. `permission_mode` comes from the hook's input.
     pub fn from_env(subagent: bool, permission_mode: &str) -> Self {
@@ -104,6 +113,13 @@ impl Session {
             },
             ..around
         }
+    }
+
+    /// Whether a user works in it, in a terminal of the client's own.
+    pub fn is_in_terminal(self) -> bool {
+        let is_cli = || environment::claude_entrypoint().is_some_and(|name| name == "cli");
+        // `claude stop` ends a session of `claude --bg` as a closed terminal ends others.
+        !self.headless && !self.subagent && is_cli() && environment::claude_job_dir().is_none()
     }
 
     /// Returns the place that sets `PYTHONUNBUFFERED` for every command of the session with this id.

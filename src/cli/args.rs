@@ -124,6 +124,21 @@ pub(super) enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+    /// Started by a shell of Claude Code, to run its command where it outlives the session
+    #[command(hide = true)]
+    Relay {
+        /// The state folder
+        state: PathBuf,
+        /// Only take the note of the shell's command
+        #[arg(long)]
+        claim: bool,
+        /// Start the supervisor of this shell's command
+        #[arg(long, value_name = "SHELL")]
+        fork: Option<u32>,
+        /// Supervise this shell's command
+        #[arg(long, value_name = "SHELL")]
+        supervise: Option<u32>,
+    },
     /// List the rules in force, or create, check and test your own
     Rules {
         #[command(subcommand)]

@@ -11,7 +11,7 @@ use super::args::LimitOptions as Options;
 use super::{editors, print, skill};
 use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
-use crate::config::Mode;
+use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
 use crate::install::{Registration, SettingsChange, Values, settings_env, status_line};
 use crate::programs;
@@ -46,6 +46,7 @@ pub(super) fn install(
     let status_line = status_line::command(&program);
     let wanted = Registration {
         program: hooks,
+        survive: Configuration::without_rules(Mode::Real).settings.survive,
         env: &values,
         status_line: status_line.as_deref(),
         adds_status_line: options.status_line,

@@ -32,6 +32,7 @@ use anyhow::{Result, bail};
 use clap::{CommandFactory as _, Parser};
 
 use crate::config::Mode;
+use crate::survive::relay;
 use crate::viewer::Request;
 use args::{Cli, Command, RulesCommand};
 
@@ -131,6 +132,20 @@ fn dispatch(command: Command) -> Result<ExitCode> {
                 None => crate::tasks::on_end::run_detached(&command),
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Relay {
+            state,
+            claim,
+            fork,
+            supervise,
+        } => {
+            crate::state::use_dir(state.clone());
+            Ok(match (claim, fork, supervise) {
+                (true, ..) => relay::claim(),
+                (_, Some(shell), _) => relay::fork(&state, shell),
+                (_, _, Some(shell)) => relay::supervise(shell),
+                _ => relay::run(&state),
+            })
         }
         Command::Tail { target, pane } => tail::run(target.as_deref(), pane),
         Command::Tasks(wanted) => tasks::run(&wanted),

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::config::{Configuration, Mode};
 use crate::platform::processes::{self, TrackedFile};
+use crate::survive::marks;
 use crate::tasks::status::Status;
 use crate::tasks::{ended_or_lost, list};
 use crate::text;
@@ -34,6 +35,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));
     };
+    marks::ask_to_stop(id, marks::Stop::User);
     for group in groups(&output)? {
         processes::ask_to_end(group)
             .with_context(|| format!("the processes of \"{name}\" ({id}) can't be stopped"))?;

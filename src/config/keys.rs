@@ -147,6 +147,8 @@ keys! {
     notify: bool = true;
     /// Only for tasks that ran at least this long
     notify_after: Span = Span::minutes(1);
+    /// Let tasks in the background outlive a closed terminal or a lost connection (2.1.200 and newer); run `bg-run install` after switching it on
+    survive: bool = false;
     /// A program to run when a task ends, without a shell; bg-run fills in {name}, {status}, {seconds}, {last-line}, {project} and {output}
     on_end: Vec<String> = Vec::new();
     /// Only for tasks that ran at least this long (default: `notify-after`)

@@ -274,12 +274,34 @@ pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) 
             fenced(&names, MAX_LINE_LENGTH)
         ));
     }
+    if let Some(survivors) = survivors_for_model(running.iter().chain(&ended)) {
+        parts.push(survivors);
+    }
     if let Some(ended) = ended_for_model(&ended) {
         parts.push(format!(
             "Tasks of earlier sessions of this project have ended since.\n\n{ended}"
         ));
     }
     (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+/// What the client says of such tasks is known to be wrong (measured, 2.1.332: "didn't finish before the previous session
+/// ended").
+fn survivors_for_model<'a>(tasks: impl Iterator<Item = &'a TaskRecord>) -> Option<String> {
+    let tasks: Vec<String> = tasks
+        .filter(|task| task.survived)
+        .map(|task| match task.ended {
+            None => format!("{} (runs since {:.0})", task.id, task.began()),
+            Some(end) => format!("{} (ran until {:.0})", task.id, end.at),
+        })
+        .collect();
+    (!tasks.is_empty()).then(|| {
+        format!(
+            "bg-run: these tasks outlived their session, and ran on while no session was there: {}. Claude Code may say that \
+             they were stopped or didn't finish. That isn't true.",
+            tasks.join(", ")
+        )
+    })
 }
 
 /// The user's line about a launch: the task, the reason, and where its output can be watched; with the usual duration

@@ -29,9 +29,11 @@ use anyhow::{Context as _, Result, bail};
 use self::deadline::Deadline;
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
+use crate::claude::session;
 use crate::config::Mode;
 use crate::programs;
 use crate::state::log;
+use crate::survive::marks;
 
 /// A pipe's buffer holds at least this many unread bytes.
 const PIPE_CAPACITY: usize = 4096;
@@ -118,6 +120,12 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "SubagentStop" => Ok(stop::answer_of_subagent(input, mode)),
         // The launcher of a plugin without a program answers this event too.
         "SessionStart" => Ok(session_start::answer(input, mode)),
+        "SessionEnd" => {
+            if let Some(client) = session::client() {
+                marks::client_ended(client, &input.reason);
+            }
+            Ok(None)
+        }
         other => bail!("bg-run doesn't know the event `{other}`"),
     }
 }

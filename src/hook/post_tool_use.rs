@@ -13,17 +13,18 @@ use super::{hold, record_duration, typing_caution};
 use crate::claude::answer::Answer;
 use crate::claude::command_line::CommandLine;
 use crate::claude::input::Input;
-use crate::claude::session::Session;
+use crate::claude::session::{self, Session};
 use crate::claude::task::{ClientSession, TaskId};
 use crate::claude::timeout;
 use crate::config::{Config, Configuration, Mode};
 use crate::decision::{self, own_log};
 use crate::folders::{self, CallSite};
 use crate::history::repository_of;
-use crate::platform::processes::{FileId, Process};
+use crate::platform::processes::FileId;
 use crate::shell::{Script, Word};
 use crate::state::call_claims::{self, CallOutcome};
 use crate::state::{self, log};
+use crate::survive::marks;
 use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::on_end;
 use crate::tasks::output_size;
@@ -34,6 +35,10 @@ use crate::{environment, shell};
 
 /// Answers the event; `None` if the call didn't go to the background.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
+    if let Some(task) = input.stopped_task() {
+        marks::ask_to_stop(task, marks::Stop::Model);
+        return None;
+    }
     input.bash_command()?;
     let id = input
         .tool_response
@@ -259,7 +264,8 @@ fn task_record(
         log: own_log.and_then(|log| shown_log(site, &log)),
         file: output.as_deref().and_then(FileId::of),
         output,
-        client: client(),
+        client: session::client(),
+        supervised: configuration.settings.survive,
         keys,
         ..TaskRecord::default()
     }
@@ -292,14 +298,6 @@ fn main_of(script: &Script, source: &str) -> Option<String> {
     let main = decision::main_command(script)?;
     let words = main.words.iter().map(|word| word.raw.as_str());
     Some(words.collect::<Vec<_>>().join(" "))
-}
-
-/// Returns the client that runs this hook.
-fn client() -> Option<Process> {
-    let parent = || Process::of(std::os::unix::process::parent_id());
-    environment::claude_pid()
-        .and_then(Process::of)
-        .or_else(parent)
 }
 
 /// Returns the reason why the call is in the background.

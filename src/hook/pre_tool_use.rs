@@ -1,5 +1,6 @@
 //! `PreToolUse`: turns a long-running Bash call into a background call, and unbuffers a Monitor's command.
 
+use std::io;
 use std::mem::ManuallyDrop;
 
 use serde_json::{Map, Value};
@@ -7,12 +8,14 @@ use serde_json::{Map, Value};
 use super::{chain, messages};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
-use crate::claude::session::Session;
+use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
 use crate::decision::{self, Call, Decision, Outcome};
 use crate::folders::CallSite;
+use crate::history::repository_of;
 use crate::state::call_claims::CallOutcome;
 use crate::state::{call_claims, log};
+use crate::survive::note;
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::TaskRecord;
 use crate::{environment, shell};
@@ -54,6 +57,11 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     };
     let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, site, configuration);
+    if configuration.settings.survive
+        && let Err(error) = leave_note(input, site, session, &decision, configuration)
+    {
+        log::line(&format!("PreToolUse: {error}"));
+    }
     let problem = if configuration.has_unreported {
         configuration.problems.first()
     } else {
@@ -98,6 +106,35 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         },
         ..rewritten(input, &decision, for_model)
     })
+}
+
+/// Leaves a note of a call that can run long in the background, so that it may outlive its session. Servers and watchers
+/// end with it.
+fn leave_note(
+    input: &Input,
+    site: &CallSite,
+    session: Session,
+    decision: &Decision,
+    configuration: &Configuration,
+) -> io::Result<()> {
+    let goes = decision.outcome == Outcome::Background;
+    let is_moved = goes || session.limit.is_some();
+    let is_ours = is_moved && session.is_in_terminal() && !environment::switched_off();
+    if !is_ours || configuration.settings.dry_run {
+        return Ok(());
+    }
+    let command = &decision.rewrite.command;
+    let (Ok(script), Some(client)) = (shell::parse(command), session::client()) else {
+        return Ok(());
+    };
+    let endless = || {
+        let repository = repository_of(site);
+        decision::kind_of_script(&script, &configuration.rules, repository).endless
+    };
+    if !decision::can_run_long(&script) || endless() {
+        return Ok(());
+    }
+    note::leave(&input.tool_use_id, command, client)
 }
 
 /// Returns a message to the model if the same command still runs in the same folder. Calls that end at once cost

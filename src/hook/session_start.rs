@@ -7,15 +7,19 @@ use std::path::Path;
 
 use super::messages;
 use crate::claude::answer::Answer;
+use crate::claude::hooks::sources;
 use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
 use crate::environment;
 use crate::folders::{self, CallSite};
+use crate::install;
 use crate::platform::files;
-use crate::state::{call_claims, log, sessions};
+use crate::programs;
+use crate::state::{self, call_claims, log, sessions};
+use crate::survive::{line, marks};
 use crate::tasks::record::TaskRecord;
-use crate::tasks::{end_messages, ended_or_lost};
+use crate::tasks::{end_messages, ended_or_lost, supervised};
 
 /// Maximum size in bytes of an environment file that is changed.
 const MAX_FILE: u64 = 256 * 1024;
@@ -23,23 +27,39 @@ const MAX_FILE: u64 = 256 * 1024;
 /// Answers the start of a session.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     unbuffer(input, mode);
-    left_over(input, mode)
+    // A dry reading reports no fault: the first call does.
+    let survive = Configuration::without_rules(Mode::Dry).settings.survive;
+    if survive {
+        relay(input, mode);
+    }
+    left_over(input, mode, survive)
 }
 
 /// Reports the tasks of this project's earlier sessions: those still running, and ended ones that nobody has been told
 /// about.
-fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
+fn left_over(input: &Input, mode: Mode, survive: bool) -> Option<Answer> {
     let begins = matches!(input.source.as_str(), "startup" | "resume");
     if !begins || environment::switched_off() {
         return None;
     }
     let mut tasks = TaskRecord::unended();
-    if tasks.is_empty() || Session::from_env(false, &input.permission_mode).headless {
+    let survivors = if survive {
+        ended_survivors()
+    } else {
+        Vec::new()
+    };
+    let is_none = tasks.is_empty() && survivors.is_empty();
+    if is_none || Session::from_env(false, &input.permission_mode).headless {
         return None;
     }
     let project = CallSite::new(&input.cwd).project;
-    tasks.retain(|task| files::is_same(&task.project, &project) && is_left_over(task, input));
-    if tasks.is_empty() {
+    let is_here = |task: &TaskRecord| files::is_same(&task.project, &project);
+    tasks.retain(|task| is_here(task) && is_left_over(task, input));
+    for task in &mut tasks {
+        task.survived = supervised::survives(task);
+    }
+    let survivors: Vec<TaskRecord> = survivors.into_iter().filter(is_here).collect();
+    if tasks.is_empty() && survivors.is_empty() {
         return None;
     }
     let config = Configuration::without_rules(mode).settings;
@@ -54,16 +74,28 @@ fn left_over(input: &Input, mode: Mode) -> Option<Answer> {
     }
     let found = ended_or_lost::of(&tasks, &[]);
     ended_or_lost::drop_ended(&mut tasks, &found);
-    let ended = ended_or_lost::mark_finished(found, &config);
+    let mut ended = ended_or_lost::mark_finished(found, &config);
+    for survivor in survivors {
+        marks::forget(&survivor.id);
+        ended.push(survivor);
+    }
     let for_user = end_messages::left_over(&tasks, &ended)?;
     let for_model = messages::left_over_for_model(&tasks, &ended);
     Some(Answer::telling("SessionStart", Some(for_user), for_model))
+}
+
+/// Returns the tasks that outlived their session and have ended: their supervisors have recorded that, and told nobody.
+fn ended_survivors() -> Vec<TaskRecord> {
+    let survivors = marks::survivors().into_iter();
+    let records = survivors.filter_map(|(id, _)| TaskRecord::of(&id));
+    records.filter(|record| record.ended.is_some()).collect()
 }
 
 /// Whether the session that started the task has ended. A running client looks after its own tasks, except those of a
 /// session that it left for this one.
 fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
     match task.client {
+        _ if task.survived => true,
         Some(client) if client.is_alive() => {
             task.session != input.session_id && client.is_ancestor_or_self(std::process::id())
         }
@@ -97,22 +129,56 @@ fn unbuffer(input: &Input, mode: Mode) {
     }
 }
 
+/// Leaves the line by which jobs outlive the session, if the hooks are registered that tell of a stop.
+fn relay(input: &Input, mode: Mode) {
+    let Some(file) = environment::claude_env_file() else {
+        return;
+    };
+    let session = Session::from_env(false, &input.permission_mode);
+    let project = CallSite::new(&input.cwd).project;
+    if environment::switched_off()
+        || !session.is_in_terminal()
+        || Configuration::without_rules(mode).settings.dry_run
+        || !install::lacks_for_survive(&sources(&project, None)).is_empty()
+    {
+        return;
+    }
+    let (Some(state), Ok(program)) = (state::dir(), programs::own_path()) else {
+        return;
+    };
+    let left = read(&file).and_then(|text| match line::line(&program, &state) {
+        Some(line) if !line::is_in(&text, &state) => append(&file, &text, &line),
+        _ => Ok(()),
+    });
+    if let Err(error) = left {
+        log::line(&format!("SessionStart: {}: {error}", file.display()));
+    }
+}
+
 /// Appends the line unless the file mentions the variable already. Returns whether the file contains the line now.
 fn leave(file: &Path) -> io::Result<bool> {
-    let text = match folders::read_regular(file, MAX_FILE) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error),
-    };
+    let text = read(file)?;
     if text.contains(environment::PYTHON_UNBUFFERED) {
         return Ok(session::sets_python_unbuffered(&text));
     }
+    append(file, &text, session::UNBUFFERED_LINE)?;
+    Ok(true)
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    match folders::read_regular(file, MAX_FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => text,
+    }
+}
+
+/// Appends a line to the file, which holds this text.
+fn append(file: &Path, text: &str, line: &str) -> io::Result<()> {
     let gap = if text.is_empty() || text.ends_with('\n') {
         ""
     } else {
         "\n"
     };
     let mut file = OpenOptions::new().append(true).create(true).open(file)?;
-    file.write_all(format!("{gap}{}\n", session::UNBUFFERED_LINE).as_bytes())?;
-    Ok(true)
+    file.write_all(format!("{gap}{line}\n").as_bytes())
 }

@@ -8,6 +8,8 @@ use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode
 use jsonc_parser::json;
 
 use super::file::{split_mark, wrong_shape};
+use crate::claude::hooks::Source;
+use crate::programs;
 use crate::shell;
 
 /// The events that bg-run answers, each with a matcher for tools. The matcher of events without tools is empty.
@@ -20,6 +22,45 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("Stop", ""),
     ("SubagentStop", ""),
 ];
+
+/// What it answers besides where jobs may outlive their session: how that ended, and which task was stopped.
+const FOR_SURVIVE: &[(&str, &str)] = &[("SessionEnd", ""), ("PostToolUse", "TaskStop")];
+
+/// The events that bg-run answers with these settings, each for the tools that match.
+fn events(survive: bool) -> Vec<(&'static str, String)> {
+    let own = EVENTS
+        .iter()
+        .map(|(event, tools)| (*event, (*tools).to_owned()));
+    let mut events: Vec<(&str, String)> = own.collect();
+    let more = if survive { FOR_SURVIVE } else { &[] };
+    for (event, tools) in more {
+        match events.iter_mut().find(|(own, _)| own == event) {
+            Some((_, own)) => *own = format!("{own}|{tools}"),
+            None => events.push((event, (*tools).to_owned())),
+        }
+    }
+    events
+}
+
+/// What the registrations in these files lack for jobs that outlive their session, an event each.
+pub(crate) fn lacks_for_survive(sources: &[Source]) -> Vec<&'static str> {
+    let own = programs::own_path().unwrap_or_default();
+    let own = own.to_str().unwrap_or_default();
+    let is_there = |event: &str, tool: &str| {
+        let hooks = sources.iter().filter(|source| source.fault.is_none());
+        let mut hooks = hooks.flat_map(Source::hooks);
+        hooks.any(|hook| {
+            let first = hook.arguments.as_ref().and_then(|words| words.first());
+            hook.event == event
+                && (tool.is_empty() || hook.is_for(tool))
+                && calls_us(&hook.command, first.map(String::as_str), own)
+        })
+    };
+    let missing = FOR_SURVIVE
+        .iter()
+        .filter(|(event, tool)| !is_there(event, tool));
+    missing.map(|(event, _)| *event).collect()
+}
 
 /// Returns the seconds after which the client gives up on a hook. A hook that waits for a task may need two hours, the
 /// longest time-out of a call.
@@ -34,9 +75,14 @@ pub(crate) fn timeout(event: &str) -> u64 {
 const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
 
 /// Registers `program`.
-pub(super) fn add(path: &Path, text: &str, root: &CstRootNode, program: &str) -> Result<()> {
+pub(super) fn add(
+    path: &Path,
+    text: &str,
+    root: &CstRootNode,
+    (program, survive): (&str, bool),
+) -> Result<()> {
     let hooks = hooks_of(path, text, root)?;
-    for (event, matcher) in EVENTS {
+    for (event, matcher) in &events(survive) {
         let entries = hooks
             .array_value_or_create(event)
             .with_context(|| wrong_shape(path, text, &["hooks", event], "an array"))?;

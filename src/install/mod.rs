@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow};
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
 pub use file_change::{FileChange, Values};
-pub(crate) use hooks::{EVENTS, calls_us, malformed_events, timeout};
+pub(crate) use hooks::{EVENTS, calls_us, lacks_for_survive, malformed_events, timeout};
 use journal::Journal;
 pub use journal::{
     editor_files, editors_with_extension, forget_extension, note_extension, settings_files,
@@ -30,6 +30,8 @@ pub use journal::{
 pub struct Registration<'a> {
     /// The program to register; `None` for no hooks.
     pub program: Option<&'a Path>,
+    /// The hooks that jobs need to outlive their session are among them.
+    pub survive: bool,
     /// Values of `env`.
     pub env: &'a Values,
     /// The command for `statusLine`. It replaces one from an earlier installation.
@@ -117,7 +119,7 @@ impl SettingsChange<'_> {
                 let earlier = env.clone();
                 Some(file.edited(|path, text, root| {
                     if let Some(program) = program {
-                        hooks::add(path, text, root, program)?;
+                        hooks::add(path, text, root, (program, wanted.survive))?;
                     }
                     env = settings_env::add(path, text, root, wanted.env, &earlier)?;
                     if let Some(command) = wanted.status_line {

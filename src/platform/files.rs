@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::path::Arg;
@@ -117,6 +117,27 @@ pub fn open_for_changing(folder: impl AsFd, name: impl Arg) -> io::Result<File> 
 pub fn open_for_appending(folder: impl AsFd, name: impl Arg) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | BASE;
     regular(openat(folder, name, flags, PRIVATE))
+}
+
+/// The path of an open file; `None` where the system doesn't tell.
+pub fn path_of(file: impl AsFd) -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd as _;
+        let number = file.as_fd().as_raw_fd();
+        std::fs::read_link(format!("/proc/self/fd/{number}")).ok()
+    }
+    #[cfg(target_os = "macos")]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        let path = rustix::fs::getpath(file).ok()?;
+        Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 /// Whether both paths lead to the same file or folder, through links or in another case on a case-insensitive file

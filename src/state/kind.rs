@@ -1,13 +1,24 @@
 //! The place of the state folder, the kinds of files in it, and their names.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::name::{is_hash, is_id};
 use crate::{environment, folders};
 
+static OF_CALLER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Uses this folder instead of the environment's, because the caller's environment named another one.
+pub fn use_dir(dir: PathBuf) {
+    let _ = OF_CALLER.set(dir);
+}
+
 /// Returns the path of this folder; `None` without a home folder.
 pub fn dir() -> Option<PathBuf> {
+    if let Some(dir) = OF_CALLER.get() {
+        return Some(dir.clone());
+    }
     environment::state_dir().or_else(|| {
         let dirs = folders::project_dirs()?;
         Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
@@ -45,11 +56,15 @@ pub enum Kind {
     Windows,
     /// Claims on one-time announcements for a task or session: `announced.rs`.
     Announced,
+    /// Calls that may be handed to the relay.
+    Relays,
+    /// Jobs that may outlive their session, and what their supervisors have to know.
+    Survivors,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Calls,
         Self::Programs,
         Self::Reported,
@@ -61,6 +76,8 @@ impl Kind {
         Self::Sessions,
         Self::Windows,
         Self::Announced,
+        Self::Relays,
+        Self::Survivors,
     ];
 
     /// Returns the folder's name.
@@ -77,6 +94,8 @@ impl Kind {
             Self::Sessions => "sessions",
             Self::Windows => "windows",
             Self::Announced => "told",
+            Self::Relays => "relays",
+            Self::Survivors => "survivors",
         }
     }
 
@@ -85,10 +104,14 @@ impl Kind {
         const DAY: Duration = Duration::from_hours(24);
         match self {
             // The user may leave a permission prompt open for hours before the call ends.
-            Self::Calls | Self::Windows => Some(DAY),
+            Self::Calls | Self::Windows | Self::Relays => Some(DAY),
             Self::Opened | Self::Running => Some(DAY * 7),
             // Announcements are kept longer than tasks are watched.
-            Self::Announced | Self::Reported | Self::Programs | Self::Sessions => Some(DAY * 30),
+            Self::Announced
+            | Self::Reported
+            | Self::Programs
+            | Self::Sessions
+            | Self::Survivors => Some(DAY * 30),
             // The user chooses how long records stay: `tasks::record::clear_daily`.
             Self::Tasks | Self::History | Self::Registrations => None,
         }
@@ -111,7 +134,10 @@ impl Kind {
                 .split_once('.')
                 .is_some_and(|(id, event)| is_id(id) && EVENTS.contains(&event)),
             Self::Reported | Self::Programs | Self::Registrations | Self::Opened => is_hash(name),
-            Self::Running | Self::Sessions => is_id(name),
+            Self::Running | Self::Sessions | Self::Relays => is_id(name),
+            Self::Survivors => name
+                .split_once('.')
+                .is_some_and(|(id, ending)| is_id(id) && [CLIENT, STOP, JOB].contains(&ending)),
             Self::Tasks => name.strip_suffix(".json").is_some_and(is_id),
             Self::Announced => name.split_once('.').is_some_and(|(id, announcement)| {
                 is_id(id)
@@ -159,6 +185,15 @@ pub(super) const EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "Noticed", "Se
 /// The file with this program's absolute path, for an editor's extension. An editor started from the desktop has
 /// another `PATH`.
 pub(super) const PROGRAM: &str = "program";
+
+/// The ending of the file about a client that has ended.
+pub const CLIENT: &str = "client";
+
+/// The ending of the file about a job that is to be stopped.
+pub const STOP: &str = "stop";
+
+/// The ending of the file about a job with a supervisor.
+pub const JOB: &str = "job";
 
 /// The ending of a window's lease.
 pub const LEASE: &str = ".lease";

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 pub use folder::Folder;
 pub use kind::{
-    ASKED, Announcement, BEFORE_ID, FAILED, HISTORY_LOCK, Kind, LEARNT, LEASE, OUTPUT, TAKEN, dir,
+    ASKED, Announcement, BEFORE_ID, CLIENT, FAILED, HISTORY_LOCK, JOB, Kind, LEARNT, LEASE, OUTPUT,
+    STOP, TAKEN, dir, use_dir,
 };
 pub use name::{fingerprint, hash, is_hash, is_id, name_of};
 

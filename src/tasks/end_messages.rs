@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::output::{full_disk, summary_of};
@@ -86,6 +87,11 @@ const MAX_NAMED: usize = 3;
 pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
     const LEFT_OVER_PREFIX: &str = "bg-run: from earlier: ";
     let how = |record: &TaskRecord| match record.ended {
+        None if record.survived => {
+            let ran = Timestamp::now().duration_since(record.began());
+            let ran = span(ran.try_into().unwrap_or_default());
+            format!("still runs after {ran} ({})", shortened(&record.id))
+        }
         None => format!("runs ({})", shortened(&record.id)),
         Some(end) => match end.status {
             Status::Lost | Status::Detached => "ended".to_owned(),

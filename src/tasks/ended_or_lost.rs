@@ -14,6 +14,7 @@ use super::last_output::LastOutput;
 use super::on_end;
 use super::record::{End, TaskRecord};
 use super::status::Status;
+use super::supervised;
 use crate::claude::OutputEnd;
 use crate::claude::task;
 use crate::config::Config;
@@ -87,12 +88,14 @@ pub enum WriterPresence {
 }
 
 /// The facts about a task that are needed to detect its end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EndQuery {
     /// Its output, if known.
     pub output: Option<TrackedFile>,
     /// The client that started it, if recorded.
     pub client: Option<Process>,
+    /// Its supervisor outside of the client's tree, if it has one.
+    pub supervisor: Option<Process>,
 }
 
 impl EndQuery {
@@ -101,6 +104,7 @@ impl EndQuery {
         Self {
             output: record.tracked_file(),
             client: record.client,
+            supervisor: supervised::supervisor(record),
         }
     }
 
@@ -119,7 +123,7 @@ impl EndQuery {
         };
         let own = Self {
             output: Some(TrackedFile::at(path)),
-            client: None,
+            ..Self::default()
         };
         record.as_ref().map_or(own, Self::of)
     }
@@ -127,8 +131,10 @@ impl EndQuery {
     /// Whether a process that writes to the output belongs to the task. After the client has gone, its descendants
     /// can't be recognised any more, so all writers count.
     fn is_its(&self, process: u32) -> bool {
-        self.client
-            .is_none_or(|client| !client.is_alive() || client.is_ancestor_or_self(process))
+        let is_below = |ancestor: Process| ancestor.is_ancestor_or_self(process);
+        self.client.is_none_or(|client| {
+            !client.is_alive() || is_below(client) || self.supervisor.is_some_and(is_below)
+        })
     }
 }
 

@@ -213,13 +213,7 @@ pub fn all() -> Vec<Task> {
 
 /// Returns the query with the output's current path, which a session may have passed on.
 fn query(output: Option<&Path>, record: Option<&TaskRecord>) -> EndQuery {
-    let mut query = record.map_or(
-        EndQuery {
-            output: None,
-            client: None,
-        },
-        EndQuery::of,
-    );
+    let mut query = record.map_or_else(EndQuery::default, EndQuery::of);
     if let Some(output) = output {
         let file = query.output.and_then(|tracked_file| tracked_file.file);
         query.output = Some(TrackedFile {

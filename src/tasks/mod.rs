@@ -10,4 +10,5 @@ pub mod output;
 pub mod output_size;
 pub mod record;
 pub mod status;
+pub mod supervised;
 pub mod wait;

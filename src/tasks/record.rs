@@ -1,5 +1,6 @@
 //! Records of tasks in the state folder. An output file alone says nothing about its command.
 
+use std::ops::Not;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,6 +62,12 @@ pub struct TaskRecord {
     pub file: Option<FileId>,
     /// The client that started it.
     pub client: Option<Process>,
+    /// Whether it may have a supervisor, because `survive` was on.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub supervised: bool,
+    /// Whether it has outlived its session. Then `client` is its supervisor.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub survived: bool,
     /// The matching rule.
     pub rule: Option<String>,
     /// The program that determines the task's exit status, if that isn't the command's own.

@@ -19,6 +19,8 @@ pub enum Turn {
     Tool(&'static str, Value),
     /// Says this and ends. The next prompt gets the next turn, or the last one again.
     Say(String),
+    /// Stops the task that it was told of.
+    StopTask,
     /// Repeats the last text that it was given, and ends.
     Retell,
 }
@@ -183,6 +185,10 @@ fn answer(
         let next = turns.get(done + said(&body)).or(turns.get(done));
         let turn = match next.cloned() {
             Some(Turn::Retell) => Some(Turn::Say(last_told(&body))),
+            Some(Turn::StopTask) => {
+                let id = json!({"task_id": task_in(&last_told(&body))});
+                Some(Turn::Tool("TaskStop", id))
+            }
             turn => turn,
         };
         let seen = if its.is_some() {
@@ -198,6 +204,13 @@ fn answer(
     let events = events(turn);
     let kind = Header::from_bytes("Content-Type", "text/event-stream").unwrap();
     let _ = request.respond(Response::from_string(events).with_header(kind));
+}
+
+/// The id in the client's words about a launch.
+fn task_in(told: &str) -> String {
+    let rest = told.split("running in background with ID: ").nth(1);
+    let id = rest.unwrap_or_default().chars();
+    id.take_while(char::is_ascii_alphanumeric).collect()
 }
 
 /// Returns the number of the model's messages that called tools.
@@ -269,7 +282,7 @@ fn events(turn: Option<Turn>) -> String {
         }
         Some(Turn::Tool(name, input)) => (vec![tool_use(&id, name, &input)], "tool_use"),
         Some(Turn::Say(words)) => (vec![text_block(&words)], "end_turn"),
-        Some(Turn::Retell) | None => (vec![text_block("ok")], "end_turn"),
+        Some(Turn::Retell | Turn::StopTask) | None => (vec![text_block("ok")], "end_turn"),
     };
     for (index, (start, delta)) in blocks.into_iter().enumerate() {
         event(

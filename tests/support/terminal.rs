@@ -90,6 +90,32 @@ impl Terminal {
         });
     }
 
+    /// Presses a key until the screen shows `text`.
+    pub fn press_until_shown(&self, key: &str, text: &str) {
+        wait_until(text, || {
+            self.keys(&[key]);
+            let end = Instant::now() + Duration::from_secs(2);
+            while Instant::now() < end {
+                if self.screen().contains(text) {
+                    return Some(());
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            None
+        });
+    }
+
+    /// The process that runs in it.
+    pub fn process(&self) -> u32 {
+        let listed = self.tmux(&["list-panes", "-F", "#{pane_pid}"]).stdout;
+        String::from_utf8(listed).unwrap().trim().parse().unwrap()
+    }
+
+    /// Closes it, as a window or a connection is.
+    pub fn close(&self) {
+        self.tmux(&["kill-server"]);
+    }
+
     /// Returns the screen's text.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
@@ -112,6 +138,6 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.tmux(&["kill-server"]);
+        self.close();
     }
 }

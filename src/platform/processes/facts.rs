@@ -17,11 +17,19 @@ pub struct FileId {
 impl FileId {
     /// Returns the identity of the file at `path`.
     pub fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
+        fs::metadata(path).ok().as_ref().map(Self::of_metadata)
+    }
+
+    /// Returns the identity of an open file.
+    pub fn of_file(file: &fs::File) -> Option<Self> {
+        file.metadata().ok().as_ref().map(Self::of_metadata)
+    }
+
+    fn of_metadata(metadata: &fs::Metadata) -> Self {
+        Self {
             device: metadata.dev(),
             inode: metadata.ino(),
-        })
+        }
     }
 }
 

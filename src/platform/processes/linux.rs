@@ -41,6 +41,18 @@ fn texts(path: &Path) -> Option<Vec<String>> {
     )
 }
 
+/// Returns the fields of a process's `stat` from the third one, its state.
+fn stat(process: u32) -> Option<String> {
+    let text = fs::read_to_string(of(process).join("stat")).ok()?;
+    // The name is in parentheses and may contain some itself.
+    Some(text.rsplit_once(") ")?.1.to_owned())
+}
+
+/// Whether the process has a controlling terminal.
+pub(super) fn has_terminal(process: u32) -> bool {
+    stat(process).is_some_and(|stat| stat.split(' ').nth(4).is_some_and(|number| number != "0"))
+}
+
 /// Returns a field of a process's `status`.
 fn status(process: u32, field: &str) -> Option<u32> {
     let status = fs::read_to_string(of(process).join("status")).ok()?;
@@ -58,10 +70,8 @@ impl Facts for Proc {
     }
 
     fn started(&self, process: u32) -> Option<u64> {
-        let text = fs::read_to_string(of(process).join("stat")).ok()?;
-        // The name is in parentheses and may contain some itself.
-        let (_, rest) = text.rsplit_once(") ")?;
-        let mut fields = rest.split(' ');
+        let stat = stat(process)?;
+        let mut fields = stat.split(' ');
         // A zombie has ended.
         let is_zombie = fields.next()? == "Z";
         let started = fields.nth(18)?.parse().ok()?;

@@ -108,10 +108,26 @@ pub fn parent(process: u32) -> Option<u32> {
     System.parent(process)
 }
 
+/// Whether the process has a controlling terminal. Only Linux tells.
+pub fn has_terminal(process: u32) -> bool {
+    #[cfg(system = "linux")]
+    return linux::has_terminal(process);
+    #[cfg(not(system = "linux"))]
+    {
+        let _ = process;
+        false
+    }
+}
+
 /// Returns the exact words with which a process was started, starting with the program's name; `None` if the system
 /// refuses.
 pub fn words(process: u32) -> Option<Vec<String>> {
     System.words(process)
+}
+
+/// Returns the environment with which a process was started, as `NAME=VALUE` texts; `None` if the system refuses.
+pub fn environment(process: u32) -> Option<Vec<String>> {
+    System.environment(process)
 }
 
 /// Returns the environments of all processes that show them, each as `NAME=VALUE` texts.
@@ -159,6 +175,17 @@ fn all_groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
 pub fn ask_to_end(group: i32) -> io::Result<()> {
     let group = Pid::from_raw(group).ok_or(io::ErrorKind::NotFound)?;
     Ok(kill_process_group(group, Signal::TERM)?)
+}
+
+/// Asks the group of `leader`, and all processes that it started, to end (SIGTERM), as the client does.
+pub fn ask_tree_to_end(leader: u32) {
+    let started = descendants(&System, leader, &[]);
+    if let Some(group) = pid(leader) {
+        let _ = kill_process_group(group, Signal::TERM);
+    }
+    for process in started.into_iter().flatten().filter_map(pid) {
+        let _ = kill_process(process, Signal::TERM);
+    }
 }
 
 /// Adopts orphaned descendants where the system allows it, so that [`end_all`] still finds them.

@@ -1,0 +1,124 @@
+//! What others leave for the supervisor of a job: that a client has ended and why, that a job is to be stopped. And the
+//! jobs themselves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::processes::Process;
+use crate::state::{CLIENT, Folder, JOB, Kind, STOP, is_id, log};
+pub use crate::tasks::supervised::{Job, job};
+
+/// At most this many files are looked at.
+const MAX_FILES: usize = 1000;
+
+/// The reasons of `SessionEnd` after which the client goes on with another session.
+const GOES_ON: [&str; 2] = ["clear", "resume"];
+
+/// A client that has ended.
+#[derive(Debug, Serialize, Deserialize)]
+struct ClientEnd {
+    client: Process,
+    reason: String,
+}
+
+/// Records the end of a client, with the reason that `SessionEnd` gives.
+pub fn client_ended(client: Process, reason: &str) {
+    if GOES_ON.contains(&reason) {
+        return;
+    }
+    let reason = reason.to_owned();
+    write(
+        &client.id.to_string(),
+        CLIENT,
+        &ClientEnd { client, reason },
+    );
+}
+
+/// The reason why this client has ended, where its hook told one.
+pub fn reason(client: Process) -> Option<String> {
+    let end: ClientEnd = read(&client.id.to_string(), CLIENT)?;
+    (end.client == client).then_some(end.reason)
+}
+
+/// Who asked for the stop of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// The user, by `bg-run stop`.
+    User,
+    /// The model, by `TaskStop`.
+    Model,
+}
+
+/// Records that a job is to be stopped. One without a supervisor has no need for that.
+pub fn ask_to_stop(task: &str, by: Stop) {
+    if job(task).is_some() {
+        write(task, STOP, &by);
+    }
+}
+
+/// Returns who asked for the job's stop.
+pub fn stop(task: &str) -> Option<Stop> {
+    read(task, STOP)
+}
+
+/// Records a job.
+pub fn record(task: &str, job: Job) {
+    write(task, JOB, &job);
+}
+
+/// Forgets a job.
+pub fn forget(task: &str) {
+    if let (true, Ok(folder)) = (is_id(task), Folder::open(Kind::Survivors)) {
+        for ending in [JOB, STOP] {
+            folder.remove(&format!("{task}.{ending}"));
+        }
+    }
+}
+
+/// The jobs whose supervisors run, with the ids of their tasks.
+pub fn jobs() -> Vec<(String, Job)> {
+    let mut jobs = all();
+    jobs.retain(|(_, job)| job.supervisor.is_alive());
+    jobs
+}
+
+/// The jobs that outlived their session, running or ended.
+pub fn survivors() -> Vec<(String, Job)> {
+    let mut jobs = all();
+    jobs.retain(|(_, job)| job.survived);
+    jobs
+}
+
+fn all() -> Vec<(String, Job)> {
+    let Ok(folder) = Folder::open(Kind::Survivors) else {
+        return Vec::new();
+    };
+    let names = folder.names(MAX_FILES).into_iter();
+    let jobs = names.filter_map(|name| {
+        let task = name.strip_suffix(JOB)?.strip_suffix('.')?;
+        Some((task.to_owned(), job(task)?))
+    });
+    jobs.collect()
+}
+
+fn write(name: &str, ending: &str, value: &impl Serialize) {
+    if !is_id(name) {
+        return;
+    }
+    let written = Folder::make(Kind::Survivors).and_then(|folder| {
+        folder.clear_daily();
+        folder.replace(&format!("{name}.{ending}"), &[&serde_json::to_vec(value)?])
+    });
+    if let Err(error) = written {
+        log::line(&format!(
+            "survive: {name}.{ending} can't be written: {error}"
+        ));
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str, ending: &str) -> Option<T> {
+    if !is_id(name) {
+        return None;
+    }
+    let folder = Folder::open(Kind::Survivors).ok()?;
+    serde_json::from_slice(&folder.read(&format!("{name}.{ending}")).ok()?).ok()
+}

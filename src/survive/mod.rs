@@ -1,0 +1,30 @@
+//! `survive = true`: a job outlives the session that it was started in.
+//!
+//! The client ends a task by SIGTERM to the task's process group and to each process of its tree (measured, 2.1.200 to
+//! 2.1.332). It doesn't reach a process that was forked twice out of that tree. So the hook leaves a note with the exact
+//! text of a call ([`note`]), and a line in the session's environment file ([`line`]) hands a call with such a note to the
+//! relay ([`relay`]). The relay stays in the client's tree and waits. A supervisor outside of it ([`supervisor`]) runs the
+//! same source in the same shell. When the relay ends before the job, [`verdict`] decides about the job, from the marks
+//! that hooks and `bg-run stop` leave ([`marks`]).
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use crate::claude::task;
+use crate::platform::files;
+
+pub mod line;
+pub mod marks;
+pub mod note;
+pub mod relay;
+mod source;
+mod supervisor;
+mod verdict;
+
+/// At most this many jobs run under a supervisor at a time; a further one runs as without the setting.
+pub const MAX_JOBS: usize = 16;
+
+/// The output of the task that this descriptor writes to.
+fn output(descriptor: impl AsFd) -> Option<PathBuf> {
+    files::path_of(descriptor).filter(|path| task::is_output(path))
+}

@@ -1,0 +1,132 @@
+//! Notes: calls that may be handed to the relay, left by `PreToolUse` and taken by the shell that runs the call.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_JOBS, line, marks, output};
+use crate::claude::client::Version;
+use crate::platform::processes::{self, Process};
+use crate::state::{self, Folder, Kind, is_id};
+
+/// A longer command gets no note, in bytes.
+const MAX_COMMAND: usize = 64 * 1024;
+
+/// At most this many notes are looked at.
+const MAX_NOTES: usize = 200;
+
+/// A call that may be handed to the relay.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// The exact command that will run.
+    command: String,
+    /// The client that will run it.
+    client: Process,
+}
+
+/// Leaves a note of this call.
+///
+/// # Errors
+///
+/// When it can't be written.
+pub fn leave(tool_use_id: &str, command: &str, client: Process) -> io::Result<()> {
+    if !is_id(tool_use_id) || command.len() > MAX_COMMAND {
+        return Ok(());
+    }
+    let command = command.to_owned();
+    let text = serde_json::to_vec(&Note { command, client })?;
+    Folder::make(Kind::Relays)?.replace(tool_use_id, &[&text])
+}
+
+/// Takes the note of the call that this shell runs, for this process alone. The shell is the client's own child: one that
+/// a supervisor or a sandbox started has another parent.
+pub fn claim(shell: u32) -> bool {
+    let Some(source) = source_of(shell) else {
+        return false;
+    };
+    let Some(client) = processes::parent(shell).and_then(Process::of) else {
+        return false;
+    };
+    let Ok(folder) = Folder::open(Kind::Relays) else {
+        return false;
+    };
+    let (out, errors) = (output(std::io::stdout()), output(std::io::stderr()));
+    let is_task = out.is_some() && out == errors;
+    let mut is_claimed = false;
+    for name in folder.names(MAX_NOTES) {
+        let note = folder.read(&name).ok();
+        let Some(note) = note.and_then(|text| serde_json::from_slice::<Note>(&text).ok()) else {
+            continue;
+        };
+        let is_it = || note.client == client && line::runs(&source, &note.command);
+        if !note.client.is_alive() {
+            folder.remove(&name);
+        } else if !is_claimed && is_task && is_it() && marks::jobs().len() < MAX_JOBS {
+            is_claimed = folder.take(&name);
+        }
+    }
+    // The folder is there as long as a note is: this is refused then.
+    if let Some(state) = state::dir() {
+        let _ = std::fs::remove_dir(state.join(Kind::Relays.name()));
+    }
+    is_claimed
+}
+
+/// Returns the source that a shell was started with; `None` if a client that was tried didn't start it, or if its words or
+/// its environment aren't known exactly.
+fn source_of(shell: u32) -> Option<String> {
+    let words = exact(processes::words(shell)?)?;
+    let environment = exact(processes::environment(shell)?)?;
+    if version_in(&environment) < Some(Version::SUPPORTS_LIMIT) {
+        return None;
+    }
+    match words.as_slice() {
+        [program, option, source] if program.starts_with('/') && option == "-c" => {
+            Some(source.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Returns the version of the client in the environment of its commands: `AI_AGENT=claude-code_2-1-332_agent` (measured,
+/// 2.1.150 to 2.1.332).
+fn version_in(environment: &[String]) -> Option<Version> {
+    let value = environment
+        .iter()
+        .find_map(|variable| variable.strip_prefix("AI_AGENT="));
+    let version = value?
+        .strip_prefix("claude-code_")?
+        .strip_suffix("_agent")?;
+    Version::parse(&version.replacen('-', ".", 2))
+}
+
+/// Returns the texts if nothing in them stands for what isn't UTF-8.
+fn exact(texts: Vec<String>) -> Option<Vec<String>> {
+    let is_exact = |text: &String| !text.contains('\u{fffd}');
+    (!texts.is_empty() && texts.iter().all(is_exact)).then_some(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_of_a_command_names_the_client() {
+        let of = |value: &str| version_in(&["A=1".to_owned(), format!("AI_AGENT={value}")]);
+        for (value, expected) in [
+            ("claude-code_2-1-332_agent", true),
+            ("claude-code_2-1-200_agent", true),
+            ("claude-code_2-1-150_agent", false),
+            ("claude-code_3-0-0-beta-1_agent", true),
+            ("claude-code_agent", false),
+            ("other", false),
+        ] {
+            assert_eq!(
+                of(value) >= Some(Version::SUPPORTS_LIMIT),
+                expected,
+                "{value}"
+            );
+        }
+        assert_eq!(version_in(&[]), None);
+    }
+}

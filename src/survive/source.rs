@@ -1,0 +1,40 @@
+//! The source that a shell of the client runs.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use crate::platform::processes;
+
+/// A shell as it was started.
+pub(super) struct Source {
+    words: Vec<String>,
+    environment: Vec<String>,
+}
+
+impl Source {
+    pub(super) fn of(shell: u32) -> Option<Self> {
+        Some(Self {
+            words: processes::words(shell)?,
+            environment: processes::environment(shell)?,
+        })
+    }
+
+    /// The command that starts it once more.
+    pub(super) fn command(&self) -> Command {
+        let (program, arguments) = self
+            .words
+            .split_first()
+            .map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
+        let mut command = Command::new(program);
+        let variables = self
+            .environment
+            .iter()
+            .filter_map(|variable| variable.split_once('='));
+        command
+            .arg0(program)
+            .args(arguments)
+            .env_clear()
+            .envs(variables);
+        command
+    }
+}

@@ -1,0 +1,383 @@
+//! The supervisor of a job: outside of the client's tree, it runs the job, tells the relay of its end, and decides about it
+//! when the relay ends first.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+
+use super::marks::{self, Job, Stop};
+use super::output;
+use super::source::Source;
+use super::verdict::{ClientState, Facts, Verdict, verdict};
+use crate::claude::task::{Footer, end_of};
+use crate::config::{Configuration, Mode};
+use crate::folders;
+use crate::platform::detach;
+use crate::platform::processes::{self, FileId, Process};
+use crate::state::log;
+use crate::tasks::ended_or_lost;
+use crate::tasks::record::{End, TaskRecord};
+use crate::tasks::status::Status;
+
+/// What the supervisor tells the relay.
+pub(super) enum Message {
+    /// The job couldn't be started.
+    NotStarted,
+    /// It runs as this process.
+    Runs(u32),
+    /// It ended with this status, as a shell counts.
+    Ended(u8),
+}
+
+impl Message {
+    /// From the relay: the process between is gone.
+    pub(super) const GO: u8 = b'g';
+    /// From the supervisor: from now on it alone runs the source.
+    pub(super) const STARTS: u8 = b's';
+
+    pub(super) fn read(channel: &mut UnixStream) -> Option<Self> {
+        let mut kind = [0];
+        channel.read_exact(&mut kind).ok()?;
+        match kind {
+            [b'n'] => Some(Self::NotStarted),
+            [b'r'] => {
+                let mut process = [0; 4];
+                channel.read_exact(&mut process).ok()?;
+                Some(Self::Runs(u32::from_be_bytes(process)))
+            }
+            [b'e'] => {
+                let mut status = [0];
+                channel.read_exact(&mut status).ok()?;
+                Some(Self::Ended(status[0]))
+            }
+            _ => None,
+        }
+    }
+
+    /// A relay that is gone reads nothing.
+    fn send(&self, mut channel: &UnixStream) {
+        let _ = match self {
+            Self::NotStarted => channel.write_all(b"n"),
+            Self::Runs(process) => {
+                let bytes = process.to_be_bytes();
+                channel.write_all(&[&b"r"[..], &bytes].concat())
+            }
+            Self::Ended(status) => channel.write_all(&[b'e', *status]),
+        };
+    }
+}
+
+/// Interval between looks at what others leave.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// The hooks of a session that ends may still record something so long.
+const CONTESTED: Duration = Duration::from_secs(30);
+
+/// A hook that finds the end of a task has recorded it by then.
+const OTHERS_FIRST: Duration = Duration::from_secs(3);
+
+enum Event {
+    RelayEnded,
+    JobEnded(ExitStatus),
+}
+
+/// A job and what is known of it.
+struct Supervised {
+    task: String,
+    /// Its first process.
+    leader: u32,
+    client: Process,
+    /// Its output, open to append, until its end.
+    output: Option<File>,
+}
+
+/// Runs the source of this shell, whose input came as standard error, until it ends.
+pub(super) fn run(shell: u32) -> Result<()> {
+    detach::leave_session();
+    let mut channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let mut said = [0];
+    channel.read_exact(&mut said).context("the relay is gone")?;
+    let source = Source::of(shell).context("the shell is gone")?;
+    let client = processes::parent(shell).and_then(Process::of);
+    let client = client.context("the client is gone")?;
+    let output = output(std::io::stdout()).context("its output isn't a task's")?;
+    let task = output.file_stem().and_then(|stem| stem.to_str());
+    let task = task.unwrap_or_default().to_owned();
+    let descriptors = [
+        std::io::stderr().as_fd().try_clone_to_owned()?,
+        std::io::stdout().as_fd().try_clone_to_owned()?,
+        std::io::stdout().as_fd().try_clone_to_owned()?,
+    ];
+    let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let own = Process::of(std::process::id()).context("this process isn't known")?;
+    marks::record(
+        &task,
+        Job {
+            supervisor: own,
+            survived: false,
+        },
+    );
+    channel.write_all(&[Message::STARTS])?;
+    let job = match start(&source, descriptors) {
+        Ok(job) => job,
+        Err(error) => {
+            Message::NotStarted.send(&channel);
+            marks::forget(&task);
+            return Err(error);
+        }
+    };
+    Message::Runs(job.id()).send(&channel);
+    let supervised = Supervised {
+        task,
+        leader: job.id(),
+        client,
+        output: Some(output),
+    };
+    supervised.follow(job, &channel)
+}
+
+/// Starts the job in a process group of its own, with the descriptors of the client's shell. This process lets go of them.
+fn start(source: &Source, descriptors: [OwnedFd; 3]) -> Result<Child> {
+    let [input, output, errors] = descriptors.map(Stdio::from);
+    let mut command = source.command();
+    command
+        .stdin(input)
+        .stdout(output)
+        .stderr(errors)
+        .process_group(0);
+    let job = command.spawn().context("the shell can't be started")?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(job)
+}
+
+/// What a job's end means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It ended by itself, under the client's eyes if that is still there.
+    ByItself,
+    /// It ended by itself, after its session.
+    AfterSession,
+    /// It was asked to end.
+    Asked,
+}
+
+impl Supervised {
+    fn follow(mut self, job: Child, channel: &UnixStream) -> Result<()> {
+        let events = events(job, channel)?;
+        let Some((status, ended)) = self.end(&events) else {
+            return Ok(());
+        };
+        Message::Ended(code(status)).send(channel);
+        match ended {
+            // A client that is there writes the end itself.
+            Ended::ByItself if self.client.is_alive() => marks::forget(&self.task),
+            Ended::ByItself | Ended::AfterSession => self.finish(status),
+            Ended::Asked => self.finish_asked(),
+        }
+        Ok(())
+    }
+
+    /// Waits for the job's end, and decides about it when the relay ends first.
+    fn end(&self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
+        match events.recv().ok()? {
+            Event::JobEnded(status) => return Some((status, Ended::ByItself)),
+            Event::RelayEnded => {}
+        }
+        let since = Instant::now();
+        let went_on = goes_on(self.client);
+        let mut is_closed = false;
+        let ended = loop {
+            let reason = marks::reason(self.client);
+            is_closed |= !processes::has_terminal(self.client.id) && self.client.is_alive();
+            let facts = Facts {
+                in_background: self.record().is_some(),
+                stop_asked: marks::stop(&self.task).is_some(),
+                reason: reason.as_deref(),
+                client: match went_on {
+                    true if is_closed => ClientState::ClosedSince,
+                    true if goes_on(self.client) => ClientState::GoesOn,
+                    _ => ClientState::Unknown,
+                },
+                since: since.elapsed(),
+            };
+            let verdict = verdict(facts);
+            if verdict != Verdict::Wait {
+                log::well(&format!("survive: {}: {verdict:?}: {facts:?}", self.task));
+            }
+            match verdict {
+                Verdict::Wait => match events.recv_timeout(EVERY) {
+                    Ok(Event::JobEnded(status)) => return Some((status, Ended::ByItself)),
+                    Ok(Event::RelayEnded) | Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return None,
+                },
+                Verdict::End => {
+                    processes::ask_tree_to_end(self.leader);
+                    break Ended::Asked;
+                }
+                Verdict::RunsOn => {
+                    self.take_over();
+                    break Ended::AfterSession;
+                }
+            }
+        };
+        let taken_over = Instant::now();
+        loop {
+            let event = if ended == Ended::AfterSession && taken_over.elapsed() < CONTESTED {
+                events.recv_timeout(CONTESTED / 10)
+            } else {
+                events.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match event {
+                Ok(Event::JobEnded(status)) => return Some((status, ended)),
+                Ok(Event::RelayEnded) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.take_over();
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// The record of the call, where the hook has seen it go to the background.
+    fn record(&self) -> Option<TaskRecord> {
+        let file = FileId::of_file(self.output.as_ref()?)?;
+        TaskRecord::of(&self.task).filter(|record| record.file == Some(file))
+    }
+
+    /// This process takes the client's place: what it started is the task's. A hook of the session that ends may have
+    /// recorded an end.
+    fn take_over(&self) -> Option<TaskRecord> {
+        let own = Process::of(std::process::id())?;
+        let record = self.record()?;
+        if record.survived && record.client == Some(own) && record.ended.is_none() {
+            return Some(record);
+        }
+        let (supervisor, survived) = (own, true);
+        marks::record(
+            &self.task,
+            Job {
+                supervisor,
+                survived,
+            },
+        );
+        let record = TaskRecord {
+            client: Some(own),
+            survived,
+            ended: None,
+            unended_since: None,
+            ..record
+        };
+        if let Err(error) = record.launch() {
+            log::line(&format!("survive: {error:#}"));
+        }
+        Some(record)
+    }
+
+    /// Writes the end as the client does, and records it.
+    fn finish(&mut self, status: ExitStatus) {
+        let code = code(status).into();
+        let is_stopped = marks::stop(&self.task).is_some();
+        self.write_footer(&if is_stopped {
+            KILLED.to_owned()
+        } else {
+            format!("[exited with code {code}]")
+        });
+        let ended = match marks::stop(&self.task) {
+            Some(Stop::User) => Status::Stopped,
+            Some(Stop::Model) => Status::Killed(None),
+            None => Status::of_exit(code),
+        };
+        if let Some(record) = self.take_over() {
+            record_end(record, ended);
+        }
+    }
+
+    /// Where the client is there, it and the hooks of its session come first.
+    fn finish_asked(&mut self) {
+        if !self.client.is_alive() && !self.has_footer() {
+            self.write_footer(KILLED);
+        }
+        self.output = None;
+        thread::sleep(OTHERS_FIRST);
+        if let Some(record) = TaskRecord::of(&self.task).filter(|record| record.ended.is_none()) {
+            record_end(
+                record,
+                match marks::stop(&self.task) {
+                    Some(Stop::User) => Status::Stopped,
+                    _ => Status::Killed(None),
+                },
+            );
+        }
+        marks::forget(&self.task);
+    }
+
+    fn has_footer(&self) -> bool {
+        let path = self.output.as_ref().and_then(output);
+        let end = path.and_then(|path| end_of(&File::open(path).ok()?).ok());
+        end.is_some_and(|end| Footer::of(&end).is_some())
+    }
+
+    /// The footer stands on a line of its own, and behind an empty one (measured, 2.1.260 to 2.1.332).
+    fn write_footer(&self, footer: &str) {
+        let Some(mut output) = self.output.as_ref() else {
+            return;
+        };
+        if let Err(error) = output.write_all(format!("\n{footer}\n").as_bytes()) {
+            log::line(&format!("survive: {}: {error}", self.task));
+        }
+    }
+}
+
+/// Records the end of the job now.
+fn record_end(record: TaskRecord, status: Status) {
+    let at = Timestamp::now();
+    let ran = u64::try_from(at.duration_since(record.began()).as_millis()).ok();
+    let config = Configuration::without_rules(Mode::Real).settings;
+    ended_or_lost::mark_finished(vec![(record, End { at, status, ran })], &config);
+}
+
+/// The footer of a task that was stopped.
+const KILLED: &str = "[killed]";
+
+/// Whether the client has its terminal, and its file among the running sessions: `sessions/PID.json` of its folder
+/// (measured, 2.1.200 to 2.1.332).
+fn goes_on(client: Process) -> bool {
+    let file = format!("sessions/{}.json", client.id);
+    processes::has_terminal(client.id)
+        && folders::claude_dir().is_some_and(|folder| folder.join(file).exists())
+}
+
+/// The status as a shell counts: of a signal, 128 and its number.
+fn code(status: ExitStatus) -> u8 {
+    let signal = || 128 + status.signal().unwrap_or_default();
+    let code = status.code().unwrap_or_else(signal);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+fn events(mut job: Child, channel: &UnixStream) -> Result<Receiver<Event>> {
+    let (sender, events) = mpsc::channel();
+    let ended = sender.clone();
+    thread::Builder::new().spawn(move || {
+        if let Ok(status) = job.wait() {
+            let _ = ended.send(Event::JobEnded(status));
+        }
+    })?;
+    let mut relay = channel.try_clone()?;
+    thread::Builder::new().spawn(move || {
+        // The relay says nothing more: this ends with it.
+        let _ = relay.read(&mut [0]);
+        let _ = sender.send(Event::RelayEnded);
+    })?;
+    Ok(events)
+}

@@ -1,0 +1,652 @@
+//! `survive = true`: what a job comes to when its session ends, and that nothing else changes for it.
+//!
+//! `BG_RUN_SURVIVE=all` plays every situation in each client and shell, instead of three in the newest.
+
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use support::claude::{Client, NEWEST, is_there, skip};
+use support::messages_api::{MessagesApi, Turn};
+use support::sandbox::{Sandbox, read};
+use support::terminal::Terminal;
+use support::wait_until;
+
+const IN_TERMINAL: (&str, &str) = ("CLAUDE_CODE_ENTRYPOINT", "cli");
+
+fn sandbox(config: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/bg-run/config.toml", config);
+    sandbox.write_settings(&json!({"permissions": {"allow": ["Bash", "TaskStop"]}}));
+    let installed = sandbox.bg_run(&["install", "--no-view", "--no-editor"]);
+    assert!(installed.status.success(), "{installed:?}");
+    sandbox
+}
+
+/// What a session's environment file holds after its start.
+fn environment_file(sandbox: &Sandbox, variables: &[(&str, &str)]) -> String {
+    let file = sandbox.path("env.sh");
+    let _ = fs::remove_file(&file);
+    let path = file.display().to_string();
+    let mut all = vec![("CLAUDE_ENV_FILE", path.as_str()), IN_TERMINAL];
+    all.push(("PYTHONUNBUFFERED", "1"));
+    all.extend(variables);
+    sandbox.answer(&sandbox.event("SessionStart", &json!({})), &all);
+    read(&file)
+}
+
+#[test]
+fn the_line_is_left_only_where_jobs_can_outlive_the_session() {
+    let on = sandbox("survive = true\n");
+    let line = environment_file(&on, &[]);
+    assert!(line.contains(" relay --claim "), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    for variables in [
+        ("BG_RUN", "off"),
+        ("BG_RUN_DRY_RUN", "1"),
+        ("CLAUDE_CODE_ENTRYPOINT", "sdk-cli"),
+        ("CLAUDE_CODE_ENTRYPOINT", "claude-vscode"),
+        ("CLAUDE_CODE_SESSION_ATTENDED", "0"),
+        ("CLAUDE_JOB_DIR", "/tmp"),
+    ] {
+        assert_eq!(environment_file(&on, &[variables]), "", "{variables:?}");
+    }
+    let off = sandbox("");
+    assert_eq!(environment_file(&off, &[]), "");
+    // Registered before it was switched on: no hook tells of a stop.
+    off.write("home/.config/bg-run/config.toml", "survive = true\n");
+    assert_eq!(environment_file(&off, &[]), "");
+    let off = sandbox("");
+    let names = |sandbox: &Sandbox| {
+        let settings = read(&sandbox.home().join(".claude/settings.json"));
+        ["SessionEnd", "|TaskStop"].map(|name| settings.contains(name))
+    };
+    assert_eq!((names(&on), names(&off)), ([true; 2], [false; 2]));
+}
+
+/// Whether the hook leaves a note of this call.
+fn has_note(sandbox: &Sandbox, input: &Value, variables: &[(&str, &str)]) -> bool {
+    let mut event = sandbox.event("PreToolUse", input);
+    let mut all = vec![
+        IN_TERMINAL,
+        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000"),
+    ];
+    for &(name, value) in variables {
+        if name == "agent_id" {
+            event[name] = value.into();
+        } else {
+            all.push((name, value));
+        }
+    }
+    sandbox.answer(&event, &all);
+    let notes = sandbox.state().join("relays");
+    let left = fs::read_dir(&notes).into_iter().flatten().count();
+    let _ = fs::remove_dir_all(notes);
+    left == 1
+}
+
+#[test]
+fn a_note_is_left_only_of_what_may_run_long_in_the_background() {
+    let on = sandbox("survive = true\n");
+    for (input, variables, expected) in [
+        (json!({"command": "python train.py"}), &[][..], true),
+        (json!({"command": "./odd"}), &[], true),
+        (
+            json!({"command": "./odd", "run_in_background": true}),
+            &[],
+            true,
+        ),
+        (json!({"command": "echo x"}), &[], false),
+        (
+            json!({"command": "npm run dev", "run_in_background": true}),
+            &[],
+            false,
+        ),
+        (json!({"command": "./odd"}), &[("agent_id", "a1")], false),
+        (
+            json!({"command": "./odd"}),
+            &[("CLAUDE_CODE_ENTRYPOINT", "sdk-cli")],
+            false,
+        ),
+        (
+            json!({"command": "./odd"}),
+            &[("CLAUDE_JOB_DIR", "/tmp")],
+            false,
+        ),
+        (json!({"command": "./odd"}), &[("BG_RUN", "off")], false),
+        (
+            json!({"command": "./odd"}),
+            &[("BG_RUN_DRY_RUN", "1")],
+            false,
+        ),
+    ] {
+        let is_left = has_note(&on, &input, variables);
+        assert_eq!(is_left, expected, "{input} {variables:?}");
+    }
+    assert!(!has_note(
+        &sandbox(""),
+        &json!({"command": "python train.py"}),
+        &[]
+    ));
+}
+
+/// A command as the client runs it: what it printed, how it ended, and the folder that it ended in.
+#[derive(Debug, PartialEq)]
+struct Ran {
+    printed: String,
+    code: Option<i32>,
+    signal: Option<i32>,
+    folder: String,
+}
+
+const CLIENT: &str = "claude-code_2-1-332_agent";
+
+/// Plays the client, whose part this process takes: it calls the hook and starts the shell.
+fn run(sandbox: &Sandbox, shell: &str, command: &str, input: &str, id: &str) -> Ran {
+    run_as(sandbox, shell, [command, command], input, id, CLIENT)
+}
+
+/// The same of another client; the hook sees the first command, and the shell runs the second.
+fn run_as(
+    sandbox: &Sandbox,
+    shell: &str,
+    [seen, command]: [&str; 2],
+    input: &str,
+    id: &str,
+    client: &str,
+) -> Ran {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@:,./=+-".contains(c);
+    let quote = |text: &str| {
+        if text.chars().all(is_plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r#"'"'"'"#))
+        }
+    };
+    let variables = [
+        IN_TERMINAL,
+        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000"),
+    ];
+    let event = sandbox.event("PreToolUse", &json!({"command": seen}));
+    sandbox.answer(&event, &variables);
+    let uid = rustix::process::geteuid().as_raw();
+    let output = sandbox.write(
+        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
+        "",
+    );
+    let (snapshot, folder) = (sandbox.path("snapshot.sh"), sandbox.path("claude-1f-cwd"));
+    let line = environment_file(sandbox, &[]);
+    let line = if line.is_empty() {
+        "export NOTHING=\n"
+    } else {
+        &line
+    };
+    let source = format!(
+        "source {} 2>/dev/null || true && {line}: && true && eval {}{} && pwd -P >| {}",
+        snapshot.display(),
+        quote(command),
+        if input.is_empty() { " < /dev/null" } else { "" },
+        folder.display(),
+    );
+    let file = File::options().append(true).open(&output).unwrap();
+    let mut child = sandbox
+        .command(shell)
+        .args(["-c", &source])
+        .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
+        .env("AI_AGENT", client)
+        .stdin(Stdio::piped())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let status = child.wait().unwrap();
+    let ran = Ran {
+        printed: read(&output),
+        code: status.code(),
+        signal: status.signal(),
+        folder: read(&folder).replace(sandbox.path("").to_str().unwrap(), ""),
+    };
+    let _ = fs::remove_file(folder);
+    ran
+}
+
+const SHELLS: [&str; 2] = ["/bin/bash", "/usr/bin/zsh"];
+
+#[test]
+fn a_command_does_the_same_under_a_supervisor() {
+    let snapshot = "shopt -s expand_aliases 2>/dev/null || true\nalias greet='echo hello'\nsay() { echo \"says $1\"; }\nexport SET=yes\n";
+    let commands = [
+        ("alias", "greet; job"),
+        ("function", "say x; job"),
+        ("folder", "cd sub && job"),
+        ("status", "job; (exit 7)"),
+        ("exit", "job; exit 9"),
+        ("unknown", "job; nosuchprogram"),
+        ("stdin", "cat; job"),
+        ("pipe", "job | tr a-z A-Z"),
+        ("here-document", "cat <<'E'\nit's\nE\njob"),
+        ("background", "job & wait; echo \"$?\""),
+        ("trap", "trap 'echo bye' EXIT; job"),
+        ("exec", "exec job"),
+        (
+            "megabyte",
+            "job; i=0; while [ $i -lt 16 ]; do cat \"$HOME/big\"; i=$((i+1)); done",
+        ),
+        ("environment", "job; env | grep -vE '^(_|NOTHING)=' | sort"),
+        ("shell", "job; echo \"$0 $# $-\"; umask; ulimit -n"),
+        ("a word", "job"),
+        ("quotes", "job \"it's\" 'a \"b\"' \\$x `echo y`"),
+        ("errors", "job; echo error >&2; false"),
+    ];
+    for shell in SHELLS {
+        if !PathBuf::from(shell).exists() {
+            skip(shell);
+            continue;
+        }
+        let [with, without] = ["survive = true\n", ""].map(sandbox);
+        for sandbox in [&with, &without] {
+            sandbox.program("job", "echo \"job $*\"");
+            sandbox.write("snapshot.sh", snapshot);
+            sandbox.write("home/big", &"x".repeat(64 * 1024));
+            fs::create_dir(sandbox.project().join("sub")).unwrap();
+        }
+        for (at, (what, command)) in commands.iter().enumerate() {
+            let input = if *what == "stdin" { "input\n" } else { "" };
+            let id = format!("b{at}");
+            let [mut ran, plain] =
+                [&with, &without].map(|sandbox| run(sandbox, shell, command, input, &id));
+            let root = |sandbox: &Sandbox| sandbox.path("").display().to_string();
+            ran.printed = ran.printed.replace(&root(&with), &root(&without));
+            assert!(!plain.printed.is_empty(), "{what}");
+            assert_eq!(ran, plain, "{shell}: {what}");
+            assert!(
+                !with.state().join("relays").exists(),
+                "{what}: no relay took it"
+            );
+        }
+        assert_eq!(with.log(), "");
+        assert!(
+            with.state().join("survivors").exists() && !without.state().join("survivors").exists()
+        );
+    }
+}
+
+#[test]
+fn what_has_no_exact_note_runs_as_it_is() {
+    for (what, commands, client) in [
+        ("another command", ["job a", "job b"], CLIENT),
+        ("more around it", ["job a", "true && job a"], CLIENT),
+        (
+            "an older client",
+            ["job a", "job a"],
+            "claude-code_2-1-150_agent",
+        ),
+        ("another agent", ["job a", "job a"], ""),
+    ] {
+        let sandbox = sandbox("survive = true\n");
+        sandbox.program("job", "echo \"job $*\"");
+        let ran = run_as(&sandbox, SHELLS[0], commands, "", "b1", client);
+        let printed = format!("job {}\n", commands[1].rsplit(' ').next().unwrap());
+        assert_eq!((ran.printed, ran.code), (printed, Some(0)), "{what}");
+        assert!(sandbox.state().join("relays").exists(), "{what}");
+        assert!(!sandbox.state().join("survivors").exists(), "{what}");
+    }
+}
+
+/// What is done to a session with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    CloseTerminal,
+    Hangup,
+    Terminate,
+    Kill,
+    /// The number of the answer.
+    Exit(usize),
+    TaskStop,
+    StopInList,
+    /// The same, and the terminal is closed within the second.
+    StopInListAndClose,
+    BgRunStop,
+    Interrupt,
+    /// The client moves the call at its time-out, then the terminal is closed.
+    TimeOut,
+    /// The same with the limit.
+    Limit,
+    /// The same with Ctrl+B.
+    CtrlB,
+    CloseInForeground,
+}
+
+/// What the job comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    RunsOn,
+    Ends,
+}
+
+const SITUATIONS: &[(Act, Fate)] = &[
+    (Act::CloseTerminal, Fate::RunsOn),
+    (Act::StopInListAndClose, Fate::Ends),
+    (Act::Exit(1), Fate::Ends),
+    (Act::Hangup, Fate::RunsOn),
+    (Act::Terminate, Fate::RunsOn),
+    (Act::Kill, Fate::RunsOn),
+    (Act::Exit(2), Fate::RunsOn),
+    (Act::Exit(3), Fate::RunsOn),
+    (Act::TaskStop, Fate::Ends),
+    (Act::StopInList, Fate::Ends),
+    (Act::BgRunStop, Fate::Ends),
+    (Act::Interrupt, Fate::Ends),
+    (Act::TimeOut, Fate::RunsOn),
+    (Act::Limit, Fate::RunsOn),
+    (Act::CtrlB, Fate::RunsOn),
+    (Act::CloseInForeground, Fate::Ends),
+];
+
+/// What the job comes to with this client.
+fn expected(version: &str, act: Act, fate: Fate, seen: Fate) -> Fate {
+    match (version, act) {
+        // After a signal, it often ends before its `SessionEnd` hooks have answered.
+        ("2.1.260", Act::Hangup | Act::Terminate) => seen,
+        // It leaves such a command alone, with bg-run or without.
+        ("2.1.200", Act::CloseInForeground) => Fate::RunsOn,
+        _ => fate,
+    }
+}
+
+/// A session with a job that runs until it is let go.
+struct Session<'a> {
+    program: &'a Client,
+    sandbox: Sandbox,
+    api: MessagesApi,
+    terminal: Terminal,
+    client: u32,
+    job: u32,
+}
+
+fn runs(process: u32) -> bool {
+    let stat = read(&PathBuf::from(format!("/proc/{process}/stat")));
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn signal(process: u32, signal: rustix::process::Signal) {
+    let process = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    rustix::process::kill_process(process, signal).unwrap();
+}
+
+fn is_in_foreground(act: Act) -> bool {
+    matches!(
+        act,
+        Act::Interrupt | Act::TimeOut | Act::Limit | Act::CtrlB | Act::CloseInForeground
+    )
+}
+
+/// The words that start the client, in this shell and with the sandbox's programs.
+fn words(
+    client: &Client,
+    sandbox: &Sandbox,
+    api: &MessagesApi,
+    shell: &str,
+    more: &[&str],
+) -> Vec<String> {
+    let mut arguments = vec!["--permission-mode", "default"];
+    arguments.extend(more);
+    let mut words = client.in_terminal(sandbox, api, &arguments);
+    words.insert(2, format!("SHELL={shell}"));
+    words
+}
+
+impl<'a> Session<'a> {
+    fn start(program: &'a Client, shell: &str, act: Act) -> Self {
+        let sandbox = sandbox("survive = true\nopen = \"never\"\n");
+        if act == Act::Limit {
+            let done = sandbox.bg_run(&["install", "--no-view", "--no-editor", "--limit", "2"]);
+            assert!(done.status.success(), "{done:?}");
+        }
+        let (go, job) = (sandbox.path("go"), sandbox.path("job.pid"));
+        // A minute and a half at most: a test that fails leaves nothing behind.
+        let script = format!(
+            "echo $$ >{0}.part; mv {0}.part {0}; i=0; until [ -e {1} ] || [ $i -gt 900 ]; do sleep 0.1; i=$((i+1)); done; echo last; exit 3",
+            job.display(),
+            go.display()
+        );
+        sandbox.program("train", &script);
+        sandbox.program("odd", &script);
+        // By its name, bg-run moves the one at once.
+        let command = if is_in_foreground(act) {
+            "odd --epochs 3"
+        } else {
+            "train --epochs 3"
+        };
+        let mut input = json!({"command": command, "description": "Train"});
+        if !is_in_foreground(act) {
+            input["run_in_background"] = true.into();
+        } else if act == Act::TimeOut {
+            input["timeout"] = 2000.into();
+        }
+        let mut turns = vec![Turn::Bash(input)];
+        if act == Act::TaskStop {
+            turns.push(Turn::StopTask);
+        }
+        turns.push(Turn::Say("It runs.".to_owned()));
+        let api = MessagesApi::start(turns);
+        let words = words(program, &sandbox, &api, shell, &[]);
+        let terminal = Terminal::start("survive", &words, &sandbox.project());
+        terminal.wait_for("? for shortcuts");
+        terminal.submit("go", || !api.requests().is_empty());
+        let job = wait_until("the job runs", || read(&job).trim().parse().ok());
+        if !is_in_foreground(act) {
+            terminal.wait_for("It runs.");
+        }
+        let client = terminal.process();
+        Self {
+            program,
+            sandbox,
+            api,
+            terminal,
+            client,
+            job,
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        use rustix::process::Signal;
+        let terminal = &self.terminal;
+        match act {
+            Act::CloseTerminal | Act::CloseInForeground => terminal.close(),
+            Act::Hangup => signal(self.client, Signal::HUP),
+            Act::Terminate => signal(self.client, Signal::TERM),
+            Act::Kill => signal(self.client, Signal::KILL),
+            Act::Exit(answer) => {
+                terminal.keys(&["/exit"]);
+                terminal.wait_for("/exit");
+                terminal.press_until_shown("Enter", "Background work is running");
+                for at in 2..=answer {
+                    terminal.press_until_shown("Down", &format!("❯ {at}."));
+                }
+                terminal.press_until_gone("Enter", "Background work is running");
+                if answer == 3 {
+                    terminal.close();
+                }
+            }
+            Act::TaskStop => {}
+            Act::StopInList | Act::StopInListAndClose => {
+                terminal.keys(&["/tasks"]);
+                terminal.wait_for("/tasks");
+                terminal.press_until_shown("Enter", "x to stop");
+                terminal.keys(&["x"]);
+                if act == Act::StopInListAndClose {
+                    wait_until("the relay has ended", || {
+                        (!self.has_relay("")).then_some(())
+                    });
+                    terminal.close();
+                }
+            }
+            Act::BgRunStop => {
+                let stopped = self.sandbox.bg_run(&["stop", "Train"]);
+                assert!(stopped.status.success(), "{stopped:?}");
+            }
+            Act::Interrupt => terminal.press_until_shown("Escape", "Interrupted"),
+            Act::TimeOut | Act::Limit | Act::CtrlB => {
+                if act == Act::CtrlB {
+                    terminal.wait_for("ctrl+b to run in background");
+                    terminal.press_until_shown("C-b", "It runs.");
+                }
+                terminal.wait_for("It runs.");
+                self.task();
+                terminal.close();
+            }
+        }
+    }
+
+    fn task(&self) -> Value {
+        wait_until("the task", || {
+            let listed = self.sandbox.bg_run(&["tasks", "--json"]);
+            let tasks: Vec<Value> = serde_json::from_slice(&listed.stdout).ok()?;
+            tasks.into_iter().next()
+        })
+    }
+
+    /// Whether a relay with this option runs, or one without options.
+    fn has_relay(&self, option: &str) -> bool {
+        let state = self.sandbox.state().display().to_string();
+        let is_it = |entry: fs::DirEntry| {
+            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let words = String::from_utf8_lossy(&words).replace('\0', " ");
+            let rest = words.split_once(&format!("relay {state}"));
+            rest.is_some_and(|(_, rest)| rest.trim().split(' ').next() == Some(option))
+        };
+        fs::read_dir("/proc").unwrap().flatten().any(is_it)
+    }
+
+    /// Whether the job runs once everything is over that ends it.
+    fn fate(&self) -> Fate {
+        // The supervisor waits for five seconds at most.
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(9);
+        while std::time::Instant::now() < end {
+            if !runs(self.job) {
+                return Fate::Ends;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Fate::RunsOn
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.sandbox.write("go", "");
+        self.terminal.close();
+        // A session that was moved to the background has one.
+        self.program
+            .run(&self.sandbox, &self.api, &["daemon", "stop", "--any"]);
+        if !std::thread::panicking() {
+            wait_until("no supervisor is left", || {
+                (!self.has_relay("--supervise")).then_some(())
+            });
+        }
+    }
+}
+
+/// Plays one situation.
+fn play(version: &str, shell: &str, act: Act, fate: Fate) {
+    let Some(client) = Client::find(version) else {
+        return;
+    };
+    let what = format!("{version} {shell} {act:?}");
+    let mut session = Session::start(&client, shell, act);
+    session.act(act);
+    let seen = session.fate();
+    for line in session.sandbox.log().lines() {
+        println!("  {what}: {line}");
+    }
+    assert_eq!(seen, expected(version, act, fate, seen), "{what}");
+    if seen == Fate::Ends || act == Act::CloseInForeground {
+        return;
+    }
+    let task = session.task();
+    assert_eq!(task["state"], "running", "{what}: {task}");
+    let with_next = matches!(act, Act::CloseTerminal | Act::Kill);
+    if with_next {
+        tells_the_next(&client, &session, shell, "still runs after", &[]);
+    }
+    session.sandbox.write("go", "");
+    wait_until("the job has ended", || (!runs(session.job)).then_some(()));
+    let task = wait_until("its end is known", || {
+        Some(session.task()).filter(|task| task["state"] != "running")
+    });
+    assert_eq!(
+        (&task["state"], &task["exit"]),
+        (&json!("exit"), &json!(3)),
+        "{what}: {task}"
+    );
+    let output = read(&PathBuf::from(task["output"].as_str().unwrap()));
+    assert!(
+        output.contains("last\n\n[exited with code 3]\n"),
+        "{what}: {output:?}"
+    );
+    if with_next {
+        tells_the_next(
+            &client,
+            &session,
+            shell,
+            "\"Train\" exit 3",
+            &["--continue"],
+        );
+    }
+}
+
+/// The next session says so, to the user and the model.
+fn tells_the_next(client: &Client, session: &Session, shell: &str, told: &str, more: &[&str]) {
+    let api = MessagesApi::start(vec![Turn::Say("I see.".to_owned())]);
+    let words = words(client, &session.sandbox, &api, shell, more);
+    let terminal = Terminal::start("next", &words, &session.sandbox.project());
+    terminal.wait_for("? for shortcuts");
+    terminal.wait_for(told);
+    terminal.submit("go on", || !api.requests().is_empty());
+    terminal.wait_for("I see.");
+    let model = api.model_was_told();
+    assert!(model.contains("outlived their session"), "{model}");
+    terminal.close();
+}
+
+#[test]
+fn a_job_outlives_its_session_in_these_situations() {
+    if !is_there("tmux") {
+        return skip("tmux isn't installed");
+    }
+    let all = std::env::var("BG_RUN_SURVIVE").unwrap_or_default();
+    if all.is_empty() {
+        for &(act, fate) in SITUATIONS.iter().take(3) {
+            play(NEWEST, SHELLS[0], act, fate);
+        }
+        return;
+    }
+    // `all`, or parts of a line: `2.1.260 zsh TaskStop`.
+    for version in ["2.1.200", "2.1.260", "2.1.332"] {
+        for shell in SHELLS {
+            for &(act, fate) in SITUATIONS {
+                let line = format!("{version} {shell} {act:?}");
+                if all == "all" || all.split_whitespace().all(|part| line.contains(part)) {
+                    let start = std::time::Instant::now();
+                    let played = std::panic::catch_unwind(|| play(version, shell, act, fate));
+                    let how = if played.is_ok() { "holds" } else { "FAILS" };
+                    println!("{line}: {how} ({:.0} s)", start.elapsed().as_secs_f32());
+                }
+            }
+        }
+    }
+}
