@@ -4,7 +4,7 @@ mod support;
 
 use std::os::unix::fs::symlink;
 
-use support::sandbox::{Sandbox, read};
+use support::sandbox::{Sandbox, make_fifo, read};
 
 const FILE: &str = "home/.config/bg-run/config.toml";
 
@@ -178,10 +178,8 @@ fn faults_are_described_in_the_user_s_terms() {
 #[test]
 fn a_special_file_causes_no_wait() {
     let sandbox = Sandbox::new();
-    let fifo = sandbox.write(FILE, "");
-    std::fs::remove_file(&fifo).unwrap();
-    let made = sandbox.command("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
+    let fifo = sandbox.path(FILE);
+    make_fifo(&fifo);
     for arguments in [&["get"][..], &["check"], &["set", "pane", "true"]] {
         let said = sandbox.bg_run(&[&["config"][..], arguments].concat());
         assert_eq!(said.status.code(), Some(1), "{said:?}");

@@ -7,15 +7,15 @@ mod support;
 
 use std::fs;
 use std::io::Write as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 #[cfg(target_os = "linux")]
 use support::claude::{is_there, skip};
-#[cfg(target_os = "linux")]
-use support::sandbox::read;
 use support::sandbox::{BG_RUN, Sandbox};
+#[cfg(target_os = "linux")]
+use support::sandbox::{make_fifo, read};
 #[cfg(target_os = "linux")]
 use support::wait_until;
 
@@ -187,11 +187,10 @@ fn files_may_be_fifos() {
     ];
     let replace = |name: &str| {
         let path = sandbox.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let made = Command::new("mkfifo").arg(&path).status().unwrap();
-        let mut touch = Command::new("touch");
+        make_fifo(&path);
+        let mut touch = sandbox.command("touch");
         let aged = touch.args(["-t", "202001010000"]).arg(&path).status();
-        assert!(made.success() && aged.unwrap().success(), "{name}");
+        assert!(aged.unwrap().success(), "{name}");
     };
     for name in names {
         replace(name);

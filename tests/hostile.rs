@@ -10,12 +10,12 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::claude::{is_there, skip};
-use support::sandbox::{BG_RUN, Sandbox, read};
+use support::sandbox::{BG_RUN, Sandbox, make_fifo, read};
 use support::wait_until;
 
 /// A time far above normal under load, and far below the minutes that a fault would take.
@@ -52,12 +52,6 @@ fn message(answer: &Value) -> &str {
     answer["systemMessage"].as_str().unwrap_or_default()
 }
 
-fn fifo(path: &Path) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let made = Command::new("mkfifo").arg(path).status().unwrap();
-    assert!(made.success());
-}
-
 const FILES: &[&str] = &[
     "project/.claude/bg-run.toml",
     "home/.config/bg-run/rules.toml",
@@ -75,7 +69,7 @@ fn a_special_file_delays_no_call() {
             let _ = fs::remove_file(&path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             match kind {
-                "fifo" => fifo(&path),
+                "fifo" => make_fifo(&path),
                 "zero" => symlink("/dev/zero", &path).unwrap(),
                 "terminal" => symlink("/dev/tty", &path).unwrap(),
                 "folder" => fs::create_dir(&path).unwrap(),
@@ -374,7 +368,7 @@ fn an_output_that_became_something_else_is_not_opened() {
             }
             "fifo" => {
                 fs::remove_file(&output).unwrap();
-                fifo(&output);
+                make_fifo(&output);
             }
             "another user's" => std::os::unix::fs::chown(&output, Some(12345), None).unwrap(),
             "another user's folder" => {

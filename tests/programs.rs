@@ -7,9 +7,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
-use support::sandbox::{Sandbox, read};
+use support::sandbox::{Sandbox, make_fifo, read};
 
 /// Returns a sandbox in which every command is allowed.
 fn permissive() -> Sandbox {
@@ -346,8 +345,7 @@ fn special_start_files_delay_no_call() {
     let command = "make | tail -5";
     let sandbox = permissive();
     let file = sandbox.home().join(".bashrc");
-    let made = std::process::Command::new("mkfifo").arg(&file).status();
-    assert!(made.unwrap().success());
+    make_fifo(&file);
     assert_eq!(edited(&sandbox, command, &[]), command);
     fs::remove_file(&file).unwrap();
     fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
@@ -551,7 +549,7 @@ fn a_terabyte_file_delays_nothing() {
     huge("home/.claude/projects/-p/x.jsonl");
     huge("state/history/learnt.json");
     let fifo = sandbox.path("state/bg-run.log");
-    rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    make_fifo(&fifo);
     let output = huge("project/a.output");
     for arguments in [
         &["doctor"][..],

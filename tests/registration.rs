@@ -11,7 +11,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::claude::{is_there, skip};
-use support::sandbox::{BG_RUN, Sandbox, read};
+use support::sandbox::{BG_RUN, Sandbox, make_fifo, read};
 
 const SETTINGS: &str = "home/.claude/settings.json";
 
@@ -691,8 +691,7 @@ fn a_special_file_is_refused_and_stays() {
     let sandbox = Sandbox::new();
     let settings = sandbox.path(SETTINGS);
     let fifo = sandbox.path("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
+    make_fifo(&fifo);
     symlink(&fifo, &settings).unwrap();
     let output = sandbox.bg_run(&["install"]);
     let error = String::from_utf8(output.stderr).unwrap();

@@ -391,6 +391,13 @@ pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
+/// Makes a named pipe, and the folders above it.
+pub fn make_fifo(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success(), "{}", path.display());
+}
+
 /// Returns everything below `folder` with its mode, and the text of files.
 pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, String)> {
     let mut tree = BTreeMap::new();
