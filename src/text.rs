@@ -109,7 +109,7 @@ const TAGS: &[&str] = &[
 /// Texts that a reader may take for the beginning of a tag.
 const BEGINNINGS: &[&str] = &["<", "＜", "﹤", "&lt", "&#60", "&#x3c"];
 
-/// Their first characters.
+/// The first characters of [`BEGINNINGS`].
 const FIRST: [char; 4] = ['<', '＜', '﹤', '&'];
 
 /// Replaces each beginning of such a tag by `‹`.

@@ -155,7 +155,7 @@ keys! {
     on_end_after: Option<Span> = None;
     /// Mention a task once if it has printed nothing for this long and a similar task has ended within that time
     stuck_after: Span = Span::minutes(10);
-    /// How long `bg-run tasks` lists a task
+    /// The time for which `bg-run tasks` lists a task
     keep: Span = Span::days(30);
     /// Tab names in VS Code and its forks: the task's name and id, or only the id
     tab_names: TabNames = TabNames::Name;

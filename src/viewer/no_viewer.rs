@@ -1,4 +1,4 @@
-//! Why no editor or terminal shows files here.
+//! The reasons why no editor or terminal shows files here.
 
 /// The reason why nothing shows files here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
