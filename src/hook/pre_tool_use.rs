@@ -108,7 +108,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     })
 }
 
-/// Leaves a note of a call that can run long in the background, so that it may outlive its session. Servers and watchers
+/// Writes a note of a call that can run long in the background, so that it may outlive its session. Servers and watchers
 /// end with it.
 fn leave_note(
     input: &Input,

@@ -27,7 +27,7 @@ const MAX_FILE: u64 = 256 * 1024;
 /// Answers the start of a session.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     unbuffer(input, mode);
-    // A dry reading reports no fault: the first call does.
+    // A dry run reports no fault here, because the first call does.
     let survive = Configuration::without_rules(Mode::Dry).settings.survive;
     if survive {
         relay(input, mode);
@@ -84,7 +84,7 @@ fn left_over(input: &Input, mode: Mode, survive: bool) -> Option<Answer> {
     Some(Answer::telling("SessionStart", Some(for_user), for_model))
 }
 
-/// Returns the tasks that outlived their session and have ended: their supervisors have recorded that, and told nobody.
+/// Returns the tasks that outlived their session and have ended. Their supervisors recorded that without telling anybody.
 fn ended_survivors() -> Vec<TaskRecord> {
     let survivors = marks::survivors().into_iter();
     let records = survivors.filter_map(|(id, _)| TaskRecord::of(&id));
@@ -129,7 +129,7 @@ fn unbuffer(input: &Input, mode: Mode) {
     }
 }
 
-/// Leaves the line by which jobs outlive the session, if the hooks are registered that tell of a stop.
+/// Writes the line with which jobs outlive the session, if the hooks that report a stop are registered.
 fn relay(input: &Input, mode: Mode) {
     let Some(file) = environment::claude_env_file() else {
         return;
@@ -172,7 +172,7 @@ fn read(file: &Path) -> io::Result<String> {
     }
 }
 
-/// Appends a line to the file, which holds this text.
+/// Appends a line to the file, which contains this text.
 fn append(file: &Path, text: &str, line: &str) -> io::Result<()> {
     let gap = if text.is_empty() || text.ends_with('\n') {
         ""

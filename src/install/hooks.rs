@@ -23,7 +23,7 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("SubagentStop", ""),
 ];
 
-/// What it answers besides where jobs may outlive their session: how that ended, and which task was stopped.
+/// Further events that bg-run answers if jobs may outlive their session: its end, and the stop of a task.
 const FOR_SURVIVE: &[(&str, &str)] = &[("SessionEnd", ""), ("PostToolUse", "TaskStop")];
 
 /// The events that bg-run answers with these settings, each for the tools that match.
@@ -42,7 +42,7 @@ fn events(survive: bool) -> Vec<(&'static str, String)> {
     events
 }
 
-/// What the registrations in these files lack for jobs that outlive their session, an event each.
+/// Returns the events that the registrations in these files lack for jobs that outlive their session.
 pub(crate) fn lacks_for_survive(sources: &[Source]) -> Vec<&'static str> {
     let own = programs::own_path().unwrap_or_default();
     let own = own.to_str().unwrap_or_default();

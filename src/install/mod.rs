@@ -30,7 +30,7 @@ pub use journal::{
 pub struct Registration<'a> {
     /// The program to register; `None` for no hooks.
     pub program: Option<&'a Path>,
-    /// The hooks that jobs need to outlive their session are among them.
+    /// Whether the hooks that jobs need to outlive their session are among them.
     pub survive: bool,
     /// Values of `env`.
     pub env: &'a Values,

@@ -58,7 +58,7 @@ pub enum Kind {
     Announced,
     /// Calls that may be handed to the relay.
     Relays,
-    /// Jobs that may outlive their session, and what their supervisors have to know.
+    /// Jobs that may outlive their session, and marks for their supervisors.
     Survivors,
 }
 
@@ -189,7 +189,7 @@ pub(super) const PROGRAM: &str = "program";
 /// The ending of the file about a client that has ended.
 pub const CLIENT: &str = "client";
 
-/// The ending of the file about a job that is to be stopped.
+/// The ending of the file about a request to stop a job.
 pub const STOP: &str = "stop";
 
 /// The ending of the file about a job with a supervisor.

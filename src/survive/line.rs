@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::state::Kind;
 
-/// The line. As long as no call has a note, it costs one look at a folder that isn't there.
+/// Returns the line. As long as no call has a note, it costs only the check for a missing folder.
 pub fn line(program: &Path, state: &Path) -> Option<String> {
     let notes = quoted(state.join(Kind::Relays.name()).to_str()?)?;
     let (program, state) = (quoted(program.to_str()?)?, quoted(state.to_str()?)?);
@@ -20,7 +20,7 @@ pub fn line(program: &Path, state: &Path) -> Option<String> {
     ))
 }
 
-/// Whether an environment file with this text holds such a line for this state folder.
+/// Whether an environment file with this text contains such a line for this state folder.
 pub fn is_in(text: &str, state: &Path) -> bool {
     let end = state.to_str().and_then(quoted);
     end.is_some_and(|state| {
@@ -29,17 +29,17 @@ pub fn is_in(text: &str, state: &Path) -> bool {
     })
 }
 
-/// A path as one word of bash and zsh. One with a line feed would be several lines of the file.
+/// Quotes a path as one word of bash and zsh; `None` if a line feed would split the line of the file.
 fn quoted(path: &str) -> Option<String> {
     (!path.contains(['\n', '\r'])).then(|| quote(path))
 }
 
-/// Text as the client and every shell quote it.
+/// Quotes text like the client, as every shell reads it.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r#"'"'"'"#))
 }
 
-/// Text as the client writes it: it leaves a plain word as it is (measured, 2.1.332).
+/// Quotes text like the client, which doesn't quote a plain word (measured, 2.1.332).
 fn as_the_client(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@:,./=+-".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
@@ -49,11 +49,11 @@ fn as_the_client(text: &str) -> String {
     }
 }
 
-/// Ends of the client's source behind the command.
+/// The possible ends of the client's source after the command.
 const REDIRECTED: &str = " < /dev/null";
 const FOLDER: &str = " && pwd -P >| ";
 
-/// Whether the client's source runs exactly this command. Only a form that was measured counts.
+/// Whether the client's source runs exactly this command, in a form that was measured.
 pub fn runs(source: &str, command: &str) -> bool {
     let Some((rest, folder)) = source.rsplit_once(FOLDER) else {
         return false;

@@ -1,5 +1,5 @@
-//! What others leave for the supervisor of a job: that a client has ended and why, that a job is to be stopped. And the
-//! jobs themselves.
+//! Marks for the supervisors of jobs: the end of a client with its reason, the request to stop a job, and the jobs
+//! themselves.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use crate::platform::processes::Process;
 use crate::state::{CLIENT, Folder, JOB, Kind, STOP, is_id, log};
 pub use crate::tasks::supervised::{Job, job};
 
-/// At most this many files are looked at.
+/// Maximum number of files that are examined.
 const MAX_FILES: usize = 1000;
 
-/// The reasons of `SessionEnd` after which the client goes on with another session.
+/// The reasons of `SessionEnd` after which the client continues with another session.
 const GOES_ON: [&str; 2] = ["clear", "resume"];
 
 /// A client that has ended.
@@ -33,13 +33,13 @@ pub fn client_ended(client: Process, reason: &str) {
     );
 }
 
-/// The reason why this client has ended, where its hook told one.
+/// Returns the reason for this client's end, if its hook reported one.
 pub fn reason(client: Process) -> Option<String> {
     let end: ClientEnd = read(&client.id.to_string(), CLIENT)?;
     (end.client == client).then_some(end.reason)
 }
 
-/// Who asked for the stop of a job.
+/// The origin of the request to stop a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
     /// The user, by `bg-run stop`.
@@ -48,14 +48,14 @@ pub enum Stop {
     Model,
 }
 
-/// Records that a job is to be stopped. One without a supervisor has no need for that.
+/// Records the request to stop a job. A job without a supervisor needs none.
 pub fn ask_to_stop(task: &str, by: Stop) {
     if job(task).is_some() {
         write(task, STOP, &by);
     }
 }
 
-/// Returns who asked for the job's stop.
+/// Returns the origin of the request to stop the job, if there is one.
 pub fn stop(task: &str) -> Option<Stop> {
     read(task, STOP)
 }
@@ -74,14 +74,14 @@ pub fn forget(task: &str) {
     }
 }
 
-/// The jobs whose supervisors run, with the ids of their tasks.
+/// Returns the jobs whose supervisors run, with the ids of their tasks.
 pub fn jobs() -> Vec<(String, Job)> {
     let mut jobs = all();
     jobs.retain(|(_, job)| job.supervisor.is_alive());
     jobs
 }
 
-/// The jobs that outlived their session, running or ended.
+/// Returns the jobs that outlived their session, running or ended.
 pub fn survivors() -> Vec<(String, Job)> {
     let mut jobs = all();
     jobs.retain(|(_, job)| job.survived);

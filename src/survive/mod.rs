@@ -1,7 +1,7 @@
-//! `survive = true`: a job outlives the session that it was started in.
+//! `survive = true`: a job outlives the session in which it was started.
 //!
 //! The client ends a task by SIGTERM to the task's process group and to each process of its tree (measured, 2.1.200 to
-//! 2.1.332). It doesn't reach a process that was forked twice out of that tree. So the hook leaves a note with the exact
+//! 2.1.332). A process that was forked twice has left that tree and gets no signal. So the hook leaves a note with the exact
 //! text of a call ([`note`]), and a line in the session's environment file ([`line`]) hands a call with such a note to the
 //! relay ([`relay`]). The relay stays in the client's tree and waits. A supervisor outside of it ([`supervisor`]) runs the
 //! same source in the same shell. When the relay ends before the job, [`verdict`] decides about the job, from the marks
@@ -21,10 +21,10 @@ mod source;
 mod supervisor;
 mod verdict;
 
-/// At most this many jobs run under a supervisor at a time; a further one runs as without the setting.
+/// Maximum number of jobs with a supervisor. A further job runs as without the setting.
 pub const MAX_JOBS: usize = 16;
 
-/// The output of the task that this descriptor writes to.
+/// Returns the task's output to which this descriptor writes.
 fn output(descriptor: impl AsFd) -> Option<PathBuf> {
     files::path_of(descriptor).filter(|path| task::is_output(path))
 }

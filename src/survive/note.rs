@@ -9,10 +9,10 @@ use crate::claude::client::Version;
 use crate::platform::processes::{self, Process};
 use crate::state::{self, Folder, Kind, is_id};
 
-/// A longer command gets no note, in bytes.
+/// Maximum length in bytes of a command that gets a note.
 const MAX_COMMAND: usize = 64 * 1024;
 
-/// At most this many notes are looked at.
+/// Maximum number of notes that are examined.
 const MAX_NOTES: usize = 200;
 
 /// A call that may be handed to the relay.
@@ -24,11 +24,11 @@ struct Note {
     client: Process,
 }
 
-/// Leaves a note of this call.
+/// Writes the note of this call.
 ///
 /// # Errors
 ///
-/// When it can't be written.
+/// Fails if it can't be written.
 pub fn leave(tool_use_id: &str, command: &str, client: Process) -> io::Result<()> {
     if !is_id(tool_use_id) || command.len() > MAX_COMMAND {
         return Ok(());
@@ -65,15 +65,15 @@ pub fn claim(shell: u32) -> bool {
             is_claimed = folder.take(&name);
         }
     }
-    // The folder is there as long as a note is: this is refused then.
+    // This fails as long as the folder contains a note.
     if let Some(state) = state::dir() {
         let _ = std::fs::remove_dir(state.join(Kind::Relays.name()));
     }
     is_claimed
 }
 
-/// Returns the source that a shell was started with; `None` if a client that was tried didn't start it, or if its words or
-/// its environment aren't known exactly.
+/// Returns the source with which a shell was started; `None` unless a tested client started it, and its words and its
+/// environment are known exactly.
 fn source_of(shell: u32) -> Option<String> {
     let words = exact(processes::words(shell)?)?;
     let environment = exact(processes::environment(shell)?)?;
@@ -100,7 +100,7 @@ fn version_in(environment: &[String]) -> Option<Version> {
     Version::parse(&version.replacen('-', ".", 2))
 }
 
-/// Returns the texts if nothing in them stands for what isn't UTF-8.
+/// Returns the texts; `None` if one contains the replacement for invalid UTF-8.
 fn exact(texts: Vec<String>) -> Option<Vec<String>> {
     let is_exact = |text: &String| !text.contains('\u{fffd}');
     (!texts.is_empty() && texts.iter().all(is_exact)).then_some(texts)

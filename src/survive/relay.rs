@@ -1,7 +1,7 @@
-//! The relay: a process in the client's tree that stands for a job outside of it.
+//! The relay: a process in the client's tree that represents a job outside of it.
 //!
-//! It is started by the session's shell, which waits for it and exits with its status. Until the supervisor has said that
-//! it starts the job, every failure here ends in a plain run of the same source by this process.
+//! The session's shell starts it, waits for it and exits with its status. Until the supervisor reports that it starts the
+//! job, any failure makes this process run the same source itself.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -20,13 +20,13 @@ use crate::platform::processes::Process;
 use crate::programs;
 use crate::state::log;
 
-/// What a shell says of a program that can't be started.
+/// A shell's exit status for a program that can't be started.
 const NOT_STARTED: u8 = 126;
 
-/// The end of a job of which nobody tells the status.
+/// The exit status of a job whose own status is unknown.
 const UNKNOWN: u8 = 1;
 
-/// Interval between looks at a job that lost its supervisor.
+/// Interval between checks of a job that lost its supervisor.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// Takes the note of the command of the shell that started this process.
@@ -81,7 +81,7 @@ fn start(state: &Path, shell: u32) -> Result<UnixStream> {
     Ok(ours)
 }
 
-/// The process between: its end makes the supervisor nobody's child.
+/// Runs the process between relay and supervisor. Its end takes the supervisor out of the client's tree.
 pub fn fork(state: &Path, shell: u32) -> ExitCode {
     let started = programs::own_path().and_then(|own| {
         let supervisor: Child = Command::new(own)
@@ -101,7 +101,7 @@ pub fn fork(state: &Path, shell: u32) -> ExitCode {
     }
 }
 
-/// The supervisor.
+/// Runs the supervisor.
 pub fn supervise(shell: u32) -> ExitCode {
     if let Err(error) = supervisor::run(shell) {
         log::line(&format!("relay: {error:#}"));
@@ -109,7 +109,7 @@ pub fn supervise(shell: u32) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Waits for the end of the job, for its status.
+/// Waits for the end of the job and returns its status.
 fn wait(mut channel: UnixStream, source: &Source) -> ExitCode {
     let mut job = None;
     while let Some(message) = Message::read(&mut channel) {
@@ -126,7 +126,7 @@ fn wait(mut channel: UnixStream, source: &Source) -> ExitCode {
     ExitCode::from(UNKNOWN)
 }
 
-/// Becomes the shell once more.
+/// Replaces this process by the shell again.
 fn plainly(source: &Source) -> ExitCode {
     let error = source.command().exec();
     eprintln!("bg-run: the command can't be run: {error}");

@@ -19,7 +19,7 @@ impl Source {
         })
     }
 
-    /// The command that starts it once more.
+    /// Returns the command that starts it again.
     pub(super) fn command(&self) -> Command {
         let (program, arguments) = self
             .words

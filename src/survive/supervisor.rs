@@ -1,5 +1,5 @@
-//! The supervisor of a job: outside of the client's tree, it runs the job, tells the relay of its end, and decides about it
-//! when the relay ends first.
+//! The supervisor of a job. It runs the job outside of the client's tree, reports its end to the relay, and decides about
+//! it if the relay ends first.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -28,20 +28,20 @@ use crate::tasks::ended_or_lost;
 use crate::tasks::record::{End, TaskRecord};
 use crate::tasks::status::Status;
 
-/// What the supervisor tells the relay.
+/// A message between the supervisor and the relay.
 pub(super) enum Message {
     /// The job couldn't be started.
     NotStarted,
-    /// It runs as this process.
+    /// The job runs as this process.
     Runs(u32),
-    /// It ended with this status, as a shell counts.
+    /// The job ended with this status, as a shell reports it.
     Ended(u8),
 }
 
 impl Message {
-    /// From the relay: the process between is gone.
+    /// From the relay: the process between the two has ended.
     pub(super) const GO: u8 = b'g';
-    /// From the supervisor: from now on it alone runs the source.
+    /// From the supervisor: only it runs the source from now on.
     pub(super) const STARTS: u8 = b's';
 
     pub(super) fn read(channel: &mut UnixStream) -> Option<Self> {
@@ -63,7 +63,7 @@ impl Message {
         }
     }
 
-    /// A relay that is gone reads nothing.
+    /// Sends the message. A relay that has ended reads nothing.
     fn send(&self, mut channel: &UnixStream) {
         let _ = match self {
             Self::NotStarted => channel.write_all(b"n"),
@@ -76,13 +76,13 @@ impl Message {
     }
 }
 
-/// Interval between looks at what others leave.
+/// Interval between checks of the marks.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// The hooks of a session that ends may still record something so long.
+/// Time in which the hooks of an ending session may still record something.
 const CONTESTED: Duration = Duration::from_secs(30);
 
-/// A hook that finds the end of a task has recorded it by then.
+/// Time after which a hook that detects the end of a task has recorded it.
 const OTHERS_FIRST: Duration = Duration::from_secs(3);
 
 enum Event {
@@ -90,7 +90,7 @@ enum Event {
     JobEnded(ExitStatus),
 }
 
-/// A job and what is known of it.
+/// A job with the facts about it.
 struct Supervised {
     task: String,
     /// Its first process.
@@ -100,7 +100,7 @@ struct Supervised {
     output: Option<File>,
 }
 
-/// Runs the source of this shell, whose input came as standard error, until it ends.
+/// Runs the source of this shell until it ends. The shell's input is this process's standard error.
 pub(super) fn run(shell: u32) -> Result<()> {
     detach::leave_session();
     let mut channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
@@ -145,7 +145,7 @@ pub(super) fn run(shell: u32) -> Result<()> {
     supervised.follow(job, &channel)
 }
 
-/// Starts the job in a process group of its own, with the descriptors of the client's shell. This process lets go of them.
+/// Starts the job in a separate process group, with the descriptors of the client's shell. This process closes them.
 fn start(source: &Source, descriptors: [OwnedFd; 3]) -> Result<Child> {
     let [input, output, errors] = descriptors.map(Stdio::from);
     let mut command = source.command();
@@ -161,10 +161,10 @@ fn start(source: &Source, descriptors: [OwnedFd; 3]) -> Result<Child> {
     Ok(job)
 }
 
-/// What a job's end means.
+/// The kind of a job's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// It ended by itself, under the client's eyes if that is still there.
+    /// It ended by itself, during its session or without a known end of it.
     ByItself,
     /// It ended by itself, after its session.
     AfterSession,
@@ -180,7 +180,7 @@ impl Supervised {
         };
         Message::Ended(code(status)).send(channel);
         match ended {
-            // A client that is there writes the end itself.
+            // A running client writes the end itself.
             Ended::ByItself if self.client.is_alive() => marks::forget(&self.task),
             Ended::ByItself | Ended::AfterSession => self.finish(status),
             Ended::Asked => self.finish_asked(),
@@ -188,7 +188,7 @@ impl Supervised {
         Ok(())
     }
 
-    /// Waits for the job's end, and decides about it when the relay ends first.
+    /// Waits for the job's end, and decides about it if the relay ends first.
     fn end(&self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
         match events.recv().ok()? {
             Event::JobEnded(status) => return Some((status, Ended::ByItself)),
@@ -249,14 +249,14 @@ impl Supervised {
         }
     }
 
-    /// The record of the call, where the hook has seen it go to the background.
+    /// Returns the record of the call, if the hook has seen it go to the background.
     fn record(&self) -> Option<TaskRecord> {
         let file = FileId::of_file(self.output.as_ref()?)?;
         TaskRecord::of(&self.task).filter(|record| record.file == Some(file))
     }
 
-    /// This process takes the client's place: what it started is the task's. A hook of the session that ends may have
-    /// recorded an end.
+    /// Records this process in place of the client, so that its child processes belong to the task. A hook of the ending
+    /// session may have recorded an end.
     fn take_over(&self) -> Option<TaskRecord> {
         let own = Process::of(std::process::id())?;
         let record = self.record()?;
@@ -358,7 +358,7 @@ fn goes_on(client: Process) -> bool {
         && folders::claude_dir().is_some_and(|folder| folder.join(file).exists())
 }
 
-/// The status as a shell counts: of a signal, 128 and its number.
+/// Returns the status as a shell reports it: for a signal, 128 plus its number.
 fn code(status: ExitStatus) -> u8 {
     let signal = || 128 + status.signal().unwrap_or_default();
     let code = status.code().unwrap_or_else(signal);
@@ -375,7 +375,7 @@ fn events(mut job: Child, channel: &UnixStream) -> Result<Receiver<Event>> {
     })?;
     let mut relay = channel.try_clone()?;
     thread::Builder::new().spawn(move || {
-        // The relay says nothing more: this ends with it.
+        // The relay sends nothing more, so this thread ends with it.
         let _ = relay.read(&mut [0]);
         let _ = sender.send(Event::RelayEnded);
     })?;

@@ -1,15 +1,15 @@
-//! What becomes of a job whose relay has ended before it.
+//! The decision about a job whose relay has ended first.
 
 use std::time::Duration;
 
-/// What is known some time after the relay's end.
+/// The facts that are known some time after the relay's end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts<'a> {
-    /// `PostToolUse` recorded that the call is in the background.
+    /// Whether `PostToolUse` recorded that the call is in the background.
     pub(super) in_background: bool,
-    /// The model or the user asked for a stop.
+    /// Whether the model or the user asked for a stop.
     pub(super) stop_asked: bool,
-    /// The reason of the client's end, where `SessionEnd` told one.
+    /// The reason for the client's end, if `SessionEnd` reported one.
     pub(super) reason: Option<&'a str>,
     pub(super) client: ClientState,
     /// The time since the relay's end.
@@ -22,9 +22,9 @@ pub(super) enum ClientState {
     /// It may have shut down.
     #[default]
     Unknown,
-    /// It goes on: it has its terminal and its file among the running sessions.
+    /// It continues: it has its terminal and its file among the running sessions.
     GoesOn,
-    /// It went on at first, and then lost its terminal.
+    /// It continued at first, and then lost its terminal.
     ClosedSince,
 }
 
@@ -32,9 +32,9 @@ pub(super) enum ClientState {
 pub(super) enum Verdict {
     /// The job ends, as it would without the setting.
     End,
-    /// It runs on.
+    /// The job continues.
     RunsOn,
-    /// More has to be known.
+    /// The facts don't decide yet.
     Wait,
 }
 
@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// before that. Only without a terminal did it take up to 1.1 s, on a machine under load (measured, 2.1.200 to 2.1.332).
 const OF_ONE_THAT_GOES_ON: Duration = Duration::from_secs(1);
 
-/// A job runs on only where it is known that nobody asked for its end.
+/// Decides about the job. It continues only if it is certain that nobody asked for its end.
 pub(super) fn verdict(facts: Facts<'_>) -> Verdict {
     match facts.reason {
         _ if !facts.in_background || facts.stop_asked => Verdict::End,

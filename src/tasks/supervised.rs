@@ -11,7 +11,7 @@ use crate::state::{Folder, JOB, Kind, is_id};
 pub struct Job {
     /// Its supervisor.
     pub supervisor: Process,
-    /// Its session has ended, and it ran on.
+    /// Whether it has continued after its session's end.
     pub survived: bool,
 }
 

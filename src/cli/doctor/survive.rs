@@ -1,4 +1,4 @@
-//! Whether jobs can outlive their session, where the user asked for that.
+//! Checks that jobs can outlive their session, if the user asked for that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::folders;
 use crate::install;
 use crate::survive::{MAX_JOBS, marks};
 
-/// What was found, and the mend of a fault.
+/// The result of the check, and the fix of a fault.
 pub(super) struct Finding {
     pub(super) says: String,
     pub(super) fix: Option<&'static str>,
@@ -29,7 +29,7 @@ impl Finding {
     }
 }
 
-/// Looks at it; `None` where the setting is off and no job is left from when it was on.
+/// Runs the check; `None` if the setting is off and no job remains from when it was on.
 pub(super) fn look(
     config: &Config,
     sources: &[Source],
@@ -75,10 +75,10 @@ pub(super) fn look(
     })
 }
 
-/// The folders of logind's settings; those of a later one win.
+/// The folders of logind's settings; later ones win.
 const FOLDERS: [&str; 3] = ["/usr/lib/systemd", "/run/systemd", "/etc/systemd"];
 
-/// Larger files aren't read, in bytes.
+/// Maximum size in bytes of a file that is read.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Whether logind ends the processes of a user who logs out. It excludes root by default (logind.conf(5)).
@@ -105,7 +105,7 @@ fn kills_what_is_left() -> bool {
     !rustix::process::geteuid().is_root() && kills(texts.iter().map(String::as_str))
 }
 
-/// Whether the last of these settings says so.
+/// Whether the last of these settings switches it on.
 fn kills<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
     let lines = texts.flat_map(str::lines);
     let values = lines.filter_map(|line| {
