@@ -241,8 +241,8 @@ fn only_the_system_s_tail_is_removed() {
     assert_eq!(edited(&sandbox, command, &[]), command);
 }
 
-/// Where else a function or an alias can come from: files that the start files read, a snapshot of an older client, the
-/// environment, and the session's environment file.
+/// Other sources of functions and aliases: files that the start files read, a snapshot of an older client, the environment,
+/// and the session's environment file.
 #[test]
 fn what_the_start_files_read_counts_too() {
     let command = "make | tail -5";
@@ -281,7 +281,7 @@ fn what_the_start_files_read_counts_too() {
     }
     let exported = [("BASH_FUNC_tail%%", "() { cat; }")];
     assert_eq!(edited(&permissive(), command, &exported), command);
-    // Files that read each other come to an end, and one that defines nothing changes nothing.
+    // Files that read each other are read once, and a file that defines nothing has no effect.
     let sandbox = permissive();
     sandbox.write("home/.bashrc", ". ~/.a\n. ~/.none\n");
     sandbox.write("home/.a", ". ~/.bashrc\nalias t='tail -f'\n");
@@ -308,7 +308,7 @@ fn what_the_session_s_environment_file_says_counts_too() {
     }
 }
 
-/// A function of the user's that runs first may change the `PATH`, and a relative folder on it means another one after `cd`.
+/// A function of the user that runs first may change the `PATH`. A relative folder on it means another one after `cd`.
 #[test]
 fn what_may_change_the_path_first_keeps_the_text() {
     let with_option = |first: &str| format!("{first}make | grep --line-buffered E");

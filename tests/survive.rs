@@ -1,4 +1,4 @@
-//! `survive = true`: what a job comes to when its session ends, and that nothing else changes for it.
+//! `survive = true`: the fate of a job when its session ends, and that nothing else changes for it.
 //!
 //! `BG_RUN_SURVIVE=all` plays every situation in each client and shell, instead of three in the newest.
 
@@ -30,7 +30,7 @@ fn sandbox(config: &str) -> Sandbox {
     sandbox
 }
 
-/// What a session's environment file holds after its start.
+/// Returns the text of a session's environment file after its start.
 fn environment_file(sandbox: &Sandbox, variables: &[(&str, &str)]) -> String {
     let file = sandbox.path("env.sh");
     let _ = fs::remove_file(&file);
@@ -60,7 +60,7 @@ fn the_line_is_left_only_where_jobs_can_outlive_the_session() {
     }
     let off = sandbox("");
     assert_eq!(environment_file(&off, &[]), "");
-    // Registered before it was switched on: no hook tells of a stop.
+    // The hooks were registered before it was switched on, so none reports a stop.
     off.write("home/.config/bg-run/config.toml", "survive = true\n");
     assert_eq!(environment_file(&off, &[]), "");
     let off = sandbox("");
@@ -71,7 +71,7 @@ fn the_line_is_left_only_where_jobs_can_outlive_the_session() {
     assert_eq!((names(&on), names(&off)), ([true; 2], [false; 2]));
 }
 
-/// Whether the hook leaves a note of this call.
+/// Whether the hook writes a note of this call.
 fn has_note(sandbox: &Sandbox, input: &Value, variables: &[(&str, &str)]) -> bool {
     let mut event = sandbox.event("PreToolUse", input);
     let mut all = vec![
@@ -137,7 +137,7 @@ fn a_note_is_left_only_of_what_may_run_long_in_the_background() {
     ));
 }
 
-/// A command as the client runs it: what it printed, how it ended, and the folder that it ended in.
+/// The result of a command that the client runs: its output, its status, and its last folder.
 #[derive(Debug, PartialEq)]
 struct Ran {
     printed: String,
@@ -148,12 +148,12 @@ struct Ran {
 
 const CLIENT: &str = "claude-code_2-1-332_agent";
 
-/// Plays the client, whose part this process takes: it calls the hook and starts the shell.
+/// Acts as the client: calls the hook and starts the shell.
 fn run(sandbox: &Sandbox, shell: &str, command: &str, input: &str, id: &str) -> Ran {
     run_as(sandbox, shell, [command, command], input, id, CLIENT)
 }
 
-/// The same of another client; the hook sees the first command, and the shell runs the second.
+/// Acts as another client. The hook sees the first command, and the shell runs the second.
 fn run_as(
     sandbox: &Sandbox,
     shell: &str,
@@ -306,7 +306,7 @@ fn what_has_no_exact_note_runs_as_it_is() {
     }
 }
 
-/// What is done to a session with a job.
+/// An act on a session with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     CloseTerminal,
@@ -317,20 +317,20 @@ enum Act {
     Exit(usize),
     TaskStop,
     StopInList,
-    /// The same, and the terminal is closed within the second.
+    /// Like the previous act, but the terminal is closed within the same second.
     StopInListAndClose,
     BgRunStop,
     Interrupt,
     /// The client moves the call at its time-out, then the terminal is closed.
     TimeOut,
-    /// The same with the limit.
+    /// The client moves the call at the limit, then the terminal is closed.
     Limit,
-    /// The same with Ctrl+B.
+    /// The user moves the call with Ctrl+B, then the terminal is closed.
     CtrlB,
     CloseInForeground,
 }
 
-/// What the job comes to.
+/// The fate of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     RunsOn,
@@ -356,18 +356,18 @@ const SITUATIONS: &[(Act, Fate)] = &[
     (Act::CloseInForeground, Fate::Ends),
 ];
 
-/// What the job comes to with this client.
+/// Returns the fate of the job with this client.
 fn expected(version: &str, act: Act, fate: Fate, seen: Fate) -> Fate {
     match (version, act) {
         // After a signal, it often ends before its `SessionEnd` hooks have answered.
         ("2.1.260", Act::Hangup | Act::Terminate) => seen,
-        // It leaves such a command alone, with bg-run or without.
+        // This client doesn't end such a command, with or without bg-run.
         ("2.1.200", Act::CloseInForeground) => Fate::RunsOn,
         _ => fate,
     }
 }
 
-/// A session with a job that runs until it is let go.
+/// A session with a job that runs until the test lets it end.
 struct Session<'a> {
     program: &'a Client,
     sandbox: Sandbox,
@@ -394,7 +394,7 @@ fn is_in_foreground(act: Act) -> bool {
     )
 }
 
-/// The words that start the client, in this shell and with the sandbox's programs.
+/// Returns the words that start the client, with this shell and the sandbox's programs.
 fn words(
     client: &Client,
     sandbox: &Sandbox,
@@ -417,7 +417,7 @@ impl<'a> Session<'a> {
             assert!(done.status.success(), "{done:?}");
         }
         let (go, job) = (sandbox.path("go"), sandbox.path("job.pid"));
-        // A minute and a half at most: a test that fails leaves nothing behind.
+        // It runs for a minute and a half at most, so a failing test leaves nothing behind.
         let script = format!(
             "echo $$ >{0}.part; mv {0}.part {0}; i=0; until [ -e {1} ] || [ $i -gt 900 ]; do sleep 0.1; i=$((i+1)); done; echo last; exit 3",
             job.display(),
@@ -425,7 +425,7 @@ impl<'a> Session<'a> {
         );
         sandbox.program("train", &script);
         sandbox.program("odd", &script);
-        // By its name, bg-run moves the one at once.
+        // bg-run moves `train` at once because of its name.
         let command = if is_in_foreground(act) {
             "odd --epochs 3"
         } else {
@@ -532,7 +532,7 @@ impl<'a> Session<'a> {
         fs::read_dir("/proc").unwrap().flatten().any(is_it)
     }
 
-    /// Whether the job runs once everything is over that ends it.
+    /// Whether the job still runs after everything that could end it.
     fn fate(&self) -> Fate {
         // The supervisor waits for five seconds at most.
         let end = std::time::Instant::now() + std::time::Duration::from_secs(9);
@@ -561,7 +561,7 @@ impl Drop for Session<'_> {
     }
 }
 
-/// Plays one situation.
+/// Tests one situation.
 fn play(version: &str, shell: &str, act: Act, fate: Fate) {
     let Some(client) = Client::find(version) else {
         return;
@@ -609,7 +609,7 @@ fn play(version: &str, shell: &str, act: Act, fate: Fate) {
     }
 }
 
-/// The next session says so, to the user and the model.
+/// The next session tells the user and the model about the job.
 fn tells_the_next(client: &Client, session: &Session, shell: &str, told: &str, more: &[&str]) {
     let api = MessagesApi::start(vec![Turn::Say("I see.".to_owned())]);
     let words = words(client, &session.sandbox, &api, shell, more);
@@ -635,7 +635,7 @@ fn a_job_outlives_its_session_in_these_situations() {
         }
         return;
     }
-    // `all`, or parts of a line: `2.1.260 zsh TaskStop`.
+    // The variable is `all`, or parts of a line: `2.1.260 zsh TaskStop`.
     for version in ["2.1.200", "2.1.260", "2.1.332"] {
         for shell in SHELLS {
             for &(act, fate) in SITUATIONS {
