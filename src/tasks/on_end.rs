@@ -50,7 +50,7 @@ pub fn run(record: &TaskRecord, config: &Config) {
 
 /// Returns the task's values in the order of [`PLACEHOLDERS`].
 fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
-    let seconds = end.ran().map(|ran| ran.as_secs().to_string());
+    let seconds = end.ran().map(|ran| format!("{:.0}", ran.as_secs_f64()));
     let last = summary_of(record).unwrap_or_default();
     let output = record.output.as_deref().unwrap_or(Path::new(""));
     [
