@@ -157,10 +157,17 @@ fn overwriting_the_program_changes_no_other_file() {
     assert_eq!(beside(&launcher), ["bg-run", "targets"]);
 }
 
-/// The caller's shell searches other folders. Its `uname` fails, floods or hangs, and a killed call has left a copy.
+/// The caller's shell searches other folders, and there may be none for temporary files. Its `uname` fails, floods or
+/// hangs, and a killed call has left a copy.
 #[test]
 fn the_caller_s_environment_does_not_delay_the_launcher() {
-    for uname in ["sleep 1000", "sleep 1000 & wait", "exit 1", "exec yes"] {
+    for (uname, temporary) in [
+        ("sleep 1000", "tmp"),
+        ("sleep 1000 & wait", "tmp"),
+        ("exit 1", "tmp"),
+        ("exec yes", "tmp"),
+        ("sleep 1000", "none"),
+    ] {
         let sandbox = Sandbox::new();
         let folder = package(&sandbox);
         sandbox.program("uname", uname);
@@ -170,7 +177,9 @@ fn the_caller_s_environment_does_not_delay_the_launcher() {
         command
             .args(["bin/bg-run", "--version"])
             .current_dir(&folder);
+        fs::create_dir_all(sandbox.path("tmp")).unwrap();
         command.env("CDPATH", sandbox.path("elsewhere"));
+        command.env("TMPDIR", sandbox.path(temporary));
         let started = std::time::Instant::now();
         let said = command.output().unwrap();
         assert!(started.elapsed().as_secs() < 300, "{uname}");

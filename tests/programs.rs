@@ -194,6 +194,10 @@ fn only_the_system_s_tail_is_removed() {
         symlink(target, link).unwrap();
         assert_eq!(edited(&sandbox, command, &[]), expected, "{target}");
     }
+    for first in ["tail() { cat; }; ", "PATH=.:$PATH; ", "alias tail=cat; "] {
+        let command = format!("{first}{command}");
+        assert_eq!(edited(&permissive(), &command, &[]), command);
+    }
     for (file, text, stays) in [
         (".bashrc", "tail() { command tail -n 50; }", true),
         (".bash_aliases", "alias tail='tail -n 50'", true),
@@ -426,6 +430,10 @@ fn a_repository_s_code_is_never_started() {
     for name in ["code", "cursor", "tmux"] {
         fs::copy(&program, folder.join(name)).unwrap();
     }
+    // A relative folder is another one in another place.
+    let relative = sandbox.path("relative");
+    fs::create_dir(&relative).unwrap();
+    fs::copy(&program, relative.join("code")).unwrap();
     let tmp = sandbox.path("tmp").display().to_string();
     let linked = sandbox.path("linked");
     symlink(&folder, &linked).unwrap();
@@ -433,6 +441,7 @@ fn a_repository_s_code_is_never_started() {
         folder.to_str().unwrap(),
         linked.to_str().unwrap(),
         "node_modules/.bin",
+        "../relative",
     ] {
         let path = format!("{first}:{}", sandbox.search_path());
         let variables = [

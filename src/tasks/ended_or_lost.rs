@@ -399,6 +399,24 @@ pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<Task
 mod tests {
     use super::*;
 
+    /// Where the system doesn't show who writes, a job may print such a line at any time.
+    #[test]
+    fn without_known_writers_a_last_line_counts_after_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("b1.log");
+        let status = |text: &str, age: Duration| {
+            std::fs::write(&output, text).unwrap();
+            let file = std::fs::File::options().append(true).open(&output).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+            find(None, Some(&output), WriterPresence::Unknown, None).status
+        };
+        let (line, old) = ("x\n[exited with code 3]\n", 2 * SETTLED);
+        assert_eq!(status(line, Duration::ZERO), Status::Running);
+        assert_eq!(status(line, old), Status::Exit(3));
+        assert_eq!(status("see [exited with code 3]\n", old), Status::Running);
+        assert_eq!(status(&format!("{line}\n"), old), Status::Running);
+    }
+
     #[test]
     fn notices_are_read_from_a_prompt() {
         let notice = |status: &str, summary: &str| {
