@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 /// Largest sizes of the release and of a build from source in bytes, without the embedded files.
-const SIZES: [u64; 2] = [5_800_000, 6_600_000];
+const SIZES: [u64; 2] = [6_000_000, 6_600_000];
 
 /// Prints both sizes; whether one is over its bound.
 fn is_too_large(bench: &Bench) -> bool {
