@@ -313,13 +313,14 @@ pub fn width() -> Option<usize> {
     columns.or_else(|| is_shown_by_client().then_some(WIDTH_IN_CLIENT))
 }
 
-/// Whether the client shows the standard output, which it reads from a file. `CLAUDECODE` is set in its shell
-/// (measured, 2.1.332).
+/// Whether the client shows the standard output, which it reads from one file with the standard error. `CLAUDECODE` is
+/// set in its shell (measured, 2.1.332).
 pub fn is_shown_by_client() -> bool {
-    let is_file = |stat: rustix::fs::Stat| {
-        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
-    };
-    is_set("CLAUDECODE") && rustix::fs::fstat(std::io::stdout()).is_ok_and(is_file)
+    use rustix::fs::{FileType, Stat, fstat};
+    let is_file = |out: &Stat| FileType::from_raw_mode(out.st_mode) == FileType::RegularFile;
+    let file = |stat: Stat| (stat.st_dev, stat.st_ino);
+    let out = fstat(std::io::stdout()).ok().filter(is_file).map(file);
+    is_set("CLAUDECODE") && out.is_some() && out == fstat(std::io::stderr()).ok().map(file)
 }
 
 /// Whether a variable with this name is set, to detect terminal multiplexers.

@@ -552,12 +552,17 @@ fn a_list_in_the_client_fits_its_screen_and_leaves_itself_out() {
         let more = json!({"output": path, "started": started, "description": "Run the tests"});
         note(&sandbox, id, &more);
     }
-    for script in ["\"$0\" tasks", "\"$0\" tasks | cat"] {
+    for script in [
+        "\"$0\" tasks",
+        "\"$0\" tasks | cat",
+        "\"$0\" tasks >list; cat list",
+    ] {
         let mut asks = sandbox.command("bash");
         asks.args(["-c", &format!("{script}; true"), BG_RUN])
             .envs([("CLAUDECODE", "1")])
             .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"));
-        asks.stdout(File::create(&shown).unwrap());
+        let output = File::create(&shown).unwrap();
+        asks.stdout(output.try_clone().unwrap()).stderr(output);
         assert!(asks.process_group(0).status().unwrap().success());
         let told = std::fs::read_to_string(&shown).unwrap();
         let rows: Vec<&str> = told.lines().collect();
