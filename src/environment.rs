@@ -40,7 +40,7 @@ pub fn config_dir() -> Option<PathBuf> {
     path("BG_RUN_CONFIG_DIR")
 }
 
-/// `BG_RUN_STATE_DIR`: the folder of the log.
+/// `BG_RUN_STATE_DIR`: the folder of the log and the records.
 pub fn state_dir() -> Option<PathBuf> {
     path("BG_RUN_STATE_DIR")
 }

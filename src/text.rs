@@ -220,7 +220,7 @@ impl LetterSet {
     }
 }
 
-/// Two bytes may share a bit, but no two lower-case letters do.
+/// Maps a byte to one of 64 bits. No two lower-case letters share one.
 const fn bit(byte: u8) -> u64 {
     1 << (byte & 63)
 }
@@ -247,7 +247,7 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 pub fn span(span: Duration) -> String {
     const UNITS: [(u128, &str); 3] = [(1000, "s"), (60_000, "min"), (3_600_000, "h")];
     const DAY: u128 = 86_400_000;
-    /// Number of a larger unit from which it is used.
+    /// A larger unit is used from this many of it on.
     const MIN_UNITS: u128 = 2;
     let milliseconds = span.as_millis();
     let rounded = |unit: u128| milliseconds.saturating_add(unit / 2) / unit;

@@ -181,7 +181,7 @@ fn the_configuration_page_has_every_key() {
     let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md"));
     let (before, rest) = page.split_once("<!-- keys -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- end of keys -->\n").unwrap();
-    let head = "| key | default | takes | what for |\n| --- | --- | --- | --- |\n";
+    let head = "| key | default | values | effect |\n| --- | --- | --- | --- |\n";
     let rows: String = rows.collect();
     let page = format!("{before}<!-- keys -->\n{head}{rows}<!-- end of keys -->\n{after}");
     hold("docs/configuration.md", &page);

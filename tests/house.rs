@@ -246,15 +246,15 @@ fn the_design_page_leads_to_each_subject() {
     let rows: BTreeMap<String, String> = described().into_iter().collect();
     for (subject, file) in [
         ("`\\| tail`", "rewrite/tail.rs"),
-        ("words at its end", "tasks/end_messages.rs"),
+        ("messages at its end", "tasks/end_messages.rs"),
         ("socket of a window", "viewer/socket.rs"),
         ("buffer behind a pipe", "programs/filters.rs"),
         ("damaged", "history/file_format.rs"),
         ("is lost", "tasks/ended_or_lost.rs"),
         ("tabs", "viewer/tab_names.rs"),
         ("time-out of a hook", "hook/deadline.rs"),
-        ("input within a time", "hook/read_input.rs"),
-        ("quick call", "decision/foresight.rs"),
+        ("its input, with limits", "hook/read_input.rs"),
+        ("the prediction of a call", "decision/foresight.rs"),
     ] {
         let (folder, name) = file.split_once('/').unwrap();
         let row = &rows[&format!("{folder}/")];

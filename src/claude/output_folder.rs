@@ -2,6 +2,7 @@
 //! that folder too, so a command that reads all files there would never end.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 /// Folders for temporary files, which may contain the client's folder, and variables that name such a folder.
 #[rustfmt::skip]
@@ -29,21 +30,22 @@ pub(crate) fn are_named(text: &str) -> bool {
     let ends =
         |c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')' | '<' | '>' | '=');
     let words = || text.split(ends);
-    let has_tasks = || stands_alone(&text, "tasks");
+    let has_tasks = LazyCell::new(|| stands_alone(&text, "tasks"));
     let is_temporary = |word: &str| TEMPORARY.iter().any(|folder| is_below(word, folder));
-    let reads_all = || READ_ALL.iter().any(|program| text.contains(program));
+    let names_temporary = LazyCell::new(|| words().any(is_temporary));
+    let reads_all = LazyCell::new(|| READ_ALL.iter().any(|program| text.contains(program)));
     words().any(|word| {
         let is_pattern = word.contains(['*', '?', '[']);
         // The folder may be any, because an earlier `cd` can lead to the outputs.
-        word.ends_with(".output") && (is_pattern || has_tasks())
+        word.ends_with(".output") && (is_pattern || *has_tasks)
             || word.starts_with("claude-") && is_of_client(word)
             || word
                 .split_once("/claude")
-                .is_some_and(|(_, rest)| has_tasks() && is_of_client(&format!("claude{rest}/")))
+                .is_some_and(|(_, rest)| *has_tasks && is_of_client(&format!("claude{rest}/")))
             || is_temporary(word) && is_of_client_below(word)
-            || is_pattern && word.contains("tasks") && has_tasks() && words().any(is_temporary)
+            || is_pattern && word.contains("tasks") && *has_tasks && *names_temporary
             || is_temporary(word)
-                && reads_all()
+                && *reads_all
                 && word.split('/').filter(|part| !part.is_empty()).count() < 2
     })
 }

@@ -47,7 +47,7 @@ pub struct Origin {
 /// Maximum size in bytes of all rules that are compared.
 const MAX_RULES: usize = 1024 * 1024;
 
-/// Maximum work for the comparisons of one call, in steps of about one byte. It takes two thousand million
+/// Maximum work for the comparisons of one call, in steps of about one byte. It takes two billion
 /// instructions of a debug build (measured); a test checks the limit.
 const MAX_WORK: usize = 60_000_000;
 

@@ -155,8 +155,8 @@ pub(super) fn presence(path: &Path) -> Option<String> {
     }
 }
 
-/// Returns the folder itself if its names can't be listed. Reading it as a file then fails, so its content counts as
-/// unknown.
+/// Returns the files of `managed-settings.d`. If its names can't be listed, returns the folder itself: reading it as a file
+/// then fails, so its content counts as unknown.
 fn drop_ins(roots: &Roots<'_>) -> Vec<PathBuf> {
     let folder = roots.managed("managed-settings.d");
     match fs::read_dir(&folder) {

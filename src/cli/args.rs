@@ -151,7 +151,7 @@ pub(super) enum Command {
     },
     /// Show how long this project's commands took, or delete these records
     History(HistoryArgs),
-    /// Learn how long commands take from the transcripts of earlier sessions, on this machine only
+    /// Read command durations from the transcripts of earlier sessions; nothing leaves this machine
     Learn {
         /// Only show what bg-run would learn
         #[arg(long)]
@@ -171,7 +171,7 @@ pub(super) enum Command {
     Uninstall {
         #[command(flatten)]
         target: Target,
-        /// Remove everything: from every settings file and editor, with your rules, settings and records
+        /// Remove everything from every settings file and editor, and delete your rules, settings and records
         #[arg(long, conflicts_with = "scope")]
         purge: bool,
     },
@@ -269,7 +269,7 @@ pub(super) struct TasksArgs {
     /// List only running tasks
     #[arg(long)]
     pub(super) running: bool,
-    /// List the tasks of all projects; `-` means unknown
+    /// List the tasks of all projects
     #[arg(long)]
     pub(super) all: bool,
     /// Print JSON, newest first
@@ -286,7 +286,7 @@ pub(super) struct LimitOptions {
     /// Don't set a limit, and remove one that bg-run set
     #[arg(long, conflicts_with = "limit")]
     pub(super) no_limit: bool,
-    /// Register no hooks (for the plugin, which has hooks but can't set the limit)
+    /// Set the limit, but register no hooks (for the plugin, which can't set it)
     #[arg(long)]
     pub(super) limit_only: bool,
     /// Let Claude Code stop background tasks when memory is short
@@ -315,7 +315,7 @@ impl Target {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Show each key with its value and source, or only the value of KEY (the default)
+    /// Show each key with its value and source, or only the value of KEY (the default subcommand)
     #[command(visible_alias = "list")]
     Get {
         /// The key

@@ -85,7 +85,7 @@ fn list() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns when the first call of a rule, without past runs, is moved.
+/// Returns the time at which a rule's first call, without past runs, is moved: at once, or at the limit.
 fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     let is_own = rule.layer != Layer::BuiltIn;
     match (rule.enabled, rule.action, limit) {

@@ -35,20 +35,10 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));
     };
-    marks::ask_to_stop(id, marks::Stop::User);
-    for group in groups(&output)? {
-        processes::ask_to_end(group)
-            .with_context(|| format!("the processes of \"{name}\" ({id}) can't be stopped"))?;
-    }
-    let end = Instant::now() + MAX_WAIT;
-    while processes::groups_printing_to(&output).is_some_and(|groups| !groups.is_empty()) {
-        if Instant::now() > end {
-            bail!(
-                "\"{name}\" ({id}) is still running {} s after SIGTERM; stop it in Claude Code, which kills it",
-                MAX_WAIT.as_secs()
-            );
-        }
-        std::thread::sleep(INTERVAL);
+    marks::request_stop(id, marks::Stop::User);
+    if let Err(error) = end(&output) {
+        marks::withdraw_stop(id);
+        return Err(error.context(format!("\"{name}\" ({id}) isn't stopped")));
     }
     if let Some(record) = task.record {
         let config = Configuration::without_rules(Mode::Real).settings;
@@ -56,6 +46,24 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     }
     println!("Stopped \"{name}\" ({id}).");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sends SIGTERM to the processes that print to the output, and waits until none is left.
+fn end(output: &TrackedFile) -> Result<()> {
+    for group in groups(output)? {
+        processes::ask_to_end(group).context("its processes can't be signalled")?;
+    }
+    let end = Instant::now() + MAX_WAIT;
+    while processes::groups_printing_to(output).is_some_and(|groups| !groups.is_empty()) {
+        if Instant::now() > end {
+            bail!(
+                "it is still running {} s after SIGTERM; stop it in Claude Code, which kills it",
+                MAX_WAIT.as_secs()
+            );
+        }
+        std::thread::sleep(INTERVAL);
+    }
+    Ok(())
 }
 
 /// Returns the process groups that print to the output, except this process's own.

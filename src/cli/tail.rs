@@ -31,7 +31,7 @@ enum EndReason {
     Removed,
 }
 
-/// Follows `target` like `tail -F` until the task's footer. The exit status is the task's.
+/// Follows `target` like `tail -F` until its task has ended. The exit status is the task's.
 pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
     let path = list::file(target)?;
     if std::io::stderr().is_terminal() {

@@ -202,7 +202,7 @@ fn cell(task: &Task, column: &Column) -> String {
     let text = match column.title {
         "TASK" => task.id.clone(),
         "PROJECT" => {
-            let project = task.record.as_ref().map(|note| note.project.as_path());
+            let project = task.record.as_ref().map(|record| record.project.as_path());
             let name = project.and_then(Path::file_name).unwrap_or_default();
             name.to_string_lossy().into_owned()
         }

@@ -129,7 +129,7 @@ keys! {
     dry_run: bool = false;
     /// The outputs to open in the editor: all, only the first of a session, or none (you get the path instead)
     open: Open = Open::Always;
-    /// The maximum number of open outputs of running tasks per session; for others you get the command that follows them
+    /// The maximum number of open outputs of running tasks per session; beyond that, you get the `bg-run tail` command instead
     max_tabs: usize = 5;
     /// Live output inside Claude Code (2.1.286 and newer): under the call and above the prompt, only above the prompt, or nowhere
     view: View = View::Auto;
@@ -145,15 +145,15 @@ keys! {
     hold: Span = Span::minutes(10);
     /// Send a desktop notification through the terminal when a task ends
     notify: bool = true;
-    /// Only for tasks that ran at least this long
+    /// Notify only about tasks that ran at least this long
     notify_after: Span = Span::minutes(1);
-    /// Let tasks in the background outlive a closed terminal or a lost connection (2.1.200 and newer); run `bg-run install` after switching it on
+    /// Let tasks in the background outlive a closed terminal or a lost connection (Linux, Claude Code 2.1.200 and newer); run `bg-run install` after switching it on
     survive: bool = false;
     /// A program to run when a task ends, without a shell; bg-run fills in {name}, {status}, {seconds}, {last-line}, {project} and {output}
     on_end: Vec<String> = Vec::new();
-    /// Only for tasks that ran at least this long (default: `notify-after`)
+    /// Run the `on-end` program only for tasks that ran at least this long (default: `notify-after`)
     on_end_after: Option<Span> = None;
-    /// Mention a task once if it has printed nothing for this long and a similar task has ended within that time
+    /// Mention a task once if it has printed nothing for this long and a similar task once took less time than this silence
     stuck_after: Span = Span::minutes(10);
     /// The time for which `bg-run tasks` lists a task
     keep: Span = Span::days(30);

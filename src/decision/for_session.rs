@@ -22,7 +22,7 @@ fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<PastRuns> {
         None => return Vec::new(),
     };
     read.unwrap_or_else(|error| {
-        log::line(&format!("history: it can't be read: {error}"));
+        log::error(&format!("history: it can't be read: {error}"));
         Vec::new()
     })
 }

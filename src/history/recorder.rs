@@ -34,7 +34,7 @@ pub fn keep_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observa
     for runs in runs.values() {
         let kept = Store::own().and_then(|store| store.record_all(runs));
         if let Err(error) = kept {
-            log::line(&format!("history: a duration is lost: {error}"));
+            log::error(&format!("history: a duration is lost: {error}"));
         }
     }
 }

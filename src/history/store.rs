@@ -314,7 +314,7 @@ fn change(
         file_format::encode(&entries)
     };
     let changed = changed(&bytes).or_else(|error| {
-        log::line(&format!(
+        log::error(&format!(
             "history: the durations of one repository are reset: {name} {error}"
         ));
         changed(&[])

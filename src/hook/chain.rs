@@ -45,7 +45,7 @@ pub(super) fn run(commands: &[Vec<String>], event: &[u8]) -> Chained {
         match answer_of(command, &event, wait) {
             Ok(Some(answer)) => chained.add(answer, &mut event),
             Ok(None) => {}
-            Err(error) => log::line(&format!(
+            Err(error) => log::error(&format!(
                 "chain: `{}` is skipped: {error:#}",
                 one_line(&command.join(" "), MAX_MESSAGE)
             )),
@@ -64,7 +64,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     let ended = bounded::run(&command, &serde_json::to_vec(event)?, wait, MAX_ANSWER)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ended.left_some {
-        log::line(&format!(
+        log::error(&format!(
             "chain: `{}` left running: {}",
             one_line(program, MAX_MESSAGE),
             names_of(&ended.left)

@@ -26,7 +26,7 @@ impl Deadline {
         let watch = move || {
             if receiver.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
                 // The log may be on the file system that hangs.
-                thread::spawn(|| log::line("hook: gave up, the call stays unchanged"));
+                thread::spawn(|| log::error("hook: gave up, the call stays unchanged"));
                 thread::sleep(Duration::from_millis(100));
                 end();
             }

@@ -50,7 +50,7 @@ impl Output {
     fn of_file(file: &File, status: Status, length: u64) -> io::Result<Self> {
         let size = file.metadata()?.len();
         let end = task::end_of(file)?;
-        // A line with another status is the job's own, with a client that writes none.
+        // If the status differs, the job printed the line itself, under a client that writes no footer.
         let footer = match Footer::of(&end).map(Status::of_footer) {
             Some(told) if told == status => Footer::length(&end) as u64,
             _ => 0,

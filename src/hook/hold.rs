@@ -6,15 +6,16 @@ use crate::config::{Config, Treatment};
 use crate::install;
 use crate::tasks::record::{Cause, TaskRecord};
 
-/// Whether a headless session waits for this task: the client moved it at the limit or bg-run moved it, and it ends by
-/// itself. Clients without the limit aren't held, because 2.1.20 hangs on exit if a task has ended before (measured).
-pub(super) fn is_held(note: &TaskRecord) -> bool {
-    matches!(note.cause, Cause::Moved | Cause::Limit) && note.timed && !note.endless
+/// Whether a headless session waits for this task. bg-run or the client's limit must have moved it, and it must end by
+/// itself. Clients that report no durations are excluded, because 2.1.20 hangs on exit if a task has ended before
+/// (measured).
+pub(super) fn is_held(record: &TaskRecord) -> bool {
+    matches!(record.cause, Cause::Moved | Cause::Limit) && record.timed && !record.endless
 }
 
 /// Whether a subagent waits for it: bg-run moved it, and the settings ask for the background.
-pub(super) fn is_held_for_subagent(note: &TaskRecord, config: &Config) -> bool {
-    config.subagents == Treatment::Background && note.cause == Cause::Moved && is_held(note)
+pub(super) fn is_held_for_subagent(record: &TaskRecord, config: &Config) -> bool {
+    config.subagents == Treatment::Background && record.cause == Cause::Moved && is_held(record)
 }
 
 /// Longest wait at a session's end: `hold`, or the client's time limit for hooks if that is shorter.

@@ -54,7 +54,7 @@ pub(super) fn faulty_file(problem: &Problem) -> String {
     format!("bg-run ignores a file with an error: {problem}")
 }
 
-/// Tells the model what changed about its call. The words of a project's rule come from a repository, so they aren't shown to it.
+/// Tells the model what changed about its call. It never quotes a project's rule, whose text comes from the repository.
 pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Option<String> {
     if decision.outcome != Outcome::Background {
         return None;
@@ -95,10 +95,10 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Optio
 }
 
 /// Tells the model that the command of its call still runs as this task.
-pub(super) fn still_runs(note: &TaskRecord) -> String {
-    let ran = Timestamp::now().duration_since(note.began());
+pub(super) fn still_runs(record: &TaskRecord) -> String {
+    let ran = Timestamp::now().duration_since(record.began());
     let ran = span(Duration::try_from(ran).unwrap_or_default());
-    let id = &note.id;
+    let id = &record.id;
     format!(
         "bg-run: that still runs as {id}, for {ran} now: the same command in the same folder. Two at once can get in each \
          other's way: wait for its end, or end it with `bg-run stop {id}`."
@@ -107,7 +107,7 @@ pub(super) fn still_runs(note: &TaskRecord) -> String {
 
 /// A call that went to the background.
 pub(super) struct Launch<'a> {
-    pub(super) note: &'a TaskRecord,
+    pub(super) record: &'a TaskRecord,
     /// Usual duration of such a task, in seconds.
     pub(super) usual: Option<f32>,
     /// The limit, in milliseconds.
@@ -123,15 +123,15 @@ pub(super) struct Launch<'a> {
 
 /// Tells the user and the model about a launch.
 pub(super) fn launched(launch: &Launch<'_>) -> Answer {
-    let note = launch.note;
-    let usual = if note.endless { None } else { launch.usual };
+    let record = launch.record;
+    let usual = if record.endless { None } else { launch.usual };
     let usual = durations::usual(usual);
     let with_usual = usual.as_deref().and_then(|usual| {
         let line = launched_line(launch, Some(usual));
-        end_messages::is_whole(note, &line).then_some(line)
+        end_messages::is_whole(record, &line).then_some(line)
     });
     let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
-    if let Some(tail) = &note.held_back {
+    if let Some(tail) = &record.held_back {
         let tail = clipped(&one_line(tail, SHOWN), MAX_TAIL_WIDTH);
         let _ = write!(
             line,
@@ -141,23 +141,25 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     if let Some(caution) = launch.caution {
         let _ = write!(line, "\n{caution}");
     }
-    let for_model = launched_for_model(note, usual.as_deref(), launch.held);
+    let for_model = launched_for_model(record, usual.as_deref(), launch.held);
     Answer::telling("PostToolUse", Some(line), Some(for_model))
 }
 
 /// Tells the model about a launch in an unattended session.
-pub(super) fn held(note: &TaskRecord) -> Answer {
+pub(super) fn held(record: &TaskRecord) -> Answer {
     Answer::telling(
         "PostToolUse",
         None,
-        Some(launched_for_model(note, None, true)),
+        Some(launched_for_model(record, None, true)),
     )
 }
 
 /// Reports the end of a task whose output can't be returned as the result of its call.
-pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
-    let how = end.status.sentence(note.status_of.as_deref(), &end.after());
-    let output = note.output.as_deref().unwrap_or(Path::new(""));
+pub(super) fn ended_unread(record: &TaskRecord, end: End) -> Answer {
+    let how = end
+        .status
+        .sentence(record.status_of.as_deref(), &end.after());
+    let output = record.output.as_deref().unwrap_or(Path::new(""));
     let output = for_model(&output.display().to_string(), MAX_PATH);
     let told = format!(
         "The command isn't in the background any more: it {how}. Its output isn't text; all of it is in {output}."
@@ -167,21 +169,21 @@ pub(super) fn ended_unread(note: &TaskRecord, end: End) -> Answer {
 
 /// Tells the model about a launch, without repeating the client. The client names the id and the file, and from
 /// 2.1.200 on it announces a notice. It also says that a held task ends with the final response (2.1.260 and later).
-fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> String {
+fn launched_for_model(record: &TaskRecord, usual: Option<&str>, held: bool) -> String {
     let mut told = String::new();
-    if matches!(note.cause, Cause::Limit | Cause::TimeOut) {
+    if matches!(record.cause, Cause::Limit | Cause::TimeOut) {
         told.push_str("The command hasn't failed and isn't finished: it continues in the background, and this is its output so far. ");
     }
     // Writing to a string can't fail.
-    if let Some(log) = &note.log {
+    if let Some(log) = &record.log {
         let log = for_model(&log.display().to_string(), MAX_PATH);
         let _ = write!(told, "It writes its own log to {log}. ");
     }
-    if let Some(tail) = &note.held_back {
+    if let Some(tail) = &record.held_back {
         let tail = for_model(tail, SHOWN);
         let _ = write!(told, "`{tail}` holds its output back until the end. ");
     }
-    if note.endless {
+    if record.endless {
         told.push_str("It never ends by itself: it runs until somebody stops it.");
         return told;
     }
@@ -201,10 +203,10 @@ fn launched_for_model(note: &TaskRecord, usual: Option<&str>, held: bool) -> Str
 }
 
 /// Describes a task's end: `"Run e2e tests" failed with exit status 1 after 3 min`.
-pub(super) fn outcome(note: &TaskRecord) -> String {
-    let status = note.final_status();
-    let sentence = status.sentence(note.status_of.as_deref(), &note.after());
-    format!("\"{}\" {sentence}", note.name().replace('"', "'"))
+pub(super) fn outcome(record: &TaskRecord) -> String {
+    let status = record.final_status();
+    let sentence = status.sentence(record.status_of.as_deref(), &record.after());
+    format!("\"{}\" {sentence}", record.name().replace('"', "'"))
 }
 
 /// Maximum width in columns of the removed text in a message.
@@ -220,34 +222,34 @@ const MAX_LINES: usize = 15;
 const MAX_LINE_LENGTH: usize = 200;
 
 /// Tells the user about ended tasks, one per line; `None` if there are none.
-pub(super) fn ended(notes: &[TaskRecord]) -> Option<String> {
-    let lines = end_messages::ended(notes);
+pub(super) fn ended(records: &[TaskRecord]) -> Option<String> {
+    let lines = end_messages::ended(records);
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Tells the model about ended tasks with their last lines, so that it needs no call to read them. The name comes from
 /// a model and the lines from a program, so both are fenced as data.
-pub(super) fn ended_for_model(notes: &[TaskRecord]) -> Option<String> {
-    let parts = notes.iter().map(|note| {
-        let status_of = note.status_of.as_deref();
+pub(super) fn ended_for_model(records: &[TaskRecord]) -> Option<String> {
+    let parts = records.iter().map(|record| {
+        let status_of = record.status_of.as_deref();
         let status_of = status_of.map(|of| for_model(of, SHOWN));
-        let status = note.final_status();
-        let sentence = status.sentence(status_of.as_deref(), &note.after());
-        let mut lines = vec![format!("task: {}", note.name())];
-        let last = last_of(note, MAX_LINES);
+        let status = record.final_status();
+        let sentence = status.sentence(status_of.as_deref(), &record.after());
+        let mut lines = vec![format!("task: {}", record.name())];
+        let last = last_of(record, MAX_LINES);
         let wrote = if last.is_empty() {
             "It wrote nothing."
         } else {
             "The last lines of its output follow its name."
         };
         lines.extend_from_slice(last);
-        let full = full_disk(note).map_or_else(String::new, |folder| {
+        let full = full_disk(record).map_or_else(String::new, |folder| {
             let folder = for_model(&folder.display().to_string(), MAX_PATH);
             format!(" The disk of {folder} is full, which may be why.")
         });
         format!(
             "bg-run: task {} {sentence}.{full} {wrote} {}",
-            note.id,
+            record.id,
             fenced(&lines, MAX_LINE_LENGTH)
         )
     });
@@ -260,13 +262,14 @@ const MAX_LEFT_OVER: usize = 5;
 
 /// Tells the model about tasks from earlier sessions: the running ones by id and name, then the ends of the others.
 pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String> {
-    let newest = |notes: &[TaskRecord]| notes.iter().rev().take(MAX_LEFT_OVER).cloned().collect();
+    let newest =
+        |records: &[TaskRecord]| records.iter().rev().take(MAX_LEFT_OVER).cloned().collect();
     let (running, ended): (Vec<TaskRecord>, Vec<TaskRecord>) = (newest(running), newest(ended));
     let mut parts = Vec::new();
     if !running.is_empty() {
         let names: Vec<String> = running
             .iter()
-            .map(|note| format!("{}: {}", note.id, note.name()))
+            .map(|record| format!("{}: {}", record.id, record.name()))
             .collect();
         parts.push(format!(
             "bg-run: tasks of this project's earlier sessions are still running; nobody will tell you when they end. \
@@ -285,11 +288,11 @@ pub(super) fn left_over_for_model(running: &[TaskRecord], ended: &[TaskRecord]) 
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// What the client says of such tasks is known to be wrong (measured, 2.1.332: "didn't finish before the previous session
-/// ended").
+/// Tells the model about tasks that outlived their session. The client wrongly says that they "didn't finish before the
+/// previous session ended" (measured, 2.1.332).
 fn survivors_for_model<'a>(tasks: impl Iterator<Item = &'a TaskRecord>) -> Option<String> {
     let tasks: Vec<String> = tasks
-        .filter(|task| task.survived)
+        .filter(|task| task.survived && !task.ended.is_some_and(|end| end.status.is_cut()))
         .map(|task| match task.ended {
             None => format!("{} (runs since {:.0})", task.id, task.began()),
             Some(end) => format!("{} (ran until {:.0})", task.id, end.at),
@@ -307,9 +310,9 @@ fn survivors_for_model<'a>(tasks: impl Iterator<Item = &'a TaskRecord>) -> Optio
 /// The user's line about a launch: the task, the reason, and where its output can be watched; with the usual duration
 /// if known.
 fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
-    let (note, shown) = (launch.note, launch.shown);
+    let (record, shown) = (launch.record, launch.shown);
     let tails = launch.tails.join(" ");
-    let why = match note.cause {
+    let why = match record.cause {
         _ if !tails.is_empty() => {
             let tails = clipped(&one_line(&tails, SHOWN), MAX_TAIL_WIDTH);
             Some(format!("without `{tails}`"))
@@ -326,7 +329,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
         Cause::TimeOut => Some("in background: time-out".to_owned()),
         Cause::User => Some("in background by you".to_owned()),
     };
-    let opened = if note.log.is_some() { "log" } else { "open" };
+    let opened = if record.log.is_some() { "log" } else { "open" };
     match shown {
         OpenOutcome::In(place) | OpenOutcome::Already(place) => {
             let what = why.unwrap_or_else(|| match usual {
@@ -334,16 +337,16 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
                 None => "in background".to_owned(),
             });
             let place = clipped(&one_line(place, SHOWN), MAX_PLACE_WIDTH);
-            let id = end_messages::shortened(&note.id);
-            end_messages::named(note, &format!(" {what}, {opened} in {place} ({id})"))
+            let id = end_messages::shortened(&record.id);
+            end_messages::named(record, &format!(" {what}, {opened} in {place} ({id})"))
         }
         // The reason for the background, unless the caller asked for it, deserves a second row.
         OpenOutcome::Not(reason) => {
             let why = why.map_or_else(String::new, |why| format!(" {why},"));
             let reason = one_line(reason, MAX_MESSAGE);
-            let id = end_messages::start_of(&note.id);
+            let id = end_messages::start_of(&record.id);
             end_messages::named(
-                note,
+                record,
                 &format!("{why} not opened ({reason}): `bg-run tail {id}`"),
             )
         }
@@ -359,13 +362,13 @@ mod tests {
     use crate::tasks::record::examples::{NAMES, record};
 
     fn told(
-        note: &TaskRecord,
+        record: &TaskRecord,
         usual: Option<f32>,
         tails: &[String],
         shown: &OpenOutcome,
     ) -> String {
         let launch = Launch {
-            note,
+            record,
             usual,
             limit: Some(30_000),
             tails,
@@ -409,13 +412,13 @@ mod tests {
             ] {
                 for tails in [&[][..], &tails] {
                     for usual in [None, Some(121.0)] {
-                        let mut note = record(name, cause);
+                        let mut record = record(name, cause);
                         for what in ["open", "log"] {
-                            let line = told(&note, usual, tails, &place);
+                            let line = told(&record, usual, tails, &place);
                             assert!(line.width() <= WIDTH, "{line}");
                             let end = format!(", {what} in VS Code (b33k…)");
                             assert!(line.ends_with(&end), "{line}");
-                            note.log = Some("out.log".into());
+                            record.log = Some("out.log".into());
                         }
                     }
                 }

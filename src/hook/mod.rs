@@ -35,23 +35,24 @@ use crate::programs;
 use crate::state::log;
 use crate::survive::marks;
 
-/// A pipe's buffer holds at least this many unread bytes.
+/// Minimum capacity of a pipe's buffer, in bytes.
 const PIPE_CAPACITY: usize = 4096;
 
 /// Reads one event from stdin and answers it on stdout.
 pub fn run(mode: Mode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        log::line(&format!("hook: a fault in bg-run: {panic}"));
+        log::error(&format!("hook: a fault in bg-run: {panic}"));
         std::process::exit(0);
     }));
     if let Err(error) = try_run(mode) {
-        log::line(&format!("hook: the call stays unchanged: {error:#}"));
+        log::error(&format!("hook: the call stays unchanged: {error:#}"));
     }
     ExitCode::SUCCESS
 }
 
 fn try_run(mode: Mode) -> Result<()> {
-    // The process ends with the answer. Freeing the event's parts would cost a tenth of a call after a foreground one.
+    // The process ends with the answer. Freeing the event would take a tenth of the time of a hook after a
+    // foreground call.
     let event = ManuallyDrop::new(read_input::read_input()?);
     let (input, text) = &*event;
     let Some(text) = answer_to(input, text, mode)? else {

@@ -42,8 +42,8 @@ pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> 
     if !config.notify {
         return None;
     }
-    let long = ended.iter().filter(|note| {
-        let ran = note.ended.as_ref().and_then(End::ran);
+    let long = ended.iter().filter(|record| {
+        let ran = record.ended.as_ref().and_then(End::ran);
         ran.is_some_and(|ran| ran >= config.notify_after.0)
     });
     let long: Vec<&TaskRecord> = long.collect();

@@ -33,10 +33,10 @@ use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
 
-/// Answers the event; `None` if the call didn't go to the background.
+/// Answers the event; `None` if there is nothing to tell.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if let Some(task) = input.stopped_task() {
-        marks::ask_to_stop(task, marks::Stop::Model);
+        marks::request_stop(task, marks::Stop::Model);
         return None;
     }
     input.bash_command()?;
@@ -51,7 +51,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         });
     };
     let Some(task) = id.as_str().and_then(TaskId::new) else {
-        log::line(&format!("PostToolUse: {id} is not a task id"));
+        log::error(&format!("PostToolUse: {id} is not a task id"));
         return None;
     };
     let deadline = Deadline::start();
@@ -80,32 +80,32 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if !call_claims::claim("PostToolUse", &input.tool_use_id) {
         return None;
     }
-    let note = record();
-    if let Err(error) = note.launch() {
-        log::line(&format!("PostToolUse: {error:#}"));
+    let record = record();
+    if let Err(error) = record.launch() {
+        log::error(&format!("PostToolUse: {error:#}"));
     }
     if !config.on_end.is_empty()
-        && !note.unattended
-        && let Err(error) = on_end::wait_detached(&note)
+        && !record.unattended
+        && let Err(error) = on_end::wait_detached(&record)
     {
-        log::line(&format!("on-end: {error:#}"));
+        log::error(&format!("on-end: {error:#}"));
     }
     record::clear_daily(config.keep.0);
     state::record_program_path();
-    if waited_call::is_one(&note, session, config) {
+    if waited_call::is_one(&record, session, config) {
         drop(deadline);
-        return waited_call::answer(input, &note, config, NotifyUser::Yes);
+        return waited_call::answer(input, &record, config, NotifyUser::Yes);
     }
-    let held = hold::is_held(&note)
-        && match note.agent {
-            Some(_) => hold::is_held_for_subagent(&note, config),
+    let held = hold::is_held(&record)
+        && match record.agent {
+            Some(_) => hold::is_held_for_subagent(&record, config),
             None => session.headless,
         };
     // Either nobody watches, or the settings ask only that no task is lost.
     if session.leave_headless(config) || session.leave_subagent(config) {
-        return held.then(|| messages::held(&note));
+        return held.then(|| messages::held(&record));
     }
-    let files: Vec<PathBuf> = note.log.iter().chain(&note.output).cloned().collect();
+    let files: Vec<PathBuf> = record.log.iter().chain(&record.output).cloned().collect();
     let (shown, caution) = match files.first() {
         Some(_) => show(input, &site, config, &files),
         None => (
@@ -114,8 +114,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         ),
     };
     Some(messages::launched(&Launch {
-        note: &note,
-        usual: UsualTimes::own().of(&note),
+        record: &record,
+        usual: UsualTimes::own().of(&record),
         limit: session.limit,
         tails: &done.tails,
         shown: &shown,
@@ -165,7 +165,7 @@ fn show(
         project: site.project.clone(),
     };
     let shown = viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
-        log::line(&format!("PostToolUse: {error:#}"));
+        log::error(&format!("PostToolUse: {error:#}"));
         OpenOutcome::Not(error.to_string())
     });
     // A terminal pane is read-only anyway.
@@ -184,7 +184,7 @@ fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     match rules.withholds(&log, &site.project) {
         None => Some(log),
         Some(why) => {
-            log::line(&format!(
+            log::error(&format!(
                 "PostToolUse: {} isn't shown: {why}",
                 log.display()
             ));
@@ -210,7 +210,7 @@ fn task_record(
     let kind = kind.unwrap_or_default();
     let output = ClientSession::new(&input.session_id, &input.transcript_path).output_of(task);
     if output.is_none() {
-        log::line(&format!(
+        log::error(&format!(
             "PostToolUse: no output file of task {} was found",
             task.as_str()
         ));

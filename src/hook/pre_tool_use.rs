@@ -15,7 +15,7 @@ use crate::folders::CallSite;
 use crate::history::repository_of;
 use crate::state::call_claims::CallOutcome;
 use crate::state::{call_claims, log};
-use crate::survive::note;
+use crate::survive::{self, note};
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::TaskRecord;
 use crate::{environment, shell};
@@ -58,9 +58,10 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let session = Session::from_env(input.agent_id.is_some(), &input.permission_mode);
     let decision = session.decide(call, site, configuration);
     if configuration.settings.survive
+        && survive::IS_SUPPORTED
         && let Err(error) = leave_note(input, site, session, &decision, configuration)
     {
-        log::line(&format!("PreToolUse: {error}"));
+        log::error(&format!("PreToolUse: {error}"));
     }
     let problem = if configuration.has_unreported {
         configuration.problems.first()
@@ -69,7 +70,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     };
     if problem.is_some() {
         for problem in &configuration.problems {
-            log::line(&format!("settings: {problem}"));
+            log::error(&format!("settings: {problem}"));
         }
     }
     if !decision.changes(call) {
@@ -137,8 +138,8 @@ fn leave_note(
     note::leave(&input.tool_use_id, command, client)
 }
 
-/// Returns a message to the model if the same command still runs in the same folder. Calls that end at once cost
-/// nothing.
+/// Returns a message to the model if the same command still runs in the same folder. No record is read for a call
+/// that ends at once.
 fn still_runs(
     input: &Input,
     site: &CallSite,

@@ -12,7 +12,7 @@ use crate::claude::input::Input;
 /// Maximum size of an event, in bytes.
 const MAX_INPUT: usize = 8 * 1024 * 1024;
 
-/// Maximum number of bytes that are read of a larger event. The client is still writing, and a broken pipe would
+/// Maximum number of bytes to read of an oversized event. The client is still writing, and a broken pipe would
 /// disturb it.
 const MAX_DRAINED: usize = 64 * 1024 * 1024;
 

@@ -17,7 +17,7 @@ use crate::install;
 use crate::platform::files;
 use crate::programs;
 use crate::state::{self, call_claims, log, sessions};
-use crate::survive::{line, marks};
+use crate::survive::{self, line, marks};
 use crate::tasks::record::TaskRecord;
 use crate::tasks::{end_messages, ended_or_lost, supervised};
 
@@ -125,7 +125,7 @@ fn unbuffer(input: &Input, mode: Mode) {
         Ok(())
     });
     if let Err(error) = left {
-        log::line(&format!("SessionStart: {}: {error}", file.display()));
+        log::error(&format!("SessionStart: {}: {error}", file.display()));
     }
 }
 
@@ -136,7 +136,8 @@ fn relay(input: &Input, mode: Mode) {
     };
     let session = Session::from_env(false, &input.permission_mode);
     let project = CallSite::new(&input.cwd).project;
-    if environment::switched_off()
+    if !survive::IS_SUPPORTED
+        || environment::switched_off()
         || !session.is_in_terminal()
         || Configuration::without_rules(mode).settings.dry_run
         || !install::lacks_for_survive(&sources(&project, None)).is_empty()
@@ -147,11 +148,11 @@ fn relay(input: &Input, mode: Mode) {
         return;
     };
     let left = read(&file).and_then(|text| match line::line(&program, &state) {
-        Some(line) if !line::is_in(&text, &state) => append(&file, &text, &line),
+        Some(line) if !line::is_in(&text, &line) => append(&file, &text, &line),
         _ => Ok(()),
     });
     if let Err(error) = left {
-        log::line(&format!("SessionStart: {}: {error}", file.display()));
+        log::error(&format!("SessionStart: {}: {error}", file.display()));
     }
 }
 

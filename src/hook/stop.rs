@@ -16,7 +16,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
     let session = Session::from_env(false, &input.permission_mode);
     let mut tasks = TaskRecord::unended();
-    tasks.retain(|note| note.session == input.session_id);
+    tasks.retain(|record| record.session == input.session_id);
     if tasks.is_empty() {
         return None;
     }
@@ -41,8 +41,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     .filter(|answer| answer.system_message.is_some())
 }
 
-/// Answers a subagent that is about to end. The hook waits for the tasks that bg-run moved, and keeps the subagent
-/// from ending once to report their results. A synchronous subagent gets no notice of their ends (measured, 2.1.200 to
+/// Answers a subagent that is about to end. The hook waits for the tasks that bg-run moved, then blocks the
+/// subagent's end one time, to report their results. A synchronous subagent gets no notice of their ends (measured, 2.1.200 to
 /// 2.1.331).
 pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     let config = active(mode)?;
@@ -51,9 +51,9 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let mut tasks = TaskRecord::unended();
-    tasks.retain(|note| {
-        let is_its = note.session == input.session_id && note.agent.as_deref() == Some(agent);
-        is_its && hold::is_held_for_subagent(note, &config)
+    tasks.retain(|record| {
+        let is_its = record.session == input.session_id && record.agent.as_deref() == Some(agent);
+        is_its && hold::is_held_for_subagent(record, &config)
     });
     if tasks.is_empty() {
         return None;

@@ -25,7 +25,7 @@ use crate::tasks::wait;
 /// (measured, 2.1.331).
 const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
-/// Maximum time for which a process may still write after the client announced the task's end.
+/// Maximum wait for a task's last writers after the client announced its end.
 const MAX_LAST_WRITES: Duration = Duration::from_millis(300);
 
 /// Returns the news about the session's tasks for user and model; `None` if there is none.
@@ -35,7 +35,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     let notices = Notice::in_prompt(&input.prompt);
     let mut tasks = TaskRecord::unended();
-    tasks.retain(|note| note.session == input.session_id);
+    tasks.retain(|record| record.session == input.session_id);
     if tasks.is_empty() && notices.is_empty() {
         return None;
     }
@@ -55,12 +55,13 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     ended_or_lost::drop_ended(&mut tasks, &found);
     let told = found
         .into_iter()
-        .filter(|(note, end)| is_due(note, end, &notices));
+        .filter(|(record, end)| is_due(record, end, &notices));
     let ended = ended_or_lost::mark_finished(told.collect(), &config);
     let earlier = seen_before_notice(&notices, &ended);
     // `bg-run stop` ended it before the client noticed.
-    let stopped = earlier.iter().filter(|note| {
-        note.ended
+    let stopped = earlier.iter().filter(|record| {
+        record
+            .ended
             .is_some_and(|ended| ended.status == Status::Stopped)
     });
     let mut lines = end_messages::ended(ended.iter().chain(stopped));
@@ -86,21 +87,21 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     })
 }
 
-/// Whether to report an end now. The client's notice gets a while to report an end of unknown status, if the output
-/// still exists.
-fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
-    let is_noticed = notices.iter().any(|notice| notice.id == note.id);
+/// Decides whether to report an end now. An end of unknown status waits up to [`NOTICE_WAIT`] for the client's notice, if
+/// the output still exists; the start of this wait is recorded.
+fn is_due(record: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
+    let is_noticed = notices.iter().any(|notice| notice.id == record.id);
     if end.status != Status::Lost || end.ran.is_none() || is_noticed {
         return true;
     }
     let now = Timestamp::now();
-    let Some(since) = note.unended_since else {
-        let note = TaskRecord {
+    let Some(since) = record.unended_since else {
+        let record = TaskRecord {
             unended_since: Some(now),
-            ..note.clone()
+            ..record.clone()
         };
         // If the record can't be written, waiting for the notice would leave the end unreported.
-        return note.write().is_err();
+        return record.write().is_err();
     };
     now.duration_since(since) >= NOTICE_WAIT
 }
@@ -110,13 +111,13 @@ fn is_due(note: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
 fn seen_before_notice(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
     let earlier = notices
         .iter()
-        .filter(|notice| ended.iter().all(|note| note.id != notice.id));
+        .filter(|notice| ended.iter().all(|record| record.id != notice.id));
     earlier
         .filter_map(|notice| Some((TaskRecord::of(&notice.id)?, notice.status)))
-        .filter(|(note, _)| note.ended.is_some() && call_claims::claim("Noticed", &note.id))
-        .map(|(mut note, status)| {
-            note.learn_status(status);
-            note
+        .filter(|(record, _)| record.ended.is_some() && call_claims::claim("Noticed", &record.id))
+        .map(|(mut record, status)| {
+            record.learn_status(status);
+            record
         })
         .collect()
 }

@@ -18,7 +18,7 @@ use crate::tasks::record::{Cause, End, TaskRecord};
 use crate::tasks::wait::{self, WaitOutcome};
 use crate::text::for_model;
 
-/// Whether the session would have had this call's result from the foreground without the limit.
+/// Whether the call would have finished in the foreground if no limit were set.
 pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> bool {
     let leaves = session.leave_headless(config) && record.agent.is_none();
     leaves && record.cause == Cause::Limit && hold::is_held(record)
@@ -65,7 +65,7 @@ pub(super) fn answer(
 fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     let path = record.output.as_deref()?;
     let output = Output::of(path, end.status).unwrap_or_else(|error| {
-        log::line(&format!("PostToolUse: {}: {error}", path.display()));
+        log::error(&format!("PostToolUse: {}: {error}", path.display()));
         Output::NotText
     });
     let note = folder_note(input, record);

@@ -78,8 +78,7 @@ impl Watch {
         Self { parent, ..self }
     }
 
-    /// Waits for a change of the files, if that is of `interest`, or for the end of one of `processes`, for at most
-    /// this time.
+    /// Waits at most `at_most` for one of `processes` to end or, if that is of `interest`, for a file to change.
     pub fn wait(&self, at_most: Duration, interest: Interest, processes: &[u32]) -> WakeReason {
         let stdout = io::stdout();
         // The poll of stdout always reports that its reader is gone, without being asked.
@@ -135,7 +134,7 @@ impl Parent {
         }
     }
 
-    /// An orphan gets another parent.
+    /// Whether the parent has ended. The system gives an orphan another parent.
     fn is_gone(&self) -> bool {
         self.process.is_some() && getppid() != self.process
     }

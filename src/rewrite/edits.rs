@@ -41,7 +41,7 @@ impl EditKind {
     /// Returns the purpose of the edit, for people.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::TakeOutMarker => "a word to bg-run, not to the shell",
+            Self::TakeOutMarker => "an instruction to bg-run; the shell doesn't see it",
             Self::UnbufferedVariable | Self::UnbufferedOption => "Python prints at once",
             Self::LineBuffered | Self::Stdbuf => "it prints line by line",
             Self::JoinStderr => "errors go into the output, too",

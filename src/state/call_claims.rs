@@ -1,7 +1,7 @@
 //! Claims that ensure one answer per call if bg-run is registered twice, as a plugin and in a settings file.
 //!
 //! The client runs all hooks of an event at the same time. The first to create a file in the state folder answers.
-//! Only calls that go to the background are claimed.
+//! Only events that bg-run answers are claimed.
 
 use serde::{Deserialize, Serialize};
 

@@ -96,11 +96,11 @@ impl Folder {
         files::open_for_reading(&self.fd, name)
     }
 
-    /// Reads the file `name`.
+    /// Reads the file `name`, at most 16 MiB of it.
     ///
     /// # Errors
     ///
-    /// Fails if it isn't a regular file of ours, or can't be read.
+    /// Fails if it isn't a regular file, or can't be read.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let file = self.file(name)?;
         let size = file.metadata()?.len().min(MAX_SIZE);
@@ -214,8 +214,8 @@ impl Folder {
         }
     }
 
-    /// Removes files of ours that haven't changed for `age`, here and in folders inside, and those folders if they
-    /// become empty.
+    /// Removes files of ours that haven't changed for `age`, and links whose file is gone. In `Opened`, also clears each
+    /// session's folder, and removes it if it becomes empty.
     pub(super) fn clear(&self, kind: Kind, age: Duration) {
         for name in self.names(MAX_CLEARED) {
             let is_folder = statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW)
@@ -274,7 +274,7 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Creates a file with this text beside the folders atomically, unless it exists.
+/// Writes a file beside the folders atomically, unless it already has this text.
 pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
     let base = open_base(true)?;
     if let Ok(there) = files::open_for_reading(&base, name) {

@@ -9,7 +9,7 @@ use crate::{environment, folders};
 
 static OF_CALLER: OnceLock<PathBuf> = OnceLock::new();
 
-/// Uses this folder instead of the environment's, because the caller's environment named another one.
+/// Sets the state folder to the caller's. This process's environment may name a different one.
 pub fn use_dir(dir: PathBuf) {
     let _ = OF_CALLER.set(dir);
 }

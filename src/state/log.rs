@@ -44,12 +44,12 @@ const MAX_SHOWN: u64 = 64 * 1024;
 const SUCCESS: &str = "ok:";
 
 /// Appends a line about a success.
-pub fn well(message: &str) {
-    line(&format!("{SUCCESS} {message}"));
+pub fn info(message: &str) {
+    error(&format!("{SUCCESS} {message}"));
 }
 
 /// Appends a line about a fault. If logging fails, the message is lost.
-pub fn line(message: &str) {
+pub fn error(message: &str) {
     let _: Option<()> = try_line(message);
 }
 

@@ -28,7 +28,7 @@ pub fn record_program_path() {
         return;
     };
     if let Err(error) = folder::leave(PROGRAM, program.as_os_str().as_encoded_bytes()) {
-        log::line(&format!(
+        log::error(&format!(
             "state: the program's path can't be written: {error}"
         ));
     }

@@ -8,8 +8,8 @@ pub fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Returns a file name for a path: 16 hexadecimal digits, the same in every build. Two paths with the same digits take
-/// turns.
+/// Returns a file name for a path: 16 hexadecimal digits, the same in every build. If two paths have the same
+/// digits, the later file replaces the earlier one.
 pub fn name_of(path: &Path) -> String {
     fingerprint(path.as_os_str().as_encoded_bytes())
 }

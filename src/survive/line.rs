@@ -11,7 +11,8 @@ use std::path::Path;
 
 use crate::state::Kind;
 
-/// Returns the line. As long as no call has a note, it costs only the check for a missing folder.
+/// Returns the line that hands a call with a note to the relay; `None` if a path isn't UTF-8 or has a line break. As long as
+/// no call has a note, it costs only the check for a missing folder.
 pub fn line(program: &Path, state: &Path) -> Option<String> {
     let notes = quoted(state.join(Kind::Relays.name()).to_str()?)?;
     let (program, state) = (quoted(program.to_str()?)?, quoted(state.to_str()?)?);
@@ -20,13 +21,9 @@ pub fn line(program: &Path, state: &Path) -> Option<String> {
     ))
 }
 
-/// Whether an environment file with this text contains such a line for this state folder.
-pub fn is_in(text: &str, state: &Path) -> bool {
-    let end = state.to_str().and_then(quoted);
-    end.is_some_and(|state| {
-        let end = format!(" relay {state}; exit; }}");
-        text.lines().any(|line| line.ends_with(&end))
-    })
+/// Whether an environment file with this text contains this line.
+pub fn is_in(text: &str, line: &str) -> bool {
+    text.lines().any(|there| there == line)
 }
 
 /// Quotes a path as one word of bash and zsh; `None` if a line feed would split the line of the file.
@@ -34,12 +31,12 @@ fn quoted(path: &str) -> Option<String> {
     (!path.contains(['\n', '\r'])).then(|| quote(path))
 }
 
-/// Quotes text like the client, as every shell reads it.
+/// Puts text in single quotes.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r#"'"'"'"#))
 }
 
-/// Quotes text like the client, which doesn't quote a plain word (measured, 2.1.332).
+/// Quotes text exactly as the client does: a plain word stays bare (measured, 2.1.332).
 fn as_the_client(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@:,./=+-".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
@@ -118,9 +115,10 @@ mod tests {
     fn the_line_is_one_line_and_is_found() {
         let state = Path::new("/home/o'neil/state dir");
         let line = line(Path::new("/bin/bg-run"), state).unwrap();
-        assert!(!line.contains('\n') && is_in(&line, state));
-        assert!(is_in(&format!("export A=1\n{line}\n"), state));
-        assert!(!is_in(&line, Path::new("/other")) && !is_in("", state));
+        assert!(!line.contains('\n'));
+        assert!(is_in(&format!("export A=1\n{line}\n"), &line));
+        let newer = super::line(Path::new("/bin/2/bg-run"), state).unwrap();
+        assert!(!is_in(&line, &newer) && !is_in("", &line));
         assert_eq!(
             super::line(Path::new("/bin/bg-run"), Path::new("/a\nb")),
             None

@@ -20,9 +20,9 @@ struct ClientEnd {
     reason: String,
 }
 
-/// Records the end of a client, with the reason that `SessionEnd` gives.
+/// Records the end of a client, with the reason that `SessionEnd` gives. Without jobs, nobody asks for it.
 pub fn client_ended(client: Process, reason: &str) {
-    if GOES_ON.contains(&reason) {
+    if GOES_ON.contains(&reason) || jobs().is_empty() {
         return;
     }
     let reason = reason.to_owned();
@@ -34,7 +34,7 @@ pub fn client_ended(client: Process, reason: &str) {
 }
 
 /// Returns the reason for this client's end, if its hook reported one.
-pub fn reason(client: Process) -> Option<String> {
+pub fn session_end_reason(client: Process) -> Option<String> {
     let end: ClientEnd = read(&client.id.to_string(), CLIENT)?;
     (end.client == client).then_some(end.reason)
 }
@@ -49,14 +49,21 @@ pub enum Stop {
 }
 
 /// Records the request to stop a job. A job without a supervisor needs none.
-pub fn ask_to_stop(task: &str, by: Stop) {
+pub fn request_stop(task: &str, by: Stop) {
     if job(task).is_some() {
         write(task, STOP, &by);
     }
 }
 
+/// Withdraws the request to stop a job, which goes on.
+pub fn withdraw_stop(task: &str) {
+    if let (true, Ok(folder)) = (is_id(task), Folder::open(Kind::Survivors)) {
+        folder.remove(&format!("{task}.{STOP}"));
+    }
+}
+
 /// Returns the origin of the request to stop the job, if there is one.
-pub fn stop(task: &str) -> Option<Stop> {
+pub fn stop_request(task: &str) -> Option<Stop> {
     read(task, STOP)
 }
 
@@ -109,7 +116,7 @@ fn write(name: &str, ending: &str, value: &impl Serialize) {
         folder.replace(&format!("{name}.{ending}"), &[&serde_json::to_vec(value)?])
     });
     if let Err(error) = written {
-        log::line(&format!(
+        log::error(&format!(
             "survive: {name}.{ending} can't be written: {error}"
         ));
     }

@@ -21,6 +21,10 @@ mod source;
 mod supervisor;
 mod verdict;
 
+/// Whether jobs can outlive their session on this system. macOS hides the environment of its own shells, and a socket of
+/// the standard library that loses its reader there ends the process.
+pub const IS_SUPPORTED: bool = cfg!(target_os = "linux");
+
 /// Maximum number of jobs with a supervisor. A further job runs as without the setting.
 pub const MAX_JOBS: usize = 16;
 

@@ -35,11 +35,17 @@ pub fn leave(tool_use_id: &str, command: &str, client: Process) -> io::Result<()
     }
     let command = command.to_owned();
     let text = serde_json::to_vec(&Note { command, client })?;
-    Folder::make(Kind::Relays)?.replace(tool_use_id, &[&text])
+    let write = || {
+        let folder = Folder::make(Kind::Relays)?;
+        folder.clear_daily();
+        folder.replace(tool_use_id, &[&text])
+    };
+    // A claim of another call may just have removed the empty folder.
+    write().or_else(|_| write())
 }
 
-/// Takes the note of the call that this shell runs, for this process alone. The shell is the client's own child: one that
-/// a supervisor or a sandbox started has another parent.
+/// Removes the note of the call that this shell runs, and returns whether this process removed it. The shell must be the
+/// client's direct child: one that a supervisor or a sandbox started has another parent.
 pub fn claim(shell: u32) -> bool {
     let Some(source) = source_of(shell) else {
         return false;

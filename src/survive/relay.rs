@@ -1,7 +1,7 @@
 //! The relay: a process in the client's tree that represents a job outside of it.
 //!
-//! The session's shell starts it, waits for it and exits with its status. Until the supervisor reports that it starts the
-//! job, any failure makes this process run the same source itself.
+//! The session's shell starts it, waits for it and exits with its status. If the supervisor can't be started, or can't
+//! start the job, this process runs the same source itself.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -27,7 +27,7 @@ const NOT_STARTED: u8 = 126;
 const UNKNOWN: u8 = 1;
 
 /// Interval between checks of a job that lost its supervisor.
-const EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Takes the note of the command of the shell that started this process.
 pub fn claim() -> ExitCode {
@@ -48,8 +48,8 @@ pub fn run(state: &Path) -> ExitCode {
     match start(state, shell) {
         Ok(channel) => wait(channel, &source),
         Err(error) => {
-            log::line(&format!("relay: {error:#}"));
-            plainly(&source)
+            log::error(&format!("relay: {error:#}"));
+            exec_directly(&source)
         }
     }
 }
@@ -95,7 +95,7 @@ pub fn fork(state: &Path, shell: u32) -> ExitCode {
     match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::line(&format!("relay: {error:#}"));
+            log::error(&format!("relay: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -104,7 +104,7 @@ pub fn fork(state: &Path, shell: u32) -> ExitCode {
 /// Runs the supervisor.
 pub fn supervise(shell: u32) -> ExitCode {
     if let Err(error) = supervisor::run(shell) {
-        log::line(&format!("relay: {error:#}"));
+        log::error(&format!("relay: {error:#}"));
     }
     ExitCode::SUCCESS
 }
@@ -114,20 +114,20 @@ fn wait(mut channel: UnixStream, source: &Source) -> ExitCode {
     let mut job = None;
     while let Some(message) = Message::read(&mut channel) {
         match message {
-            Message::NotStarted => return plainly(source),
+            Message::NotStarted => return exec_directly(source),
             Message::Runs(process) => job = Process::of(process),
             Message::Ended(status) => return ExitCode::from(status),
         }
     }
     // The supervisor was killed.
     while job.is_some_and(Process::is_alive) {
-        std::thread::sleep(EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
     ExitCode::from(UNKNOWN)
 }
 
 /// Replaces this process by the shell again.
-fn plainly(source: &Source) -> ExitCode {
+fn exec_directly(source: &Source) -> ExitCode {
     let error = source.command().exec();
     eprintln!("bg-run: the command can't be run: {error}");
     ExitCode::from(NOT_STARTED)

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::platform::processes;
 
-/// A shell as it was started.
+/// The command line and the environment with which a shell was started.
 pub(super) struct Source {
     words: Vec<String>,
     environment: Vec<String>,

@@ -2,12 +2,12 @@
 //! it if the relay ends first.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub(super) enum Message {
 impl Message {
     /// From the relay: the process between the two has ended.
     pub(super) const GO: u8 = b'g';
-    /// From the supervisor: only it runs the source from now on.
+    /// From the supervisor: it starts the job now. The relay runs the source itself only after `NotStarted`.
     pub(super) const STARTS: u8 = b's';
 
     pub(super) fn read(channel: &mut UnixStream) -> Option<Self> {
@@ -77,13 +77,13 @@ impl Message {
 }
 
 /// Interval between checks of the marks.
-const EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Time in which the hooks of an ending session may still record something.
-const CONTESTED: Duration = Duration::from_secs(30);
+const RETAKE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Time after which a hook that detects the end of a task has recorded it.
-const OTHERS_FIRST: Duration = Duration::from_secs(3);
+const HOOK_GRACE: Duration = Duration::from_secs(3);
 
 enum Event {
     RelayEnded,
@@ -126,6 +126,7 @@ pub(super) fn run(shell: u32) -> Result<()> {
             survived: false,
         },
     );
+    let (give, events) = events(&channel)?;
     channel.write_all(&[Message::STARTS])?;
     let job = match start(&source, descriptors) {
         Ok(job) => job,
@@ -142,7 +143,9 @@ pub(super) fn run(shell: u32) -> Result<()> {
         client,
         output: Some(output),
     };
-    supervised.follow(job, &channel)
+    give.send(job)?;
+    supervised.follow(&events, &channel);
+    Ok(())
 }
 
 /// Starts the job in a separate process group, with the descriptors of the client's shell. This process closes them.
@@ -154,17 +157,18 @@ fn start(source: &Source, descriptors: [OwnedFd; 3]) -> Result<Child> {
         .stdout(output)
         .stderr(errors)
         .process_group(0);
-    let job = command.spawn().context("the shell can't be started")?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
+    let job = command.spawn().context("the shell can't be started")?;
+    // An error after the start would make the relay start the job once more.
+    let _ = rustix::stdio::dup2_stdout(&null);
+    let _ = rustix::stdio::dup2_stderr(&null);
     Ok(job)
 }
 
 /// The kind of a job's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// It ended by itself, during its session or without a known end of it.
+    /// It ended by itself while its session ran, or while the session's state was unknown.
     ByItself,
     /// It ended by itself, after its session.
     AfterSession,
@@ -173,10 +177,9 @@ enum Ended {
 }
 
 impl Supervised {
-    fn follow(mut self, job: Child, channel: &UnixStream) -> Result<()> {
-        let events = events(job, channel)?;
-        let Some((status, ended)) = self.end(&events) else {
-            return Ok(());
+    fn follow(mut self, events: &Receiver<Event>, channel: &UnixStream) {
+        let Some((status, ended)) = self.end(events) else {
+            return;
         };
         Message::Ended(code(status)).send(channel);
         match ended {
@@ -185,7 +188,6 @@ impl Supervised {
             Ended::ByItself | Ended::AfterSession => self.finish(status),
             Ended::Asked => self.finish_asked(),
         }
-        Ok(())
     }
 
     /// Waits for the job's end, and decides about it if the relay ends first.
@@ -195,37 +197,37 @@ impl Supervised {
             Event::RelayEnded => {}
         }
         let since = Instant::now();
-        let went_on = goes_on(self.client);
+        let went_on = client_is_running(self.client);
         let mut is_closed = false;
         let ended = loop {
-            let reason = marks::reason(self.client);
+            let reason = marks::session_end_reason(self.client);
             is_closed |= !processes::has_terminal(self.client.id) && self.client.is_alive();
             let facts = Facts {
                 in_background: self.record().is_some(),
-                stop_asked: marks::stop(&self.task).is_some(),
+                stop_asked: marks::stop_request(&self.task).is_some(),
                 reason: reason.as_deref(),
                 client: match went_on {
-                    true if is_closed => ClientState::ClosedSince,
-                    true if goes_on(self.client) => ClientState::GoesOn,
+                    true if is_closed => ClientState::TerminalClosed,
+                    true if client_is_running(self.client) => ClientState::Running,
                     _ => ClientState::Unknown,
                 },
                 since: since.elapsed(),
             };
             let verdict = verdict(facts);
-            if verdict != Verdict::Wait {
-                log::well(&format!("survive: {}: {verdict:?}: {facts:?}", self.task));
+            if verdict != Verdict::Undecided {
+                log::info(&format!("survive: {}: {verdict:?}: {facts:?}", self.task));
             }
             match verdict {
-                Verdict::Wait => match events.recv_timeout(EVERY) {
+                Verdict::Undecided => match events.recv_timeout(POLL_INTERVAL) {
                     Ok(Event::JobEnded(status)) => return Some((status, Ended::ByItself)),
                     Ok(Event::RelayEnded) | Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return None,
                 },
-                Verdict::End => {
+                Verdict::Terminate => {
                     processes::ask_tree_to_end(self.leader);
                     break Ended::Asked;
                 }
-                Verdict::RunsOn => {
+                Verdict::Keep => {
                     self.take_over();
                     break Ended::AfterSession;
                 }
@@ -233,8 +235,8 @@ impl Supervised {
         };
         let taken_over = Instant::now();
         loop {
-            let event = if ended == Ended::AfterSession && taken_over.elapsed() < CONTESTED {
-                events.recv_timeout(CONTESTED / 10)
+            let event = if ended == Ended::AfterSession && taken_over.elapsed() < RETAKE_PERIOD {
+                events.recv_timeout(RETAKE_PERIOD / 10)
             } else {
                 events.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
@@ -255,8 +257,8 @@ impl Supervised {
         TaskRecord::of(&self.task).filter(|record| record.file == Some(file))
     }
 
-    /// Records this process in place of the client, so that its child processes belong to the task. A hook of the ending
-    /// session may have recorded an end.
+    /// Records this process in place of the client, so that its child processes belong to the task. Clears an end that a
+    /// hook of the ending session recorded.
     fn take_over(&self) -> Option<TaskRecord> {
         let own = Process::of(std::process::id())?;
         let record = self.record()?;
@@ -279,7 +281,7 @@ impl Supervised {
             ..record
         };
         if let Err(error) = record.launch() {
-            log::line(&format!("survive: {error:#}"));
+            log::error(&format!("survive: {error:#}"));
         }
         Some(record)
     }
@@ -287,13 +289,13 @@ impl Supervised {
     /// Writes the end as the client does, and records it.
     fn finish(&mut self, status: ExitStatus) {
         let code = code(status).into();
-        let is_stopped = marks::stop(&self.task).is_some();
+        let is_stopped = marks::stop_request(&self.task).is_some();
         self.write_footer(&if is_stopped {
             KILLED.to_owned()
         } else {
             format!("[exited with code {code}]")
         });
-        let ended = match marks::stop(&self.task) {
+        let ended = match marks::stop_request(&self.task) {
             Some(Stop::User) => Status::Stopped,
             Some(Stop::Model) => Status::Killed(None),
             None => Status::of_exit(code),
@@ -303,17 +305,17 @@ impl Supervised {
         }
     }
 
-    /// Where the client is there, it and the hooks of its session come first.
+    /// Records the end of a job that was asked to end, unless the client or its hooks record it within 3 s.
     fn finish_asked(&mut self) {
         if !self.client.is_alive() && !self.has_footer() {
             self.write_footer(KILLED);
         }
         self.output = None;
-        thread::sleep(OTHERS_FIRST);
+        thread::sleep(HOOK_GRACE);
         if let Some(record) = TaskRecord::of(&self.task).filter(|record| record.ended.is_none()) {
             record_end(
                 record,
-                match marks::stop(&self.task) {
+                match marks::stop_request(&self.task) {
                     Some(Stop::User) => Status::Stopped,
                     _ => Status::Killed(None),
                 },
@@ -328,13 +330,13 @@ impl Supervised {
         end.is_some_and(|end| Footer::of(&end).is_some())
     }
 
-    /// The footer stands on a line of its own, and behind an empty one (measured, 2.1.260 to 2.1.332).
+    /// Appends the footer as the client does: an empty line, then the footer on its own line (measured, 2.1.260 to 2.1.332).
     fn write_footer(&self, footer: &str) {
         let Some(mut output) = self.output.as_ref() else {
             return;
         };
         if let Err(error) = output.write_all(format!("\n{footer}\n").as_bytes()) {
-            log::line(&format!("survive: {}: {error}", self.task));
+            log::error(&format!("survive: {}: {error}", self.task));
         }
     }
 }
@@ -352,7 +354,7 @@ const KILLED: &str = "[killed]";
 
 /// Whether the client has its terminal, and its file among the running sessions: `sessions/PID.json` of its folder
 /// (measured, 2.1.200 to 2.1.332).
-fn goes_on(client: Process) -> bool {
+fn client_is_running(client: Process) -> bool {
     let file = format!("sessions/{}.json", client.id);
     processes::has_terminal(client.id)
         && folders::claude_dir().is_some_and(|folder| folder.join(file).exists())
@@ -365,11 +367,18 @@ fn code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-fn events(mut job: Child, channel: &UnixStream) -> Result<Receiver<Event>> {
+/// Starts the threads that wait for the relay and for the job, before there is a job: a thread that can't be started must
+/// not leave one alone. Returns the end into which the job is put, and the events.
+fn events(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
+    let (give, job) = mpsc::channel::<Child>();
     let (sender, events) = mpsc::channel();
     let ended = sender.clone();
     thread::Builder::new().spawn(move || {
-        if let Ok(status) = job.wait() {
+        if let Ok(status) = job
+            .recv()
+            .map_err(io::Error::other)
+            .and_then(|mut job| job.wait())
+        {
             let _ = ended.send(Event::JobEnded(status));
         }
     })?;
@@ -379,5 +388,5 @@ fn events(mut job: Child, channel: &UnixStream) -> Result<Receiver<Event>> {
         let _ = relay.read(&mut [0]);
         let _ = sender.send(Event::RelayEnded);
     })?;
-    Ok(events)
+    Ok((give, events))
 }

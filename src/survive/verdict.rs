@@ -23,43 +23,47 @@ pub(super) enum ClientState {
     #[default]
     Unknown,
     /// It continues: it has its terminal and its file among the running sessions.
-    GoesOn,
+    Running,
     /// It continued at first, and then lost its terminal.
-    ClosedSince,
+    TerminalClosed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The job ends, as it would without the setting.
-    End,
+    Terminate,
     /// The job continues.
-    RunsOn,
+    Keep,
     /// The facts don't decide yet.
-    Wait,
+    Undecided,
 }
 
 /// The reason of `SessionEnd` for a closed terminal, SIGHUP and SIGTERM (measured, 2.1.200 and 2.1.332).
-const NOT_ASKED_FOR: &str = "other";
+const REASON_OTHER: &str = "other";
 
-/// `SessionEnd` came up to 1.5 s after the tasks' SIGTERM on a machine under load (measured, 2.1.200 to 2.1.332).
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum wait for `SessionEnd`. On a machine under load, it came up to 1.5 s after the tasks' SIGTERM (measured, 2.1.200
+/// to 2.1.332).
+const SESSION_END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client that shuts down has removed its file among the running sessions 30 ms after it ended its tasks, and mostly
-/// before that. Only without a terminal did it take up to 1.1 s, on a machine under load (measured, 2.1.200 to 2.1.332).
-const OF_ONE_THAT_GOES_ON: Duration = Duration::from_secs(1);
+/// Time after which a client that still has its terminal and its file among the running sessions counts as running. A
+/// client that shuts down removes the file at most 30 ms after it ends its tasks; without a terminal, on a machine under
+/// load, after up to 1.1 s (measured, 2.1.200 to 2.1.332).
+const RUNNING_AFTER: Duration = Duration::from_secs(1);
 
 /// Decides about the job. It continues only if it is certain that nobody asked for its end.
 pub(super) fn verdict(facts: Facts<'_>) -> Verdict {
     match facts.reason {
-        _ if !facts.in_background || facts.stop_asked => Verdict::End,
+        _ if !facts.in_background || facts.stop_asked => Verdict::Terminate,
+        Some(reason) if reason != REASON_OTHER => Verdict::Terminate,
         // The task was stopped, and then the terminal closed.
-        Some(NOT_ASKED_FOR) if facts.client == ClientState::ClosedSince => Verdict::End,
-        Some(NOT_ASKED_FOR) => Verdict::RunsOn,
-        None if facts.client == ClientState::GoesOn && facts.since >= OF_ONE_THAT_GOES_ON => {
-            Verdict::End
+        Some(_) if facts.client == ClientState::TerminalClosed => Verdict::Terminate,
+        Some(_) if facts.client == ClientState::Unknown => Verdict::Keep,
+        // A client that told of an end may go on with another session.
+        _ if facts.client == ClientState::Running && facts.since >= RUNNING_AFTER => {
+            Verdict::Terminate
         }
-        None if facts.since < PATIENCE => Verdict::Wait,
-        Some(_) | None => Verdict::End,
+        _ if facts.since < SESSION_END_TIMEOUT => Verdict::Undecided,
+        _ => Verdict::Terminate,
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
             ..Facts::default()
         };
         let late = Facts {
-            since: PATIENCE,
+            since: SESSION_END_TIMEOUT,
             ..background
         };
         let closed = Facts {
@@ -90,11 +94,11 @@ mod tests {
             ..facts
         };
         let goes_on = |facts| Facts {
-            client: ClientState::GoesOn,
+            client: ClientState::Running,
             ..facts
         };
         let then_closed = |facts| Facts {
-            client: ClientState::ClosedSince,
+            client: ClientState::TerminalClosed,
             ..facts
         };
         let foreground = |facts| Facts {
@@ -102,46 +106,67 @@ mod tests {
             ..facts
         };
         for (what, facts, expected) in [
-            ("stopped in the list, at first", background, Verdict::Wait),
+            (
+                "stopped in the list, at first",
+                background,
+                Verdict::Undecided,
+            ),
             (
                 "the client goes on, at first",
                 goes_on(background),
-                Verdict::Wait,
+                Verdict::Undecided,
             ),
             (
                 "stopped in the list",
                 Facts {
-                    since: OF_ONE_THAT_GOES_ON,
+                    since: RUNNING_AFTER,
                     ..goes_on(background)
                 },
-                Verdict::End,
+                Verdict::Terminate,
             ),
             (
                 "a client that shuts down slowly",
                 Facts {
-                    since: OF_ONE_THAT_GOES_ON,
+                    since: RUNNING_AFTER,
                     ..background
                 },
-                Verdict::Wait,
+                Verdict::Undecided,
             ),
             (
                 "stopped in the list, then closed, at first",
                 then_closed(background),
-                Verdict::Wait,
+                Verdict::Undecided,
             ),
             (
                 "stopped in the list, then closed",
                 then_closed(closed),
-                Verdict::End,
+                Verdict::Terminate,
             ),
-            ("nothing is told", late, Verdict::End),
-            ("closed terminal, SIGTERM", closed, Verdict::RunsOn),
-            ("/exit", reason("prompt_input_exit"), Verdict::End),
-            ("logged out", reason("logout"), Verdict::End),
-            ("TaskStop", stopped(background), Verdict::End),
-            ("TaskStop, then closed", stopped(closed), Verdict::End),
-            ("Esc", foreground(background), Verdict::End),
-            ("closed in the foreground", foreground(closed), Verdict::End),
+            ("nothing is told", late, Verdict::Terminate),
+            (
+                "a client that told of an end goes on, at first",
+                goes_on(closed),
+                Verdict::Undecided,
+            ),
+            (
+                "a client that told of an end goes on",
+                Facts {
+                    since: RUNNING_AFTER,
+                    ..goes_on(closed)
+                },
+                Verdict::Terminate,
+            ),
+            ("closed terminal, SIGTERM", closed, Verdict::Keep),
+            ("/exit", reason("prompt_input_exit"), Verdict::Terminate),
+            ("logged out", reason("logout"), Verdict::Terminate),
+            ("TaskStop", stopped(background), Verdict::Terminate),
+            ("TaskStop, then closed", stopped(closed), Verdict::Terminate),
+            ("Esc", foreground(background), Verdict::Terminate),
+            (
+                "closed in the foreground",
+                foreground(closed),
+                Verdict::Terminate,
+            ),
         ] {
             assert_eq!(verdict(facts), expected, "{what}");
         }

@@ -22,7 +22,7 @@ pub(super) fn keep(records: &[TaskRecord]) {
 fn observation(record: &TaskRecord) -> Option<Observation> {
     let ended = record.ended.as_ref()?;
     let ran = ended.ran()?;
-    // A terminal pause includes no work, and nobody waits for tasks that the caller itself put into the background.
+    // A server that the caller itself put into the background counts as cut off if its exit status is unknown.
     let is_unknown = matches!(ended.status, Status::Lost | Status::Detached);
     let was_cut =
         ended.status.is_cut() || is_unknown && record.cause == Cause::Caller && record.endless;
@@ -52,8 +52,8 @@ impl UsualTimes {
         }
     }
 
-    /// Returns the usual duration of such a task in seconds: the median of the durations that would decide about the
-    /// next one. A loop has none, because the number of its rounds isn't recorded.
+    /// Returns the usual duration of such a task in seconds: the median of the past durations on which the next
+    /// decision would be based. A loop has none, because the number of its rounds isn't recorded.
     pub fn of(&mut self, record: &TaskRecord) -> Option<f32> {
         if record.keys.is_empty() || is_in_loop(&record.command) {
             return None;
@@ -92,7 +92,7 @@ pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
     }
 }
 
-/// Whether runs of exactly this command show a server or a watcher: they outlast any time-out of a call.
+/// Whether past runs of this exact command outlasted the time-out `call`, as a server's or a watcher's do.
 pub fn outlasts(keys: &[Key], call: Duration) -> bool {
     let Some(key) = keys.last() else { return false };
     let known = Store::own().and_then(|store| store.known(std::slice::from_ref(key)));

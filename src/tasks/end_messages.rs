@@ -1,4 +1,4 @@
-//! Messages to the user about a task's end. Each fits one line of the client's screen, whatever the task's name.
+//! Messages to the user about tasks, shortened to fit one line of the client's screen.
 
 use std::time::Duration;
 

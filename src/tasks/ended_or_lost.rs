@@ -1,8 +1,8 @@
-//! The only place that decides whether a task has ended or is lost, and how it ended.
+//! Determines whether a task has ended or is lost, and how it ended.
 //!
-//! A task runs as long as one of its own processes has its output open for writing. Its own processes are those that
-//! still descend from the client; a daemon that it left behind doesn't count. Once no such process is left, other
-//! evidence of the end counts, in this order: the record, the output's last line, the client's notice.
+//! A recorded end decides. Otherwise, a task runs as long as one of its own processes has its output open for writing. Its
+//! own processes are those that still descend from the client; a daemon that it left behind doesn't count. After that,
+//! the output's last line decides, else the client's notice; a notice that stands alone takes precedence.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -399,7 +399,7 @@ pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<Task
 mod tests {
     use super::*;
 
-    /// Where the system doesn't show who writes, a job may print such a line at any time.
+    /// Without known writers, a job may print such a line at any time.
     #[test]
     fn without_known_writers_a_last_line_counts_after_a_second() {
         let folder = tempfile::tempdir().unwrap();

@@ -44,7 +44,7 @@ pub fn run(record: &TaskRecord, config: &Config) {
         return;
     }
     if let Err(error) = start(&config.on_end, &values(record, end)) {
-        log::line(&format!("on-end: {error:#}"));
+        log::error(&format!("on-end: {error:#}"));
     }
 }
 
@@ -128,7 +128,7 @@ pub fn run_detached(words: &[OsString]) {
         && let Err(error) = run_bounded(program, arguments)
     {
         let program = one_line(&program.to_string_lossy(), MAX_MESSAGE);
-        log::line(&format!("on-end: `{program}`: {error:#}"));
+        log::error(&format!("on-end: `{program}`: {error:#}"));
     }
 }
 

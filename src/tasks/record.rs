@@ -48,7 +48,7 @@ pub struct TaskRecord {
     pub ran_before: u64,
     /// The reason why it is in the background.
     pub cause: Cause,
-    /// The call's own time-out in milliseconds, if the call exceeded it.
+    /// The call's time-out in milliseconds: its own, or the one that it would have in the foreground.
     pub timeout: Option<u64>,
     /// Whether its client reports the durations of calls (2.1.200 and newer).
     pub timed: bool,
@@ -292,7 +292,7 @@ const UNWRITTEN: &str = "the record of a task can't be written to the state fold
 
 fn log_failure(written: Result<()>) {
     if let Err(error) = written {
-        log::line(&format!("{error:#}"));
+        log::error(&format!("{error:#}"));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::claude::task::Footer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// One of its processes writes to its output, or the system doesn't tell.
+    /// One of its processes has its output open for writing, or this can't be determined.
     Running,
     /// It ended by itself, with exit status 0.
     Done,
@@ -21,7 +21,7 @@ pub enum Status {
     MemoryShort,
     /// Stopped by the user with `bg-run stop`.
     Stopped,
-    /// No process of it writes any more, and no evidence shows how it ended.
+    /// None of its processes writes to its output any more, and no evidence shows how it ended.
     Lost,
     /// Ended after its session had left it, so its exit status is unknown.
     Detached,

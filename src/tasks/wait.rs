@@ -22,11 +22,11 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// transcript (2.1.200).
 const STATUS_DELAY: Duration = Duration::from_secs(3);
 
-/// Time without a change after which a last line like the client's counts, unless the transcript contains the status. The
-/// job itself may have printed that line, and the client's may follow.
+/// Time without a change after which a last line counts as the client's footer, unless the transcript contains the status.
+/// The job may have printed the line, and the real footer may follow.
 const FOOTER_AGE: Duration = Duration::from_millis(300);
 
-/// Age from which a last line is the job's own: the time from its writing to the end of the last writer.
+/// A last line that was written more than this before the last writer ended is the job's own.
 const FOOTER_DELAY: Duration = Duration::from_secs(1);
 
 /// The reason why a wait ended.
@@ -82,7 +82,7 @@ const NOTICE_DELAY: Duration = Duration::from_secs(10);
 const SCAN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Waits for the end of the task with this id in a separate process, and runs the user's program if nobody else
-/// recorded the end. By then, no session of its project may be open.
+/// recorded the end. Perhaps no session of the project is open by then.
 pub fn then_run_on_end(id: &str) {
     detach::leave_session();
     let Some(record) = TaskRecord::of(id) else {

@@ -78,7 +78,7 @@ fn is_remote(path: &Path) -> bool {
 /// A shell's message about a program for another system.
 const EXEC_FORMAT: &str = "Exec format error";
 
-/// In WSL, `code` is the Windows program until VS Code has been used there.
+/// Error for a program of another system. In WSL, `code` is the Windows program until VS Code has been used there.
 const OTHER_SYSTEM: &str = "it starts a program of another system. In WSL, programs of Windows are switched off: \
      `[interop] enabled = true` in /etc/wsl.conf and `wsl.exe --shutdown` switch them on, and a folder that VS Code \
      opens by its WSL extension brings a `code` of its own";

@@ -65,8 +65,8 @@ pub struct Request {
     pub project: PathBuf,
 }
 
-/// Claims a tab for the first file and starts a process that shows one of the files. Waits for it only if the outcome
-/// is known at once.
+/// Claims a tab for the first file and starts a process that shows one of the files. Waits for it, at most 300 ms, only if
+/// the first method is the extension or a socket.
 ///
 /// # Errors
 ///
@@ -127,7 +127,7 @@ const MAX_ANSWER: u64 = 4096;
 /// task has ended. This is the separate process's work.
 pub fn open_detached(config: &Config, request: &Request) {
     detach::leave_session();
-    touch_mtime::end_by_its_limit();
+    touch_mtime::start_watchdog();
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
         Err(why) => return answer(&OpenOutcome::Not(why.to_string())),
@@ -136,17 +136,17 @@ pub fn open_detached(config: &Config, request: &Request) {
     for file in &request.files {
         match viewer.show(file, &request.project) {
             Ok(place) => {
-                log::well(&format!("open: {} is open in {place}", file.display()));
+                log::info(&format!("open: {} is open in {place}", file.display()));
                 answer(&OpenOutcome::In(place));
-                return touch_mtime::until_the_end(file);
+                return touch_mtime::touch_until_end(file);
             }
             Err(error) => {
                 why = format!("{error:#}");
-                log::line(&format!("open: {}: {why}", file.display()));
+                log::error(&format!("open: {}: {why}", file.display()));
             }
         }
     }
-    // The next task that writes there gets the true state.
+    // Releases the tab, so that a later task with this file isn't reported as open.
     if let Some(first) = request.files.first() {
         tabs::release(&request.session, first);
     }

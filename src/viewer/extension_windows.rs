@@ -19,7 +19,7 @@ const LEASE_LIFETIME: Duration = Duration::from_secs(30);
 /// Time limit for a window to take a request.
 const TAKE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Time limit for a window to open the file after taking the request.
+/// Time limit for a window to open the file, from the request on.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum number of windows that are examined.
@@ -51,7 +51,7 @@ pub(super) fn is_any_there() -> bool {
 ///
 /// # Errors
 ///
-/// Fails if there is no such window, or it didn't open the file.
+/// Fails if no window takes the request, or the window reports a failure.
 pub(super) fn open(project: &Path, file: &Path) -> Result<()> {
     ask(&window_for(project)?, file)
 }
@@ -110,7 +110,7 @@ fn leases() -> Vec<(String, Lease)> {
         .collect()
 }
 
-/// Requests `file` from the window with this lease, and waits until it is open.
+/// Requests `file` from the window with this lease, and waits until it is open, at most [`OPEN_TIMEOUT`].
 fn ask(window: &str, file: &Path) -> Result<()> {
     let folder = Folder::make(Kind::Windows).context("the state folder can't be written")?;
     let name = format!(

@@ -60,7 +60,7 @@ pub struct Check {
 }
 
 impl Viewer {
-    /// Whether the outcome is known at once.
+    /// Whether the first method answers within milliseconds.
     fn is_quick(&self) -> bool {
         matches!(self.ways.first(), Some(Method::Extension | Method::Window))
     }

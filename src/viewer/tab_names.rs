@@ -15,20 +15,24 @@ const MAX_NAME: usize = 60;
 
 /// Creates the link to a task's output or log at `file`, whose real path is `real`; `None` if it is neither.
 pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
-    let note = if task::is_output(file) {
-        let note = TaskRecord::of(file.file_stem()?.to_str()?)?;
+    let record = if task::is_output(file) {
+        let record = TaskRecord::of(file.file_stem()?.to_str()?)?;
         // A task of another session can have the same id.
-        if note.output.as_deref().is_some_and(|output| output != file) {
+        if record
+            .output
+            .as_deref()
+            .is_some_and(|output| output != file)
+        {
             return None;
         }
-        note
+        record
     } else {
         let records = TaskRecord::all().into_iter();
         let logging = records.filter(|record| record.log.as_deref() == Some(file));
         logging.max_by_key(|record| record.started)?
     };
-    let made = make(&name_of(&note), real);
-    made.inspect_err(|error| log::line(&format!("open: no link to {}: {error:#}", file.display())))
+    let made = make(&name_of(&record), real);
+    made.inspect_err(|error| log::error(&format!("open: no link to {}: {error:#}", file.display())))
         .ok()
 }
 
@@ -41,21 +45,21 @@ fn make(name: &str, real: &Path) -> Result<PathBuf> {
 
 /// Returns the link's name, `pytest -x tests · b44x.output`: a single part of a path, without characters that a
 /// command line or an editor would interpret.
-fn name_of(note: &TaskRecord) -> String {
-    let room = MAX_NAME.saturating_sub(BEFORE_ID.chars().count() + note.id.len() + OUTPUT.len());
-    let name: String = note.name().chars().map(harmless).collect();
+fn name_of(record: &TaskRecord) -> String {
+    let room = MAX_NAME.saturating_sub(BEFORE_ID.chars().count() + record.id.len() + OUTPUT.len());
+    let name: String = record.name().chars().map(harmless).collect();
     let words: Vec<&str> = name.split_whitespace().collect();
     let name = words.join(" ");
     let name = name.trim_start_matches(['.', '-']).trim();
     let name = one_line(name, room);
     if name.is_empty() || name == "…" {
-        return format!("{}{OUTPUT}", note.id);
+        return format!("{}{OUTPUT}", record.id);
     }
-    format!("{name}{BEFORE_ID}{}{OUTPUT}", note.id)
+    format!("{name}{BEFORE_ID}{}{OUTPUT}", record.id)
 }
 
-/// Replaces a character with a meaning by one that looks like it: a slash ends a folder's name, a colon precedes the
-/// line, and braces belong to patterns.
+/// Replaces a slash, which ends a folder's name, and a colon, which precedes the line, by look-alikes, and the characters
+/// of patterns by a blank.
 fn harmless(c: char) -> char {
     match c {
         '/' => '∕',
@@ -89,24 +93,24 @@ mod tests {
             ),
             ("..", "", "b44x2k9f1.output"),
         ] {
-            let note = TaskRecord {
+            let record = TaskRecord {
                 id: "b44x2k9f1".to_owned(),
                 description: Some(description.to_owned()),
                 command: command.to_owned(),
                 ..TaskRecord::default()
             };
-            assert_eq!(name_of(&note), name);
+            assert_eq!(name_of(&record), name);
         }
     }
 
     #[test]
     fn a_long_name_is_clipped_before_the_id() {
-        let note = TaskRecord {
+        let record = TaskRecord {
             id: "b44x2k9f1".to_owned(),
             command: "é".repeat(100),
             ..TaskRecord::default()
         };
-        let name = name_of(&note);
+        let name = name_of(&record);
         assert_eq!(name.chars().count(), MAX_NAME, "{name}");
         assert!(name.ends_with("é… · b44x2k9f1.output"), "{name}");
     }

@@ -25,8 +25,8 @@ const AFTER_THE_END: &[Duration] = &[Duration::from_millis(500), Duration::from_
 const MAX_WAIT: Duration = Duration::from_mins(10);
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Exits this process some time after everything it does should be over, wherever it hangs.
-pub(super) fn end_by_its_limit() {
+/// Exits this process after 11 minutes, even if it hangs.
+pub(super) fn start_watchdog() {
     std::thread::spawn(|| {
         std::thread::sleep(MAX_WAIT + Duration::from_mins(1));
         std::process::exit(0);
@@ -36,7 +36,7 @@ pub(super) fn end_by_its_limit() {
 /// Makes the editor read `file` again after it was opened and when its task ends. It sets the modification time, if
 /// something was written meanwhile, and leaves the content alone. The file is kept open, so that it stays the same
 /// one.
-pub(super) fn until_the_end(path: &Path) {
+pub(super) fn touch_until_end(path: &Path) {
     let Ok(file) = super::open_file(path) else {
         return;
     };
@@ -61,7 +61,7 @@ pub(super) fn until_the_end(path: &Path) {
     }
 }
 
-/// File timestamps are coarse.
+/// Tolerance for coarse file timestamps.
 const SLACK: Duration = Duration::from_secs(2);
 
 fn touch(file: &File, opened: SystemTime) {

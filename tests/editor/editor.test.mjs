@@ -77,7 +77,7 @@ const ECHO = 'BG_RUN=on python3 -c "\nimport sys\nfor line in sys.stdin: print(l
 test('a call from the terminal of a window shows there at once, and grows', { timeout: 90_000 }, async () => {
   const call = new Call(ECHO, fromTerminal(own));
   const said = call.launch();
-  assert.match(said, /^bg-run: "Repeat what it…" in background, open in VS Code \(/);
+  assert.match(said, /^bg-run: "Repeat what it gets" in background, open in VS Code \(/);
   const tab = await own.tab(call.name);
   assert.ok(tab.active && !tab.dirty, JSON.stringify(tab));
   for (const line of ['epoch 1/10  loss 0.693  accuracy 0.51', 'epoch 2/10  loss 0.412  accuracy 0.83', 'epoch 3/10  loss 0.287  accuracy 0.91']) {

@@ -77,7 +77,7 @@ fn effective_hooks(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
         .collect()
 }
 
-/// An event without tools has an empty matcher.
+/// Whether the hook applies to `tool`; an event without tools is given as an empty name.
 fn matches_tool(hook: &Hook, tool: &str) -> bool {
     tool.is_empty() || hook.is_for(tool)
 }

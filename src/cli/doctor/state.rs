@@ -57,7 +57,7 @@ fn history(config: &Config) -> Check {
     }
 }
 
-/// Checks that the user's program for ends of tasks can be started; `None` if there is none. The log has its errors.
+/// Checks that the user's program for ends of tasks can be started; `None` if there is none. Errors of earlier runs are in the log.
 fn on_end(config: &Config) -> Option<Check> {
     let name = "on-end";
     let program = config.on_end.first()?;

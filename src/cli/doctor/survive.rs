@@ -8,7 +8,7 @@ use crate::claude::hooks::Source;
 use crate::config::Config;
 use crate::folders;
 use crate::install;
-use crate::survive::{MAX_JOBS, marks};
+use crate::survive::{self, MAX_JOBS, marks};
 
 /// The result of the check, and the fix of a fault.
 pub(super) struct Finding {
@@ -50,6 +50,11 @@ pub(super) fn look(
     };
     Some(if !config.survive {
         Finding::ok(format!("`survive` is off; of its jobs, {running}"))
+    } else if !survive::IS_SUPPORTED {
+        Finding::fault(
+            "`survive` is on, but works only on Linux",
+            "Run `bg-run config set survive false`.",
+        )
     } else if !lacking.is_empty() {
         Finding::fault(
             format!(

@@ -77,7 +77,8 @@ pub(super) struct Descriptor {
     pub(super) wanted: usize,
 }
 
-/// Facts about processes, as a system provides them. `None` always means that the system doesn't tell.
+/// Facts about processes, as a system provides them. `None` means unknown, unless a method says
+/// otherwise.
 pub(super) trait Facts {
     /// Returns all processes whose descriptors this one may see.
     fn processes(&self) -> Option<Vec<u32>>;

@@ -29,7 +29,7 @@ fn numbers(folder: &Path) -> Option<impl Iterator<Item = u32>> {
     Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
-/// Returns the texts of a file that terminates each with a NUL.
+/// Returns the NUL-terminated texts in a file.
 fn texts(path: &Path) -> Option<Vec<String>> {
     let bytes = fs::read(path).ok()?;
     let texts = bytes.strip_suffix(&[0]).unwrap_or(&bytes);

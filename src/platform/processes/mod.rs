@@ -1,7 +1,7 @@
 //! The processes of this machine: which of them write to a file, their command lines, and ways to end them.
 //!
 //! The functions here combine facts that each system provides in its own way: [`linux`] reads `/proc`, `macos` asks
-//! the kernel, and [`table`] is a list that tests fill in and a portable build reads as a whole.
+//! the kernel, and [`table`] is a list that tests fill in and a portable build reads from `/proc`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -279,7 +279,8 @@ fn writers_among(
     Some(found)
 }
 
-/// Returns at most [`MAX_DESCENDANTS`], in case processes are started without end.
+/// Returns the descendants of `ancestor`, except `spared` ones and theirs: at most [`MAX_DESCENDANTS`], in case processes
+/// are started without end.
 fn descendants(facts: &impl Facts, ancestor: u32, spared: &[u32]) -> Option<Vec<u32>> {
     let mut found: BTreeSet<u32> = BTreeSet::new();
     let mut waiting = vec![ancestor];

@@ -1,5 +1,4 @@
-//! Facts from the list of this machine's processes, which a portable build reads from `/proc` as a whole, as on a system
-//! without files about single processes.
+//! Facts about processes for a portable build: a list of this machine's processes, read from `/proc`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::facts::{Descriptor, Facts, FileId, TargetFile};
 use super::table::{Row, Table};
 
-/// The list of this machine's processes, read anew for each query.
+/// This machine's processes. Each query reads what it needs.
 pub(super) struct ThisMachine;
 
 fn rows() -> Option<Table> {
