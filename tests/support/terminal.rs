@@ -61,18 +61,17 @@ impl Terminal {
     }
 
     /// Types a line, and sends it once it shows, because text that arrives at once counts as a paste. A client that is
-    /// still starting can lose it, so this repeats until `is_sent`.
+    /// still starting can lose either, so this repeats until `is_sent`.
     pub fn submit(&self, line: &str, is_sent: impl Fn() -> bool) {
-        for _ in 0..5 {
+        for _ in 0..6 {
             self.keys(&[line]);
-            self.wait_for(line);
+            if !holds_soon(|| is_on(&self.screen(), line)) {
+                self.keys(&["C-u"]);
+                continue;
+            }
             self.keys(&["Enter"]);
-            let end = Instant::now() + Duration::from_secs(10);
-            while Instant::now() < end {
-                if is_sent() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(50));
+            if holds_soon(&is_sent) {
+                return;
             }
         }
         panic!("`{line}` isn't sent:\n{}", self.screen());
@@ -127,9 +126,7 @@ impl Terminal {
         let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_until(text, || {
                 last = self.screen();
-                // A long line may be broken anywhere.
-                let unbroken: String = last.lines().map(str::trim).collect();
-                (last.contains(text) || unbroken.contains(text)).then(|| last.clone())
+                is_on(&last, text).then(|| last.clone())
             })
         }));
         shown.unwrap_or_else(|_| panic!("`{text}` isn't on the screen:\n{last}"))
@@ -140,4 +137,22 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Whether the screen shows the text. A long line may be broken anywhere.
+fn is_on(screen: &str, text: &str) -> bool {
+    let unbroken: String = screen.lines().map(str::trim).collect();
+    screen.contains(text) || unbroken.contains(text)
+}
+
+/// Waits at most ten seconds until `probe` is true, and returns whether it is.
+fn holds_soon(probe: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        if probe() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
 }
