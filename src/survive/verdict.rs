@@ -45,11 +45,6 @@ const REASON_OTHER: &str = "other";
 /// to 2.1.332).
 const SESSION_END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time after which a client that still has its terminal and its file among the running sessions counts as running. A
-/// client that shuts down removes the file at most 30 ms after it ends its tasks; without a terminal, on a machine under
-/// load, after up to 1.1 s (measured, 2.1.200 to 2.1.332).
-const RUNNING_AFTER: Duration = Duration::from_secs(1);
-
 /// Decides about the job. It continues only if it is certain that nobody asked for its end.
 pub(super) fn verdict(facts: Facts<'_>) -> Verdict {
     match facts.reason {
@@ -58,10 +53,7 @@ pub(super) fn verdict(facts: Facts<'_>) -> Verdict {
         // The task was stopped, and then the terminal closed.
         Some(_) if facts.client == ClientState::TerminalClosed => Verdict::Terminate,
         Some(_) if facts.client == ClientState::Unknown => Verdict::Keep,
-        // A client that told of an end may go on with another session.
-        _ if facts.client == ClientState::Running && facts.since >= RUNNING_AFTER => {
-            Verdict::Terminate
-        }
+        // A client that is shutting down may still be there. One that told of an end may go on with another session.
         _ if facts.since < SESSION_END_TIMEOUT => Verdict::Undecided,
         _ => Verdict::Terminate,
     }
@@ -119,7 +111,7 @@ mod tests {
             (
                 "stopped in the list",
                 Facts {
-                    since: RUNNING_AFTER,
+                    since: SESSION_END_TIMEOUT,
                     ..goes_on(background)
                 },
                 Verdict::Terminate,
@@ -127,8 +119,8 @@ mod tests {
             (
                 "a client that shuts down slowly",
                 Facts {
-                    since: RUNNING_AFTER,
-                    ..background
+                    since: Duration::from_secs(4),
+                    ..goes_on(background)
                 },
                 Verdict::Undecided,
             ),
@@ -151,7 +143,7 @@ mod tests {
             (
                 "a client that told of an end goes on",
                 Facts {
-                    since: RUNNING_AFTER,
+                    since: SESSION_END_TIMEOUT,
                     ..goes_on(closed)
                 },
                 Verdict::Terminate,
