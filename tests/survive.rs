@@ -7,7 +7,6 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -206,12 +205,7 @@ fn run_as(
         .stderr(file)
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
+    support::feed(&mut child, input);
     let status = child.wait().unwrap();
     let ran = Ran {
         printed: read(&output),

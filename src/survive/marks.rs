@@ -57,9 +57,7 @@ pub fn request_stop(task: &str, by: Stop) {
 
 /// Withdraws the request to stop a job, which goes on.
 pub fn withdraw_stop(task: &str) {
-    if let (true, Ok(folder)) = (is_id(task), Folder::open(Kind::Survivors)) {
-        folder.remove(&format!("{task}.{STOP}"));
-    }
+    remove(task, &[STOP]);
 }
 
 /// Returns the origin of the request to stop the job, if there is one.
@@ -74,11 +72,7 @@ pub fn record(task: &str, job: Job) {
 
 /// Forgets a job.
 pub fn forget(task: &str) {
-    if let (true, Ok(folder)) = (is_id(task), Folder::open(Kind::Survivors)) {
-        for ending in [JOB, STOP] {
-            folder.remove(&format!("{task}.{ending}"));
-        }
-    }
+    remove(task, &[JOB, STOP]);
 }
 
 /// Returns the jobs whose supervisors run, with the ids of their tasks.
@@ -119,6 +113,14 @@ fn write(name: &str, ending: &str, value: &impl Serialize) {
         log::error(&format!(
             "survive: {name}.{ending} can't be written: {error}"
         ));
+    }
+}
+
+fn remove(name: &str, endings: &[&str]) {
+    if let (true, Ok(folder)) = (is_id(name), Folder::open(Kind::Survivors)) {
+        for ending in endings {
+            folder.remove(&format!("{name}.{ending}"));
+        }
     }
 }
 

@@ -63,3 +63,10 @@ pub fn wait_with_progress<P: PartialEq, T>(
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
+
+/// Writes the input of a child process, and closes it.
+pub fn feed(child: &mut std::process::Child, input: &str) {
+    use std::io::Write as _;
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+}

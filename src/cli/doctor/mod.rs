@@ -64,11 +64,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         checks.extend(client::values(version, &site.project));
         checks.extend(view::check(&sources, client.as_ref()));
         checks.extend(view::status_line(&sources));
-        let found = survive::look(&configuration.settings, &sources, version);
-        checks.extend(found.map(|found| match found.fix {
-            None => Check::ok("survive", found.says),
-            Some(fix) => Check::warning("survive", found.says, fix),
-        }));
+        checks.extend(survive::look(&configuration.settings, &sources, version));
         checks.extend(rules::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));

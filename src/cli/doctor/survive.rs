@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::check::Check;
 use crate::claude::client::Version;
 use crate::claude::hooks::Source;
 use crate::config::Config;
@@ -10,31 +11,10 @@ use crate::folders;
 use crate::install;
 use crate::survive::{self, MAX_JOBS, marks};
 
-/// The result of the check, and the fix of a fault.
-pub(super) struct Finding {
-    pub(super) says: String,
-    pub(super) fix: Option<&'static str>,
-}
-
-impl Finding {
-    fn ok(says: String) -> Self {
-        Self { says, fix: None }
-    }
-
-    fn fault(says: impl Into<String>, fix: &'static str) -> Self {
-        Self {
-            says: says.into(),
-            fix: Some(fix),
-        }
-    }
-}
+const NAME: &str = "survive";
 
 /// Runs the check; `None` if the setting is off and no job remains from when it was on.
-pub(super) fn look(
-    config: &Config,
-    sources: &[Source],
-    client: Option<Version>,
-) -> Option<Finding> {
+pub(super) fn look(config: &Config, sources: &[Source], client: Option<Version>) -> Option<Check> {
     let jobs = marks::jobs();
     if !config.survive && jobs.is_empty() {
         return None;
@@ -49,14 +29,16 @@ pub(super) fn look(
         }
     };
     Some(if !config.survive {
-        Finding::ok(format!("`survive` is off; of its jobs, {running}"))
+        Check::ok(NAME, format!("`survive` is off; of its jobs, {running}"))
     } else if !survive::IS_SUPPORTED {
-        Finding::fault(
+        Check::warning(
+            NAME,
             "`survive` is on, but works only on Linux",
             "Run `bg-run config set survive false`.",
         )
     } else if !lacking.is_empty() {
-        Finding::fault(
+        Check::warning(
+            NAME,
             format!(
                 "`survive` is on, but no task outlives its session: no hook tells of {}",
                 lacking.join(" and ")
@@ -64,19 +46,22 @@ pub(super) fn look(
             "Run `bg-run install`, which registers these hooks too; a plugin alone can't.",
         )
     } else if client.is_some_and(|client| client < Version::SUPPORTS_LIMIT) {
-        Finding::fault(
+        Check::warning(
+            NAME,
             "`survive` is on, but needs Claude Code 2.1.200 or newer",
             "Update Claude Code.",
         )
     } else if kills_what_is_left() {
-        Finding::fault(
+        Check::warning(
+            NAME,
             "`survive` is on, but systemd-logind ends every process of yours when you log out (KillUserProcesses=yes)",
             "Set KillUserProcesses=no in /etc/systemd/logind.conf, or start `claude` in `systemd-run --user --scope`.",
         )
     } else {
-        Finding::ok(format!(
-            "Tasks outlive a closed terminal or a lost connection; {running}"
-        ))
+        Check::ok(
+            NAME,
+            format!("Tasks outlive a closed terminal or a lost connection; {running}"),
+        )
     })
 }
 
