@@ -96,11 +96,19 @@ pub struct CallSite {
 }
 
 impl CallSite {
-    /// Returns the call site for `cwd`.
+    /// Returns the call site for `cwd`. Its project is the client's project folder, or else the nearest folder at or above
+    /// `cwd` with a `.claude`, or else the nearest with a `.git`, or else `cwd` itself.
     pub fn new(cwd: &Path) -> Self {
+        let of_git = || nearest(cwd, |dir| dir.join(".git").exists());
+        let (project, git) = match settings_project(cwd).or_else(of_git) {
+            Some(project) => (project, OnceCell::new()),
+            // There is no `.git` to search for again.
+            None => (cwd.to_owned(), OnceCell::from(None)),
+        };
         Self {
             cwd: cwd.to_owned(),
-            ..Self::of_project(project_dir(cwd))
+            git,
+            ..Self::of_project(project)
         }
     }
 
@@ -141,27 +149,25 @@ impl CallSite {
 /// Maximum length in bytes of a path that can be opened (Linux's `PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
 
-/// Returns the project around `cwd`: the client's project folder, or else the nearest parent with a `.claude`, or else
-/// the nearest with a `.git`, or else `cwd` itself.
-pub fn project_dir(cwd: &Path) -> PathBuf {
-    // A longer path can't exist.
-    if cwd.as_os_str().len() > MAX_PATH {
-        return environment::claude_project_dir().unwrap_or_else(|| cwd.to_owned());
-    }
-    let nearest = |is_project: &dyn Fn(&Path) -> bool| {
-        let mut folders = cwd.ancestors();
-        folders.find(|dir| is_project(dir)).map(Path::to_owned)
-    };
+/// Returns the client's project folder, or else the nearest folder at or above `cwd` with a `.claude`.
+fn settings_project(cwd: &Path) -> Option<PathBuf> {
     // The `.claude` in the home folder belongs to the user, not to a project.
     let has_settings = |dir: &Path| {
         let settings = dir.join(".claude");
         let is_users = || claude_dir().is_some_and(|users| files::is_same(&settings, &users));
         settings.is_dir() && !is_users()
     };
-    environment::claude_project_dir()
-        .or_else(|| nearest(&has_settings))
-        .or_else(|| nearest(&|dir| dir.join(".git").exists()))
-        .unwrap_or_else(|| cwd.to_owned())
+    environment::claude_project_dir().or_else(|| nearest(cwd, has_settings))
+}
+
+/// Returns the nearest folder at or above `cwd` that fulfils the condition.
+fn nearest(cwd: &Path, condition: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    // A longer path can't exist.
+    if cwd.as_os_str().len() > MAX_PATH {
+        return None;
+    }
+    let mut folders = cwd.ancestors();
+    folders.find(|dir| condition(dir)).map(Path::to_owned)
 }
 
 /// Maximum size in bytes of a `.git` file that names a folder.
