@@ -197,7 +197,7 @@ impl Folder {
 
     /// Removes files older than `kept`, at most once a day.
     pub fn clear_daily_after(&self, kept: Duration) {
-        let Ok(base) = open_base(false) else {
+        let Ok(base) = files::folder_in(&self.fd, "..") else {
             return;
         };
         let note = cleared_note(self.kind);
