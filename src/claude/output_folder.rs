@@ -21,10 +21,7 @@ const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"
 /// `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
 pub(crate) fn are_named(text: &str) -> bool {
     let text = unquoted(text);
-    if !MARKS
-        .iter()
-        .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
-    {
+    if !MARKS.iter().any(|mark| text.contains(mark)) {
         return false;
     }
     let ends =
@@ -52,10 +49,14 @@ pub(crate) fn are_named(text: &str) -> bool {
 
 /// Removes quotes and backslashes.
 fn unquoted(text: &str) -> Cow<'_, str> {
-    if memchr::memchr3(b'\'', b'"', b'\\', text.as_bytes()).is_none() {
-        return text.into();
+    if text
+        .bytes()
+        .any(|byte| matches!(byte, b'\'' | b'"' | b'\\'))
+    {
+        text.replace(['\'', '"', '\\'], "").into()
+    } else {
+        text.into()
     }
-    text.replace(['\'', '"', '\\'], "").into()
 }
 
 /// Whether `text` contains `name` as a separate word.

@@ -1,8 +1,6 @@
 //! The text between a rule's parentheses, and whether it matches a command by the interpretation of any client
 //! version.
 
-use memchr::memmem;
-
 /// The prefix that makes Python print at once. The client ignores it when it matches rules.
 pub const UNBUFFERED: &str = "PYTHONUNBUFFERED=1 ";
 
@@ -126,7 +124,7 @@ pub(super) fn wildcard<'a>(mut parts: impl Iterator<Item = &'a str>, text: &str)
     };
     let mut last = None;
     for part in parts {
-        let Some(at) = memmem::find(rest.as_bytes(), part.as_bytes()) else {
+        let Some(at) = rest.find(part) else {
             return false;
         };
         rest = rest.get(at + part.len()..).unwrap_or_default();
