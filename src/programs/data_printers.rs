@@ -208,11 +208,14 @@ pub(super) fn prints_data(words: &[String]) -> bool {
     }
     // Removes a version: `pg_dump-16`.
     let family = program.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.'));
+    let initial = program.as_bytes().first();
     let rows = DATA.iter().filter(|(name, _)| {
         let mut parts = name.split(' ');
-        parts
-            .next()
-            .is_some_and(|part| part == program || part == family)
+        // The first byte alone excludes most rows.
+        name.as_bytes().first() == initial
+            && parts
+                .next()
+                .is_some_and(|part| part == program || part == family)
             && parts.zip(arguments).all(|(part, word)| part == word)
             && name.split(' ').count() <= words.len()
     });

@@ -10,7 +10,7 @@ const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
 pub(crate) fn program_name(word: &str) -> &str {
     // Backslashes separate folders too. POSIX names practically never contain one.
     let name = base_name(word);
-    if !name.contains(['\\', '@', '.']) {
+    if !name.bytes().any(|byte| matches!(byte, b'\\' | b'@' | b'.')) {
         return name;
     }
     let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);

@@ -116,12 +116,16 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// Whether `program` is in the project of a call, or in the repository around that or around the working folder. It
 /// may have come with a cloned repository.
 pub(crate) fn comes_with(program: &Path, site: &CallSite) -> bool {
-    let here = CallSite::of_project(site.cwd.clone());
+    let is_elsewhere = site.cwd != site.project;
+    let here = is_elsewhere.then(|| CallSite::of_project(site.cwd.clone()));
     is_in(program, &site.project)
-        || [site, &here].iter().any(|site| {
-            let tops = site.git().into_iter().flat_map(GitFolder::tops);
-            tops.into_iter().any(|top| is_in(program, top))
-        })
+        || [Some(site), here.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|site| {
+                let mut tops = site.git().into_iter().flat_map(GitFolder::tops);
+                tops.any(|top| is_in(program, top))
+            })
 }
 
 /// Whether `program` is in a project's folder, by its path or its link target. A home folder, or a parent of it,
