@@ -1,7 +1,7 @@
 #!/bin/sh
-# Puts bg-run into ~/.local/bin (or $BG_RUN_BIN). Nothing is kept of an archive whose checksum isn't the one of the release.
+# Installs bg-run in ~/.local/bin (or $BG_RUN_BIN). It installs nothing if the archive's checksum differs from the release's.
 set -eu
-# Filled in where it is released; the address of the folder with the archives.
+# The address of the folder with the archives. The release workflow fills it in.
 releases=${BG_RUN_RELEASES:-}
 to=${BG_RUN_BIN:-$HOME/.local/bin}
 
@@ -30,7 +30,7 @@ sum_of() {
   fi
 }
 
-# All of it is read before anything runs: a download that breaks off does nothing.
+# The shell reads the whole function before it runs anything, so an incomplete download of this script does nothing.
 main() {
   [ -n "$releases" ] || fail 'say where the release is: BG_RUN_RELEASES=ADDRESS'
   machine=$(uname -sm)
@@ -56,7 +56,7 @@ main() {
   tar -xzf "$folder/archive" -C "$folder"
   "$folder/$name/bg-run" --version >/dev/null 2>&1 || fail "the program for $target doesn't start here; nothing was installed"
   mkdir -p "$to"
-  # Beside its place first: a program that runs is replaced whole.
+  # Writes a new file and renames it, because a running program can't be overwritten.
   new=$(mktemp "$to/.bg-run.XXXXXX")
   cat "$folder/$name/bg-run" >"$new"
   chmod 755 "$new"

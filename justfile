@@ -1,24 +1,24 @@
-# `just` lists these.
+# `just` lists these recipes.
 
 _default:
     @just --list
 
-# What has to hold before a change lands
+# Run every check that a change has to pass
 ci:
     .ci/run
 
-# All tests; those with the real client where it is installed
+# Run all tests, including those with the real client if it is installed
 test:
     cargo test
 
-# How long a hook call takes, beside other programs
+# Measure how long a hook call takes, compared with other programs
 latency:
     cargo bench --bench latency
 
-# The program to give away, in dist/
+# Build a release in dist/
 release:
     scripts/release
 
-# A folder that is the whole plugin, in dist/plugin
+# Make the whole plugin in dist/plugin
 plugin:
     scripts/plugin
