@@ -148,10 +148,10 @@ fn page() -> String {
     format!(
         "# What a session shows
 
-These screens show Claude Code {VERSION} in a terminal of 100 columns after all tasks have ended: one task, two tasks that end at the
-same time, and eight tasks with at most five open outputs. The model is scripted. The outputs are real ones of pytest, cargo,
-make, jest, tsc, go and vite, recorded once (`tests/outputs/`). The test replays the first line at the start, and the rest when it
-gives a signal, so the times aren't the tools' own. Made by `BG_RUN_SCREENS=docs cargo test --test screens`.
+These screens show Claude Code {VERSION} in a terminal of 100 columns after all tasks have ended: one task, two tasks that end at
+the same time, and eight tasks with at most five open outputs. The model is scripted. The outputs were recorded from pytest,
+cargo, make, jest, tsc, go and vite (`tests/outputs/`). The test replays the first line at the start, and the rest when it gives
+a signal, so the times aren't the tools' own. `BG_RUN_SCREENS=docs cargo test --test screens` makes this page.
 "
     )
 }

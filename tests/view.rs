@@ -426,9 +426,9 @@ fn the_newest_client_shows_it_through_a_session() {
 
 const PAGE: &str = "# What the view shows
 
-Claude Code 2.1.332 in a terminal of 90 columns, with one task: just after its start, after half a minute, in a pane, and at its
-end. The model is scripted, and the command prints a recorded, coloured output of pytest. Of several empty rows, one is shown.
-Made by `BG_RUN_SCREENS=docs cargo test --test view`.
+These screens show Claude Code 2.1.332 in a terminal of 90 columns, with one task: just after its start, after half a minute, in
+a pane, and at its end. The model is scripted, and the command prints a recorded, coloured output of pytest. Consecutive empty
+rows are shortened to one. `BG_RUN_SCREENS=docs cargo test --test view` makes this page.
 ";
 
 /// Returns the screen's conversation with the prompt; consecutive empty rows are merged.

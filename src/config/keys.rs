@@ -153,7 +153,7 @@ keys! {
     on_end: Vec<String> = Vec::new();
     /// Run the `on-end` program only for tasks that ran at least this long (default: `notify-after`)
     on_end_after: Option<Span> = None;
-    /// Mention a task once if it has printed nothing for this long and a similar task once took less time than this silence
+    /// Mention a task, only once, if it has printed nothing for this long and a similar task finished in less time than the silence has lasted
     stuck_after: Span = Span::minutes(10);
     /// The time for which `bg-run tasks` lists a task
     keep: Span = Span::days(30);
