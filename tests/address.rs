@@ -159,7 +159,7 @@ fn the_caller_s_environment_does_not_delay_the_launcher() {
         ("sleep 1000", "tmp"),
         ("sleep 1000 & wait", "tmp"),
         ("exit 1", "tmp"),
-        ("exec yes", "tmp"),
+        ("head -c 1000000 /dev/zero && : >whole; exit 1", "tmp"),
         ("sleep 1000", "none"),
     ] {
         let sandbox = Sandbox::new();
@@ -181,6 +181,8 @@ fn the_caller_s_environment_does_not_delay_the_launcher() {
         assert_eq!(String::from_utf8_lossy(&said.stdout), version, "{said:?}");
         assert!(said.stderr.is_empty(), "{said:?}");
         assert_eq!(beside(&folder.join("bin/bg-run")), ["bg-run", "targets"]);
+        let wrote_all = folder.join("whole").exists();
+        assert!(!wrote_all, "a flood isn't bounded");
     }
 }
 
