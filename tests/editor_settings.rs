@@ -150,7 +150,7 @@ fn the_doctor_names_missing_settings_and_the_fix() {
     assert_eq!(said.status.code(), Some(0));
     let text = String::from_utf8(said.stdout).unwrap();
     assert!(
-        text.contains("no `code` found") && text.contains("set `editor`"),
+        text.contains("no editor found") && text.contains("set `editor`"),
         "{text}"
     );
     sandbox.fake_editor();

@@ -533,7 +533,7 @@ fn the_cause_of_a_background_task_is_reported() {
         (
             "b4",
             json!({"tool_input": {"command": "./odd", "run_in_background": true}}),
-            "\"./odd\" not opened (no `code` found)",
+            "\"./odd\" not opened (no editor found)",
         ),
     ] {
         let (answer, _) = launch(&sandbox, id, "./odd", &more);

@@ -540,7 +540,7 @@ fn without_an_editor_the_command_to_follow_is_shown() {
     let answer = sandbox.answer(&event, &[("PATH", "/nowhere")]);
     let line = answer["systemMessage"].as_str().unwrap();
     assert!(
-        line.contains("no `code` found") && line.contains("bg-run tail b1"),
+        line.contains("no editor found") && line.contains("bg-run tail b1"),
         "{line}"
     );
 }

@@ -324,7 +324,7 @@ fn another_user_s_socket_is_never_contacted() {
     let listener = UnixListener::bind(&socket).unwrap();
     std::os::unix::fs::chown(&socket, Some(12345), None).unwrap();
     listener.set_nonblocking(true).unwrap();
-    opens_soon(&sandbox, &file, &socket, "another user's");
+    opens_soon(&sandbox, &file, &socket, "belongs to another user");
     assert!(listener.accept().is_err(), "it was connected to");
 }
 
@@ -335,7 +335,7 @@ fn an_oversized_event_is_ignored() {
     assert!(!sandbox.answer(&event, &[])["hookSpecificOutput"].is_null());
     event["padding"] = "x".repeat(9 * 1024 * 1024).into();
     assert_eq!(sandbox.answer(&event, &[]), Value::Null);
-    assert!(sandbox.log().contains("stdin holds more than"));
+    assert!(sandbox.log().contains("stdin contains more than"));
 }
 
 fn opens_soon(sandbox: &Sandbox, file: &Path, socket: &Path, kind: &str) {

@@ -246,7 +246,12 @@ fn the_design_page_leads_to_each_subject() {
     let rows: BTreeMap<String, String> = described().into_iter().collect();
     for (subject, file) in [
         ("`\\| tail`", "rewrite/tail.rs"),
-        ("messages at its end", "tasks/end_messages.rs"),
+        ("messages to the user", "tasks/user_messages.rs"),
+        ("to the model", "hook/model_messages.rs"),
+        ("without a user", "hook/hold.rs"),
+        ("silent", "tasks/silence.rs"),
+        ("end a job", "survive/keep_or_end.rs"),
+        ("open tabs", "viewer/open_tabs.rs"),
         ("socket of a window", "viewer/socket.rs"),
         ("buffer behind a pipe", "programs/filters.rs"),
         ("damaged", "history/file_format.rs"),

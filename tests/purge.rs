@@ -274,7 +274,7 @@ fn remaining_registrations_are_reported() {
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "{event}: {output:?}");
             assert!(
-                told.contains("`hooks.PreToolUse` still names bg-run"),
+                told.contains("`hooks.PreToolUse` still contains a malformed entry of bg-run"),
                 "{told}"
             );
         }

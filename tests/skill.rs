@@ -66,14 +66,14 @@ fn a_folder_of_somebody_else_stays() {
     let sandbox = Sandbox::new();
     sandbox.write(&format!("{FOLDER}/SKILL.md"), "mine");
     let home = tree(&sandbox.home());
-    assert!(says(&sandbox, &["install"]).contains("isn't bg-run's"));
+    assert!(says(&sandbox, &["install"]).contains("bg-run didn't create "));
     let doctor = sandbox.bg_run(&["doctor"]).stdout;
     let doctor = String::from_utf8_lossy(&doctor).into_owned();
     assert!(
-        doctor.contains("! ") && doctor.contains("skills/bg-run isn't bg-run's"),
+        doctor.contains("! ") && doctor.contains("bg-run didn't create "),
         "{doctor}"
     );
-    assert!(says(&sandbox, &["uninstall"]).contains("isn't bg-run's"));
+    assert!(says(&sandbox, &["uninstall"]).contains("bg-run didn't create "));
     assert_eq!(tree(&sandbox.home()), home);
 
     // A link leads to a checkout of the user's own.
@@ -81,7 +81,7 @@ fn a_folder_of_somebody_else_stays() {
     fs::create_dir_all(sandbox.path("home/.claude/skills")).unwrap();
     let skill = concat!(env!("CARGO_MANIFEST_DIR"), "/skills/bg-run");
     symlink(skill, sandbox.path(FOLDER)).unwrap();
-    assert!(says(&sandbox, &["install"]).contains("isn't bg-run's"));
+    assert!(says(&sandbox, &["install"]).contains("bg-run didn't create "));
     says(&sandbox, &["uninstall", "--purge"]);
     assert!(sandbox.path(FOLDER).is_symlink());
 }

@@ -203,7 +203,7 @@ fn a_task_is_found_by_its_name_and_its_remains() {
     assert_eq!(unclear.status.code(), Some(1));
     let unclear = said(&unclear);
     assert!(
-        unclear.contains("ba could be any of these")
+        unclear.contains("\"ba\" is ambiguous")
             && unclear.contains("ba2  Train the model  (done, "),
         "{unclear}"
     );
@@ -329,7 +329,7 @@ fn statuses() -> [Shown; 9] {
             "lost",
             Value::Null,
             "lost",
-            "has ended after 4 min, its exit status isn't known.",
+            "has ended after 4 min; its exit status is unknown.",
         ),
         (
             json!("detached"),
@@ -337,7 +337,7 @@ fn statuses() -> [Shown; 9] {
             "detached",
             Value::Null,
             "detached",
-            "has ended after 4 min; its session had left it, so its exit status isn't known.",
+            "has ended after 4 min; its session had left it, so its exit status is unknown.",
         ),
     ]
 }

@@ -307,7 +307,7 @@ fn another_application_s_identifier_is_not_an_editor() {
         let file = sandbox.write("project/a.log", "x\n");
         let output = sandbox.open(&file, &[("__CFBundleIdentifier", id)]);
         assert!(
-            said(&output).contains("no `code` found"),
+            said(&output).contains("no editor found"),
             "{id}: {}",
             said(&output)
         );
@@ -511,7 +511,7 @@ fn a_pane_stands_in_where_no_editor_opens_the_file() {
     );
     let output = sandbox.open(&file, &[]);
     assert!(
-        said(&output).contains("no tmux, zellij, kitty or WezTerm"),
+        said(&output).contains("isn't tmux, zellij, kitty or WezTerm"),
         "{}",
         said(&output)
     );
@@ -644,7 +644,8 @@ fn a_writable_output_causes_one_warning() {
         let (socket, _asked) = window(sandbox, id);
         launch(sandbox, id, &call, &socket).1
     };
-    let install = "keys typed in it change it; `bg-run install` makes outputs read-only";
+    let install =
+        "typing in this tab changes the output file; `bg-run install` makes outputs read-only";
     for (settings, is_told) in [
         (Some("{}"), true),
         (
@@ -680,7 +681,7 @@ fn a_writable_output_causes_one_warning() {
     sandbox.config("editor = [\"vi\", \"{file}\"]");
     let said = says(&sandbox, "b46");
     assert!(
-        said.ends_with("\nbg-run: vi doesn't open it read-only: keys typed there change it"),
+        said.ends_with("\nbg-run: vi opens the output writable: typing there changes the file"),
         "{said}"
     );
     assert_eq!(says(&sandbox, "b47").lines().count(), 1);

@@ -251,7 +251,7 @@ impl Process {
     }
 
     fn read(pid: u32) -> Option<Self> {
-        let words = processes::words(pid)?;
+        let words = processes::arguments(pid)?;
         Some(Self { pid, words })
     }
 

@@ -110,7 +110,7 @@ pub(super) enum Command {
         /// The folder in which the user works
         #[arg(long, hide = true)]
         project: Option<PathBuf>,
-        /// The session that the tab counts for
+        /// The session whose `max-tabs` includes the tab
         #[arg(long, hide = true)]
         session: Option<String>,
     },
@@ -129,7 +129,7 @@ pub(super) enum Command {
     Relay {
         /// The state folder
         state: PathBuf,
-        /// Only take the note of the shell's command
+        /// Only claim the note of the shell's command
         #[arg(long)]
         claim: bool,
         /// Start the supervisor of this shell's command
@@ -171,7 +171,7 @@ pub(super) enum Command {
     Uninstall {
         #[command(flatten)]
         target: Target,
-        /// Remove everything from every settings file and editor, and delete your rules, settings and records
+        /// Remove bg-run's entries from every settings file and editor, and delete your rules, settings and records
         #[arg(long, conflicts_with = "scope")]
         purge: bool,
     },

@@ -25,7 +25,7 @@ fn candidates(is_wanted: impl Fn(&Task) -> bool) -> Vec<CompletionCandidate> {
         .enumerate()
         .map(|(at, task)| {
             let name = task.name().unwrap_or_default();
-            let help = format!("{name} ({})", task.words());
+            let help = format!("{name} ({})", task.label());
             let candidate = CompletionCandidate::new(&task.id).help(Some(help.into()));
             candidate.display_order(Some(at))
         })

@@ -26,11 +26,11 @@ pub(super) fn run(command: Option<ConfigCommand>) -> Result<ExitCode> {
         json: false,
     };
     match command.unwrap_or(all_as_text) {
-        ConfigCommand::Get { key: None, json } => all(json),
+        ConfigCommand::Get { key: None, json } => print_all(json),
         ConfigCommand::Get {
             key: Some(name),
             json,
-        } => one(&name, json),
+        } => print_one(&name, json),
         ConfigCommand::Set { key, value } => set(&key, &value),
         ConfigCommand::Path => {
             println!("{}", file()?.display());
@@ -72,7 +72,7 @@ fn key(name: &str) -> Result<&'static Key> {
 /// The source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Source {
+enum ValueSource {
     Default,
     File,
     Environment,
@@ -83,9 +83,12 @@ enum Source {
 struct Setting {
     key: String,
     value: Option<toml::Value>,
-    from: Source,
-    takes: String,
-    says: &'static str,
+    #[serde(rename = "from")]
+    source: ValueSource,
+    #[serde(rename = "takes")]
+    values: String,
+    #[serde(rename = "says")]
+    description: &'static str,
 }
 
 /// Maximum size in bytes of a file that is read.
@@ -102,24 +105,24 @@ fn settings() -> Result<(Vec<Setting>, bool)> {
     let setting = |key: &'static Key| {
         let value = key.value(&configuration.settings);
         Setting {
-            from: if is_whole && value != key.value(&written) {
-                Source::Environment
+            source: if is_whole && value != key.value(&written) {
+                ValueSource::Environment
             } else if is_whole && table.contains_key(&key.name()) {
-                Source::File
+                ValueSource::File
             } else {
-                Source::Default
+                ValueSource::Default
             },
             key: key.name(),
             value,
-            takes: takes(key.kind),
-            says: key.says(),
+            values: values_of(key.kind),
+            description: key.says(),
         }
     };
     Ok((KEYS.iter().map(setting).collect(), is_whole))
 }
 
 /// Describes the values of a key of this kind.
-fn takes(kind: Kind) -> String {
+fn values_of(kind: Kind) -> String {
     match kind {
         Kind::Editor => {
             let known: Vec<&str> = Editor::names().collect();
@@ -133,23 +136,23 @@ fn shown(value: Option<&toml::Value>) -> String {
     value.map_or_else(|| "-".to_owned(), toml::Value::to_string)
 }
 
-fn all(json: bool) -> Result<ExitCode> {
+fn print_all(json: bool) -> Result<ExitCode> {
     let (settings, is_whole) = settings()?;
     if json {
         println!("{}", serde_json::to_string_pretty(&settings)?);
         return Ok(print::exit_code(is_whole));
     }
     let rows = settings.iter().map(|setting| {
-        let from = match setting.from {
-            Source::Default => "default",
-            Source::File => "config.toml",
-            Source::Environment => "the environment",
+        let source = match setting.source {
+            ValueSource::Default => "default",
+            ValueSource::File => "config.toml",
+            ValueSource::Environment => "the environment",
         };
         vec![
             setting.key.clone(),
             print::outside(shown(setting.value.as_ref())),
-            from.to_owned(),
-            setting.says.to_owned(),
+            source.to_owned(),
+            setting.description.to_owned(),
         ]
     });
     print!("{}", table(&rows.collect::<Vec<_>>(), environment::width()));
@@ -164,18 +167,19 @@ fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
         return whole;
     };
     let split = rows.iter().filter_map(|row| row.split_last());
-    let (says, others): (Vec<&String>, Vec<Vec<String>>) =
-        split.map(|(says, others)| (says, others.to_vec())).unzip();
+    let (descriptions, others): (Vec<&String>, Vec<Vec<String>>) = split
+        .map(|(description, others)| (description, others.to_vec()))
+        .unzip();
     let others = columns(&others);
-    let rows = others.lines().zip(says);
-    let rows = rows.map(|(row, says)| {
-        let says = print::wrapped(says, INDENT, width);
-        format!("{row}\n{:INDENT$}{says}\n", "")
+    let rows = others.lines().zip(descriptions);
+    let rows = rows.map(|(row, description)| {
+        let description = print::wrapped(description, INDENT, width);
+        format!("{row}\n{:INDENT$}{description}\n", "")
     });
     rows.collect::<Vec<_>>().concat()
 }
 
-fn one(name: &str, json: bool) -> Result<ExitCode> {
+fn print_one(name: &str, json: bool) -> Result<ExitCode> {
     let name = key(name)?.name();
     let (settings, is_whole) = settings()?;
     let setting = settings.into_iter().find(|setting| setting.key == name);
@@ -192,7 +196,7 @@ fn one(name: &str, json: bool) -> Result<ExitCode> {
 fn set(name: &str, value: &str) -> Result<ExitCode> {
     let key = key(name)?;
     let change = install::edit_text(&file_to_write()?, |path, text| {
-        with(path, text, key, value).map(Some)
+        with_value(path, text, key, value).map(Some)
     })?;
     let written = Config::parse(change.after.as_deref().unwrap_or_default());
     let value = written.ok().and_then(|config| key.value(&config));
@@ -208,7 +212,7 @@ fn set(name: &str, value: &str) -> Result<ExitCode> {
 
 /// Returns `text` with this value: as TOML if the key accepts that, otherwise as a string, so that `cursor` becomes
 /// `"cursor"`.
-fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
+fn with_value(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
     let faulty = |problem: Problem| {
         let problem = Problem {
             origin: Origin::File(path.to_owned()),
@@ -224,7 +228,7 @@ fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
     let values = as_toml.into_iter().chain([value.into()]);
     let mut candidates = values.map(|value| {
         let mut document = document.clone();
-        put(&mut document, &key.name(), value);
+        replace_value(&mut document, &key.name(), value);
         document.to_string()
     });
     match candidates.find(|text| Config::parse(text).is_ok_and(|config| is_known(key, &config))) {
@@ -232,7 +236,7 @@ fn with(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
         None => bail!(
             "`{}` takes {}; `{value}` isn't valid",
             key.name(),
-            takes(key.kind)
+            values_of(key.kind)
         ),
     }
 }
@@ -245,7 +249,7 @@ fn is_known(key: &Key, config: &Config) -> bool {
 }
 
 /// Replaces a value, keeping blanks and a comment around it.
-fn put(document: &mut DocumentMut, name: &str, mut value: toml_edit::Value) {
+fn replace_value(document: &mut DocumentMut, name: &str, mut value: toml_edit::Value) {
     let old = document.get(name).and_then(Item::as_value);
     *value.decor_mut() = old.map(|old| old.decor().clone()).unwrap_or_default();
     document[name] = Item::Value(value);
@@ -266,7 +270,7 @@ fn check() -> Result<ExitCode> {
             "{}: `editor` is `{}`; it takes {}",
             path.display(),
             print::outside(name),
-            takes(Kind::Editor)
+            values_of(Kind::Editor)
         );
     }
     let on_end = &configuration.settings.on_end;

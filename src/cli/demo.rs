@@ -69,7 +69,7 @@ pub(super) fn run() -> Result<ExitCode> {
             &json!({"backgroundTaskId": TASK}),
         ),
     )?;
-    // A command in it would find no task after the demo.
+    // Messages that quote a bg-run command are skipped: after the demo, that command would find no task.
     let line = after["systemMessage"].as_str().unwrap_or_default();
     if !line.is_empty() && !line.contains("`bg-run ") {
         println!("   {}\n", text::clipped(line, WIDTH - 3));

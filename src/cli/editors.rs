@@ -26,7 +26,7 @@ const MAX_OUTPUT: usize = 1024 * 1024;
 
 /// Makes task outputs read-only in the settings of every editor of the VS Code family here, and installs the extension
 /// with each editor's command. A failure is reported without stopping the rest.
-pub(super) fn all(mode: Mode) {
+pub(super) fn set_up_all(mode: Mode) {
     let files = editor::all_files();
     let editors = Editor::with_extensions();
     if files.is_empty() && editors.is_empty() {
@@ -40,7 +40,7 @@ pub(super) fn all(mode: Mode) {
         }
     }
     for editor in editors {
-        if let Err(error) = install_extension(&editor, None, mode) {
+        if let Err(error) = install_extension_in(&editor, None, mode) {
             warn("an editor doesn't have the extension", &error);
         }
     }
@@ -52,7 +52,7 @@ fn warn(what: &str, error: &anyhow::Error) {
 }
 
 /// Adds the settings for task outputs to an editor's file: `file`, or else that of the current editor.
-pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
+pub(super) fn add_settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let file = match file {
         Some(file) => std::path::absolute(file)?,
         None => editor::path()
@@ -63,14 +63,14 @@ pub(super) fn settings(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
 }
 
 /// Installs the extension from `file`, or else the embedded one, in the current editor.
-pub(super) fn extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
+pub(super) fn install_extension(file: Option<&Path>, mode: Mode) -> Result<ExitCode> {
     let editor = Editor::here().context("there is no editor's command on the PATH")?;
-    install_extension(&editor, file, mode)?;
+    install_extension_in(&editor, file, mode)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Passes the packed extension to the editor's own command.
-fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result<()> {
+fn install_extension_in(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result<()> {
     let command = editor.command().with_context(|| {
         format!(
             "the command `{}` of {} isn't on the PATH",
@@ -92,7 +92,7 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
         fs::write(&own, PACKED).with_context(|| own.display().to_string())?;
     }
     let file = file.unwrap_or(&own);
-    let (status, printed) = ask(&command, "--install-extension", file.as_os_str())?;
+    let (status, printed) = run_command(&command, "--install-extension", file.as_os_str())?;
     if !status.success() || !printed.contains("successfully installed") {
         bail!(
             "{} didn't install it ({status}): {}",
@@ -104,11 +104,15 @@ fn install_extension(editor: &Editor, file: Option<&Path>, mode: Mode) -> Result
         "The extension is installed in {}",
         editor.name
     ));
-    install::note_extension(&command)
+    install::record_extension(&command)
 }
 
 /// Runs an editor's command and returns its exit status and output.
-pub(super) fn ask(command: &Path, option: &str, extension: &OsStr) -> Result<(ExitStatus, String)> {
+pub(super) fn run_command(
+    command: &Path,
+    option: &str,
+    extension: &OsStr,
+) -> Result<(ExitStatus, String)> {
     let asked = duct::cmd!(command, option, extension);
     let ended = bounded::run(&asked, b"", TIMEOUT, MAX_OUTPUT)
         .with_context(|| command.display().to_string())?;

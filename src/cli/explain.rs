@@ -1,4 +1,4 @@
-//! `bg-run explain`: the decision about a command, for people and as JSON.
+//! `bg-run explain`: the decision about a command, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -260,7 +260,7 @@ fn as_text(
     text
 }
 
-/// Explains how to keep a call in the foreground, with the limit.
+/// Returns the text about keeping a call in the foreground, with the limit.
 fn to_keep_it(limit: Option<u64>) -> String {
     let off = "tell Claude to put BG_RUN=off in front of it.";
     match limit {
@@ -299,7 +299,7 @@ fn is_waited_for(command: &str) -> bool {
     }
 }
 
-/// Explains what the client does with a call that stays, and how to move it at once.
+/// Returns the text about the limit for a call that stays, and about moving the call at once.
 fn at_the_limit(command: &str, decision: &Decision, limit: Option<u64>) -> String {
     let (false, Some(limit)) = (decision.outcome == Outcome::Background, limit) else {
         return String::new();

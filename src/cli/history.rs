@@ -18,7 +18,7 @@ use crate::text::{columns, one_line};
 const NEWEST: usize = 3;
 
 /// Maximum length of a command, in characters.
-const SHOWN: usize = 60;
+const MAX_COMMAND_LENGTH: usize = 60;
 
 #[derive(Serialize)]
 struct CommandSummary {
@@ -50,7 +50,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     let repository = (!wanted.all).then(|| repository_of(&CallSite::new(&cwd)));
     if wanted.clear {
         store.clear(repository)?;
-        return Ok(said(match repository {
+        return Ok(print_sentence(match repository {
             Some(_) => "The records of this project are deleted",
             None => "All records are deleted",
         }));
@@ -64,7 +64,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
             );
         };
         let gone = store.forget(repository, |row| pattern.is_match(row.text.as_bytes()))?;
-        return Ok(said(&match gone {
+        return Ok(print_sentence(&match gone {
             0 => "Nothing matches, so nothing is deleted".to_owned(),
             1 => "1 entry is deleted".to_owned(),
             gone => format!("{gone} entries are deleted"),
@@ -92,7 +92,7 @@ pub(super) fn run(wanted: &HistoryArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn said(what: &str) -> ExitCode {
+fn print_sentence(what: &str) -> ExitCode {
     println!("{what}.");
     ExitCode::SUCCESS
 }
@@ -154,7 +154,7 @@ fn table(rows: &[CommandSummary]) -> String {
     let cells = rows.iter().map(|row| {
         let newest = row.newest.iter().take(NEWEST).map(RecentRun::shown);
         vec![
-            one_line(&row.command, SHOWN),
+            one_line(&row.command, MAX_COMMAND_LENGTH),
             row.runs.to_string(),
             seconds(row.median),
             seconds(row.p90),

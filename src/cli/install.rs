@@ -13,7 +13,7 @@ use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
 use crate::claude::settings_file::{self, Verdict};
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
-use crate::install::{Registration, SettingsChange, Values, settings_env, status_line};
+use crate::install::{EnvValues, Registration, SettingsChange, settings_env, status_line};
 use crate::programs;
 use crate::text;
 
@@ -41,8 +41,8 @@ pub(super) fn install(
     let values = settings_env::wanted(limit, !options.no_reaper);
     let hooks = (!options.limit_only).then_some(program.as_path());
     let path = settings_path(scope)?;
-    refuse_dead(&path)?;
-    warn_of_dead_files(scope)?;
+    refuse_ignored_file(&path)?;
+    warn_about_ignored_files(scope)?;
     let status_line = status_line::command(&program);
     let wanted = Registration {
         program: hooks,
@@ -53,10 +53,10 @@ pub(super) fn install(
     };
     let change = apply(SettingsChange::Install(wanted), &path, mode)?;
     if view && hooks.is_some() && scope == Scope::User {
-        skill::put(&program, mode);
+        skill::install(&program, mode);
     }
     if with_editors && hooks.is_some() && scope == Scope::User {
-        editors::all(mode);
+        editors::set_up_all(mode);
     }
     if mode == Mode::Real {
         print_values(&values, &path);
@@ -70,7 +70,7 @@ pub(super) fn install(
             ));
         }
         print::line(format_args!(
-            "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` says whether all \
+            "Next: start a new session of Claude Code and let it run something long. `bg-run doctor` shows whether all \
              is well; `bg-run demo` shows it without Claude Code."
         ));
     }
@@ -78,10 +78,10 @@ pub(super) fn install(
 }
 
 /// Fails for a file that the client ignores completely, because changes to it would have no effect.
-fn refuse_dead(path: &Path) -> Result<()> {
+fn refuse_ignored_file(path: &Path) -> Result<()> {
     if let Verdict::Dead(fault) = settings_file::judge_at(path) {
         bail!(
-            "{}: {fault}, with everything that bg-run would add. Nothing was changed. {} Then run `bg-run install` again",
+            "{}: {fault}, and would ignore everything that bg-run adds. Nothing was changed. {} Then run `bg-run install` again",
             path.display(),
             fault.mend
         );
@@ -89,7 +89,7 @@ fn refuse_dead(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn warn_of_dead_files(but: Scope) -> Result<()> {
+fn warn_about_ignored_files(but: Scope) -> Result<()> {
     for scope in [Scope::User, Scope::Project, Scope::Local] {
         let path = settings_path(scope)?;
         if scope != but
@@ -103,8 +103,8 @@ fn warn_of_dead_files(but: Scope) -> Result<()> {
     Ok(())
 }
 
-/// Prints our values of `env`, and values that others set.
-fn print_values(wanted: &Values, path: &Path) {
+/// Prints bg-run's values of `env`, and values that others set.
+fn print_values(wanted: &EnvValues, path: &Path) {
     let settings = settings::read(path).unwrap_or_default();
     let now = |name: &str| settings.get("env").and_then(|env| env.get(name)).cloned();
     for (name, value) in wanted {
@@ -136,7 +136,7 @@ fn print_values(wanted: &Values, path: &Path) {
     }
 }
 
-/// Reports whether the status line is bg-run's, and what to do about another one.
+/// Prints whether the status line is bg-run's, and a hint about another one.
 fn print_status_line(ours: Option<&str>, is_wanted: bool) {
     match ours {
         Some(_) => print::line(format_args!(

@@ -22,7 +22,7 @@ use crate::tasks::output_size;
 use crate::text::{columns, one_line};
 
 /// Number of commands that are shown: those with the longest total time.
-const SHOWN: usize = 25;
+const MAX_ROWS: usize = 25;
 
 /// Maximum length of a command or a project's name, in characters.
 const WIDTH: usize = 60;
@@ -33,10 +33,10 @@ const MAX_COMMANDS: usize = 20_000;
 const MAX_DURATIONS: usize = 100;
 
 /// Maximum number of folders whose rules are kept in memory.
-const MAX_PLACES: usize = 200;
+const MAX_FOLDERS: usize = 200;
 
-/// Maximum size of the file with the progress, in bytes.
-const MAX_PROGRESS: u64 = 64 * 1024 * 1024;
+/// Maximum size of the file with the lengths that were read, in bytes.
+const MAX_LENGTHS_FILE: u64 = 64 * 1024 * 1024;
 
 fn to_read(length: u64) -> u64 {
     length.min(learn::MAX_TRANSCRIPT)
@@ -44,7 +44,7 @@ fn to_read(length: u64) -> u64 {
 
 /// Length of each transcript when it was last read, in bytes.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Progress(HashMap<PathBuf, u64>);
+struct ReadLengths(HashMap<PathBuf, u64>);
 
 /// Reads the transcripts. With `dry`, it only shows what it would learn.
 pub(super) fn run(dry: bool) -> Result<ExitCode> {
@@ -57,20 +57,20 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
     }
     // A dry run learns too, but in a temporary store.
     let folder = tempfile::tempdir().context("there is no folder for a store")?;
-    let (store, mut progress) = if dry {
-        (Store::in_folder(folder.path())?, Progress::default())
+    let (store, mut read_lengths) = if dry {
+        (Store::in_folder(folder.path())?, ReadLengths::default())
     } else {
-        (Store::own()?, Progress::load())
+        (Store::own()?, ReadLengths::load())
     };
     let mut learner = Learner::new(store);
-    let mut counter = Counter::new(files.iter().map(|(_, length)| to_read(*length)).sum());
+    let mut display = ProgressDisplay::new(files.iter().map(|(_, length)| to_read(*length)).sum());
     let mut before = 0;
     for (path, length) in &files {
-        if progress.0.get(path) != Some(length) {
+        if read_lengths.0.get(path) != Some(length) {
             let read = learn::read(
                 path,
                 |one| learner.take(one),
-                |so_far| counter.show(before + so_far),
+                |so_far| display.show(before + so_far),
             );
             if let Err(error) = read {
                 print::error(&anyhow::anyhow!(
@@ -86,16 +86,18 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
                     output_size::shown(skipped)
                 ));
             }
-            learner.keep().context("the history can't be written")?;
-            progress.0.insert(path.clone(), *length);
+            learner
+                .store_runs()
+                .context("the history can't be written")?;
+            read_lengths.0.insert(path.clone(), *length);
             if !dry {
-                progress.save()?;
+                read_lengths.save()?;
             }
         }
         before += to_read(*length);
-        counter.show(before);
+        display.show(before);
     }
-    counter.clear();
+    display.clear();
     println!(
         "{} calls of {} commands in {} transcripts",
         learner.calls.len(),
@@ -110,13 +112,13 @@ pub(super) fn run(dry: bool) -> Result<ExitCode> {
 }
 
 /// Progress in percent on standard error, if that is a terminal.
-struct Counter {
+struct ProgressDisplay {
     /// Total number of bytes; 0 if nothing is shown.
     total: u64,
     shown: Option<u64>,
 }
 
-impl Counter {
+impl ProgressDisplay {
     fn new(bytes: u64) -> Self {
         let is_shown = std::io::stderr().is_terminal();
         Self {
@@ -142,7 +144,7 @@ impl Counter {
 }
 
 /// Learned durations of a command.
-struct Command {
+struct CommandRuns {
     example: String,
     repository: u64,
     runs: u32,
@@ -150,7 +152,7 @@ struct Command {
 }
 
 /// A folder in which commands ran.
-struct Place {
+struct ProjectFolder {
     rules: Rules,
     repository: u64,
     /// The name of the project.
@@ -160,9 +162,9 @@ struct Place {
 /// Collects what was learned.
 struct Learner {
     store: Store,
-    places: HashMap<PathBuf, Place>,
+    folders_seen: HashMap<PathBuf, ProjectFolder>,
     /// Rows by project and displayed command.
-    commands: BTreeMap<(String, String), Command>,
+    commands: BTreeMap<(String, String), CommandRuns>,
     /// Calls that were counted. A resumed session has them in two transcripts.
     calls: HashSet<u32>,
     /// Runs that aren't stored yet, by repository.
@@ -173,7 +175,7 @@ impl Learner {
     fn new(store: Store) -> Self {
         Self {
             store,
-            places: HashMap::new(),
+            folders_seen: HashMap::new(),
             commands: BTreeMap::new(),
             calls: HashSet::new(),
             runs: HashMap::new(),
@@ -181,11 +183,11 @@ impl Learner {
     }
 
     fn take(&mut self, learnt: LearnedCall) {
-        if self.places.len() > MAX_PLACES {
-            self.places.clear();
+        if self.folders_seen.len() > MAX_FOLDERS {
+            self.folders_seen.clear();
         }
-        let place = self.places.entry(learnt.cwd);
-        let place = place.or_insert_with_key(|cwd| Place::of(cwd));
+        let place = self.folders_seen.entry(learnt.cwd);
+        let place = place.or_insert_with_key(|cwd| ProjectFolder::of(cwd));
         let keys = decision::kind_of(&learnt.command, &place.rules, place.repository).keys;
         let Some(core) = keys.last() else { return };
         if !self.calls.insert(learnt.call) {
@@ -193,7 +195,7 @@ impl Learner {
         }
         let name = (place.project.clone(), one_line(&core.text, WIDTH));
         if self.commands.len() < MAX_COMMANDS || self.commands.contains_key(&name) {
-            let command = self.commands.entry(name).or_insert_with(|| Command {
+            let command = self.commands.entry(name).or_insert_with(|| CommandRuns {
                 example: learnt.command,
                 repository: place.repository,
                 runs: 0,
@@ -213,20 +215,21 @@ impl Learner {
     }
 
     /// Stores the collected runs.
-    fn keep(&mut self) -> io::Result<()> {
+    fn store_runs(&mut self) -> io::Result<()> {
         let mut runs = self.runs.drain();
         runs.try_for_each(|(_, runs)| self.store.learn(&runs))
     }
 
     fn table(&self) -> String {
         let mut commands: Vec<_> = self.commands.iter().collect();
-        let whole =
-            |command: &Command| -> f32 { command.durations.iter().map(|seen| seen.seconds).sum() };
+        let whole = |command: &CommandRuns| -> f32 {
+            command.durations.iter().map(|seen| seen.seconds).sum()
+        };
         commands.sort_by(|(_, one), (_, other)| whole(other).total_cmp(&whole(one)));
         let title = [
             "PROJECT", "COMMAND", "RUNS", "MEDIAN", "90 %", "BEFORE", "AFTER",
         ];
-        let rows = commands.into_iter().take(SHOWN);
+        let rows = commands.into_iter().take(MAX_ROWS);
         let rows = rows.map(|((project, shown), command)| {
             vec![
                 one_line(project, PROJECT_WIDTH),
@@ -243,7 +246,7 @@ impl Learner {
     }
 
     /// Returns the decision by the built-in rules, alone or with the learned durations.
-    fn decision(&self, command: &Command, by_history: bool) -> String {
+    fn decision(&self, command: &CommandRuns, by_history: bool) -> String {
         let known = |keys: &[Key]| self.store.known(keys).unwrap_or_default();
         let repository = || command.repository;
         let permissions = PermissionRules::default;
@@ -266,7 +269,7 @@ impl Learner {
     }
 }
 
-impl Place {
+impl ProjectFolder {
     fn of(cwd: &Path) -> Self {
         let site = CallSite::new(cwd);
         let name = site.project.file_name().unwrap_or(site.project.as_os_str());
@@ -283,12 +286,12 @@ fn quantile(seen: &[Observation], share: f64) -> String {
     history::quantile(seen, share).map_or_else(|| "-".to_owned(), |seen| seen.to_string())
 }
 
-impl Progress {
+impl ReadLengths {
     fn load() -> Self {
         let path = state::dir().map(|dir| dir.join(Kind::History.name()).join(LEARNT));
-        let text = path.and_then(|path| folders::read_regular_bytes(&path, MAX_PROGRESS).ok());
-        let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
-        progress.unwrap_or_default()
+        let text = path.and_then(|path| folders::read_regular_bytes(&path, MAX_LENGTHS_FILE).ok());
+        let read_lengths = text.and_then(|text| serde_json::from_slice(&text).ok());
+        read_lengths.unwrap_or_default()
     }
 
     fn save(&self) -> Result<()> {

@@ -83,12 +83,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             target,
             editor_settings: Some(file),
             ..
-        } => editors::settings(file.as_deref(), target.mode()),
+        } => editors::add_settings(file.as_deref(), target.mode()),
         Command::Install {
             target,
             editor_extension: Some(file),
             ..
-        } => editors::extension(file.as_deref(), target.mode()),
+        } => editors::install_extension(file.as_deref(), target.mode()),
         Command::Install {
             target,
             limit,

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_paragraph_fits_its_width_without_breaking_commands() {
-        let text = "The hooks are registered; `bg-run install --no-limit` takes the limit of 30 s away again, 日本語 too.";
+        let text = "The hooks are registered; `bg-run install --no-limit` removes the limit of 30 s again, 日本語 too.";
         for width in [30, 40, 60, 80, 200] {
             for indent in [0, 2, 9] {
                 let wrapped = wrapped(text, indent, width);

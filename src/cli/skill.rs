@@ -7,7 +7,7 @@ use crate::config::Mode;
 use crate::install::skill::{SkillFolder, SkillState};
 
 /// Writes the folder, or explains why it stays unchanged. A failure doesn't stop the rest of the installation.
-pub(super) fn put(program: &Path, mode: Mode) {
+pub(super) fn install(program: &Path, mode: Mode) {
     let Some(folder) = SkillFolder::new(program) else {
         return;
     };
@@ -42,13 +42,13 @@ pub(super) fn put(program: &Path, mode: Mode) {
             "{path} was changed since bg-run wrote it; left unchanged. Move it away and run `bg-run install` again for this version's"
         )),
         (SkillState::Foreign, _) => print::line(format_args!(
-            "{path} isn't bg-run's; left unchanged, so the skill and the view aren't installed"
+            "bg-run didn't create {path}; left unchanged, so the skill and the view aren't installed"
         )),
     }
 }
 
 /// Removes the folder if bg-run wrote it and nobody has changed it since.
-pub(super) fn take_out(program: &Path, mode: Mode) {
+pub(super) fn remove(program: &Path, mode: Mode) {
     let Some(folder) = SkillFolder::new(program) else {
         return;
     };
@@ -83,7 +83,9 @@ pub(super) fn take_out(program: &Path, mode: Mode) {
                 files.join(", ")
             ));
         }
-        (SkillState::Foreign, _) => print::line(format_args!("{path} isn't bg-run's, so it stays")),
+        (SkillState::Foreign, _) => {
+            print::line(format_args!("bg-run didn't create {path}, so it stays"));
+        }
         (SkillState::Missing, _) => {}
     }
 }

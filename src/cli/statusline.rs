@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::config::View;
-use crate::live::row::Row;
-use crate::live::stream::Scope;
+use crate::live::row::TaskRow;
+use crate::live::stream::TaskScope;
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::list::project;
 use crate::tasks::status::Status;
@@ -33,15 +33,15 @@ fn line() -> Option<String> {
     let values = serde_json::Deserializer::from_reader(stdin.take(MAX_INPUT));
     let session: Value = values.into_iter().next()?.ok()?;
     let scope = match session.get("session_id").and_then(Value::as_str) {
-        Some(id) => Scope::Sessions(vec![id.to_owned()]),
-        None => Scope::Project(project()),
+        Some(id) => TaskScope::Sessions(vec![id.to_owned()]),
+        None => TaskScope::Project(project()),
     };
     let mut records = TaskRecord::unended();
     records.retain(|record| scope.has(record));
     let mut records = ended_or_lost::still_running(records);
     let newest = records.pop()?;
     let usual = UsualTimes::own().of(&newest);
-    let row = Row::new(&newest, Status::Running, None, usual, View::Line);
+    let row = TaskRow::new(&newest, Status::Running, None, usual, View::Line);
     let more = match records.len() {
         0 => String::new(),
         more => format!("  (and {more} more)"),

@@ -35,8 +35,8 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     let Some(output) = task.tracked_file() else {
         bail!(list::gone(&task));
     };
-    marks::request_stop(id, marks::Stop::User);
-    if let Err(error) = end(&output) {
+    marks::request_stop(id, marks::StopRequester::User);
+    if let Err(error) = terminate(&output) {
         marks::withdraw_stop(id);
         return Err(error.context(format!("\"{name}\" ({id}) isn't stopped")));
     }
@@ -49,9 +49,9 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
 }
 
 /// Sends SIGTERM to the processes that print to the output, and waits until none is left.
-fn end(output: &TrackedFile) -> Result<()> {
+fn terminate(output: &TrackedFile) -> Result<()> {
     for group in groups(output)? {
-        processes::ask_to_end(group).context("its processes can't be signalled")?;
+        processes::terminate_group(group).context("its processes can't be signalled")?;
     }
     let end = Instant::now() + MAX_WAIT;
     while processes::groups_printing_to(output).is_some_and(|groups| !groups.is_empty()) {
@@ -69,7 +69,7 @@ fn end(output: &TrackedFile) -> Result<()> {
 /// Returns the process groups that print to the output, except this process's own.
 fn groups(output: &TrackedFile) -> Result<BTreeSet<i32>> {
     let Some(groups) = processes::groups_printing_to(output) else {
-        bail!("this system doesn't tell which process it is; stop it in Claude Code");
+        bail!("bg-run can't find the task's processes on this system; stop it in Claude Code");
     };
     if groups.is_empty() {
         bail!(

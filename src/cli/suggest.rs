@@ -3,7 +3,7 @@
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Other programs' words for our subcommands.
+/// Other programs' words for bg-run's subcommands.
 const SYNONYMS: &[(&str, &str)] = &[
     ("list", "tasks"),
     ("ls", "tasks"),

@@ -77,7 +77,7 @@ fn follow(path: &Path) -> Result<EndReason> {
             if !path.exists() {
                 return Ok(EndReason::Removed);
             }
-            let status = awaited.look().status;
+            let status = awaited.check().status;
             if status != Status::Running {
                 return Ok(EndReason::Ended(status));
             }

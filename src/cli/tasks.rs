@@ -20,7 +20,7 @@ use crate::tasks::status::Status;
 use crate::text::{self, clipped, lines, one_line};
 
 /// Default number of rows.
-const SHOWN: usize = 20;
+const DEFAULT_ROWS: usize = 20;
 
 /// Prints the list, newest last, next to the prompt. The client shows only the first lines, so there it is newest first.
 pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
@@ -31,22 +31,24 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
         .filter(|task| !wanted.running || task.status == Status::Running)
         .collect();
     let found = tasks.len();
-    let most = wanted
-        .number
-        .unwrap_or(if wanted.json { usize::MAX } else { SHOWN });
+    let most = wanted.number.unwrap_or(if wanted.json {
+        usize::MAX
+    } else {
+        DEFAULT_ROWS
+    });
     tasks.truncate(most);
     if wanted.json {
         let mut usual_times = UsualTimes::own();
-        let row = |task| Row::of(task, &mut usual_times);
-        let tasks: Vec<Row<'_>> = tasks.iter().map(row).collect();
+        let row = |task| JsonTask::of(task, &mut usual_times);
+        let tasks: Vec<JsonTask<'_>> = tasks.iter().map(row).collect();
         println!("{}", serde_json::to_string_pretty(&tasks)?);
         return Ok(ExitCode::SUCCESS);
     }
     if tasks.is_empty() {
-        println!("{}", nothing(wanted, &project));
+        println!("{}", empty_message(wanted, &project));
         return Ok(ExitCode::SUCCESS);
     }
-    let older = older(wanted, found, found - tasks.len());
+    let older = older_line(wanted, found, found - tasks.len());
     let is_in_client = environment::is_shown_by_client();
     if !is_in_client {
         tasks.reverse();
@@ -61,7 +63,7 @@ pub(super) fn run(wanted: &TasksArgs) -> Result<ExitCode> {
 }
 
 /// Returns a line about tasks that aren't shown.
-fn older(wanted: &TasksArgs, found: usize, hidden: usize) -> String {
+fn older_line(wanted: &TasksArgs, found: usize, hidden: usize) -> String {
     let older = match hidden {
         0 => return String::new(),
         1 => "1 older one isn't".to_owned(),
@@ -75,7 +77,7 @@ fn older(wanted: &TasksArgs, found: usize, hidden: usize) -> String {
     )
 }
 
-fn nothing(wanted: &TasksArgs, project: &Path) -> String {
+fn empty_message(wanted: &TasksArgs, project: &Path) -> String {
     let what = if wanted.running {
         "No task is running"
     } else {
@@ -88,14 +90,14 @@ fn nothing(wanted: &TasksArgs, project: &Path) -> String {
     format!("{what} in {project}; those of all projects: `bg-run tasks --all`.")
 }
 
-/// A column: its title, and its maximum width in a narrow terminal.
+/// A column: its title, and its maximum width, in columns, in a narrow terminal.
 struct Column {
     title: &'static str,
-    most: usize,
+    max_width: usize,
 }
 
-const fn column(title: &'static str, most: usize) -> Column {
-    Column { title, most }
+const fn column(title: &'static str, max_width: usize) -> Column {
+    Column { title, max_width }
 }
 
 const NAME: &str = "NAME";
@@ -105,7 +107,7 @@ const AGE: &str = "AGE";
 const SIZE: &str = "SIZE";
 const LAST: &str = "LAST LINE";
 
-/// Maximum width if the usual duration is shown too: `100 min of about 2 h`.
+/// Maximum width in columns if the usual duration is shown too: `100 min of about 2 h`.
 const DURATION_WIDTH: usize = 20;
 
 /// The columns. The last one gets the remaining width.
@@ -122,10 +124,10 @@ const COLUMNS: [Column; 8] = [
 
 const COLUMN_GAP: usize = 2;
 
-/// Maximum width of a state in a wide terminal: "ended (status of `gradlew`)".
+/// Maximum width in columns of a state in a wide terminal: "ended (status of `gradlew`)".
 const WIDE_STATE: usize = 27;
 
-/// Width below which a terminal shows only the essentials.
+/// Width in columns below which a terminal shows only the essentials.
 const NARROW: usize = 100;
 
 fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
@@ -144,7 +146,7 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
         let shows_it = |title| title == TOOK || is_narrow && title == AGE;
         let cells = columns.iter().map(|column| match so_far {
             Some(so_far) if shows_it(column.title) => so_far.to_owned(),
-            _ if is_narrow && column.title == STATE => task.words().replace("(status of ", "("),
+            _ if is_narrow && column.title == STATE => task.label().replace("(status of ", "("),
             _ => cell(task, column),
         });
         cells.collect()
@@ -158,9 +160,9 @@ fn table(tasks: &[Task], with_project: bool, width: Option<usize>) -> String {
             let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
             // Without a known width, all columns are shown.
             let most = match width {
-                Some(width) if column.title == NAME => column.most.max(width / 3),
+                Some(width) if column.title == NAME => column.max_width.max(width / 3),
                 Some(_) if column.title == STATE && !is_narrow => WIDE_STATE,
-                Some(_) => column.most,
+                Some(_) => column.max_width,
                 None => usize::MAX,
             };
             widest.max(column.title.len()).min(most)
@@ -207,7 +209,7 @@ fn cell(task: &Task, column: &Column) -> String {
             name.to_string_lossy().into_owned()
         }
         NAME => task.name().unwrap_or_default(),
-        STATE => task.words(),
+        STATE => task.label(),
         TOOK => task.ran.map(text::span).unwrap_or_default(),
         AGE => age(task).map(text::span).unwrap_or_default(),
         SIZE => size(task).map_or_else(|| "<100 MB".to_owned(), output_size::shown),
@@ -250,13 +252,14 @@ fn line(text: &mut String, cells: impl Iterator<Item = (String, Style)>, widths:
 
 /// A task as JSON.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct JsonTask<'a> {
     id: &'a str,
     name: Option<String>,
     state: &'static str,
     exit: Option<i32>,
     /// The state in a word or two.
-    words: String,
+    #[serde(rename = "words")]
+    label: String,
     /// The program that determined the exit status, if it isn't the command's own.
     status_of: Option<&'a str>,
     command: Option<String>,
@@ -276,7 +279,7 @@ struct Row<'a> {
     log: Option<&'a Path>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> JsonTask<'a> {
     fn of(task: &'a Task, usual_times: &mut UsualTimes) -> Self {
         let record = task.record.as_ref();
         let known = |path: &'a Path| (!path.as_os_str().is_empty()).then_some(path);
@@ -287,7 +290,7 @@ impl<'a> Row<'a> {
             name: task.name(),
             state: task.status.state(task.status_of()),
             exit: task.status.exit(),
-            words: task.words(),
+            label: task.label(),
             status_of: task.status_of(),
             command: record.map(|record| lines(&record.command)),
             description: record.and_then(|record| Some(lines(record.description.as_deref()?))),

@@ -24,10 +24,10 @@ use crate::state::{self, Folder, Kind};
 /// Removes the registration from one settings file and, for the user's file, the additions to editors.
 pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
     if scope == Scope::User {
-        out_of_editors(mode)?;
-        skill::take_out(&programs::own_path()?, mode);
+        remove_from_editors(mode)?;
+        skill::remove(&programs::own_path()?, mode);
     }
-    let is_whole = out_of(&settings_path(scope)?, mode)?;
+    let is_whole = remove_from(&settings_path(scope)?, mode)?;
     if mode == Mode::Real {
         forget_state();
     }
@@ -36,8 +36,8 @@ pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
 
 /// Removes everything from all places, including the user's own rules and settings.
 pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
-    out_of_editors(mode)?;
-    skill::take_out(&programs::own_path()?, mode);
+    remove_from_editors(mode)?;
+    skill::remove(&programs::own_path()?, mode);
     let mut files: BTreeSet<PathBuf> = settings_files().into_iter().collect();
     for scope in [Scope::User, Scope::Project, Scope::Local] {
         let path = settings_path(scope)?;
@@ -45,7 +45,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     }
     let mut is_whole = true;
     for file in files.iter().filter(|file| file.is_file()) {
-        is_whole &= out_of(file, mode).unwrap_or_else(|error| {
+        is_whole &= remove_from(file, mode).unwrap_or_else(|error| {
             eprintln!("bg-run: {error:#}");
             false
         });
@@ -70,7 +70,7 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
             ));
         }
     }
-    plugin();
+    print_plugin_hint();
     let program = programs::own_path()?;
     print::line(format_args!(
         "The program stays: {}; `cargo uninstall bg-run` removes it",
@@ -79,20 +79,20 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     Ok(print::exit_code(is_whole))
 }
 
-/// Removes our entries from the file. Returns whether nothing of bg-run is left in it.
-fn out_of(file: &Path, mode: Mode) -> Result<bool> {
+/// Removes bg-run's entries from the file. Returns whether nothing of bg-run is left in it.
+fn remove_from(file: &Path, mode: Mode) -> Result<bool> {
     let change = apply(
         SettingsChange::Uninstall(&programs::own_path()?),
         file,
         mode,
     )?;
     if mode == Mode::Real {
-        give_back(&change.extracted)?;
+        unchain_hooks(&change.extracted)?;
     }
     let left = install::malformed_events(change.after.as_deref().unwrap_or_default());
     for event in &left {
         eprintln!(
-            "bg-run: {}: `hooks.{}` still names bg-run, in a form that no client runs; remove it by hand",
+            "bg-run: {}: `hooks.{}` still contains a malformed entry of bg-run; remove it by hand",
             change.path.display(),
             print::outside(event)
         );
@@ -100,7 +100,7 @@ fn out_of(file: &Path, mode: Mode) -> Result<bool> {
     Ok(left.is_empty())
 }
 
-fn out_of_editors(mode: Mode) -> Result<()> {
+fn remove_from_editors(mode: Mode) -> Result<()> {
     for file in editor_files() {
         apply(SettingsChange::TakeFromEditor, &file, mode)?;
     }
@@ -109,7 +109,7 @@ fn out_of_editors(mode: Mode) -> Result<()> {
             println!("{} --uninstall-extension {EXTENSION}", command.display());
             continue;
         }
-        match take_extension(&command) {
+        match uninstall_extension(&command) {
             Ok(()) => print::line(format_args!(
                 "The extension is removed by {}",
                 command.display()
@@ -124,8 +124,9 @@ fn out_of_editors(mode: Mode) -> Result<()> {
     Ok(())
 }
 
-fn take_extension(command: &Path) -> Result<()> {
-    let (status, said) = editors::ask(command, "--uninstall-extension", EXTENSION.as_ref())?;
+fn uninstall_extension(command: &Path) -> Result<()> {
+    let (status, said) =
+        editors::run_command(command, "--uninstall-extension", EXTENSION.as_ref())?;
     ensure!(
         status.success(),
         "{status}: {}",
@@ -135,7 +136,7 @@ fn take_extension(command: &Path) -> Result<()> {
 }
 
 /// Removes the hooks from `chain`, because Claude Code runs them again.
-fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
+fn unchain_hooks(extracted: &[ExtractedHook]) -> Result<()> {
     if extracted.is_empty() {
         return Ok(());
     }
@@ -154,7 +155,7 @@ fn give_back(extracted: &[ExtractedHook]) -> Result<()> {
     Ok(())
 }
 
-/// Returns our files in the settings folder.
+/// Returns bg-run's files in the settings folder.
 fn own_files() -> Vec<PathBuf> {
     let files = [folders::config_file(), folders::user_rules_file()];
     let schemas = SCHEMAS
@@ -181,7 +182,7 @@ fn remove(file: &Path, mode: Mode) -> Result<()> {
 }
 
 /// Explains how to remove the plugin, which only the client's own commands can do.
-fn plugin() {
+fn print_plugin_hint() {
     let Some(plugins) = folders::claude_dir().map(|dir| dir.join("plugins")) else {
         return;
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::environment;
 use crate::folders::{self, CallSite};
 use crate::rules::{Expressions, Layer, Origin, Problem, Rules};
-use crate::state::reported::{self, FileState};
+use crate::state::file_checks::{self, FileState};
 
 pub use keys::{
     Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment, View,
@@ -104,7 +104,7 @@ impl Configuration {
             return;
         };
         let added = text.map_err(|fault| vec![fault]).and_then(|text| {
-            let known = state.as_ref().is_some_and(reported::is_valid);
+            let known = state.as_ref().is_some_and(file_checks::is_valid);
             let expressions = if known {
                 Expressions::Known
             } else {
@@ -115,7 +115,7 @@ impl Configuration {
                 && !known
                 && !self.settings.dry_run
             {
-                reported::mark_valid(state);
+                file_checks::mark_valid(state);
             }
             Ok(())
         });
@@ -125,7 +125,7 @@ impl Configuration {
     }
 
     fn report(&mut self, path: &Path, state: Option<&FileState>, problems: Vec<Problem>) {
-        let is_new = self.stores_nothing() || state.is_none_or(reported::claim);
+        let is_new = self.stores_nothing() || state.is_none_or(file_checks::claim_fault_report);
         self.has_unreported |= is_new;
         self.problems
             .extend(problems.into_iter().map(|problem| Problem {

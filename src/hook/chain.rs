@@ -25,9 +25,9 @@ const REFUSAL_STATUS: i32 = 2;
 /// The combined result of the hooks.
 #[derive(Debug, Default)]
 pub(super) struct Chained {
-    /// The call as they changed it, if any did.
+    /// The call as the hooks changed it, if any did.
     pub(super) tool_input: Option<Map<String, Value>>,
-    /// Other fields of their answers, passed on unchanged.
+    /// Other fields of the hooks' answers, passed on unchanged.
     top: Map<String, Value>,
     specific: Map<String, Value>,
 }
@@ -88,7 +88,7 @@ fn answer_of(command: &[String], event: &Value, wait: Duration) -> Result<Option
     let updated = answer.pointer("/hookSpecificOutput/updatedInput");
     let has_command = |input: &Value| input.get("command").is_some_and(Value::is_string);
     if updated.is_some_and(|updated| !has_command(updated)) {
-        bail!("the call that it makes of this one has no command");
+        bail!("its `updatedInput` has no command");
     }
     Ok(Some(answer))
 }
@@ -98,8 +98,11 @@ const MAX_NAMED: usize = 3;
 
 fn names_of(left: &[u32]) -> String {
     let named = left.iter().take(MAX_NAMED).map(|&process| {
-        let words = processes::words(process).unwrap_or_default().join(" ");
-        format!("process {process} (`{}`)", one_line(&words, MAX_MESSAGE))
+        let arguments = processes::arguments(process).unwrap_or_default().join(" ");
+        format!(
+            "process {process} (`{}`)",
+            one_line(&arguments, MAX_MESSAGE)
+        )
     });
     let more = left.len().saturating_sub(MAX_NAMED);
     let more = (more > 0).then(|| format!("{more} more"));
@@ -136,7 +139,7 @@ impl Chained {
             self.add_specific(specific, event);
         }
         for (key, value) in answer {
-            put(&mut self.top, key, value);
+            add_value(&mut self.top, key, value);
         }
     }
 
@@ -154,7 +157,7 @@ impl Chained {
             specific.remove("permissionDecisionReason");
         }
         for (key, value) in specific {
-            put(&mut self.specific, key, value);
+            add_value(&mut self.specific, key, value);
         }
     }
 
@@ -168,26 +171,26 @@ impl Chained {
             || self.top.get("continue") == Some(&Value::Bool(false))
     }
 
-    /// Merges their answers and ours into one; `None` if all are empty.
-    pub(super) fn with(self, ours: Option<Answer>) -> Option<Answer> {
+    /// Merges the hooks' answers and bg-run's `own` into one; `None` if all are empty.
+    pub(super) fn merged_with(self, own: Option<Answer>) -> Option<Answer> {
         let is_silent =
             self.tool_input.is_none() && self.top.is_empty() && self.specific.is_empty();
         if is_silent {
-            return ours;
+            return own;
         }
-        let mut answer = ours.unwrap_or_default();
+        let mut answer = own.unwrap_or_default();
         let specific = answer.hook_specific_output.take();
         let mut specific = specific.unwrap_or_else(|| ForModel::of("PreToolUse"));
         specific.updated_input = specific.updated_input.or(self.tool_input);
         specific.passed = self.specific;
-        joined(
+        join_texts(
             &mut specific.additional_context,
             &mut specific.passed,
             "additionalContext",
         );
         answer.hook_specific_output = Some(specific);
         answer.passed = self.top;
-        joined(
+        join_texts(
             &mut answer.system_message,
             &mut answer.passed,
             "systemMessage",
@@ -197,7 +200,7 @@ impl Chained {
 }
 
 /// Adds a value. Texts are joined by line breaks; any other value replaces the earlier one.
-fn put(map: &mut Map<String, Value>, key: String, value: Value) {
+fn add_value(map: &mut Map<String, Value>, key: String, value: Value) {
     const TEXTS: [&str; 2] = ["systemMessage", "additionalContext"];
     let earlier = map.get(&key).and_then(Value::as_str);
     let value = match (earlier, value.as_str()) {
@@ -209,13 +212,13 @@ fn put(map: &mut Map<String, Value>, key: String, value: Value) {
     map.insert(key, value);
 }
 
-/// Puts their text above ours.
-fn joined(ours: &mut Option<String>, passed: &mut Map<String, Value>, key: &str) {
+/// Puts the hooks' text above bg-run's own.
+fn join_texts(own: &mut Option<String>, passed: &mut Map<String, Value>, key: &str) {
     let Some(Value::String(theirs)) = passed.remove(key) else {
         return;
     };
-    *ours = Some(match ours.take() {
-        Some(ours) => format!("{theirs}\n{ours}"),
+    *own = Some(match own.take() {
+        Some(own) => format!("{theirs}\n{own}"),
         None => theirs,
     });
 }

@@ -25,7 +25,7 @@ const BACKGROUND_FIELDS: &[&str] = &["timedOutAfterMs", "subagentCapApplied"];
 
 /// A task's output.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Output {
+pub(super) enum ForegroundOutput {
     /// The complete output.
     Whole(String),
     /// The beginning of a long output.
@@ -39,7 +39,7 @@ pub(super) enum Output {
     NotText,
 }
 
-impl Output {
+impl ForegroundOutput {
     /// Reads the output at `path` of a task that ended with `status`, without the client's footer. Of a long output, only
     /// the beginning is read.
     pub(super) fn of(path: &Path, status: Status) -> io::Result<Self> {
@@ -50,9 +50,9 @@ impl Output {
     fn of_file(file: &File, status: Status, length: u64) -> io::Result<Self> {
         let size = file.metadata()?.len();
         let end = task::end_of(file)?;
-        // If the status differs, the job printed the line itself, under a client that writes no footer.
+        // If the status differs, the command printed the line itself, under a client that writes no footer.
         let footer = match Footer::of(&end).map(Status::of_footer) {
-            Some(told) if told == status => Footer::length(&end) as u64,
+            Some(written) if written == status => Footer::length(&end) as u64,
             _ => 0,
         };
         let size = size.saturating_sub(footer);
@@ -107,7 +107,7 @@ pub(super) fn text(output: &str, status: Status, note: Option<&str>) -> String {
 /// Turns the `response` of a background call into the result of a finished call; `None` if its output isn't text.
 pub(super) fn ended(
     response: &Value,
-    (output, path): (&Output, &Path),
+    (output, path): (&ForegroundOutput, &Path),
     status: Status,
     note: Option<&str>,
 ) -> Option<Map<String, Value>> {
@@ -116,9 +116,9 @@ pub(super) fn ended(
         !field.starts_with("background") && !BACKGROUND_FIELDS.contains(&field.as_str())
     });
     let text = match output {
-        Output::NotText => return None,
-        Output::Whole(output) => text(output, status, note),
-        Output::Start { text: start, size } => {
+        ForegroundOutput::NotText => return None,
+        ForegroundOutput::Whole(output) => text(output, status, note),
+        ForegroundOutput::Start { text: start, size } => {
             let path = path.to_str()?;
             result.insert("persistedOutputPath".to_owned(), path.into());
             result.insert("persistedOutputSize".to_owned(), (*size).into());
@@ -151,17 +151,17 @@ mod tests {
 
     use super::*;
 
-    fn output(bytes: &[u8], length: u64) -> Output {
+    fn output(bytes: &[u8], length: u64) -> ForegroundOutput {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         let footer = Footer::of(&String::from_utf8_lossy(bytes));
         let status = footer.map_or(Status::Done, Status::of_footer);
-        Output::of_file(&file, status, length).unwrap()
+        ForegroundOutput::of_file(&file, status, length).unwrap()
     }
 
     #[test]
     fn an_output_is_as_the_foreground_has_it() {
-        let whole = |text: &str| Output::Whole(text.to_owned());
+        let whole = |text: &str| ForegroundOutput::Whole(text.to_owned());
         for (bytes, expected) in [
             (&b""[..], whole("")),
             (b"a\nb\n", whole("a\nb")),
@@ -169,7 +169,7 @@ mod tests {
             (b"a\n[exited with code 3]\n", whole("a")),
             (b"\n[exited with code 0]\n", whole("")),
             (b"a\n\n[killed]\n", whole("a")),
-            // This line is the job's own, not the client's.
+            // This line is the command's own, not the client's.
             (
                 b"[exited with code 1]\n\n[exited with code 0]\n",
                 whole("[exited with code 1]"),
@@ -181,7 +181,7 @@ mod tests {
             (b"\n\n", whole("")),
             (b"\x1b[31mred\x1b[0m\n", whole("\x1b[31mred\x1b[0m")),
             (b"caf\xe9\n", whole("caf\u{fffd}")),
-            (b"a\0b\n", Output::NotText),
+            (b"a\0b\n", ForegroundOutput::NotText),
         ] {
             let shown = String::from_utf8_lossy(bytes);
             assert_eq!(output(bytes, 1000), expected, "{shown:?}");
@@ -192,26 +192,32 @@ mod tests {
     fn a_line_of_another_status_is_the_job_s() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"a\n[exited with code 0]\n").unwrap();
-        let of = |status| Output::of_file(&file, status, 1000).unwrap();
-        let whole = |text: &str| Output::Whole(text.to_owned());
+        let of = |status| ForegroundOutput::of_file(&file, status, 1000).unwrap();
+        let whole = |text: &str| ForegroundOutput::Whole(text.to_owned());
         assert_eq!(of(Status::Done), whole("a"));
         assert_eq!(of(Status::Exit(3)), whole("a\n[exited with code 0]"));
     }
 
     #[test]
     fn only_the_start_of_a_long_output_is_read() {
-        let start = |text: &str, size| Output::Start {
+        let start = |text: &str, size| ForegroundOutput::Start {
             text: text.to_owned(),
             size,
         };
-        assert_eq!(output(b"12345", 5), Output::Whole("12345".to_owned()));
+        assert_eq!(
+            output(b"12345", 5),
+            ForegroundOutput::Whole("12345".to_owned())
+        );
         assert_eq!(output(b"123456", 5), start("12345", 6));
         assert_eq!(
             output(b"123456\n[exited with code 0]\n", 5),
             start("12345", 6)
         );
         let many = "é".repeat(5);
-        assert_eq!(output(many.as_bytes(), 5), Output::Whole(many.clone()));
+        assert_eq!(
+            output(many.as_bytes(), 5),
+            ForegroundOutput::Whole(many.clone())
+        );
         let long = "é".repeat(5000);
         assert_eq!(output(long.as_bytes(), 5), start(&many, 10_000));
     }
@@ -245,15 +251,18 @@ mod tests {
             "backgroundTaskId": "b1", "backgroundCwdHint": "x", "timedOutAfterMs": 3000,
         });
         let path = Path::new("/t/b1.output");
-        let of = |output: &Output, note| {
+        let of = |output: &ForegroundOutput, note| {
             ended(&response, (output, path), Status::Exit(3), note).map(Value::Object)
         };
         let expected = json!({
             "stdout": "Exit code 3\na\nb", "stderr": "", "interrupted": false, "isImage": false, "noOutputExpected": false,
             "new": 1,
         });
-        assert_eq!(of(&Output::Whole("a\nb".to_owned()), None), Some(expected));
-        let start = Output::Start {
+        assert_eq!(
+            of(&ForegroundOutput::Whole("a\nb".to_owned()), None),
+            Some(expected)
+        );
+        let start = ForegroundOutput::Start {
             text: "a".to_owned(),
             size: 50_000,
         };
@@ -261,7 +270,7 @@ mod tests {
         assert_eq!(long["stdout"], "Exit code 3\nnote\na");
         assert_eq!(long["persistedOutputPath"], "/t/b1.output");
         assert_eq!(long["persistedOutputSize"], 50_000);
-        assert_eq!(of(&Output::NotText, None), None);
+        assert_eq!(of(&ForegroundOutput::NotText, None), None);
         assert_eq!(
             ended(&json!("odd"), (&start, path), Status::Done, None),
             None

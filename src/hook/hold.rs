@@ -1,28 +1,42 @@
-//! Conditions and time limit for waiting inside the hook for tasks that the client would kill after the hook's answer.
+//! The wait inside the hook for tasks that the client would kill after the hook's answer: its conditions, and its time
+//! limit (`hold`).
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::{Config, Treatment};
 use crate::install;
 use crate::tasks::record::{Cause, TaskRecord};
+use crate::tasks::wait;
 
 /// Whether a headless session waits for this task. bg-run or the client's limit must have moved it, and it must end by
 /// itself. Clients that report no durations are excluded, because 2.1.20 hangs on exit if a task has ended before
 /// (measured).
 pub(super) fn is_held(record: &TaskRecord) -> bool {
-    matches!(record.cause, Cause::Moved | Cause::Limit) && record.timed && !record.endless
+    matches!(record.cause, Cause::Moved | Cause::Limit)
+        && record.reports_durations
+        && !record.endless
 }
 
-/// Whether a subagent waits for it: bg-run moved it, and the settings ask for the background.
+/// Whether a subagent waits for this task: bg-run moved it, and `subagents` is `background`.
 pub(super) fn is_held_for_subagent(record: &TaskRecord, config: &Config) -> bool {
     config.subagents == Treatment::Background && record.cause == Cause::Moved && is_held(record)
 }
 
+/// Waits until `tasks` have ended, records their ends and returns them. Waits for at most [`longest`].
+pub(super) fn until_ended(
+    tasks: Vec<TaskRecord>,
+    transcript: &Path,
+    config: &Config,
+) -> Vec<TaskRecord> {
+    wait::until_ended(tasks, transcript, longest(config), config)
+}
+
 /// Longest wait at a session's end: `hold`, or the client's time limit for hooks if that is shorter.
-pub(super) fn longest(config: &Config) -> Duration {
+fn longest(config: &Config) -> Duration {
     /// Time reserved for the answer itself.
     const ANSWER_TIME: Duration = Duration::from_secs(10);
-    let granted = Duration::from_secs(install::timeout("Stop"));
+    let granted = Duration::from_secs(install::hook_timeout("Stop"));
     config.hold.0.min(granted.saturating_sub(ANSWER_TIME))
 }
 
@@ -37,7 +51,7 @@ mod tests {
             longest(&config)
         };
         assert_eq!(longest("2s"), Duration::from_secs(2));
-        assert!(longest("2d") < Duration::from_secs(install::timeout("Stop")));
+        assert!(longest("2d") < Duration::from_secs(install::hook_timeout("Stop")));
         assert_eq!(Config::default().hold.0, longest("10m"));
     }
 
@@ -46,7 +60,7 @@ mod tests {
         let held = |cause, endless| {
             is_held(&TaskRecord {
                 cause,
-                timed: true,
+                reports_durations: true,
                 endless,
                 ..TaskRecord::default()
             })

@@ -3,11 +3,12 @@
 //! The hook fails open. Whatever goes wrong, the call goes on unchanged, the exit status is 0, and the log records the
 //! error.
 
+mod call_messages;
 mod chain;
 mod deadline;
 mod foreground_result;
 mod hold;
-mod messages;
+mod model_messages;
 mod notify;
 mod post_tool_use;
 mod pre_tool_use;
@@ -64,7 +65,7 @@ fn try_run(mode: Mode) -> Result<()> {
         .context("stdout can't be written")
 }
 
-/// Returns the answer to an event as one line of JSON; `None` if there is nothing to say.
+/// Returns the answer to an event as one line of JSON; `None` if there is nothing to report.
 ///
 /// # Errors
 ///
@@ -111,7 +112,7 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),
         "PostToolUseFailure" => {
-            if let Some(script) = record_duration::can_run_long(input, mode) {
+            if let Some(script) = record_duration::script_to_record(input, mode) {
                 record_duration::record(input, &script, mode);
             }
             Ok(None)
@@ -123,7 +124,7 @@ fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
         "SessionStart" => Ok(session_start::answer(input, mode)),
         "SessionEnd" => {
             if let Some(client) = session::client() {
-                marks::client_ended(client, &input.reason);
+                marks::record_client_end(client, &input.reason);
             }
             Ok(None)
         }

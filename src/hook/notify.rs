@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::messages;
 use crate::config::Config;
 use crate::tasks::record::{End, TaskRecord};
 use crate::text::one_line;
@@ -48,7 +47,7 @@ pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> 
     });
     let long: Vec<&TaskRecord> = long.collect();
     let (first, others) = long.split_first()?;
-    let mut text = messages::outcome(first);
+    let mut text = end_sentence(first);
     if !others.is_empty() {
         text = format!("{text}, and {} more ended", others.len());
     }
@@ -67,6 +66,13 @@ pub(super) fn sequence(ended: &[TaskRecord], config: &Config) -> Option<String> 
             sequence.replace('\u{1b}', "\u{1b}\u{1b}")
         )
     })
+}
+
+/// Describes a task's end: `"Run e2e tests" failed with exit status 1 after 3 min`.
+fn end_sentence(record: &TaskRecord) -> String {
+    let status = record.final_status();
+    let sentence = status.sentence(record.status_of.as_deref(), &record.after());
+    format!("\"{}\" {sentence}", record.name().replace('"', "'"))
 }
 
 fn written(sequence: Sequence, text: &str) -> String {

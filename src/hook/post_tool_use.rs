@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::call_messages::{self, Launch};
 use super::deadline::Deadline;
-use super::messages::{self, Launch};
 use super::waited_call::{self, NotifyUser};
-use super::{hold, record_duration, typing_caution};
+use super::{hold, model_messages, record_duration, typing_caution};
 use crate::claude::answer::Answer;
 use crate::claude::command_line::CommandLine;
 use crate::claude::input::Input;
@@ -33,10 +33,10 @@ use crate::text::{SHOWN, one_line};
 use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
 
-/// Answers the event; `None` if there is nothing to tell.
+/// Answers the event; `None` if there is nothing to report.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     if let Some(task) = input.stopped_task() {
-        marks::request_stop(task, marks::Stop::Model);
+        marks::request_stop(task, marks::StopRequester::Model);
         return None;
     }
     input.bash_command()?;
@@ -45,9 +45,9 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         .get("backgroundTaskId")
         .filter(|id| !id.is_null());
     let Some(id) = id else {
-        return record_duration::can_run_long(input, mode).and_then(|script| {
+        return record_duration::script_to_record(input, mode).and_then(|script| {
             record_duration::record(input, &script, mode);
-            sizes(input, mode)
+            size_warnings(input, mode)
         });
     };
     let Some(task) = id.as_str().and_then(TaskId::new) else {
@@ -68,20 +68,20 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         // The limit applies nevertheless, and some clients would lose the task because of it.
         if session.leave_headless(config) {
             let record = record();
-            if waited_call::is_one(&record, session, config) {
+            if waited_call::is_waited_call(&record, session, config) {
                 drop(deadline);
                 return waited_call::answer(input, &record, config, NotifyUser::No);
             }
         }
         let by_client = cause(input, &CallOutcome::default(), session.limit) == Cause::Limit;
         let is_told = by_client && !environment::switched_off();
-        return is_told.then(|| messages::limit_in_a_dry_run(input, session.limit));
+        return is_told.then(|| call_messages::limit_in_a_dry_run(input, session.limit));
     }
     if !call_claims::claim("PostToolUse", &input.tool_use_id) {
         return None;
     }
     let record = record();
-    if let Err(error) = record.launch() {
+    if let Err(error) = record.create() {
         log::error(&format!("PostToolUse: {error:#}"));
     }
     if !config.on_end.is_empty()
@@ -92,53 +92,54 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     record::clear_daily(config.keep.0);
     state::record_program_path();
-    if waited_call::is_one(&record, session, config) {
+    if waited_call::is_waited_call(&record, session, config) {
         drop(deadline);
         return waited_call::answer(input, &record, config, NotifyUser::Yes);
     }
-    let held = hold::is_held(&record)
+    let is_held = hold::is_held(&record)
         && match record.agent {
             Some(_) => hold::is_held_for_subagent(&record, config),
             None => session.headless,
         };
-    // Either nobody watches, or the settings ask only that no task is lost.
+    // Nothing is opened or shown: no user watches, or `subagents` is `leave`. The model is told only about a task for
+    // which a hook waits.
     if session.leave_headless(config) || session.leave_subagent(config) {
-        return held.then(|| messages::held(&record));
+        return is_held.then(|| model_messages::launched_unattended(&record));
     }
     let files: Vec<PathBuf> = record.log.iter().chain(&record.output).cloned().collect();
     let (shown, caution) = match files.first() {
         Some(_) => show(input, &site, config, &files),
         None => (
-            OpenOutcome::Not("its output file wasn't found".to_owned()),
+            OpenOutcome::NotOpened("its output file wasn't found".to_owned()),
             None,
         ),
     };
-    Some(messages::launched(&Launch {
+    Some(call_messages::launched(&Launch {
         record: &record,
         usual: UsualTimes::own().of(&record),
         limit: session.limit,
         tails: &done.tails,
         shown: &shown,
         caution: caution.as_deref(),
-        held,
+        is_held,
     }))
 }
 
-/// Warns about large outputs after a call that took a while.
-fn sizes(input: &Input, mode: Mode) -> Option<Answer> {
+/// Returns the answer with warnings about large outputs, after a call that took a while.
+fn size_warnings(input: &Input, mode: Mode) -> Option<Answer> {
     let mut tasks = TaskRecord::unended();
     tasks.retain(|task| task.session == input.session_id);
     if tasks.is_empty() || Configuration::without_rules(mode).settings.dry_run {
         return None;
     }
-    let told = output_size::unreported_warnings(&tasks, &input.session_id);
+    let warnings = output_size::unreported_warnings(&tasks, &input.session_id);
     let join = |texts: Vec<String>| texts.join("\n");
-    if told.is_empty() {
+    if warnings.is_empty() {
         return None;
     }
-    let (for_user, for_model) = told
+    let (for_user, for_model) = warnings
         .into_iter()
-        .map(|told| (told.line, told.for_model))
+        .map(|warning| (warning.line, warning.for_model))
         .unzip();
     Some(Answer::telling(
         "PostToolUse",
@@ -157,7 +158,7 @@ fn show(
 ) -> (OpenOutcome, Option<String>) {
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
-        Err(why) => return (OpenOutcome::Not(why.to_string()), None),
+        Err(why) => return (OpenOutcome::NotOpened(why.to_string()), None),
     };
     let request = Request {
         files: files.to_vec(),
@@ -166,12 +167,12 @@ fn show(
     };
     let shown = viewer::show_detached(&viewer, config, &request).unwrap_or_else(|error| {
         log::error(&format!("PostToolUse: {error:#}"));
-        OpenOutcome::Not(error.to_string())
+        OpenOutcome::NotOpened(error.to_string())
     });
     // A terminal pane is read-only anyway.
-    let in_editor = matches!(&shown, OpenOutcome::In(place) if *place == viewer.name);
+    let in_editor = matches!(&shown, OpenOutcome::Opened(place) if *place == viewer.name);
     let caution = in_editor
-        .then(|| typing_caution::caution(&viewer))
+        .then(|| typing_caution::unreported_caution(&viewer))
         .flatten();
     (shown, caution)
 }
@@ -254,7 +255,7 @@ fn task_record(
         ran_before: u64::try_from(ran.as_millis()).unwrap_or_default(),
         cause,
         timeout,
-        timed: input.duration_ms.is_some(),
+        reports_durations: input.duration_ms.is_some(),
         rule: kind.rule,
         status_of,
         held_back: script

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 
 use serde_json::{Map, Value};
 
-use super::{chain, messages};
+use super::{call_messages, chain, model_messages};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
@@ -34,7 +34,7 @@ pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
         return own_answer(input, &site, &configuration);
     }
     let chained = chain::run(others, text);
-    let ours = match &chained.tool_input {
+    let own = match &chained.tool_input {
         _ if chained.refuses() => None,
         None => own_answer(input, &site, &configuration),
         Some(tool_input) => {
@@ -45,7 +45,7 @@ pub(super) fn answer(input: &Input, text: &[u8], mode: Mode) -> Option<Answer> {
             own_answer(&input, &site, &configuration)
         }
     };
-    chained.with(ours)
+    chained.merged_with(own)
 }
 
 /// Returns bg-run's own answer, without those of `chain`.
@@ -59,7 +59,7 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let decision = session.decide(call, site, configuration);
     if configuration.settings.survive
         && survive::IS_SUPPORTED
-        && let Err(error) = leave_note(input, site, session, &decision, configuration)
+        && let Err(error) = write_relay_note(input, site, session, &decision, configuration)
     {
         log::error(&format!("PreToolUse: {error}"));
     }
@@ -77,12 +77,16 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         let still_runs = still_runs(input, site, session, &decision, configuration);
         let is_news = problem.is_some() || still_runs.is_some();
         return (is_news && call_claims::claim("PreToolUse", &input.tool_use_id)).then(|| {
-            Answer::telling("PreToolUse", problem.map(messages::faulty_file), still_runs)
+            Answer::telling(
+                "PreToolUse",
+                problem.map(call_messages::faulty_file),
+                still_runs,
+            )
         });
     }
     if configuration.settings.dry_run {
-        let told = messages::would_do(&decision, configuration.problems.first());
-        return Some(Answer::telling("PreToolUse", Some(told), None));
+        let message = call_messages::would_do(&decision, configuration.problems.first());
+        return Some(Answer::telling("PreToolUse", Some(message), None));
     }
     // Every registration returns the rewrite, but only one shows the message.
     let done = CallOutcome {
@@ -93,15 +97,15 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     let first = call_claims::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| {
         let still_runs = still_runs(input, site, session, &decision, configuration);
-        let told = messages::moved(&decision, call, &configuration.rules)
+        let message = model_messages::moved(&decision, call, &configuration.rules)
             .into_iter()
             .chain(still_runs);
-        told.collect::<Vec<_>>().join("\n")
+        message.collect::<Vec<_>>().join("\n")
     });
-    let for_model = for_model.filter(|told| !told.is_empty());
+    let for_model = for_model.filter(|message| !message.is_empty());
     Some(Answer {
         system_message: if first {
-            problem.map(messages::faulty_file)
+            problem.map(call_messages::faulty_file)
         } else {
             None
         },
@@ -111,17 +115,17 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
 
 /// Writes a note of a call that can run long in the background, so that it may outlive its session. Servers and watchers
 /// end with it.
-fn leave_note(
+fn write_relay_note(
     input: &Input,
     site: &CallSite,
     session: Session,
     decision: &Decision,
     configuration: &Configuration,
 ) -> io::Result<()> {
-    let goes = decision.outcome == Outcome::Background;
-    let is_moved = goes || session.limit.is_some();
-    let is_ours = is_moved && session.is_in_terminal() && !environment::switched_off();
-    if !is_ours || configuration.settings.dry_run {
+    let is_background = decision.outcome == Outcome::Background;
+    let is_moved = is_background || session.limit.is_some();
+    let can_survive = is_moved && session.is_in_terminal() && !environment::switched_off();
+    if !can_survive || configuration.settings.dry_run {
         return Ok(());
     }
     let command = &decision.rewrite.command;
@@ -135,7 +139,7 @@ fn leave_note(
     if !decision::can_run_long(&script) || endless() {
         return Ok(());
     }
-    note::leave(&input.tool_use_id, command, client)
+    note::write(&input.tool_use_id, command, client)
 }
 
 /// Returns a message to the model if the same command still runs in the same folder. No record is read for a call
@@ -155,8 +159,8 @@ fn still_runs(
         None if settings.history => false,
         None => shell::parse(command).is_ok_and(|script| decision::can_run_long(&script)),
     };
-    let goes = decision.outcome == Outcome::Background;
-    let is_moved = goes || session.limit.is_some() && can_run_long();
+    let is_background = decision.outcome == Outcome::Background;
+    let is_moved = is_background || session.limit.is_some() && can_run_long();
     if session.headless || settings.dry_run || !is_moved {
         return None;
     }
@@ -167,7 +171,7 @@ fn still_runs(
             && task.has_words_of([command, &decision.rewrite.command])
     });
     let running = ended_or_lost::still_running(same);
-    running.last().map(messages::still_runs)
+    running.last().map(model_messages::still_runs)
 }
 
 /// Answers a Monitor call without a message, because only its buffering changes.
@@ -180,8 +184,8 @@ fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer>
         return None;
     }
     if configuration.settings.dry_run {
-        let told = messages::would_do(&decision, None);
-        return Some(Answer::telling("PreToolUse", Some(told), None));
+        let message = call_messages::would_do(&decision, None);
+        return Some(Answer::telling("PreToolUse", Some(message), None));
     }
     Some(rewritten(input, &decision, None))
 }

@@ -40,7 +40,7 @@ pub(super) fn read_input() -> Result<(Input, Vec<u8>)> {
         length += read;
         if length > MAX_INPUT {
             if read == 0 || length > MAX_DRAINED {
-                bail!("stdin holds more than {MAX_INPUT} bytes");
+                bail!("stdin contains more than {MAX_INPUT} bytes");
             }
             text.clear();
             continue;

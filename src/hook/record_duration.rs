@@ -16,7 +16,7 @@ use crate::{environment, shell};
 
 /// Returns the script of a call that can run long; `None` if nothing needs recording. Most calls end at once and cost
 /// no more than this check.
-pub(super) fn can_run_long(input: &Input, mode: Mode) -> Option<Script> {
+pub(super) fn script_to_record(input: &Input, mode: Mode) -> Option<Script> {
     let command = input.bash_command()?;
     if mode == Mode::Dry || environment::switched_off() {
         return None;

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::messages;
+use super::model_messages;
 use crate::claude::answer::Answer;
 use crate::claude::hooks::sources;
 use crate::claude::input::Input;
@@ -17,27 +17,27 @@ use crate::install;
 use crate::platform::files;
 use crate::programs;
 use crate::state::{self, call_claims, log, sessions};
-use crate::survive::{self, line, marks};
+use crate::survive::{self, environment_line, marks};
 use crate::tasks::record::TaskRecord;
-use crate::tasks::{end_messages, ended_or_lost, supervised};
+use crate::tasks::{ended_or_lost, supervised, user_messages};
 
 /// Maximum size in bytes of an environment file that is changed.
 const MAX_FILE: u64 = 256 * 1024;
 
 /// Answers the start of a session.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
-    unbuffer(input, mode);
+    unbuffer_python(input, mode);
     // A dry run reports no fault here, because the first call does.
     let survive = Configuration::without_rules(Mode::Dry).settings.survive;
     if survive {
-        relay(input, mode);
+        add_relay_line(input, mode);
     }
-    left_over(input, mode, survive)
+    report_left_over(input, mode, survive)
 }
 
-/// Reports the tasks of this project's earlier sessions: those still running, and ended ones that nobody has been told
-/// about.
-fn left_over(input: &Input, mode: Mode, survive: bool) -> Option<Answer> {
+/// Returns the answer about the tasks of this project's earlier sessions: those still running, and ended ones that haven't
+/// been reported.
+fn report_left_over(input: &Input, mode: Mode, survive: bool) -> Option<Answer> {
     let begins = matches!(input.source.as_str(), "startup" | "resume");
     if !begins || environment::switched_off() {
         return None;
@@ -79,12 +79,13 @@ fn left_over(input: &Input, mode: Mode, survive: bool) -> Option<Answer> {
         marks::forget(&survivor.id);
         ended.push(survivor);
     }
-    let for_user = end_messages::left_over(&tasks, &ended)?;
-    let for_model = messages::left_over_for_model(&tasks, &ended);
+    let for_user = user_messages::left_over(&tasks, &ended)?;
+    let for_model = model_messages::left_over(&tasks, &ended);
     Some(Answer::telling("SessionStart", Some(for_user), for_model))
 }
 
-/// Returns the tasks that outlived their session and have ended. Their supervisors recorded that without telling anybody.
+/// Returns the tasks that outlived their session and have ended. Their supervisors recorded the ends, which nobody has
+/// reported.
 fn ended_survivors() -> Vec<TaskRecord> {
     let survivors = marks::survivors().into_iter();
     let records = survivors.filter_map(|(id, _)| TaskRecord::of(&id));
@@ -105,7 +106,7 @@ fn is_left_over(task: &TaskRecord, input: &Input) -> bool {
 
 /// Writes the variable to the session's environment file. A value that the user set, in the settings' `env` or
 /// elsewhere, stays.
-fn unbuffer(input: &Input, mode: Mode) {
+fn unbuffer_python(input: &Input, mode: Mode) {
     let Some(file) = environment::claude_env_file() else {
         return;
     };
@@ -118,19 +119,19 @@ fn unbuffer(input: &Input, mode: Mode) {
     {
         return;
     }
-    let left = leave(&file).and_then(|is_left| {
-        if is_left {
+    let written = append_unless_set(&file).and_then(|is_set| {
+        if is_set {
             sessions::record(&input.session_id, &file)?;
         }
         Ok(())
     });
-    if let Err(error) = left {
+    if let Err(error) = written {
         log::error(&format!("SessionStart: {}: {error}", file.display()));
     }
 }
 
-/// Writes the line with which jobs outlive the session, if the hooks that report a stop are registered.
-fn relay(input: &Input, mode: Mode) {
+/// Writes the line with which tasks outlive the session, if the hooks that report a stop are registered.
+fn add_relay_line(input: &Input, mode: Mode) {
     let Some(file) = environment::claude_env_file() else {
         return;
     };
@@ -140,24 +141,25 @@ fn relay(input: &Input, mode: Mode) {
         || environment::switched_off()
         || !session.is_in_terminal()
         || Configuration::without_rules(mode).settings.dry_run
-        || !install::lacks_for_survive(&sources(&project, None)).is_empty()
+        || !install::missing_for_survive(&sources(&project, None)).is_empty()
     {
         return;
     }
     let (Some(state), Ok(program)) = (state::dir(), programs::own_path()) else {
         return;
     };
-    let left = read(&file).and_then(|text| match line::line(&program, &state) {
-        Some(line) if !line::is_in(&text, &line) => append(&file, &text, &line),
+    let written = read(&file).and_then(|text| match environment_line::line(&program, &state) {
+        Some(line) if !environment_line::is_in(&text, &line) => append(&file, &text, &line),
         _ => Ok(()),
     });
-    if let Err(error) = left {
+    if let Err(error) = written {
         log::error(&format!("SessionStart: {}: {error}", file.display()));
     }
 }
 
-/// Appends the line unless the file mentions the variable already. Returns whether the file contains the line now.
-fn leave(file: &Path) -> io::Result<bool> {
+/// Appends [`session::UNBUFFERED_LINE`] unless the file mentions the variable. Returns whether the file sets the variable
+/// now.
+fn append_unless_set(file: &Path) -> io::Result<bool> {
     let text = read(file)?;
     if text.contains(environment::PYTHON_UNBUFFERED) {
         return Ok(session::sets_python_unbuffered(&text));

@@ -1,7 +1,7 @@
 //! `Stop` and `SubagentStop`: waits for tasks that the client would kill after the answer, and reports the ends of
 //! tasks.
 
-use super::{hold, messages};
+use super::{hold, model_messages};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -9,11 +9,11 @@ use crate::config::{Config, Configuration, Mode};
 use crate::environment;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
-use crate::tasks::{ended_or_lost, wait};
+use crate::tasks::{ended_or_lost, user_messages};
 
 /// Answers a session that is about to end its turn.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
-    let config = active(mode)?;
+    let config = config_if_active(mode)?;
     let session = Session::from_env(false, &input.permission_mode);
     let mut tasks = TaskRecord::unended();
     tasks.retain(|record| record.session == input.session_id);
@@ -22,30 +22,25 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
     }
     if session.headless {
         tasks.retain(hold::is_held);
-        wait::until_ended(
-            tasks,
-            &input.transcript_path,
-            hold::longest(&config),
-            &config,
-        );
+        hold::until_ended(tasks, &input.transcript_path, &config);
         return None;
     }
     // The client's notice follows, and it knows the status of tasks without a footer.
     let mut ended = ended_or_lost::of(&tasks, &[]);
     ended.retain(|(_, end)| end.status != Status::Lost);
     let ended = ended_or_lost::mark_finished(ended, &config);
-    Some(Answer {
-        system_message: messages::ended(&ended),
+    let lines = user_messages::ended(&ended);
+    (!lines.is_empty()).then(|| Answer {
+        system_message: Some(lines.join("\n")),
         ..Answer::default()
     })
-    .filter(|answer| answer.system_message.is_some())
 }
 
 /// Answers a subagent that is about to end. The hook waits for the tasks that bg-run moved, then blocks the
-/// subagent's end one time, to report their results. A synchronous subagent gets no notice of their ends (measured, 2.1.200 to
-/// 2.1.331).
+/// subagent's end one time, to report their results. A synchronous subagent gets no notice of their ends (measured,
+/// 2.1.200 to 2.1.331).
 pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
-    let config = active(mode)?;
+    let config = config_if_active(mode)?;
     let agent = input.agent_id.as_deref()?;
     if input.stop_hook_active {
         return None;
@@ -58,16 +53,15 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     if tasks.is_empty() {
         return None;
     }
-    let longest = hold::longest(&config);
-    let ended = wait::until_ended(tasks, &input.transcript_path, longest, &config);
-    messages::ended_for_model(&ended).map(|reason| Answer {
+    let ended = hold::until_ended(tasks, &input.transcript_path, &config);
+    model_messages::ended(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),
         ..Answer::default()
     })
 }
 
-fn active(mode: Mode) -> Option<Config> {
+fn config_if_active(mode: Mode) -> Option<Config> {
     if environment::switched_off() {
         return None;
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::folders;
-use crate::install::editor::{self, Outputs};
-use crate::state::reported;
+use crate::install::editor::{self, OutputProtection};
+use crate::state::announcements;
 use crate::text::{SHOWN, clipped, one_line};
 use crate::viewer::Viewer;
 
@@ -12,24 +12,25 @@ use crate::viewer::Viewer;
 const MAX_SETTINGS: u64 = 1024 * 1024;
 
 /// Maximum width of a name, in columns.
-const NAME: usize = 20;
+const MAX_NAME_WIDTH: usize = 20;
 
-/// Returns the warning about an opened output, if typing in it would change it and the user hasn't been warned.
-pub(super) fn caution(viewer: &Viewer) -> Option<String> {
+/// Returns the warning about an opened output, if typing in it would change it and the user hasn't been warned. Records
+/// that the user gets it.
+pub(super) fn unreported_caution(viewer: &Viewer) -> Option<String> {
     let mark = format!("typing\0{}", viewer.name);
-    if reported::was_said(&mark) {
+    if announcements::is_message_claimed(&mark) {
         return None;
     }
-    let told = if viewer.is_code {
+    let message = if viewer.is_code {
         if viewer.has_extension() || !lets_type() {
             return None;
         }
-        "bg-run: keys typed in it change it; `bg-run install` makes outputs read-only".to_owned()
+        "bg-run: typing in this tab changes the output file; `bg-run install` makes outputs read-only".to_owned()
     } else {
-        let name = clipped(&one_line(&viewer.name, SHOWN), NAME);
-        format!("bg-run: {name} doesn't open it read-only: keys typed there change it")
+        let name = clipped(&one_line(&viewer.name, SHOWN), MAX_NAME_WIDTH);
+        format!("bg-run: {name} opens the output writable: typing there changes the file")
     };
-    reported::say(&mark).then_some(told)
+    announcements::claim_message(&mark).then_some(message)
 }
 
 /// Whether the editor's settings leave outputs writable, unless the user chose that. An editor without a settings
@@ -39,7 +40,7 @@ fn lets_type() -> bool {
         return true;
     };
     match folders::read_regular(&path, MAX_SETTINGS) {
-        Ok(text) => Outputs::in_settings(&text) == Outputs::Unset,
+        Ok(text) => OutputProtection::in_settings(&text) == OutputProtection::Unset,
         Err(_) => path.parent().is_some_and(Path::is_dir),
     }
 }

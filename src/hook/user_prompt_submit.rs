@@ -1,24 +1,22 @@
 //! `UserPromptSubmit`: the client announces a task's end in a prompt; the hook looks for other ends itself.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{messages, notify};
+use super::{model_messages, notify};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
-use crate::claude::task;
-use crate::config::{Config, Configuration, Mode};
+use crate::config::{Configuration, Mode};
 use crate::environment;
-use crate::history::store::Store;
-use crate::history::{Level, RunEnd};
 use crate::state::call_claims;
-use crate::tasks::end_messages;
 use crate::tasks::ended_or_lost::{self, Notice};
 use crate::tasks::output_size;
 use crate::tasks::record::{End, TaskRecord};
+use crate::tasks::silence;
 use crate::tasks::status::Status;
+use crate::tasks::user_messages;
 use crate::tasks::wait;
 
 /// Time within which the client announces an end with its status. It announces several ends one after the other
@@ -26,7 +24,7 @@ use crate::tasks::wait;
 const NOTICE_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Maximum wait for a task's last writers after the client announced its end.
-const MAX_LAST_WRITES: Duration = Duration::from_millis(300);
+const LAST_WRITES_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Returns the news about the session's tasks for user and model; `None` if there is none.
 pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
@@ -44,33 +42,34 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     let mut found = ended_or_lost::of(&tasks, &notices);
-    // Nothing asks about these tasks again before the next prompt.
+    // Waits briefly for tasks whose notice has come but whose writers remain: the next check is only at the next prompt.
     let mut late = tasks.clone();
     late.retain(|task| notices.iter().any(|notice| notice.id == task.id));
     ended_or_lost::drop_ended(&mut late, &found);
     if !late.is_empty() {
-        wait::until_unwritten(&late, MAX_LAST_WRITES);
+        wait::until_unwritten(&late, LAST_WRITES_TIMEOUT);
         found.extend(ended_or_lost::of(&late, &notices));
     }
     ended_or_lost::drop_ended(&mut tasks, &found);
-    let told = found
+    let due = found
         .into_iter()
-        .filter(|(record, end)| is_due(record, end, &notices));
-    let ended = ended_or_lost::mark_finished(told.collect(), &config);
-    let earlier = seen_before_notice(&notices, &ended);
-    // `bg-run stop` ended it before the client noticed.
+        .filter(|(record, end)| check_due(record, end, &notices));
+    let ended = ended_or_lost::mark_finished(due.collect(), &config);
+    let earlier = learn_noticed_statuses(&notices, &ended);
+    // Tasks that `bg-run stop` ended before the client noticed.
     let stopped = earlier.iter().filter(|record| {
         record
             .ended
             .is_some_and(|ended| ended.status == Status::Stopped)
     });
-    let mut lines = end_messages::ended(ended.iter().chain(stopped));
+    let mut lines = user_messages::ended(ended.iter().chain(stopped));
     let for_model: Vec<TaskRecord> = ended.iter().cloned().chain(earlier).collect();
     let sizes = output_size::unreported_warnings(&tasks, &input.session_id);
-    lines.extend(sizes.iter().map(|told| told.line.clone()));
-    lines.extend(tasks.into_iter().filter_map(|task| silent(task, &config)));
-    let context = messages::ended_for_model(&for_model).into_iter();
-    let context = context.chain(sizes.into_iter().map(|told| told.for_model));
+    lines.extend(sizes.iter().map(|warning| warning.line.clone()));
+    let silent = |task| silence::unreported_warning(task, config.stuck_after.0);
+    lines.extend(tasks.into_iter().filter_map(silent));
+    let context = model_messages::ended(&for_model).into_iter();
+    let context = context.chain(sizes.into_iter().map(|warning| warning.for_model));
     let context = Some(context.collect::<Vec<_>>().join("\n\n"));
     let context = context.filter(|context| !context.is_empty());
     if lines.is_empty() && context.is_none() {
@@ -89,7 +88,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
 
 /// Decides whether to report an end now. An end of unknown status waits up to [`NOTICE_WAIT`] for the client's notice, if
 /// the output still exists; the start of this wait is recorded.
-fn is_due(record: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
+fn check_due(record: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
     let is_noticed = notices.iter().any(|notice| notice.id == record.id);
     if end.status != Status::Lost || end.ran.is_none() || is_noticed {
         return true;
@@ -106,9 +105,9 @@ fn is_due(record: &TaskRecord, end: &End, notices: &[Notice]) -> bool {
     now.duration_since(since) >= NOTICE_WAIT
 }
 
-/// Returns tasks whose end was reported to the user before the client's notice told the model. Before 2.1.260, only
-/// the notice contains the exit status.
-fn seen_before_notice(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
+/// Adds the notices' statuses to tasks whose end was reported to the user before the client's notice reached the model,
+/// and returns these tasks. Before 2.1.260, only the notice contains the exit status.
+fn learn_noticed_statuses(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecord> {
     let earlier = notices
         .iter()
         .filter(|notice| ended.iter().all(|record| record.id != notice.id));
@@ -120,32 +119,4 @@ fn seen_before_notice(notices: &[Notice], ended: &[TaskRecord]) -> Vec<TaskRecor
             record
         })
         .collect()
-}
-
-/// Returns a one-time message about a task that has been silent for longer than a similar task took.
-fn silent(mut task: TaskRecord, config: &Config) -> Option<String> {
-    if task.called_silent || task.endless {
-        return None;
-    }
-    let output = task.output.as_deref()?;
-    let changed = task::open(output).ok()?.metadata().ok()?.modified().ok()?;
-    let silence = SystemTime::now().duration_since(changed).ok()?;
-    if silence < config.stuck_after.0 || !similar_tasks_ended(&task, silence) {
-        return None;
-    }
-    task.called_silent = true;
-    task.write().ok()?;
-    Some(end_messages::silent(&task, silence))
-}
-
-/// Whether similar tasks are known to have ended within the time for which this one has been silent.
-fn similar_tasks_ended(task: &TaskRecord, silence: Duration) -> bool {
-    let keys = &task.keys;
-    let from = keys.iter().position(|key| key.level == Level::Target as u8);
-    let keys = keys.get(from.unwrap_or(keys.len())..).unwrap_or_default();
-    let known = Store::own()
-        .and_then(|store| store.known(keys))
-        .unwrap_or_default();
-    let mut seen = known.iter().flat_map(|known| &known.observations);
-    seen.any(|seen| seen.end != RunEnd::CutOff && seen.seconds < silence.as_secs_f32())
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::deadline::Deadline;
-use super::foreground_result::{self, Output};
-use super::{hold, messages};
+use super::foreground_result::{self, ForegroundOutput};
+use super::{hold, model_messages};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -19,7 +19,7 @@ use crate::tasks::wait::{self, WaitOutcome};
 use crate::text::for_model;
 
 /// Whether the call would have finished in the foreground if no limit were set.
-pub(super) fn is_one(record: &TaskRecord, session: Session, config: &Config) -> bool {
+pub(super) fn is_waited_call(record: &TaskRecord, session: Session, config: &Config) -> bool {
     let leaves = session.leave_headless(config) && record.agent.is_none();
     leaves && record.cause == Cause::Limit && hold::is_held(record)
 }
@@ -57,16 +57,16 @@ pub(super) fn answer(
             }
             ended(input, record, end)
         }
-        (None, WaitOutcome::Through) => Some(still_running(input, record, telling)),
+        (None, WaitOutcome::Finished) => Some(still_running(input, record, telling)),
         (None, WaitOutcome::ClientGone) => None,
     }
 }
 
 fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     let path = record.output.as_deref()?;
-    let output = Output::of(path, end.status).unwrap_or_else(|error| {
+    let output = ForegroundOutput::of(path, end.status).unwrap_or_else(|error| {
         log::error(&format!("PostToolUse: {}: {error}", path.display()));
-        Output::NotText
+        ForegroundOutput::NotText
     });
     let note = folder_note(input, record);
     let response = &input.tool_response;
@@ -79,11 +79,11 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
             }),
             ..Answer::default()
         },
-        None => messages::ended_unread(record, end),
+        None => model_messages::ended_unread(record, end),
     })
 }
 
-/// Tells the model that a `cd` of the call had no effect on the session's folder; `None` without a `cd`.
+/// Returns the message to the model that a `cd` of the call had no effect on the session's folder; `None` without a `cd`.
 fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     let script = shell::parse(&record.command).ok()?;
     let folder = for_model(&input.cwd.display().to_string(), MAX_PATH);
@@ -92,11 +92,11 @@ fn folder_note(input: &Input, record: &TaskRecord) -> Option<String> {
     })
 }
 
-/// Reports that the task has reached the call's own time-out. It continues in the background, as it would without the
-/// limit.
+/// Returns the answer about a task that has reached the call's own time-out. It continues in the background, as it would
+/// without the limit.
 fn still_running(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Answer {
     let mut answer = match telling {
-        NotifyUser::Yes => messages::held(record),
+        NotifyUser::Yes => model_messages::launched_unattended(record),
         NotifyUser::No => Answer::default(),
     };
     let timeout = record.timeout.unwrap_or_default();

@@ -17,12 +17,12 @@ use crate::viewer::Editor;
 /// The extension's publisher and name, as in its package.json.
 pub const EXTENSION: &str = "bg-run.bg-run";
 
-/// The settings that get our patterns, with the values from [`value_of`].
+/// The settings that get bg-run's patterns, with the values from [`value_of`].
 const SETTINGS: [&str; 2] = [READ_ONLY, "files.associations"];
 
 const READ_ONLY: &str = "files.readonlyInclude";
 
-/// Returns the patterns of the client's outputs and of our links to them. They don't match a `tasks` folder of the
+/// Returns the patterns of the client's outputs and of bg-run's links to them. They don't match a `tasks` folder of the
 /// user's own.
 pub fn patterns() -> Vec<String> {
     let links = state::dir().map(|dir| dir.join(Kind::Tasks.name()));
@@ -36,16 +36,16 @@ pub fn patterns() -> Vec<String> {
 
 /// Whether an editor's settings make outputs read-only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outputs {
+pub enum OutputProtection {
     /// The settings make them read-only.
     ReadOnly,
-    /// The settings don't contain some of our patterns.
+    /// The settings don't contain some of bg-run's patterns.
     Unset,
-    /// The user has set one of our patterns to another value.
+    /// The user has set one of bg-run's patterns to another value.
     Writable,
 }
 
-impl Outputs {
+impl OutputProtection {
     /// Reads the state from the settings in `text`.
     pub fn in_settings(text: &str) -> Self {
         let settings: Option<Value> =
@@ -199,10 +199,16 @@ mod tests {
             "{with}"
         );
         assert_eq!(edited(&with, |root| add(root).unwrap()), with);
-        assert_eq!(Outputs::in_settings(text), Outputs::Unset);
-        assert_eq!(Outputs::in_settings(&with), Outputs::ReadOnly);
+        assert_eq!(OutputProtection::in_settings(text), OutputProtection::Unset);
+        assert_eq!(
+            OutputProtection::in_settings(&with),
+            OutputProtection::ReadOnly
+        );
         let writable = with.replacen("true", "false", 1);
-        assert_eq!(Outputs::in_settings(&writable), Outputs::Writable);
+        assert_eq!(
+            OutputProtection::in_settings(&writable),
+            OutputProtection::Writable
+        );
         let without: serde_json::Value =
             jsonc_parser::parse_to_serde_value(&edited(&with, take_out), &ParseOptions::default())
                 .unwrap();

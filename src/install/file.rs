@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::CstRootNode;
 
-use super::file_change::{FileChange, Values};
+use super::file_change::{EnvValues, FileChange};
 use crate::claude::settings_file::locate;
 use crate::folders;
 
@@ -147,7 +147,7 @@ pub fn edit_text(
         path,
         before: file.text,
         after,
-        env: Values::new(),
+        env: EnvValues::new(),
         status_line: None,
         extracted: Vec::new(),
         origin: None,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::extracted_hooks::ExtractedHook;
 
 /// Values of the settings' `env` by name.
-pub type Values = BTreeMap<String, String>;
+pub type EnvValues = BTreeMap<String, String>;
 
 /// A settings file before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct FileChange {
     pub before: Option<String>,
     /// Text afterwards; `None` if the file is removed.
     pub after: Option<String>,
-    /// Our values in `env` afterwards.
-    pub env: Values,
-    /// Our command in `statusLine` afterwards, if any.
+    /// bg-run's values in `env` afterwards.
+    pub env: EnvValues,
+    /// bg-run's command in `statusLine` afterwards, if any.
     pub status_line: Option<String>,
     /// Hooks that an earlier version moved to `chain`.
     pub extracted: Vec<ExtractedHook>,
-    /// The text without anything of ours.
+    /// The text without bg-run's entries.
     pub(super) origin: Option<String>,
 }

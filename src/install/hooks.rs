@@ -23,7 +23,7 @@ pub(crate) const EVENTS: &[(&str, &str)] = &[
     ("SubagentStop", ""),
 ];
 
-/// Further events that bg-run answers if jobs may outlive their session: its end, and the stop of a task.
+/// Further events that bg-run answers if tasks may outlive their session: its end, and the stop of a task.
 const FOR_SURVIVE: &[(&str, &str)] = &[("SessionEnd", ""), ("PostToolUse", "TaskStop")];
 
 /// The events that bg-run answers with these settings, each for the tools that match.
@@ -42,8 +42,8 @@ fn events(survive: bool) -> Vec<(&'static str, String)> {
     events
 }
 
-/// Returns the events that the registrations in these files lack for jobs that outlive their session.
-pub(crate) fn lacks_for_survive(sources: &[Source]) -> Vec<&'static str> {
+/// Returns the events that the registrations in these files lack for tasks that outlive their session.
+pub(crate) fn missing_for_survive(sources: &[Source]) -> Vec<&'static str> {
     let own = programs::own_path().unwrap_or_default();
     let own = own.to_str().unwrap_or_default();
     let is_there = |event: &str, tool: &str| {
@@ -53,7 +53,7 @@ pub(crate) fn lacks_for_survive(sources: &[Source]) -> Vec<&'static str> {
             let first = hook.arguments.as_ref().and_then(|words| words.first());
             hook.event == event
                 && (tool.is_empty() || hook.is_for(tool))
-                && calls_us(&hook.command, first.map(String::as_str), own)
+                && calls_bg_run(&hook.command, first.map(String::as_str), own)
         })
     };
     let missing = FOR_SURVIVE
@@ -64,14 +64,14 @@ pub(crate) fn lacks_for_survive(sources: &[Source]) -> Vec<&'static str> {
 
 /// Returns the seconds after which the client gives up on a hook. A hook that waits for a task may need two hours, the
 /// longest time-out of a call.
-pub(crate) fn timeout(event: &str) -> u64 {
+pub(crate) fn hook_timeout(event: &str) -> u64 {
     match event {
         "PostToolUse" | "Stop" | "SubagentStop" => 7500,
         _ => 10,
     }
 }
 
-/// Names that identify a registration of ours, whatever the program's folder.
+/// Names that identify a registration of bg-run, whatever the program's folder.
 const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
 
 /// Registers `program`.
@@ -127,12 +127,13 @@ pub(super) struct OwnHooks {
 }
 
 /// Whether the settings `before` have a property with this name.
-pub(super) fn names(before: Option<&str>, name: &str) -> bool {
+pub(super) fn has_property(before: Option<&str>, name: &str) -> bool {
     let settings = before.and_then(parsed).and_then(|root| root.object_value());
     settings.is_some_and(|settings| settings.get(name).is_some())
 }
 
-pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
+/// Returns the `hooks` of the settings `before` the registration: the events that it names.
+pub(super) fn hooks_before(before: Option<&str>) -> OwnHooks {
     let settings = before.and_then(parsed).and_then(|root| root.object_value());
     let hooks = settings.and_then(|settings| settings.get("hooks"));
     let Some(hooks) = hooks else {
@@ -151,7 +152,7 @@ pub(super) fn own_empties(before: Option<&str>) -> OwnHooks {
     }
 }
 
-/// Removes our hooks, and objects that become empty unless they were there before.
+/// Removes bg-run's hooks, and objects that become empty unless they were there before.
 pub(super) fn take_out(root: &CstRootNode, own: &OwnHooks, program: &str) {
     let property = root
         .object_value()
@@ -194,13 +195,13 @@ pub(crate) fn malformed_events(text: &str) -> Vec<String> {
     let events = hooks.and_then(Value::as_object).into_iter().flatten();
     let is_left = |entries: &Value| {
         let Some(entries) = entries.as_array() else {
-            return names_us(entries);
+            return names_bg_run(entries);
         };
         let mut parts = entries.iter().flat_map(|entry| odd(entry, "hooks"));
         parts.any(|part| {
             // A well-formed hook of another tool may name bg-run.
             let is_whole = part.get("type").is_some_and(Value::is_string);
-            !is_whole && names_us(part)
+            !is_whole && names_bg_run(part)
         })
     };
     events
@@ -209,7 +210,7 @@ pub(crate) fn malformed_events(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn names_us(value: &serde_json::Value) -> bool {
+fn names_bg_run(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {
         Value::String(text) => {
@@ -217,8 +218,8 @@ fn names_us(value: &serde_json::Value) -> bool {
             text.split(separates)
                 .any(|word| PROGRAMS.contains(&shell::base_name(word)))
         }
-        Value::Array(list) => list.iter().any(names_us),
-        Value::Object(object) => object.values().any(names_us),
+        Value::Array(list) => list.iter().any(names_bg_run),
+        Value::Object(object) => object.values().any(names_bg_run),
         _ => false,
     }
 }
@@ -243,7 +244,7 @@ fn hooks_of(path: &Path, text: &str, root: &CstRootNode) -> Result<CstObject> {
 }
 
 fn entry(event: &str, matcher: &str, program: &str) -> CstInputValue {
-    let timeout = timeout(event);
+    let timeout = hook_timeout(event);
     if matcher.is_empty() {
         return json!({
             "hooks": [{ "type": "command", "command": program, "args": ["hook"], "timeout": timeout }]
@@ -257,7 +258,7 @@ fn entry(event: &str, matcher: &str, program: &str) -> CstInputValue {
 
 fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) -> bool {
     let hook = serde_json::json!(
-        { "type": "command", "command": program, "args": ["hook"], "timeout": timeout(event) }
+        { "type": "command", "command": program, "args": ["hook"], "timeout": hook_timeout(event) }
     );
     let wanted = if matcher.is_empty() {
         serde_json::json!({ "hooks": [hook] })
@@ -272,7 +273,7 @@ fn is_registered(entries: &CstArray, event: &str, matcher: &str, program: &str) 
     ours == [wanted]
 }
 
-/// Removes our hooks, and returns whether there were any.
+/// Removes bg-run's hooks, and returns whether there were any.
 fn remove_ours(entries: &CstArray, program: &str) -> bool {
     let mut any = false;
     for element in entries.elements() {
@@ -303,7 +304,7 @@ fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
         let command = hook.get("command").and_then(serde_json::Value::as_str);
         let first = hook.get("args").and_then(|arguments| arguments.get(0));
         command.is_some_and(|command| {
-            calls_us(command, first.and_then(serde_json::Value::as_str), program)
+            calls_bg_run(command, first.and_then(serde_json::Value::as_str), program)
         })
     };
     hooks.into_iter().filter(is_ours).collect()
@@ -311,9 +312,9 @@ fn our_hooks(entry: &CstNode, program: &str) -> Vec<CstNode> {
 
 /// Whether a hook calls bg-run. `command` is a program if `args` follow, otherwise shell text:
 /// `$HOME/.cargo/bin/bg-run hook 2>/dev/null || true`.
-pub(crate) fn calls_us(command: &str, first_argument: Option<&str>, program: &str) -> bool {
-    let is_us = |word: &str| PROGRAMS.contains(&shell::base_name(word)) || word == program;
-    if is_us(command) {
+pub(crate) fn calls_bg_run(command: &str, first_argument: Option<&str>, program: &str) -> bool {
+    let is_bg_run = |word: &str| PROGRAMS.contains(&shell::base_name(word)) || word == program;
+    if is_bg_run(command) {
         return first_argument.is_none_or(|argument| argument == "hook");
     }
     let Ok(script) = shell::parse(command) else {
@@ -321,7 +322,7 @@ pub(crate) fn calls_us(command: &str, first_argument: Option<&str>, program: &st
     };
     script.simple_commands.iter().any(|simple| {
         let mut words = simple.words.iter().map(shell::Word::text);
-        let ours = words.find(|word| is_us(word)).is_some();
+        let ours = words.find(|word| is_bg_run(word)).is_some();
         ours && words.next().is_none_or(|word| word == "hook")
     })
 }

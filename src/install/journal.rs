@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::extracted_hooks::ExtractedHook;
-use super::file_change::{FileChange, Values};
+use super::file_change::{EnvValues, FileChange};
 use crate::folders;
-use crate::state::{self, Folder, Kind, name_of};
+use crate::state::{self, Folder, Kind, hashed_name};
 
 /// The journal of one settings file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Journal {
     pub(super) made_folder: bool,
     /// Values that were added to `env`.
     #[serde(default)]
-    pub(super) env: Values,
+    pub(super) env: EnvValues,
     /// The command that was set as `statusLine`, if any.
     #[serde(default)]
     pub(super) status_line: Option<String>,
@@ -79,11 +79,11 @@ fn all<T: DeserializeOwned>() -> impl Iterator<Item = T> {
 /// # Errors
 ///
 /// Fails if the state folder can't be written.
-pub fn note_extension(command: &Path) -> Result<()> {
+pub fn record_extension(command: &Path) -> Result<()> {
     let extension_by = command.to_owned();
     let text = serde_json::to_vec(&WithExtension { extension_by })?;
     Folder::make(Kind::Registrations)
-        .and_then(|folder| folder.replace(&name_of(command), &[&text]))
+        .and_then(|folder| folder.replace(&hashed_name(command), &[&text]))
         .context("the state folder can't be written")
 }
 
@@ -100,7 +100,7 @@ pub(super) fn forget(path: &Path) {
 impl Journal {
     pub(super) fn load(settings: &Path) -> Option<Self> {
         let folder = Folder::open(Kind::Registrations).ok()?;
-        serde_json::from_slice(&folder.read(&name_of(settings)).ok()?).ok()
+        serde_json::from_slice(&folder.read(&hashed_name(settings)).ok()?).ok()
     }
 
     /// Removes exactly the inserted text, if it is still unchanged. Other people's changes around it stay as they are.
@@ -125,9 +125,9 @@ impl Journal {
         (text.matches(new).count() == 1).then(|| text.replacen(new, old, 1))
     }
 
-    /// Whether the file was on one line before, and `text` still has the line breaks that the registration added.
-    /// Other programs write a file in a layout of their own. A comment can't share a line with others.
-    pub(super) fn laid_out(&self, text: &str) -> bool {
+    /// Whether `text` still has the line breaks that the registration added to a one-line file. `false` if `text` has
+    /// comments, which can't be joined to one line.
+    pub(super) fn has_added_line_breaks(&self, text: &str) -> bool {
         let was_one_line = self
             .before
             .as_ref()
@@ -138,7 +138,7 @@ impl Journal {
     }
 
     /// Writes the journal before the change itself. Without it, the change couldn't be undone exactly.
-    pub(super) fn note(
+    pub(super) fn write(
         change: &FileChange,
         earlier: Option<&Self>,
         made_folder: bool,
@@ -163,7 +163,7 @@ impl Journal {
         let mut written = Ok(());
         for _ in 0..10 {
             written = Folder::make(Kind::Registrations)
-                .and_then(|folder| folder.replace(&name_of(&change.path), &[&text]));
+                .and_then(|folder| folder.replace(&hashed_name(&change.path), &[&text]));
             if written.is_ok() {
                 break;
             }
@@ -180,7 +180,7 @@ impl Journal {
     /// Removes the journal and empty folders. A remaining folder does no harm.
     pub(super) fn forget(settings: &Path, made_folder: bool) {
         if let Ok(folder) = Folder::open(Kind::Registrations) {
-            folder.remove(&name_of(settings));
+            folder.remove(&hashed_name(settings));
         }
         if made_folder && let Some(folder) = settings.parent() {
             let _ = fs::remove_dir(folder);

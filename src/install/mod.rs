@@ -18,11 +18,11 @@ use anyhow::{Context as _, Result, anyhow};
 
 pub use file::edit_text;
 use file::{SettingsFile, on_one_line, split_mark};
-pub use file_change::{FileChange, Values};
-pub(crate) use hooks::{EVENTS, calls_us, lacks_for_survive, malformed_events, timeout};
+pub use file_change::{EnvValues, FileChange};
+pub(crate) use hooks::{EVENTS, calls_bg_run, hook_timeout, malformed_events, missing_for_survive};
 use journal::Journal;
 pub use journal::{
-    editor_files, editors_with_extension, forget_extension, note_extension, settings_files,
+    editor_files, editors_with_extension, forget_extension, record_extension, settings_files,
 };
 
 /// Values that an installation writes to a settings file.
@@ -30,10 +30,10 @@ pub use journal::{
 pub struct Registration<'a> {
     /// The program to register; `None` for no hooks.
     pub program: Option<&'a Path>,
-    /// Whether the hooks that jobs need to outlive their session are among them.
+    /// Whether to register the hooks that `survive` needs, too.
     pub survive: bool,
     /// Values of `env`.
-    pub env: &'a Values,
+    pub env: &'a EnvValues,
     /// The command for `statusLine`. It replaces one from an earlier installation.
     pub status_line: Option<&'a str>,
     /// Whether to set `statusLine` even if there is none.
@@ -45,11 +45,11 @@ pub struct Registration<'a> {
 pub enum SettingsChange<'a> {
     /// Registers the program and sets the values.
     Install(Registration<'a>),
-    /// Removes the registration, including this program's under another name.
+    /// Removes the registration of bg-run, also of this program under another name.
     Uninstall(&'a Path),
     /// Adds the settings for task outputs to an editor's file.
     AddToEditor,
-    /// Removes them from an editor's file.
+    /// Removes the settings for task outputs from an editor's file.
     TakeFromEditor,
 }
 
@@ -98,7 +98,7 @@ impl SettingsChange<'_> {
         if change.before != change.after {
             if self.adds() {
                 let editor = matches!(self, Self::AddToEditor);
-                Journal::note(&change, journal.as_ref(), made_folder, editor)?;
+                Journal::write(&change, journal.as_ref(), made_folder, editor)?;
             }
             file.replace(change.after.as_deref())?;
         }
@@ -110,7 +110,7 @@ impl SettingsChange<'_> {
 
     fn change(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<FileChange> {
         let origin = self.origin(file, journal)?;
-        let mut env = journal.map_or_else(Values::new, |journal| journal.env.clone());
+        let mut env = journal.map_or_else(EnvValues::new, |journal| journal.env.clone());
         let extracted = journal.map_or_else(Vec::new, |journal| journal.extracted.clone());
         let mut status_line = journal.and_then(|journal| journal.status_line.clone());
         let after = match (self, &file.text) {
@@ -152,7 +152,7 @@ impl SettingsChange<'_> {
         })
     }
 
-    /// Returns the file's text without anything of ours: exactly the original if nobody changed it since, otherwise
+    /// Returns the file's text without bg-run's entries: exactly the original if nobody changed it since, otherwise
     /// with the changes of others.
     fn origin(self, file: &SettingsFile, journal: Option<&Journal>) -> Result<Option<String>> {
         let Some(text) = &file.text else {
@@ -187,7 +187,7 @@ fn as_text(program: &Path) -> Result<&str> {
     })
 }
 
-/// Returns the text without any registration of ours, if others changed it since.
+/// Returns the text without bg-run's registration, if others changed it since.
 fn without_hooks(
     file: &SettingsFile,
     given: &str,
@@ -197,17 +197,17 @@ fn without_hooks(
     let (mark, text) = split_mark(given);
     let root = file::parse(&file.path, text)?;
     let earlier = journal.and_then(|journal| journal.before.as_deref());
-    hooks::take_out(&root, &hooks::own_empties(earlier), program);
+    hooks::take_out(&root, &hooks::hooks_before(earlier), program);
     if let Some(journal) = journal {
-        settings_env::take_out(&root, &journal.env, !hooks::names(earlier, "env"));
+        settings_env::take_out(&root, &journal.env, !hooks::has_property(earlier, "env"));
         extracted_hooks::put_back(&root, &journal.extracted);
     }
-    // Without a journal, an entry is ours if it names this very program.
+    // Without a journal, an entry is bg-run's if it names this very program.
     let own = || status_line::command(Path::new(program));
     let status_line = journal.map_or_else(own, |journal| journal.status_line.clone());
     status_line::take_out(&root, status_line.as_deref());
     let mut taken_out = format!("{mark}{root}");
-    if journal.is_some_and(|journal| journal.laid_out(given)) {
+    if journal.is_some_and(|journal| journal.has_added_line_breaks(given)) {
         taken_out = on_one_line(&taken_out);
     }
     let undone = journal.and_then(|journal| journal.undo(given));

@@ -1,5 +1,5 @@
-//! The values in the settings' `env`: the time after which the client itself moves a call, unbuffered Python, and
-//! tasks that stay when memory is short.
+//! The values that `install` sets in the settings' `env`: the limit, `PYTHONUNBUFFERED`, and the variable that keeps tasks
+//! when memory is short.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result};
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::file::wrong_shape;
-use super::file_change::Values;
+use super::file_change::EnvValues;
 use crate::environment::{AUTO_BACKGROUND, NO_PRESSURE_REAP, PYTHON_UNBUFFERED};
 
 /// Returns the values that an installation sets. `limit` is in seconds; `None` sets no limit. `keeps_tasks` keeps the
 /// client from stopping tasks when memory is short.
-pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
-    let mut values = Values::new();
+pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> EnvValues {
+    let mut values = EnvValues::new();
     values.insert(PYTHON_UNBUFFERED.to_owned(), "1".to_owned());
     if keeps_tasks {
         values.insert(NO_PRESSURE_REAP.to_owned(), "1".to_owned());
@@ -24,17 +24,17 @@ pub fn wanted(limit: Option<u64>, keeps_tasks: bool) -> Values {
     values
 }
 
-/// Adds `wanted` and returns the values that are ours now. Other people's values stay. Values in `ours`, from an
-/// earlier installation, are removed unless they are still wanted.
+/// Adds `wanted` and returns bg-run's values. Other people's values stay. Values in `ours`, from an earlier installation,
+/// are removed unless they are still wanted.
 pub(super) fn add(
     path: &Path,
     text: &str,
     root: &CstRootNode,
-    wanted: &Values,
-    ours: &Values,
-) -> Result<Values> {
+    wanted: &EnvValues,
+    ours: &EnvValues,
+) -> Result<EnvValues> {
     if wanted.is_empty() && ours.is_empty() {
-        return Ok(Values::new());
+        return Ok(EnvValues::new());
     }
     let settings = root.object_value_or_create();
     let settings = settings.with_context(|| wrong_shape(path, text, &[], "an object"))?;
@@ -42,7 +42,7 @@ pub(super) fn add(
         .object_value_or_create("env")
         .with_context(|| wrong_shape(path, text, &["env"], "an object"))?;
     remove(&env, ours);
-    let mut put = Values::new();
+    let mut put = EnvValues::new();
     for (name, value) in wanted {
         if env.get(name).is_none() {
             env.append(name, CstInputValue::String(value.clone()));
@@ -52,8 +52,8 @@ pub(super) fn add(
     Ok(put)
 }
 
-/// Removes our values if they are unchanged, and an empty `env` if `made` says that there was none.
-pub(super) fn take_out(root: &CstRootNode, ours: &Values, made: bool) {
+/// Removes `ours`, bg-run's values, if they are unchanged, and an empty `env` if `made` says that there was none.
+pub(super) fn take_out(root: &CstRootNode, ours: &EnvValues, made: bool) {
     let property = root.object_value().and_then(|settings| settings.get("env"));
     let Some(property) = property else { return };
     let Some(env) = property.object_value() else {
@@ -65,7 +65,7 @@ pub(super) fn take_out(root: &CstRootNode, ours: &Values, made: bool) {
     }
 }
 
-fn remove(env: &CstObject, ours: &Values) -> bool {
+fn remove(env: &CstObject, ours: &EnvValues) -> bool {
     let mut removed = false;
     for (name, value) in ours {
         let Some(property) = env.get(name) else {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal;
 use crate::folders;
-use crate::state::{self, Folder, Kind, fingerprint, name_of};
+use crate::state::{self, Folder, Kind, fingerprint, hashed_name};
 
 /// Packs one file of the folder.
 macro_rules! packed {
@@ -37,13 +37,13 @@ const PROGRAM: &str = "hooks/program.ts";
 pub enum SkillState {
     /// There is no such folder.
     Missing,
-    /// It is what this version writes.
+    /// The files equal those that this version writes.
     Current,
-    /// It is what an earlier version wrote, or is for another program.
+    /// An earlier version wrote the files, or they name another program path.
     Outdated,
-    /// bg-run wrote it, and these files have been changed since.
+    /// bg-run wrote the folder, and these files have been changed since.
     Changed(Vec<PathBuf>),
-    /// Somebody else's folder has this name.
+    /// bg-run didn't write the folder.
     Foreign,
 }
 
@@ -85,7 +85,7 @@ impl SkillFolder {
         &self.path
     }
 
-    /// Compares it with the files that this version writes and an earlier one wrote.
+    /// Compares the folder with the files that this version writes and that an earlier version wrote.
     pub fn state(&self) -> SkillState {
         if self.path.symlink_metadata().is_err() {
             return SkillState::Missing;
@@ -112,7 +112,7 @@ impl SkillFolder {
             return SkillState::Current;
         }
         let Some(journal) = journal else {
-            // An interrupted write leaves only files of ours.
+            // An interrupted write leaves only files of bg-run.
             let present = found
                 .iter()
                 .filter_map(|(name, text)| Some((name, text.as_ref()?)));
@@ -144,7 +144,7 @@ impl SkillFolder {
         }
     }
 
-    /// Writes the folder if it is missing, or ours and unchanged. Returns the previous state.
+    /// Writes the folder if it is missing, or bg-run wrote it and it is unchanged. Returns the previous state.
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl SkillFolder {
         Ok(state)
     }
 
-    /// Returns the names of all our files, from this version and the one that wrote the folder.
+    /// Returns the names of all of bg-run's files, from this version and the one that wrote the folder.
     fn names(&self, journal: Option<&SkillJournal>) -> Vec<String> {
         let earlier = journal.iter().flat_map(|journal| journal.files.keys());
         let mut names: Vec<String> = earlier.filter(|name| is_inside(name)).cloned().collect();
@@ -247,7 +247,7 @@ impl SkillFolder {
 impl SkillJournal {
     fn load(path: &Path) -> Option<Self> {
         let folder = Folder::open(Kind::Registrations).ok()?;
-        serde_json::from_slice(&folder.read(&name_of(path)).ok()?).ok()
+        serde_json::from_slice(&folder.read(&hashed_name(path)).ok()?).ok()
     }
 
     fn store(&self) -> Result<()> {
@@ -256,12 +256,12 @@ impl SkillJournal {
         }
         let text = serde_json::to_vec(self)?;
         Folder::make(Kind::Registrations)
-            .and_then(|folder| folder.replace(&name_of(&self.skill_folder), &[&text]))
+            .and_then(|folder| folder.replace(&hashed_name(&self.skill_folder), &[&text]))
             .context("the state folder can't be written")
     }
 }
 
-/// Maximum size in bytes of a file of ours.
+/// Maximum size in bytes of a file in the folder.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 fn read(path: &Path) -> Option<String> {

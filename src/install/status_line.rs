@@ -32,7 +32,7 @@ pub fn command_in(settings: &Value) -> Option<&str> {
 }
 
 /// Sets `wanted` if there is no status line and `adds` is true, and updates `ours` from an earlier installation.
-/// Returns our current command.
+/// Returns bg-run's current command.
 pub(super) fn add(
     (path, text): (&Path, &str),
     root: &CstRootNode,
@@ -56,7 +56,7 @@ pub(super) fn add(
     Ok(Some(wanted.to_owned()))
 }
 
-/// Removes the command if it is still ours.
+/// Removes the command if it is still bg-run's.
 pub(super) fn take_out(root: &CstRootNode, ours: Option<&str>) {
     let set = root.object_value().and_then(|settings| settings.get(NAME));
     if let Some(set) = set.filter(|set| is_ours(set, ours)) {

@@ -1,4 +1,4 @@
-//! A task in words and numbers, as the view shows it.
+//! A task as the view shows it: its state in words, and its numbers.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ const FAR_OVER: f32 = 2.0;
 /// Minimum delay after which a task counts as late, however short it usually is.
 const MIN_DELAY: Duration = Duration::from_secs(30);
 
-/// A task in the output of `bg-run watch --json`. The names equal those of `bg-run tasks --json`.
+/// A task in the output of `bg-run watch --json`. Fields with the same name mean the same as in `bg-run tasks --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct TaskRow {
     /// The client's id.
     pub id: String,
-    /// The name for people.
+    /// The name as shown to the user.
     pub name: String,
     /// `running`, or the kind of end.
     pub state: &'static str,
@@ -57,7 +57,7 @@ pub struct Row {
     pub view: View,
 }
 
-impl Row {
+impl TaskRow {
     /// Creates the row of a task in this state. `ran` is given for an ended task; `usual` is the usual duration of
     /// such a task in seconds.
     pub fn new(
@@ -84,7 +84,7 @@ impl Row {
             name: record.name(),
             state: status.state(status_of),
             exit: status.exit(),
-            status: status.words(status_of),
+            status: status.label(status_of),
             started,
             seconds: ran.as_secs(),
             usual_seconds: usual,
@@ -141,11 +141,11 @@ fn summarized(
     let ran = span(ran);
     let usual = durations::usual(usual)
         .map_or_else(String::new, |usual| format!(" (usually about {usual})"));
-    let words = status.words(status_of);
+    let label = status.label(status_of);
     match status {
         Status::Done if status_of.is_none() => format!("✓ {ran}{usual}"),
         Status::Lost | Status::Detached => format!("ended, {ran}{usual}"),
-        Status::Done => format!("{words}, {ran}{usual}"),
-        _ => format!("✗ {words}, {ran}{usual}"),
+        Status::Done => format!("{label}, {ran}{usual}"),
+        _ => format!("✗ {label}, {ran}{usual}"),
     }
 }

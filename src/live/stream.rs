@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::row::Row;
+use super::row::TaskRow;
 use crate::config::View;
 use crate::foreground_limit::LIMIT;
 use crate::platform::files;
@@ -45,14 +45,14 @@ const MAX_ENDED: usize = 50;
 
 /// The tasks to report.
 #[derive(Debug, Clone)]
-pub enum Scope {
+pub enum TaskScope {
     /// The tasks of these sessions, including ended ones.
     Sessions(Vec<String>),
     /// The tasks of the project in this folder.
     Project(PathBuf),
 }
 
-impl Scope {
+impl TaskScope {
     /// Whether the scope includes the task of this record.
     pub fn has(&self, record: &TaskRecord) -> bool {
         match self {
@@ -72,7 +72,7 @@ struct Followed {
     silent_since: Option<Instant>,
     /// Time of the next check if nothing happens before.
     due: Instant,
-    told: Option<Row>,
+    last_row: Option<TaskRow>,
 }
 
 impl Followed {
@@ -83,13 +83,13 @@ impl Followed {
             usual: usual_times.of(record),
             silent_since: None,
             due: Instant::now(),
-            told: None,
+            last_row: None,
         }
     }
 
     /// Returns its current status and the time of its output's last change.
-    fn look(&mut self) -> (Status, Option<Timestamp>) {
-        let found = self.awaited.look();
+    fn check(&mut self) -> (Status, Option<Timestamp>) {
+        let found = self.awaited.check();
         let changed = found
             .changed
             .and_then(|changed| Timestamp::try_from(changed).ok());
@@ -97,7 +97,7 @@ impl Followed {
             self.silent_since = None;
             return (found.status, changed);
         }
-        // The client reports the status a moment later.
+        // The client writes the exit status shortly after the last writer has closed the output.
         let since = self.silent_since.get_or_insert_with(Instant::now);
         let is_due = since.elapsed() >= STATUS_DELAY;
         (
@@ -112,16 +112,16 @@ impl Followed {
 
     /// Whether another row about it will follow.
     fn is_awaited(&self) -> bool {
-        let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
+        let is_over = self.last_row.as_ref().is_some_and(|row| !row.is_running());
         !is_over
             || self
                 .silent_since
                 .is_some_and(|since| since.elapsed() < MAX_SILENCE)
     }
 
-    /// Returns how long its row stays the same if only time passes.
+    /// Returns the time for which its row stays the same if only time passes.
     fn unchanged_for(&self) -> Duration {
-        let is_over = self.told.as_ref().is_some_and(|told| !told.is_running());
+        let is_over = self.last_row.as_ref().is_some_and(|row| !row.is_running());
         let unchanged_for = match self.silent_since {
             _ if is_over => MAX_WAIT,
             Some(_) => MIN_INTERVAL,
@@ -130,7 +130,7 @@ impl Followed {
         unchanged_for.min(MAX_WAIT)
     }
 
-    /// Returns the seconds for which it has run.
+    /// Returns the task's duration so far in seconds.
     fn seconds(&self) -> u64 {
         let ran = Timestamp::now().duration_since(self.began).as_secs();
         u64::try_from(ran).unwrap_or_default()
@@ -139,7 +139,7 @@ impl Followed {
 
 /// The watched tasks.
 pub struct Stream {
-    scope: Scope,
+    scope: TaskScope,
     view: View,
     followed: BTreeMap<String, Followed>,
     activity: Activity,
@@ -148,7 +148,7 @@ pub struct Stream {
 
 impl Stream {
     /// Starts watching the tasks of `scope`.
-    pub fn new(scope: Scope, view: View) -> Self {
+    pub fn new(scope: TaskScope, view: View) -> Self {
         let activity = Activity::new();
         for kind in [Kind::Running, Kind::Tasks] {
             // Only an existing folder can be watched.
@@ -179,9 +179,9 @@ impl Stream {
     ) -> Result<()> {
         let parent = rustix::process::getppid();
         let mut waited = WaitResult::Changed;
-        let mut rest = MIN_PAUSE;
+        let mut pause = MIN_PAUSE;
         loop {
-            let rows = self.look(waited);
+            let rows = self.check(waited);
             let mut text = Vec::new();
             for row in &rows {
                 serde_json::to_writer(&mut text, row)?;
@@ -192,15 +192,15 @@ impl Stream {
             if until_idle && !self.followed.values().any(Followed::is_awaited) {
                 return Ok(());
             }
-            rest = if rows.is_empty() { rest } else { MIN_INTERVAL };
-            waited = if self.activity.rest(rest, others) {
+            pause = if rows.is_empty() { pause } else { MIN_INTERVAL };
+            waited = if self.activity.pause(pause, others) {
                 let start = Instant::now();
-                let waited = self.activity.wait(self.next(), others);
+                let waited = self.activity.wait(self.time_until_due(), others);
                 let is_quiet = start.elapsed() >= MIN_INTERVAL;
-                rest = if is_quiet {
+                pause = if is_quiet {
                     MIN_PAUSE
                 } else {
-                    MIN_INTERVAL.min(rest * 2)
+                    MIN_INTERVAL.min(pause * 2)
                 };
                 waited
             } else {
@@ -213,7 +213,7 @@ impl Stream {
     }
 
     /// Returns the changed tasks. If only time has passed, it checks only tasks whose row depends on it.
-    fn look(&mut self, waited: WaitResult) -> Vec<Row> {
+    fn check(&mut self, waited: WaitResult) -> Vec<TaskRow> {
         if waited == WaitResult::TimeOver {
             let now = Instant::now();
             let due = self
@@ -221,7 +221,7 @@ impl Stream {
                 .iter()
                 .filter(|(_, followed)| followed.due <= now);
             let due: Vec<String> = due.map(|(id, _)| id.clone()).collect();
-            return due.iter().filter_map(|id| self.look_at(id)).collect();
+            return due.iter().filter_map(|id| self.check_task(id)).collect();
         }
         let mut rows = Vec::new();
         if std::mem::take(&mut self.is_first) {
@@ -239,12 +239,12 @@ impl Stream {
             }
         }
         let ids: Vec<String> = self.followed.keys().cloned().collect();
-        rows.extend(ids.iter().filter_map(|id| self.look_at(id)));
+        rows.extend(ids.iter().filter_map(|id| self.check_task(id)));
         rows
     }
 
     /// Returns the task's row if it changed. A task with a recorded end isn't watched any longer.
-    fn look_at(&mut self, id: &str) -> Option<Row> {
+    fn check_task(&mut self, id: &str) -> Option<TaskRow> {
         let Some(record) = TaskRecord::of(id) else {
             self.followed.remove(id);
             return None;
@@ -253,7 +253,7 @@ impl Stream {
         let (status, ran) = if let Some(ended) = &record.ended {
             (ended.status, ended.ran())
         } else {
-            let (status, changed) = followed.look();
+            let (status, changed) = followed.check();
             let until = match status {
                 Status::Running => None,
                 _ => changed,
@@ -261,12 +261,12 @@ impl Stream {
             let ran = until.map(|until| until.duration_since(record.began()));
             (status, ran.and_then(|ran| ran.try_into().ok()))
         };
-        let row = Row::new(&record, status, ran, followed.usual, self.view);
+        let row = TaskRow::new(&record, status, ran, followed.usual, self.view);
         let is_news = followed
-            .told
+            .last_row
             .as_ref()
-            .is_none_or(|told| !is_reported(&row, told));
-        followed.told = Some(row.clone());
+            .is_none_or(|last| !is_reported(&row, last));
+        followed.last_row = Some(row.clone());
         followed.due = Instant::now() + followed.unchanged_for();
         if record.ended.is_some() {
             self.followed.remove(id);
@@ -275,8 +275,8 @@ impl Stream {
     }
 
     /// Returns the newest ended tasks of these sessions, for a transcript that is shown again.
-    fn ended_before(&self) -> Vec<Row> {
-        let Scope::Sessions(_) = self.scope else {
+    fn ended_before(&self) -> Vec<TaskRow> {
+        let TaskScope::Sessions(_) = self.scope else {
             return Vec::new();
         };
         let mut records = TaskRecord::all();
@@ -285,8 +285,8 @@ impl Stream {
         records.truncate(MAX_ENDED);
         let row = |record: &TaskRecord| {
             let ended = record.ended.as_ref()?;
-            let row = Row::new(record, ended.status, ended.ran(), None, self.view);
-            Some(Row {
+            let row = TaskRow::new(record, ended.status, ended.ran(), None, self.view);
+            Some(TaskRow {
                 lines: Vec::new(),
                 ..row
             })
@@ -294,8 +294,8 @@ impl Stream {
         records.iter().filter_map(row).collect()
     }
 
-    /// Returns how long nothing changes if only time passes.
-    fn next(&self) -> Duration {
+    /// Returns the time until the next check is due if nothing happens before.
+    fn time_until_due(&self) -> Duration {
         let due = self.followed.values().map(|followed| followed.due).min();
         due.map_or(MAX_WAIT, |due| {
             due.saturating_duration_since(Instant::now())
@@ -303,7 +303,7 @@ impl Stream {
     }
 }
 
-/// Returns the time until the words for this duration change.
+/// Returns the time until the text for this duration changes.
 fn time_until_change(seconds: u64) -> Duration {
     let long = LIMIT.as_secs();
     Duration::from_secs(match seconds {
@@ -315,11 +315,11 @@ fn time_until_change(seconds: u64) -> Duration {
 
 /// Whether `row` contains nothing new. Before the limit, the view shows no duration. An end is reported once, and
 /// again only with another status.
-fn is_reported(row: &Row, told: &Row) -> bool {
+fn is_reported(row: &TaskRow, last: &TaskRow) -> bool {
     if !row.is_running() {
-        return row.status == told.status;
+        return row.status == last.status;
     }
-    let shows = |row: &Row| {
+    let shows = |row: &TaskRow| {
         let summary = (row.seconds >= LIMIT.as_secs()).then(|| row.summary.clone());
         let is_huge = row.size.is_some_and(|size| size >= HUGE);
         (
@@ -330,14 +330,14 @@ fn is_reported(row: &Row, told: &Row) -> bool {
             row.lines.clone(),
         )
     };
-    shows(row) == shows(told)
+    shows(row) == shows(last)
 }
 
 /// Returns the scope: these sessions if given, otherwise the project.
-pub fn scope(sessions: Vec<String>, project: &Path) -> Scope {
+pub fn scope(sessions: Vec<String>, project: &Path) -> TaskScope {
     if sessions.is_empty() {
-        Scope::Project(project.to_owned())
+        TaskScope::Project(project.to_owned())
     } else {
-        Scope::Sessions(sessions)
+        TaskScope::Sessions(sessions)
     }
 }

@@ -27,7 +27,7 @@ impl DiskSpace {
     }
 }
 
-/// Returns the space on the disk of `path`; `None` if the system doesn't tell.
+/// Returns the space on the disk of `path`; `None` if the system doesn't report it.
 pub fn space(path: &Path) -> Option<DiskSpace> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(DiskSpace {
@@ -36,7 +36,7 @@ pub fn space(path: &Path) -> Option<DiskSpace> {
     })
 }
 
-/// Whether the disk of `path` is full for this user; `false` if the system doesn't tell.
+/// Whether the disk of `path` is full for this user; `false` if the system doesn't report it.
 pub fn is_full(path: &Path) -> bool {
     space(path).is_some_and(|space| space.whole > 0 && space.free < MIN_FREE)
 }

@@ -119,7 +119,7 @@ pub fn open_for_appending(folder: impl AsFd, name: impl Arg) -> io::Result<File>
     regular(openat(folder, name, flags, PRIVATE))
 }
 
-/// Returns the path of an open file; `None` if the system doesn't tell.
+/// Returns the path of an open file; `None` if the system doesn't report it.
 pub fn path_of(file: impl AsFd) -> Option<PathBuf> {
     #[cfg(target_os = "linux")]
     {

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The process that answers on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// Its id. If the system doesn't tell, the socket's own number, which identifies one process only.
+    /// Its id. If the system doesn't report it, the socket's own number, which identifies one process only.
     pub process: u64,
     /// The user that runs the process or made the socket.
     pub user: u32,

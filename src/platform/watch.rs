@@ -17,8 +17,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeReason {
-    /// Something may have changed, or the time is over.
-    Look,
+    /// The caller should check again: something may have changed, or the time is over.
+    MayHaveChanged,
     /// The parent process has ended or stopped reading from this one.
     ParentGone,
 }
@@ -41,7 +41,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches `outputs` for a writer's closing, and `lines` for all added text. Missing files are skipped.
+    /// Watches for a writer that closes one of `outputs`, and for every write to `lines`. Missing files are skipped.
     #[cfg(system = "linux")]
     pub fn new(outputs: &[PathBuf], lines: &Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
@@ -83,7 +83,7 @@ impl Watch {
         let stdout = io::stdout();
         // The poll of stdout always reports that its reader is gone, without being asked.
         let mut ready = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
-        let ends = processes.iter().filter_map(|id| processes::end_of(*id));
+        let ends = processes.iter().filter_map(|id| processes::exit_fd(*id));
         let ends: Vec<OwnedFd> = ends.collect();
         let events = match interest {
             Interest::Files => self.events.as_ref(),
@@ -111,7 +111,7 @@ impl Watch {
             let mut drained = [0_u8; 4096];
             while rustix::io::read(events, &mut drained).is_ok_and(|read| read > 0) {}
         }
-        WakeReason::Look
+        WakeReason::MayHaveChanged
     }
 }
 
@@ -119,7 +119,7 @@ impl Watch {
 #[derive(Debug)]
 struct Parent {
     process: Option<Pid>,
-    /// Becomes readable when it ends; `None` if the system doesn't tell.
+    /// Becomes readable when it ends; `None` if the system doesn't report it.
     end: Option<OwnedFd>,
 }
 
@@ -130,7 +130,7 @@ impl Parent {
         let id = id.and_then(|id| u32::try_from(id).ok());
         Self {
             process,
-            end: id.and_then(processes::end_of),
+            end: id.and_then(processes::exit_fd),
         }
     }
 
@@ -146,7 +146,7 @@ const POLL_CHANGES_INTERVAL: Duration = Duration::from_secs(1);
 /// The reason why a wait for activity ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitResult {
-    /// Something changed, or may have changed if the system doesn't tell.
+    /// Something changed, or may have changed if the system doesn't report it.
     Changed,
     /// The time is over, and nothing changed.
     TimeOver,
@@ -162,7 +162,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Creates it without anything to watch.
+    /// Creates a watch of nothing.
     #[cfg(system = "linux")]
     pub fn new() -> Self {
         use rustix::fs::inotify::{CreateFlags, init};
@@ -171,7 +171,7 @@ impl Activity {
         }
     }
 
-    /// Creates it without anything to watch.
+    /// Creates a watch of nothing.
     #[cfg(not(system = "linux"))]
     pub fn new() -> Self {
         Self { events: None }
@@ -208,7 +208,7 @@ impl Activity {
 
     /// Waits for this time, whatever changes. Returns early if one of `others` is closed; the result is whether all
     /// are open.
-    pub fn rest(&self, time: Duration, others: &[BorrowedFd<'_>]) -> bool {
+    pub fn pause(&self, time: Duration, others: &[BorrowedFd<'_>]) -> bool {
         self.poll(time, others, false) != WaitResult::Closed
     }
 

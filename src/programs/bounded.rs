@@ -66,8 +66,8 @@ pub(crate) fn run(
         FollowResult::TooMuch => bail!("its answer holds more than {limit} bytes"),
     });
     let leaders = handle.pids();
-    let end_all = |leader: &u32| processes::end_all(*leader, &earlier);
-    let status = status.inspect_err(|_| leaders.iter().for_each(end_all))?;
+    let kill_all = |leader: &u32| processes::kill_all(*leader, &earlier);
+    let status = status.inspect_err(|_| leaders.iter().for_each(kill_all))?;
     let left = processes::descendants_except(&earlier);
     let left_some = !left.is_empty()
         || streams.iter().any(|stream| stream.is_open)

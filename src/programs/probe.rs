@@ -13,7 +13,7 @@ use super::start_files::StartFiles;
 use super::tools::{Output, Tools, Trial};
 use crate::environment;
 use crate::folders::CallSite;
-use crate::state::{Folder, Kind, name_of};
+use crate::state::{Folder, Kind, hashed_name};
 
 /// The programs of this machine for a call at a site. Programs in the call's project are never started.
 pub struct ToolsOnPath<'a> {
@@ -104,7 +104,7 @@ impl<'a> ToolsOnPath<'a> {
     /// Whether `program` passes the trial, from a stored result or a new trial.
     fn try_once(program: &Path, trial: Trial) -> Option<bool> {
         let metadata = fs::metadata(program).ok()?;
-        let name = name_of(Path::new(&identity(program, &metadata, trial)));
+        let name = hashed_name(Path::new(&identity(program, &metadata, trial)));
         if let Ok(known) = Folder::open(Kind::Programs).and_then(|folder| folder.read(&name)) {
             return Some(known == YES);
         }

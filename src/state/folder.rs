@@ -1,4 +1,4 @@
-//! A folder of ours, accessed through its descriptor. Links aren't followed, and files of others stay untouched.
+//! A folder of bg-run, accessed through its descriptor. Links aren't followed, and files of others stay untouched.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -17,7 +17,7 @@ use super::kind::{self, Kind};
 use super::name::is_id;
 use crate::platform::files;
 
-/// Maximum size in bytes of a file of ours that is read.
+/// Maximum size in bytes of a file that is read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
 /// Maximum number of entries that are examined when a folder is cleared.
@@ -31,7 +31,7 @@ fn cleared_note(kind: Kind) -> String {
     format!(".cleared-{}", kind.name())
 }
 
-/// Removes those files.
+/// Removes the files that record the last clearings.
 pub(super) fn remove_cleared_notes(base: &OwnedFd) {
     for kind in Kind::ALL {
         let _ = unlinkat(base, cleared_note(kind), AtFlags::empty());
@@ -53,7 +53,7 @@ impl Folder {
     /// Fails if it doesn't exist, is a link, or belongs to somebody else.
     pub fn open(kind: Kind) -> io::Result<Self> {
         let base = open_base(false)?;
-        own(files::folder_in(&base, kind.name())?, kind)
+        owned_folder(files::folder_in(&base, kind.name())?, kind)
     }
 
     /// Opens the folder of this kind, creating it if missing.
@@ -67,7 +67,7 @@ impl Folder {
         for _ in 0..10 {
             result = open_base(true).and_then(|base| {
                 make_in(&base, kind.name())?;
-                own(files::folder_in(&base, kind.name())?, kind)
+                owned_folder(files::folder_in(&base, kind.name())?, kind)
             });
             match &result {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -84,7 +84,7 @@ impl Folder {
     /// Fails if the folder can't be created or opened.
     pub fn make_inner(&self, name: &str) -> io::Result<Self> {
         make_in(&self.fd, name)?;
-        own(files::folder_in(&self.fd, name)?, self.kind)
+        owned_folder(files::folder_in(&self.fd, name)?, self.kind)
     }
 
     /// Opens the regular file `name` for reading.
@@ -190,7 +190,7 @@ impl Folder {
     /// Removes files that exceed their kind's maximum age, at most once a day, so that the size of the folder doesn't
     /// matter.
     pub fn clear_daily(&self) {
-        if let Some(kept) = self.kind.kept() {
+        if let Some(kept) = self.kind.max_age() {
             self.clear_daily_after(kept);
         }
     }
@@ -214,7 +214,7 @@ impl Folder {
         }
     }
 
-    /// Removes files of ours that haven't changed for `age`, and links whose file is gone. In `Opened`, also clears each
+    /// Removes files of bg-run that haven't changed for `age`, and links whose file is gone. In `Opened`, also clears each
     /// session's folder, and removes it if it becomes empty.
     pub(super) fn clear(&self, kind: Kind, age: Duration) {
         for name in self.names(MAX_CLEARED) {
@@ -222,7 +222,7 @@ impl Folder {
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
             if is_folder && kind == Kind::Opened && is_id(&name) {
                 if let Ok(fd) = files::folder_in(&self.fd, &name)
-                    && let Ok(inner) = own(fd, kind)
+                    && let Ok(inner) = owned_folder(fd, kind)
                 {
                     inner.clear_files(age);
                 }
@@ -246,7 +246,7 @@ impl Folder {
                 self.remove(name);
             }
         }
-        // A link lives as long as its file.
+        // A link is kept as long as its file.
         for name in &names {
             let owner = self.kind.owner_of_link(name);
             if owner.is_some_and(|owner| self.file(&owner).is_err())
@@ -275,7 +275,7 @@ fn changed(stat: &Stat) -> Option<SystemTime> {
 }
 
 /// Writes a file beside the folders atomically, unless it already has this text.
-pub(super) fn leave(name: &str, text: &[u8]) -> io::Result<()> {
+pub(super) fn write_beside(name: &str, text: &[u8]) -> io::Result<()> {
     let base = open_base(true)?;
     if let Ok(there) = files::open_for_reading(&base, name) {
         let mut known = Vec::new();
@@ -328,7 +328,7 @@ fn make_in(parent: &impl AsFd, name: &str) -> io::Result<()> {
     }
 }
 
-pub(super) fn own(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
+pub(super) fn owned_folder(fd: OwnedFd, kind: Kind) -> io::Result<Folder> {
     let stat = check_owner(&fd, Path::new(kind.name()))?;
     make_private(&fd, &stat)?;
     Ok(Folder { fd, kind })
@@ -340,6 +340,6 @@ fn check_owner(fd: &OwnedFd, shown: &Path) -> io::Result<Stat> {
         Ok(stat)
     } else {
         let name = OsStr::to_string_lossy(shown.as_os_str()).into_owned();
-        Err(io::Error::other(format!("{name} is another user's")))
+        Err(io::Error::other(format!("{name} belongs to another user")))
     }
 }

@@ -14,7 +14,7 @@ pub fn use_dir(dir: PathBuf) {
     let _ = OF_CALLER.set(dir);
 }
 
-/// Returns the path of this folder; `None` without a home folder.
+/// Returns the path of the state folder; `None` without a home folder.
 pub fn dir() -> Option<PathBuf> {
     if let Some(dir) = OF_CALLER.get() {
         return Some(dir.clone());
@@ -31,12 +31,12 @@ pub const HISTORY_LOCK: &str = "lock";
 /// The list of transcripts that were read, beside the history.
 pub const LEARNT: &str = "learnt.json";
 
-/// The folders inside, each with files of one kind.
+/// The folders inside the state folder, each with files of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// One file per answered event of a call: `call_claims.rs`.
     Calls,
-    /// Reported faults of the user's files: `reported.rs`.
+    /// Marks on files of the user (`file_checks.rs`), and claims on one-time messages (`announcements.rs`).
     Reported,
     /// Options that programs accept, one file per program and option.
     Programs,
@@ -52,9 +52,9 @@ pub enum Kind {
     Registrations,
     /// Environment files of sessions: `sessions.rs`.
     Sessions,
-    /// Leases of editor windows with our extension, and requests to open a file.
+    /// Leases of editor windows with bg-run's extension, and requests to open a file.
     Windows,
-    /// Claims on one-time announcements for a task or session: `announced.rs`.
+    /// Claims on one-time announcements for a task or session: `announcements.rs`.
     Announced,
     /// Calls that may be handed to the relay.
     Relays,
@@ -100,7 +100,7 @@ impl Kind {
     }
 
     /// Returns the age after which an unchanged file is removed; `None` for never.
-    pub(super) fn kept(self) -> Option<Duration> {
+    pub(super) fn max_age(self) -> Option<Duration> {
         const DAY: Duration = Duration::from_hours(24);
         match self {
             // The user may leave a permission prompt open for hours before the call ends.
@@ -127,7 +127,7 @@ impl Kind {
         is_id(id).then(|| format!("{id}.json"))
     }
 
-    /// Whether a file with this name is one of ours.
+    /// Whether a file with this name is bg-run's.
     pub(super) fn owns(self, name: &str) -> bool {
         match self {
             Self::Calls => name
@@ -156,7 +156,7 @@ impl Kind {
     }
 }
 
-/// A one-time announcement or action: `announced.rs`.
+/// A one-time announcement or action: `announcements.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announcement {
     /// The user's program was run at the end of the task.

@@ -10,7 +10,7 @@ pub fn is_id(text: &str) -> bool {
 
 /// Returns a file name for a path: 16 hexadecimal digits, the same in every build. If two paths have the same
 /// digits, the later file replaces the earlier one.
-pub fn name_of(path: &Path) -> String {
+pub fn hashed_name(path: &Path) -> String {
     fingerprint(path.as_os_str().as_encoded_bytes())
 }
 
@@ -26,7 +26,7 @@ pub fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     })
 }
 
-/// Whether the name could be one from [`name_of`].
+/// Whether the name could be one from [`hashed_name`].
 pub fn is_hash(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

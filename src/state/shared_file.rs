@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::folder::{Folder, own};
+use super::folder::{Folder, owned_folder};
 use super::kind::Kind;
 use crate::folders;
 use crate::platform::files;
@@ -29,7 +29,7 @@ impl Folder {
     ///
     /// Fails if it doesn't exist, is a link, or belongs to somebody else.
     pub fn open_at(path: &Path, kind: Kind) -> io::Result<Self> {
-        own(files::folder(path)?, kind)
+        owned_folder(files::folder(path)?, kind)
     }
 
     /// Opens the file `name` for reading and writing, creating it if missing.

@@ -11,7 +11,7 @@ pub use crate::tasks::supervised::{Job, job};
 const MAX_FILES: usize = 1000;
 
 /// The reasons of `SessionEnd` after which the client continues with another session.
-const GOES_ON: [&str; 2] = ["clear", "resume"];
+const CONTINUES: [&str; 2] = ["clear", "resume"];
 
 /// A client that has ended.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,9 +20,10 @@ struct ClientEnd {
     reason: String,
 }
 
-/// Records the end of a client, with the reason that `SessionEnd` gives. Without jobs, nobody asks for it.
-pub fn client_ended(client: Process, reason: &str) {
-    if GOES_ON.contains(&reason) || jobs().is_empty() {
+/// Records the end of a client with the reason from `SessionEnd`. Does nothing if there is no job, because only supervisors
+/// read it.
+pub fn record_client_end(client: Process, reason: &str) {
+    if CONTINUES.contains(&reason) || jobs().is_empty() {
         return;
     }
     let reason = reason.to_owned();
@@ -39,29 +40,29 @@ pub fn session_end_reason(client: Process) -> Option<String> {
     (end.client == client).then_some(end.reason)
 }
 
-/// The origin of the request to stop a job.
+/// The origin of a request to stop a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stop {
+pub enum StopRequester {
     /// The user, by `bg-run stop`.
     User,
     /// The model, by `TaskStop`.
     Model,
 }
 
-/// Records the request to stop a job. A job without a supervisor needs none.
-pub fn request_stop(task: &str, by: Stop) {
+/// Records a request to stop a job. Does nothing for a task without a supervisor.
+pub fn request_stop(task: &str, by: StopRequester) {
     if job(task).is_some() {
         write(task, STOP, &by);
     }
 }
 
-/// Withdraws the request to stop a job, which goes on.
+/// Withdraws the request to stop a job, which continues.
 pub fn withdraw_stop(task: &str) {
     remove(task, &[STOP]);
 }
 
 /// Returns the origin of the request to stop the job, if there is one.
-pub fn stop_request(task: &str) -> Option<Stop> {
+pub fn stop_request(task: &str) -> Option<StopRequester> {
     read(task, STOP)
 }
 

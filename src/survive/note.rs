@@ -4,7 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_JOBS, line, marks, output};
+use super::{MAX_JOBS, environment_line, marks, output};
 use crate::claude::client::Version;
 use crate::platform::processes::{self, Process};
 use crate::state::{self, Folder, Kind, is_id};
@@ -29,19 +29,19 @@ struct Note {
 /// # Errors
 ///
 /// Fails if it can't be written.
-pub fn leave(tool_use_id: &str, command: &str, client: Process) -> io::Result<()> {
+pub fn write(tool_use_id: &str, command: &str, client: Process) -> io::Result<()> {
     if !is_id(tool_use_id) || command.len() > MAX_COMMAND {
         return Ok(());
     }
     let command = command.to_owned();
     let text = serde_json::to_vec(&Note { command, client })?;
-    let write = || {
+    let write_note = || {
         let folder = Folder::make(Kind::Relays)?;
         folder.clear_daily();
         folder.replace(tool_use_id, &[&text])
     };
     // A claim of another call may just have removed the empty folder.
-    write().or_else(|_| write())
+    write_note().or_else(|_| write_note())
 }
 
 /// Removes the note of the call that this shell runs, and returns whether this process removed it. The shell must be the
@@ -64,7 +64,7 @@ pub fn claim(shell: u32) -> bool {
         let Some(note) = note.and_then(|text| serde_json::from_slice::<Note>(&text).ok()) else {
             continue;
         };
-        let is_it = || note.client == client && line::runs(&source, &note.command);
+        let is_it = || note.client == client && environment_line::runs(&source, &note.command);
         if !note.client.is_alive() {
             folder.remove(&name);
         } else if !is_claimed && is_task && is_it() && marks::jobs().len() < MAX_JOBS {
@@ -78,15 +78,15 @@ pub fn claim(shell: u32) -> bool {
     is_claimed
 }
 
-/// Returns the source with which a shell was started; `None` unless a tested client started it, and its words and its
+/// Returns the source with which a shell was started; `None` unless a tested client started it, and its arguments and its
 /// environment are known exactly.
 fn source_of(shell: u32) -> Option<String> {
-    let words = exact(processes::words(shell)?)?;
+    let arguments = exact(processes::arguments(shell)?)?;
     let environment = exact(processes::environment(shell)?)?;
     if version_in(&environment) < Some(Version::SUPPORTS_LIMIT) {
         return None;
     }
-    match words.as_slice() {
+    match arguments.as_slice() {
         [program, option, source] if program.starts_with('/') && option == "-c" => {
             Some(source.clone())
         }

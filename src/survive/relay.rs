@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::note;
-use super::source::Source;
+use super::shell_invocation::ShellInvocation;
 use super::supervisor::{self, Message};
 use crate::platform::processes::Process;
 use crate::programs;
@@ -41,7 +41,7 @@ pub fn claim() -> ExitCode {
 /// Runs the source of the shell that started this process.
 pub fn run(state: &Path) -> ExitCode {
     let shell = parent_id();
-    let Some(source) = Source::of(shell) else {
+    let Some(source) = ShellInvocation::of(shell) else {
         eprintln!("bg-run: the command can't be run: its shell is gone");
         return ExitCode::from(NOT_STARTED);
     };
@@ -71,11 +71,11 @@ fn start(state: &Path, shell: u32) -> Result<UnixStream> {
     let ended = between.wait()?;
     anyhow::ensure!(ended.success(), "the supervisor can't be started");
     ours.write_all(&[Message::GO])?;
-    let mut said = [0];
-    ours.read_exact(&mut said)
+    let mut answer = [0];
+    ours.read_exact(&mut answer)
         .context("the supervisor has ended")?;
     anyhow::ensure!(
-        said == [Message::STARTS],
+        answer == [Message::STARTS],
         "the supervisor can't run the job"
     );
     Ok(ours)
@@ -110,7 +110,7 @@ pub fn supervise(shell: u32) -> ExitCode {
 }
 
 /// Waits for the end of the job and returns its status.
-fn wait(mut channel: UnixStream, source: &Source) -> ExitCode {
+fn wait(mut channel: UnixStream, source: &ShellInvocation) -> ExitCode {
     let mut job = None;
     while let Some(message) = Message::read(&mut channel) {
         match message {
@@ -127,7 +127,7 @@ fn wait(mut channel: UnixStream, source: &Source) -> ExitCode {
 }
 
 /// Replaces this process by the shell again.
-fn exec_directly(source: &Source) -> ExitCode {
+fn exec_directly(source: &ShellInvocation) -> ExitCode {
     let error = source.command().exec();
     eprintln!("bg-run: the command can't be run: {error}");
     ExitCode::from(NOT_STARTED)

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use super::marks::{self, Job, Stop};
+use super::keep_or_end::{ClientState, JobFacts, KeepOrEnd, keep_or_end};
+use super::marks::{self, Job, StopRequester};
 use super::output;
-use super::source::Source;
-use super::verdict::{ClientState, Facts, Verdict, verdict};
+use super::shell_invocation::ShellInvocation;
 use crate::claude::task::{Footer, end_of};
 use crate::config::{Configuration, Mode};
 use crate::folders;
@@ -79,7 +79,7 @@ impl Message {
 /// Interval between checks of the marks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Time in which the hooks of an ending session may still record something.
+/// Time after a takeover in which a hook of the ending session may overwrite the task's record.
 const RETAKE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Time after which a hook that detects the end of a task has recorded it.
@@ -90,7 +90,7 @@ enum Event {
     JobEnded(ExitStatus),
 }
 
-/// A job with the facts about it.
+/// A job and its supervisor's data.
 struct Supervised {
     task: String,
     /// Its first process.
@@ -104,9 +104,11 @@ struct Supervised {
 pub(super) fn run(shell: u32) -> Result<()> {
     detach::leave_session();
     let mut channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-    let mut said = [0];
-    channel.read_exact(&mut said).context("the relay is gone")?;
-    let source = Source::of(shell).context("the shell is gone")?;
+    let mut message = [0];
+    channel
+        .read_exact(&mut message)
+        .context("the relay is gone")?;
+    let source = ShellInvocation::of(shell).context("the shell is gone")?;
     let client = processes::parent(shell).and_then(Process::of);
     let client = client.context("the client is gone")?;
     let output = output(std::io::stdout()).context("its output isn't a task's")?;
@@ -126,7 +128,7 @@ pub(super) fn run(shell: u32) -> Result<()> {
             survived: false,
         },
     );
-    let (give, events) = events(&channel)?;
+    let (job_sender, events) = events(&channel)?;
     channel.write_all(&[Message::STARTS])?;
     let job = match start(&source, descriptors) {
         Ok(job) => job,
@@ -143,13 +145,13 @@ pub(super) fn run(shell: u32) -> Result<()> {
         client,
         output: Some(output),
     };
-    give.send(job)?;
+    job_sender.send(job)?;
     supervised.follow(&events, &channel);
     Ok(())
 }
 
 /// Starts the job in a separate process group, with the descriptors of the client's shell. This process closes them.
-fn start(source: &Source, descriptors: [OwnedFd; 3]) -> Result<Child> {
+fn start(source: &ShellInvocation, descriptors: [OwnedFd; 3]) -> Result<Child> {
     let [input, output, errors] = descriptors.map(Stdio::from);
     let mut command = source.command();
     command
@@ -178,7 +180,7 @@ enum Ended {
 
 impl Supervised {
     fn follow(mut self, events: &Receiver<Event>, channel: &UnixStream) {
-        let Some((status, ended)) = self.end(events) else {
+        let Some((status, ended)) = self.wait_for_end(events) else {
             return;
         };
         Message::Ended(code(status)).send(channel);
@@ -191,43 +193,43 @@ impl Supervised {
     }
 
     /// Waits for the job's end, and decides about it if the relay ends first.
-    fn end(&self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
+    fn wait_for_end(&self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
         match events.recv().ok()? {
             Event::JobEnded(status) => return Some((status, Ended::ByItself)),
             Event::RelayEnded => {}
         }
         let since = Instant::now();
-        let went_on = client_is_running(self.client);
+        let continued = client_is_running(self.client);
         let mut is_closed = false;
         let ended = loop {
             let reason = marks::session_end_reason(self.client);
             is_closed |= !processes::has_terminal(self.client.id) && self.client.is_alive();
-            let facts = Facts {
+            let facts = JobFacts {
                 in_background: self.record().is_some(),
                 stop_asked: marks::stop_request(&self.task).is_some(),
                 reason: reason.as_deref(),
-                client: match went_on {
+                client: match continued {
                     true if is_closed => ClientState::TerminalClosed,
                     true if client_is_running(self.client) => ClientState::Running,
                     _ => ClientState::Unknown,
                 },
                 since: since.elapsed(),
             };
-            let verdict = verdict(facts);
-            if verdict != Verdict::Undecided {
-                log::info(&format!("survive: {}: {verdict:?}: {facts:?}", self.task));
+            let decision = keep_or_end(facts);
+            if decision != KeepOrEnd::Undecided {
+                log::info(&format!("survive: {}: {decision:?}: {facts:?}", self.task));
             }
-            match verdict {
-                Verdict::Undecided => match events.recv_timeout(POLL_INTERVAL) {
+            match decision {
+                KeepOrEnd::Undecided => match events.recv_timeout(POLL_INTERVAL) {
                     Ok(Event::JobEnded(status)) => return Some((status, Ended::ByItself)),
                     Ok(Event::RelayEnded) | Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return None,
                 },
-                Verdict::Terminate => {
-                    processes::ask_tree_to_end(self.leader);
+                KeepOrEnd::Terminate => {
+                    processes::terminate_tree(self.leader);
                     break Ended::Asked;
                 }
-                Verdict::Keep => {
+                KeepOrEnd::Keep => {
                     self.take_over();
                     break Ended::AfterSession;
                 }
@@ -280,7 +282,7 @@ impl Supervised {
             unended_since: None,
             ..record
         };
-        if let Err(error) = record.launch() {
+        if let Err(error) = record.create() {
             log::error(&format!("survive: {error:#}"));
         }
         Some(record)
@@ -296,8 +298,8 @@ impl Supervised {
             format!("[exited with code {code}]")
         });
         let ended = match marks::stop_request(&self.task) {
-            Some(Stop::User) => Status::Stopped,
-            Some(Stop::Model) => Status::Killed(None),
+            Some(StopRequester::User) => Status::Stopped,
+            Some(StopRequester::Model) => Status::Killed(None),
             None => Status::of_exit(code),
         };
         if let Some(record) = self.take_over() {
@@ -316,7 +318,7 @@ impl Supervised {
             record_end(
                 record,
                 match marks::stop_request(&self.task) {
-                    Some(Stop::User) => Status::Stopped,
+                    Some(StopRequester::User) => Status::Stopped,
                     _ => Status::Killed(None),
                 },
             );
@@ -367,10 +369,10 @@ fn code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// Starts the threads that wait for the relay and for the job, before there is a job: a thread that can't be started must
-/// not leave one alone. Returns the end into which the job is put, and the events.
+/// Starts the threads that wait for the relay and for the job. They start before the job, so that no job runs without them.
+/// Returns the sender for the job, and the receiver of the events.
 fn events(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
-    let (give, job) = mpsc::channel::<Child>();
+    let (job_sender, job) = mpsc::channel::<Child>();
     let (sender, events) = mpsc::channel();
     let ended = sender.clone();
     thread::Builder::new().spawn(move || {
@@ -388,5 +390,5 @@ fn events(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
         let _ = relay.read(&mut [0]);
         let _ = sender.send(Event::RelayEnded);
     })?;
-    Ok((give, events))
+    Ok((job_sender, events))
 }

@@ -1,4 +1,4 @@
-//! Durations of tasks: recording them, and usual times in words.
+//! Durations of tasks: recording them, and formatting usual durations.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::shell::{self, SimpleCommand};
 use crate::text::span;
 
 /// Records the durations of ended tasks.
-pub(super) fn keep(records: &[TaskRecord]) {
+pub(super) fn record(records: &[TaskRecord]) {
     history::keep_all(records.iter().filter_map(|record| {
         let observation = observation(record)?;
         Some((record.id.as_str(), record.keys.as_slice(), observation))
@@ -92,11 +92,15 @@ pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
     }
 }
 
-/// Whether past runs of this exact command outlasted the time-out `call`, as a server's or a watcher's do.
-pub fn outlasts(keys: &[Key], call: Duration) -> bool {
+/// Whether past runs of this exact command exceeded the call's time-out, as a server's or a watcher's do.
+pub fn outlasts(keys: &[Key], timeout: Duration) -> bool {
     let Some(key) = keys.last() else { return false };
     let known = Store::own().and_then(|store| store.known(std::slice::from_ref(key)));
-    known.is_ok_and(|known| known.iter().any(|known| known.outlasts(call.as_secs_f32())))
+    known.is_ok_and(|known| {
+        known
+            .iter()
+            .any(|known| known.outlasts(timeout.as_secs_f32()))
+    })
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::durations;
-use super::last_output::LastOutput;
 use super::on_end;
+use super::output_cache::OutputCache;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use super::supervised;
@@ -83,7 +83,7 @@ pub enum WriterPresence {
     Yes,
     /// No process has it open.
     No,
-    /// The system doesn't tell.
+    /// The system doesn't report it.
     Unknown,
 }
 
@@ -147,7 +147,7 @@ pub struct AwaitedTask {
 }
 
 impl AwaitedTask {
-    /// Creates it for the task of this record.
+    /// Creates the awaited task of this record.
     pub fn of(record: &TaskRecord) -> Self {
         Self {
             query: EndQuery::of(record),
@@ -155,7 +155,7 @@ impl AwaitedTask {
         }
     }
 
-    /// Creates it for the task whose output or log is at `path`, or else for the writers of that file.
+    /// Creates the awaited task whose output or log is at `path`, or else one for the writers of that file.
     pub fn of_file(path: &Path) -> Self {
         Self {
             query: EndQuery::of_file(path),
@@ -169,7 +169,7 @@ impl AwaitedTask {
     }
 
     /// Returns the current status. As long as a known writer remains, other processes aren't scanned.
-    pub fn look(&mut self) -> CurrentStatus {
+    pub fn check(&mut self) -> CurrentStatus {
         let query = &self.query;
         let output = query.output.as_ref();
         let writes = |&process: &u32| {
@@ -196,7 +196,7 @@ impl AwaitedTask {
     }
 }
 
-/// Returns the writers of each task's output, from one scan of all processes; `None` if the system doesn't tell.
+/// Returns the writers of each task's output, from one scan of all processes; `None` if the system doesn't report it.
 fn writers(queries: &[EndQuery]) -> Option<Vec<Vec<u32>>> {
     let tracked_file: Vec<TrackedFile> = queries
         .iter()
@@ -301,11 +301,13 @@ pub fn find(
             (footer, Some(Status::MemoryShort)) if footer.is_none_or(Status::is_cut) => {
                 Status::MemoryShort
             }
-            // With 2.1.200, which writes no footer, a job can print a line like one.
-            (Some(_), Some(told)) if told != Status::Lost && notice.is_some_and(|n| n.is_alone) => {
-                told
+            // With 2.1.200, which writes no footer, a command can print a line like one.
+            (Some(_), Some(noticed))
+                if noticed != Status::Lost && notice.is_some_and(|n| n.is_alone) =>
+            {
+                noticed
             }
-            (footer, told) => footer.or(told).unwrap_or(Status::Lost),
+            (footer, noticed) => footer.or(noticed).unwrap_or(Status::Lost),
         }
     } else {
         let counts = is_unchanged_for(changed, SETTLED);
@@ -328,9 +330,9 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
         let notice = notices.iter().find(|notice| notice.id == record.id);
         let found = find(None, record.output.as_deref(), writing, notice);
         if found.status != Status::Running {
-            let end = end(record, found.status, found.changed);
+            let end = end_of_task(record, found.status, found.changed);
             let record = TaskRecord {
-                last_output: LastOutput::of(found.ending),
+                output_cache: OutputCache::of(found.ending),
                 ..record.clone()
             };
             ended.push((record, end));
@@ -369,12 +371,12 @@ pub fn running_among(files: &[PathBuf]) -> usize {
 
 /// Returns the end of a task that the user has just stopped.
 pub fn stopped(record: TaskRecord) -> (TaskRecord, End) {
-    let ended = end(&record, Status::Stopped, Some(SystemTime::now()));
+    let ended = end_of_task(&record, Status::Stopped, Some(SystemTime::now()));
     (record, ended)
 }
 
 /// Creates the end of a task. The last change of its output is the best estimate of the time.
-pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
+pub(super) fn end_of_task(record: &TaskRecord, status: Status, changed: Option<SystemTime>) -> End {
     let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
     let at = changed.map_or_else(Timestamp::now, |changed| changed.max(record.started));
     let ran = changed.and_then(|_| {
@@ -384,14 +386,14 @@ pub(super) fn end(record: &TaskRecord, status: Status, changed: Option<SystemTim
     End { at, status, ran }
 }
 
-/// Records those ends, stores the durations, and runs the user's program. Returns the tasks that no other process has
-/// recorded.
+/// Records `ended`, stores the durations, and runs the user's program. Returns the tasks whose end this process recorded
+/// first.
 pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<TaskRecord> {
-    let finished = TaskRecord::end(ended);
+    let finished = TaskRecord::record_ends(ended);
     for record in &finished {
         on_end::run(record, config);
     }
-    durations::keep(&finished);
+    durations::record(&finished);
     finished
 }
 
@@ -399,7 +401,7 @@ pub fn mark_finished(ended: Vec<(TaskRecord, End)>, config: &Config) -> Vec<Task
 mod tests {
     use super::*;
 
-    /// Without known writers, a job may print such a line at any time.
+    /// Without known writers, a command may print such a line at any time.
     #[test]
     fn without_known_writers_a_last_line_counts_after_a_second() {
         let folder = tempfile::tempdir().unwrap();

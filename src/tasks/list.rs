@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::ended_or_lost::{self, EndQuery, WriterPresence};
-use super::output;
+use super::output_summary;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::task;
@@ -97,11 +97,11 @@ impl Task {
     }
 
     /// Returns its state in a word or two.
-    pub fn words(&self) -> String {
-        self.status.words(self.status_of())
+    pub fn label(&self) -> String {
+        self.status.label(self.status_of())
     }
 
-    /// Returns its name for people.
+    /// Returns its name as shown to the user.
     pub fn name(&self) -> Option<String> {
         let name = self.record.as_ref().map(TaskRecord::name);
         name.filter(|name| !name.is_empty())
@@ -123,7 +123,7 @@ impl Task {
             .record
             .as_ref()
             .and_then(|record| record.log.as_deref());
-        log.filter(|log| output::is_text(log))
+        log.filter(|log| output_summary::is_text(log))
             .or(self.output.as_deref())
     }
 
@@ -142,10 +142,14 @@ impl Task {
 
     /// Returns its last informative line.
     pub fn last_line(&self) -> Option<String> {
-        Some(one_line(&output::summary_of_file(self.file()?)?, 200))
+        Some(one_line(
+            &output_summary::summary_of_file(self.file()?)?,
+            200,
+        ))
     }
 
-    /// Whether it is the call that asks: the client keeps this program's output in a file like a task's, too.
+    /// Whether the task is the very call that runs this program: the client keeps this program's output in a file like a
+    /// task's.
     fn is_this_call(&self) -> bool {
         self.record.is_none()
             && self.status == Status::Running
@@ -163,7 +167,7 @@ impl Task {
             "  {}  {}  ({}, {})",
             self.id,
             name,
-            self.words(),
+            self.label(),
             one_line(&project, SHOWN)
         )
     }
@@ -293,7 +297,7 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
             });
             if !is_clear {
                 list_candidates(&found);
-                bail!("{target} could be any of these; write more of it");
+                bail!("\"{target}\" is ambiguous; write more of the name");
             }
             if let Some(at) = group.iter().position(test) {
                 return Ok(group.swap_remove(at));
@@ -355,7 +359,7 @@ pub fn gone(task: &Task) -> String {
         Status::Running => "it runs".to_owned(),
         Status::Lost => "its exit status isn't known".to_owned(),
         Status::Stopped => format!("it was stopped{after}"),
-        _ => format!("it ended: {}{after}", task.words()),
+        _ => format!("it ended: {}{after}", task.label()),
     };
     format!("the output of \"{name}\" is gone ({output} was removed, as a restart does); {how}")
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use duct::cmd;
 
-use super::output::summary_of;
+use super::output_summary::summary_of;
 use super::record::{End, TaskRecord};
 use crate::config::Config;
 use crate::platform::detach;
 use crate::programs::bounded;
-use crate::state::{Announcement, announced, log};
+use crate::state::{Announcement, announcements, log};
 use crate::text::{MAX_MESSAGE, one_line};
 use crate::{environment, programs};
 
@@ -40,7 +40,7 @@ pub fn run(record: &TaskRecord, config: &Config) {
     let after = config.on_end_after.unwrap_or(config.notify_after).0;
     let is_long = end.ran().is_none_or(|ran| ran >= after);
     let is_wanted = !config.on_end.is_empty() && !config.dry_run && !record.unattended;
-    if !is_wanted || !is_long || !announced::claim(Announcement::OnEnd, &record.id) {
+    if !is_wanted || !is_long || !announcements::claim(Announcement::OnEnd, &record.id) {
         return;
     }
     if let Err(error) = start(&config.on_end, &values(record, end)) {
@@ -55,7 +55,7 @@ fn values(record: &TaskRecord, end: &End) -> [OsString; PLACEHOLDERS.len()] {
     let output = record.output.as_deref().unwrap_or(Path::new(""));
     [
         record.name().into(),
-        end.status.words(record.status_of.as_deref()).into(),
+        end.status.label(record.status_of.as_deref()).into(),
         // The time is unknown after a restart.
         seconds.unwrap_or_else(|| "?".to_owned()).into(),
         one_line(&last, MAX_MESSAGE).into(),

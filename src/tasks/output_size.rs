@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use super::end_messages::{named, start_of};
 use super::ended_or_lost;
 use super::record::TaskRecord;
+use super::user_messages::{line_about, start_of};
 use crate::platform::disk;
-use crate::state::{Announcement, announced};
+use crate::state::{Announcement, announcements};
 
 /// Minimum size that is shown, in bytes.
 pub const LARGE: u64 = 100_000_000;
@@ -56,11 +56,11 @@ pub fn unreported_warnings(tasks: &[TaskRecord], session: &str) -> Vec<SizeWarni
     let sized = sized.filter_map(|task| Some((task, task.file()?.metadata().ok()?.len())));
     let sized: Vec<(&TaskRecord, u64)> = sized.collect();
     let is_unreported = |(task, size): &&(&TaskRecord, u64)| {
-        *size >= HUGE && !announced::is_claimed(Announcement::Size, &task.id)
+        *size >= HUGE && !announcements::is_claimed(Announcement::Size, &task.id)
     };
     let huge = sized.iter().filter(is_unreported);
     let huge = huge.map(|(task, size)| (*task, Announcement::Size, *size));
-    let full = if announced::is_claimed(Announcement::Disk, session) {
+    let full = if announcements::is_claimed(Announcement::Disk, session) {
         None
     } else {
         sized.iter().max_by_key(|(_, size)| *size)
@@ -82,7 +82,7 @@ pub fn unreported_warnings(tasks: &[TaskRecord], session: &str) -> Vec<SizeWarni
         } else {
             &task.id
         };
-        runs(task) && announced::claim(*announcement, id)
+        runs(task) && announcements::claim(*announcement, id)
     });
     found
         .map(|(task, announcement, bytes)| warning_of(task, announcement, bytes))
@@ -103,7 +103,7 @@ fn warning_of(task: &TaskRecord, announcement: Announcement, bytes: u64) -> Size
         )
     };
     SizeWarning {
-        line: named(task, &line),
+        line: line_about(task, &line),
         for_model: format!(
             "bg-run: {for_model}. If it isn't meant to write that much, end it with `bg-run stop {id}` or ask the user; \
              don't read the whole file."
@@ -115,7 +115,7 @@ fn warning_of(task: &TaskRecord, announcement: Announcement, bytes: u64) -> Size
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
-    use super::super::end_messages::WIDTH;
+    use super::super::user_messages::WIDTH;
     use super::*;
 
     #[test]
@@ -151,12 +151,12 @@ mod tests {
                 " fills its disk, 640 MB left: `bg-run stop b33k`",
             ),
         ] {
-            let told = warning_of(&task, announcement, bytes);
-            assert!(told.line.width() <= WIDTH, "{told:?}");
-            assert!(told.line.ends_with(expected), "{told:?}");
+            let warning = warning_of(&task, announcement, bytes);
+            assert!(warning.line.width() <= WIDTH, "{warning:?}");
+            assert!(warning.line.ends_with(expected), "{warning:?}");
             assert!(
-                told.for_model.contains("`bg-run stop b33k0q1x9`"),
-                "{told:?}"
+                warning.for_model.contains("`bg-run stop b33k0q1x9`"),
+                "{warning:?}"
             );
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::last_output::LastOutput;
+use super::output_cache::OutputCache;
 use super::status::Status;
 use crate::history::store::Key;
 use crate::platform::processes::{FileId, Process, TrackedFile};
@@ -51,7 +51,8 @@ pub struct TaskRecord {
     /// The call's time-out in milliseconds: its own, or the one that it would have in the foreground.
     pub timeout: Option<u64>,
     /// Whether its client reports the durations of calls (2.1.200 and newer).
-    pub timed: bool,
+    #[serde(rename = "timed")]
+    pub reports_durations: bool,
     /// Whether it never ends by itself, like a server or a watcher.
     pub endless: bool,
     /// The log that it writes itself.
@@ -78,15 +79,16 @@ pub struct TaskRecord {
     pub main: Option<String>,
     /// The keys of its duration; empty if durations aren't recorded.
     pub keys: Vec<Key>,
-    /// Whether the user was told that it is silent.
-    pub called_silent: bool,
+    /// Whether the user got the message that it is silent.
+    #[serde(rename = "called_silent")]
+    pub silence_reported: bool,
     /// Time at which it first had no writer and no known status.
     pub unended_since: Option<Timestamp>,
     /// Its end, if detected.
     pub ended: Option<End>,
     /// Its last lines; not stored.
     #[serde(skip)]
-    pub last_output: LastOutput,
+    pub output_cache: OutputCache,
 }
 
 /// The reason why a task is in the background.
@@ -154,7 +156,7 @@ impl TaskRecord {
     /// # Errors
     ///
     /// Fails if the state folder can't be written.
-    pub fn launch(&self) -> Result<()> {
+    pub fn create(&self) -> Result<()> {
         self.write()?;
         let folder = Folder::make(Kind::Running).context("the state folder can't be written")?;
         folder.clear_daily();
@@ -164,7 +166,7 @@ impl TaskRecord {
     }
 
     /// Records ends. Returns the tasks whose end this process recorded first.
-    pub fn end(ended: Vec<(Self, End)>) -> Vec<Self> {
+    pub fn record_ends(ended: Vec<(Self, End)>) -> Vec<Self> {
         if ended.is_empty() {
             return Vec::new();
         }
@@ -238,7 +240,7 @@ impl TaskRecord {
         (record.id == id).then_some(record)
     }
 
-    /// Returns its name for people on one line: the description, or else the command.
+    /// Returns its name as shown to the user, on one line: the description, or else the command.
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         match one_line(description, SHOWN) {

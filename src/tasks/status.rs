@@ -1,4 +1,4 @@
-//! The status of a task, with its words, colours and numbers.
+//! The status of a task, with its labels, sentences, colours and numbers.
 
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ impl Status {
     }
 
     /// Returns the state in a word or two, with the program that determined the status.
-    pub fn words(self, status_of: Option<&str>) -> String {
+    pub fn label(self, status_of: Option<&str>) -> String {
         let of = match (self, status_of) {
             (Self::Done | Self::Exit(_), Some(program)) => format!(" (status of `{program}`)"),
             _ => String::new(),
@@ -111,14 +111,14 @@ impl Status {
                 )
             }
             Self::Stopped => format!("was stopped by the user with `bg-run stop`{after}"),
-            Self::Lost => format!("has ended{after}, its exit status isn't known"),
+            Self::Lost => format!("has ended{after}; its exit status is unknown"),
             Self::Detached => {
-                format!("has ended{after}; its session had left it, so its exit status isn't known")
+                format!("has ended{after}; its session had left it, so its exit status is unknown")
             }
         }
     }
 
-    /// Whether something ended it before it was finished.
+    /// Whether something ended the task before it was finished.
     pub fn is_cut(self) -> bool {
         matches!(self, Self::Killed(_) | Self::MemoryShort | Self::Stopped)
     }

@@ -1,4 +1,4 @@
-//! Jobs with a supervisor outside of the client's tree, which may outlive their session.
+//! Jobs: the process groups of tasks that have a supervisor outside of the client's tree, and so may outlive their session.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::record::TaskRecord;
 use crate::platform::processes::Process;
 use crate::state::{Folder, JOB, Kind, is_id};
 
-/// A job with a supervisor.
+/// The record of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its supervisor.
@@ -15,7 +15,7 @@ pub struct Job {
     pub survived: bool,
 }
 
-/// Returns the job of this task, if it has or had a supervisor.
+/// Returns the job of this task, if the task has or had a supervisor.
 pub fn job(task: &str) -> Option<Job> {
     if !is_id(task) {
         return None;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::ended_or_lost::{self, AwaitedTask, Notice};
-use super::last_output::LastOutput;
 use super::on_end;
+use super::output_cache::OutputCache;
 use super::record::{End, TaskRecord};
 use super::status::Status;
 use crate::claude::transcript;
@@ -23,17 +23,17 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
 const STATUS_DELAY: Duration = Duration::from_secs(3);
 
 /// Time without a change after which a last line counts as the client's footer, unless the transcript contains the status.
-/// The job may have printed the line, and the real footer may follow.
+/// The command may have printed the line itself, and the real footer may follow.
 const FOOTER_AGE: Duration = Duration::from_millis(300);
 
-/// A last line that was written more than this before the last writer ended is the job's own.
+/// Maximum time between the last write of the command and the client's footer. An earlier last line is the command's own.
 const FOOTER_DELAY: Duration = Duration::from_secs(1);
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitOutcome {
     /// All tasks have ended, or the time is over.
-    Through,
+    Finished,
     /// The client has gone, so nobody reads an answer.
     ClientGone,
 }
@@ -53,7 +53,7 @@ fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], a
     let start = Instant::now();
     let mut awaited: Vec<AwaitedTask> = tasks.iter().map(AwaitedTask::of).collect();
     loop {
-        awaited.retain_mut(|task| task.look().status == Status::Running);
+        awaited.retain_mut(|task| task.check().status == Status::Running);
         let left = at_most.saturating_sub(start.elapsed());
         if awaited.is_empty() || left.is_zero() {
             return;
@@ -81,8 +81,8 @@ const NOTICE_DELAY: Duration = Duration::from_secs(10);
 /// Interval between scans of all processes.
 const SCAN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Waits for the end of the task with this id in a separate process, and runs the user's program if nobody else
-/// recorded the end. Perhaps no session of the project is open by then.
+/// Waits for the end of the task with this id, and runs the user's program if no hook records the end. This is the work
+/// of a separate process, because no session may be open by then.
 pub fn then_run_on_end(id: &str) {
     detach::leave_session();
     let Some(record) = TaskRecord::of(id) else {
@@ -118,7 +118,7 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
     let mut awaited = AwaitedTask::of(record);
     let start = Instant::now();
     loop {
-        let found = awaited.look();
+        let found = awaited.check();
         let patience = match found.status {
             Status::Running => return None,
             Status::Lost if record.client.is_some_and(Process::is_alive) => NOTICE_DELAY,
@@ -128,13 +128,17 @@ fn lasting_end(record: &TaskRecord) -> Option<End> {
             return None;
         }
         if start.elapsed() >= patience {
-            return Some(ended_or_lost::end(record, found.status, found.changed));
+            return Some(ended_or_lost::end_of_task(
+                record,
+                found.status,
+                found.changed,
+            ));
         }
         std::thread::sleep(INTERVAL);
     }
 }
 
-struct Open {
+struct PendingTask {
     record: TaskRecord,
     awaited: AwaitedTask,
     /// Whether it had a writer at an earlier look.
@@ -157,7 +161,7 @@ pub fn until_ended(
         ended.extend(ended_or_lost::mark_finished(vec![(record, end)], config));
     });
     match waited {
-        WaitOutcome::Through => ended,
+        WaitOutcome::Finished => ended,
         WaitOutcome::ClientGone => Vec::new(),
     }
 }
@@ -172,9 +176,9 @@ pub fn each_end(
 ) -> WaitOutcome {
     let watch = watch_of(&tasks, transcript);
     let start = Instant::now();
-    let mut open: Vec<Open> = tasks.into_iter().map(Open::new).collect();
+    let mut pending: Vec<PendingTask> = tasks.into_iter().map(PendingTask::new).collect();
     loop {
-        open.retain_mut(|task| match task.look(transcript) {
+        pending.retain_mut(|task| match task.check(transcript) {
             Some(end) => {
                 on_end(task.record.clone(), end);
                 false
@@ -182,13 +186,13 @@ pub fn each_end(
             None => true,
         });
         let left = at_most.saturating_sub(start.elapsed());
-        let pause = open.iter().map(|task| task.pause().min(left)).min();
+        let pause = pending.iter().map(|task| task.pause().min(left)).min();
         let Some(pause) = pause.filter(|pause| !pause.is_zero()) else {
-            return WaitOutcome::Through;
+            return WaitOutcome::Finished;
         };
-        let writers = open.iter().filter_map(|task| task.awaited.writer());
+        let writers = pending.iter().filter_map(|task| task.awaited.writer());
         let writers: Vec<u32> = writers.collect();
-        let is_unwritten = open.iter().any(|task| task.unwritten_since.is_some());
+        let is_unwritten = pending.iter().any(|task| task.unwritten_since.is_some());
         let interest = if is_unwritten {
             Interest::Files
         } else {
@@ -200,7 +204,7 @@ pub fn each_end(
     }
 }
 
-impl Open {
+impl PendingTask {
     fn new(record: TaskRecord) -> Self {
         Self {
             awaited: AwaitedTask::of(&record),
@@ -212,8 +216,8 @@ impl Open {
     }
 
     /// Returns its end as soon as that is final.
-    fn look(&mut self, transcript: &Path) -> Option<End> {
-        let found = self.awaited.look();
+    fn check(&mut self, transcript: &Path) -> Option<End> {
+        let found = self.awaited.check();
         if found.status == Status::Running {
             self.had_writer = true;
             self.unwritten_since = None;
@@ -223,23 +227,27 @@ impl Open {
         let (since, ended) = *self.unwritten_since.get_or_insert_with(now);
         // The client writes its line only after the last writer has gone.
         let latest = found.changed.and_then(|at| at.checked_add(FOOTER_DELAY));
-        let is_of_job = self.had_writer && latest.is_some_and(|latest| latest < ended);
+        let is_of_command = self.had_writer && latest.is_some_and(|latest| latest < ended);
         self.patience = match found.status {
             Status::Lost => STATUS_DELAY,
-            _ if is_of_job => STATUS_DELAY,
+            _ if is_of_command => STATUS_DELAY,
             _ if !found.is_unchanged_for(FOOTER_AGE) => FOOTER_AGE,
             _ => Duration::ZERO,
         };
-        let told = self.told_in(transcript);
-        if told.is_none() && since.elapsed() < self.patience {
+        let reported = self.status_in(transcript);
+        if reported.is_none() && since.elapsed() < self.patience {
             return None;
         }
-        self.record.last_output = LastOutput::of(found.ending);
-        let status = told.unwrap_or(found.status);
-        Some(ended_or_lost::end(&self.record, status, found.changed))
+        self.record.output_cache = OutputCache::of(found.ending);
+        let status = reported.unwrap_or(found.status);
+        Some(ended_or_lost::end_of_task(
+            &self.record,
+            status,
+            found.changed,
+        ))
     }
 
-    fn told_in(&self, transcript: &Path) -> Option<Status> {
+    fn status_in(&self, transcript: &Path) -> Option<Status> {
         let queued = transcript::queued(transcript).into_iter();
         let mut notices = queued.flat_map(|text| Notice::in_prompt(&text));
         let its = notices.find(|notice| notice.id == self.record.id)?;
@@ -248,7 +256,7 @@ impl Open {
 
     fn pause(&self) -> Duration {
         match self.unwritten_since {
-            // When that time is over, one more check is due.
+            // After the patience, one more check is due.
             Some((since, _)) => self
                 .patience
                 .saturating_sub(since.elapsed())
@@ -272,23 +280,23 @@ mod tests {
             output: Some(output.clone()),
             ..TaskRecord::default()
         };
-        let mut task = Open::new(record.clone());
+        let mut task = PendingTask::new(record.clone());
         let transcript = folder.path().join("none.jsonl");
-        assert_eq!(task.look(&transcript), None);
+        assert_eq!(task.check(&transcript), None);
         assert!(task.pause() <= FOOTER_AGE);
         let file = std::fs::File::options().append(true).open(&output).unwrap();
         std::io::Write::write_all(&mut &file, b"\n[exited with code 3]\n").unwrap();
         file.set_modified(SystemTime::now() - 2 * FOOTER_AGE)
             .unwrap();
-        let end = task.look(&transcript).unwrap();
+        let end = task.check(&transcript).unwrap();
         assert_eq!(end.status, Status::Exit(3));
 
         // It ran until now, so that the line is too old for the client's.
-        let mut task = Open::new(record);
+        let mut task = PendingTask::new(record);
         task.had_writer = true;
         file.set_modified(SystemTime::now() - 2 * FOOTER_DELAY)
             .unwrap();
-        assert_eq!(task.look(&transcript), None);
+        assert_eq!(task.check(&transcript), None);
         assert!(task.pause() > FOOTER_AGE);
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
     is_like_code.then(asked).flatten()
 }
 
-/// Whether it is the command of VS Code's server, which uses a window's socket.
+/// Whether `path` is the command of VS Code's server, which uses a window's socket.
 fn is_remote(path: &Path) -> bool {
     let real = path.canonicalize();
     let mut parts = real.as_deref().unwrap_or(path).components();

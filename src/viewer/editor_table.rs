@@ -9,8 +9,8 @@ pub(super) const LIKE_CODE: &[&str] = &["-r", "-g", "{file}:{line}"];
 pub(super) const LIKE_IDEA: &[&str] = &["--line", "{line}", "{file}"];
 
 /// A row of the table.
-pub(super) struct Row {
-    /// Its name for people.
+pub(super) struct EditorRow {
+    /// Its name as shown to the user.
     pub(super) name: &'static str,
     /// Possible names of its command, the likeliest first.
     pub(super) programs: &'static [&'static str],
@@ -39,7 +39,7 @@ pub(super) enum Family {
     JetBrains,
 }
 
-impl Row {
+impl EditorRow {
     /// Whether its application has this identifier.
     pub(super) fn has_id(&self, id: &str) -> bool {
         self.ids.iter().any(|own| own.eq_ignore_ascii_case(id))
@@ -65,8 +65,8 @@ const fn like_code(
     mark: &'static str,
     ids: &'static [&'static str],
     applications: &'static [&'static str],
-) -> Row {
-    Row {
+) -> EditorRow {
+    EditorRow {
         name,
         programs,
         arguments: LIKE_CODE,
@@ -82,8 +82,8 @@ const fn jet_brains(
     name: &'static str,
     programs: &'static [&'static str],
     ids: &'static [&'static str],
-) -> Row {
-    Row {
+) -> EditorRow {
+    EditorRow {
         name,
         programs,
         arguments: LIKE_IDEA,
@@ -98,7 +98,7 @@ const fn jet_brains(
 /// The editors, narrower marks first, because all forks of VS Code also call themselves `vscode`. The identifiers come
 /// from the editors' product files and Homebrew casks.
 #[rustfmt::skip]
-pub(super) const EDITORS: &[Row] = &[
+pub(super) const EDITORS: &[EditorRow] = &[
     like_code("Cursor", &["cursor"], "Cursor", "cursor", &["com.todesktop.230313mzl4w4u92"], &["Cursor"]),
     like_code("Windsurf", &["windsurf"], "Windsurf", "windsurf", &["com.exafunction.windsurf"], &["Windsurf"]),
     like_code("Antigravity", &["antigravity"], "Antigravity", "antigravity", &["com.google.antigravity", "com.google.antigravity-ide"], &["Antigravity", "Antigravity IDE"]),
@@ -108,9 +108,9 @@ pub(super) const EDITORS: &[Row] = &[
     like_code("Void", &["void"], "Void", "void", &["com.voideditor.code"], &["Void"]),
     like_code("VSCodium", &["codium"], "VSCodium", "*codium", &["com.vscodium"], &["VSCodium"]),
     like_code("VS Code Insiders", &["code-insiders"], "Code - Insiders", "insiders", &["com.microsoft.VSCodeInsiders"], &["Visual Studio Code - Insiders"]),
-    Row { family: Family::CodeServer, ..like_code("code-server", &["code-server"], "code-server", "code-server", &[], &[]) },
+    EditorRow { family: Family::CodeServer, ..like_code("code-server", &["code-server"], "code-server", "code-server", &[], &[]) },
     like_code("VS Code", &["code"], "Code", "*code", &["com.microsoft.VSCode"], &["Visual Studio Code"]),
-    Row { name: "Zed", programs: &["zed", "zeditor"], arguments: &["{file}:{line}"], settings_folder: None, mark: "zed", ids: &["dev.zed.Zed", "dev.zed.Zed-Preview"], applications: &[], family: Family::Zed },
+    EditorRow { name: "Zed", programs: &["zed", "zeditor"], arguments: &["{file}:{line}"], settings_folder: None, mark: "zed", ids: &["dev.zed.Zed", "dev.zed.Zed-Preview"], applications: &[], family: Family::Zed },
     jet_brains("IntelliJ IDEA", &["idea"], &["com.jetbrains.intellij", "com.jetbrains.intellij.ce"]),
     jet_brains("PyCharm", &["pycharm"], &["com.jetbrains.pycharm", "com.jetbrains.pycharm.ce"]),
     jet_brains("WebStorm", &["webstorm"], &["com.jetbrains.WebStorm"]),
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn no_identifier_program_or_name_occurs_twice() {
-        let all = |of: fn(&Row) -> &'static [&'static str]| {
+        let all = |of: fn(&EditorRow) -> &'static [&'static str]| {
             let mut all: Vec<&str> = EDITORS
                 .iter()
                 .flat_map(|row| of(row).iter().copied())

@@ -1,8 +1,8 @@
-//! Finds the editor here: the one of this terminal, or else one with a command on this machine.
+//! Finds the user's editor: that of this terminal, or else one whose command is on this machine.
 
 use std::path::{Path, PathBuf};
 
-use super::editor_table::{EDITORS, Family, LIKE_CODE, LIKE_IDEA, Row};
+use super::editor_table::{EDITORS, EditorRow, Family, LIKE_CODE, LIKE_IDEA};
 use crate::{environment, programs};
 
 /// Paths of an editor's command, relative to the folder that contains its `extensions`.
@@ -11,7 +11,7 @@ const COMMAND_FOLDERS: &[&str] = &["bin", "../../bin", "bin/remote-cli"];
 /// An editor on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Editor {
-    /// Its name for people.
+    /// Its name as shown to the user.
     pub name: String,
     /// Its command.
     pub program: String,
@@ -27,7 +27,7 @@ pub struct Editor {
 }
 
 /// Creates an editor from the table.
-fn of_row(row: &Row) -> Editor {
+fn of_row(row: &EditorRow) -> Editor {
     let found = row.programs.iter().find(|program| find(program).is_some());
     let program = found.or(row.programs.first()).copied();
     Editor {
@@ -48,7 +48,7 @@ fn find(program: &str) -> Option<PathBuf> {
     programs::find(program).filter(|path| !is_system(path))
 }
 
-fn is_on_path(row: &Row) -> bool {
+fn is_on_path(row: &EditorRow) -> bool {
     row.programs.iter().any(|program| find(program).is_some())
 }
 
@@ -148,13 +148,13 @@ impl Editor {
         let folders = file.as_deref().map(own_folders).unwrap_or_default();
         let bundle = terminal.bundle.unwrap_or_default();
         let version = terminal.version.unwrap_or_default();
-        let is_it = |row: &&Row| {
+        let is_it = |row: &&EditorRow| {
             folders.iter().any(|folder| row.marks(folder))
                 || row.has_id(&bundle)
                 || (row.name == "Cursor" && terminal.is_cursor)
                 || (row.name == "VS Code Insiders" && version.ends_with("-insider"))
         };
-        let of_code = |row: &&Row| matches!(row.family, Family::Code | Family::CodeServer);
+        let of_code = |row: &&EditorRow| matches!(row.family, Family::Code | Family::CodeServer);
         if let Some(row) = EDITORS.iter().filter(of_code).find(is_it) {
             return Some(of_row(row));
         }

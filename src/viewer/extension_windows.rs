@@ -1,4 +1,4 @@
-//! Windows of the VS Code family that run our extension, which opens a file without taking the keyboard focus.
+//! Windows of the VS Code family that run bg-run's extension, which opens a file without taking the keyboard focus.
 //!
 //! Each window keeps a lease in the state folder and renews it. A request is a file beside it. The extension takes a
 //! request by renaming it, and removes it once the file is open (`editors/vscode/windows.js`).
@@ -53,10 +53,10 @@ pub(super) fn is_any_there() -> bool {
 ///
 /// Fails if no window takes the request, or the window reports a failure.
 pub(super) fn open(project: &Path, file: &Path) -> Result<()> {
-    ask(&window_for(project)?, file)
+    request(&window_for(project)?, file)
 }
 
-/// Returns the name of that window's lease.
+/// Returns the name of the lease of the window that contains `project`.
 ///
 /// # Errors
 ///
@@ -111,18 +111,18 @@ fn leases() -> Vec<(String, Lease)> {
 }
 
 /// Requests `file` from the window with this lease, and waits until it is open, at most [`OPEN_TIMEOUT`].
-fn ask(window: &str, file: &Path) -> Result<()> {
+fn request(window: &str, file: &Path) -> Result<()> {
     let folder = Folder::make(Kind::Windows).context("the state folder can't be written")?;
     let name = format!(
         "{}.{}",
         window.trim_end_matches(state::LEASE),
         std::process::id()
     );
-    let request = |state: &str| format!("{name}{state}");
-    let is_there = |state: &str| folder.file(&request(state)).is_ok();
+    let name_in = |state: &str| format!("{name}{state}");
+    let is_there = |state: &str| folder.file(&name_in(state)).is_ok();
     let text = serde_json::to_vec(&Request { file })?;
     folder
-        .replace(&request(state::ASKED), &[&text])
+        .replace(&name_in(state::ASKED), &[&text])
         .context("the window can't be asked")?;
     let watch = Activity::new();
     if let Some(dir) = state::dir() {
@@ -133,7 +133,7 @@ fn ask(window: &str, file: &Path) -> Result<()> {
         watch.wait(TAKE_TIMEOUT.saturating_sub(asked.elapsed()), &[]);
     }
     // Only one of the two processes can take the request away.
-    if folder.take(&request(state::ASKED)) {
+    if folder.take(&name_in(state::ASKED)) {
         bail!(
             "the extension didn't answer within {} ms",
             TAKE_TIMEOUT.as_millis()
@@ -143,9 +143,9 @@ fn ask(window: &str, file: &Path) -> Result<()> {
     while is_there(state::TAKEN) && Instant::now() < end {
         watch.wait(end.saturating_duration_since(Instant::now()), &[]);
     }
-    if folder.take(&request(state::FAILED)) {
+    if folder.take(&name_in(state::FAILED)) {
         bail!("the extension couldn't open it");
     }
-    folder.remove(&request(state::TAKEN));
+    folder.remove(&name_in(state::TAKEN));
     Ok(())
 }

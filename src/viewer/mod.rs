@@ -1,16 +1,16 @@
 //! Shows a file live: chooses an editor, reaches it, and checks that it opened the file.
 
-mod choose;
 mod command;
-mod detached;
 mod editor_table;
 mod editors;
 mod extension_windows;
+mod find;
 mod no_viewer;
+mod open_tabs;
+mod opener;
 mod pane;
 mod socket;
 mod tab_names;
-mod tabs;
 mod touch_mtime;
 
 use std::fs::{self, File};
@@ -23,10 +23,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::claude::task;
 use crate::{environment, folders};
 
-pub use choose::Viewer;
-pub use detached::{OpenOutcome, Request, open_detached, show_detached};
 pub use editors::Editor;
+pub use find::Viewer;
 pub use no_viewer::NoViewer;
+pub use opener::{OpenOutcome, Request, open_detached, show_detached};
 
 /// Time to wait for the file to exist. A missing file would become a phantom tab.
 const FILE_WAIT: Duration = Duration::from_secs(2);
@@ -40,7 +40,7 @@ const DESKTOP_LIMIT: u64 = 1024 * 1024 * 1024;
 /// A method of showing a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Method {
-    /// Our extension, which leaves the keyboard focus alone.
+    /// bg-run's extension, which leaves the keyboard focus unchanged.
     Extension,
     /// A window's socket.
     Window,
@@ -52,7 +52,7 @@ enum Method {
 
 /// Whether a method works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub struct MethodCheck {
     /// The method, in words.
     pub what: String,
     /// The reason why it doesn't work.
@@ -62,7 +62,10 @@ pub struct Check {
 impl Viewer {
     /// Whether the first method answers within milliseconds.
     fn is_quick(&self) -> bool {
-        matches!(self.ways.first(), Some(Method::Extension | Method::Window))
+        matches!(
+            self.methods.first(),
+            Some(Method::Extension | Method::Window)
+        )
     }
 
     /// Shows `file` to a user who works in `project`, and returns the place in words.
@@ -75,12 +78,12 @@ impl Viewer {
         let real = resolved(file)?;
         let link = self
             .names_tabs
-            .then(|| tab_names::to(file, &real))
+            .then(|| tab_names::link_to(file, &real))
             .flatten();
         let tab = link.as_deref().unwrap_or(&real);
         let mut reasons = Vec::new();
-        for way in &self.ways {
-            let shown = match way {
+        for method in &self.methods {
+            let shown = match method {
                 Method::Extension => check_size(size, self.command_limit())
                     .and_then(|()| extension_windows::open(project, tab))
                     .map(|()| self.name.clone()),
@@ -102,15 +105,15 @@ impl Viewer {
     }
 
     /// Checks each method without opening anything.
-    pub fn check(&self, project: &Path) -> Vec<Check> {
-        let check = |way: &Method| match way {
-            Method::Extension => Check {
+    pub fn check(&self, project: &Path) -> Vec<MethodCheck> {
+        let check = |method: &Method| match method {
+            Method::Extension => MethodCheck {
                 what: "the extension of a window".to_owned(),
                 fault: extension_windows::window_for(project)
                     .err()
                     .map(|error| format!("{error:#}")),
             },
-            Method::Window => Check {
+            Method::Window => MethodCheck {
                 what: "a window's socket".to_owned(),
                 fault: socket::window_for(project)
                     .err()
@@ -118,19 +121,19 @@ impl Viewer {
             },
             Method::Command(words) => {
                 let program = words.first().map(String::as_str).unwrap_or_default();
-                Check {
+                MethodCheck {
                     what: format!("the command {program}"),
                     fault: command::fault_of(program, words),
                 }
             }
-            Method::Pane => Check {
+            Method::Pane => MethodCheck {
                 what: "a pane of the terminal".to_owned(),
-                fault: pane::terminal()
-                    .is_none()
-                    .then(|| "isn't there: no tmux, zellij, kitty or WezTerm is around".to_owned()),
+                fault: pane::terminal().is_none().then(|| {
+                    "isn't there: this terminal isn't tmux, zellij, kitty or WezTerm".to_owned()
+                }),
             },
         };
-        self.ways.iter().map(check).collect()
+        self.methods.iter().map(check).collect()
     }
 
     /// Returns the size limit. A remote window's command has the smaller one.

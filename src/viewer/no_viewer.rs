@@ -33,6 +33,6 @@ pub enum NoViewer {
         name: String,
     },
     /// There is no editor.
-    #[error("no `code` found")]
+    #[error("no editor found")]
     Nothing,
 }

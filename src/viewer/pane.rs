@@ -48,7 +48,7 @@ pub(super) fn terminal() -> Option<&'static str> {
 /// Fails if the terminal doesn't support panes, or its command fails.
 pub(super) fn open(file: &Path) -> Result<&'static str> {
     let Some(splitter) = splitter() else {
-        bail!("there is no tmux, zellij, kitty or WezTerm around");
+        bail!("this terminal isn't tmux, zellij, kitty or WezTerm");
     };
     let program = programs::own_path()?;
     let (first, rest) = splitter.command.split_first().context("no command")?;
@@ -63,10 +63,10 @@ pub(super) fn open(file: &Path) -> Result<&'static str> {
     let found = programs::locate(first)?;
     let command = duct::cmd(found, words);
     let output = bounded::run(&command, b"", TIMEOUT, MAX_OUTPUT)
-        .with_context(|| format!("`{first}` opens no pane"))?;
+        .with_context(|| format!("`{first}` couldn't open a pane"))?;
     if !output.status.success() {
         bail!(
-            "{} opens no pane: {}",
+            "{} couldn't open a pane: {}",
             splitter.name,
             String::from_utf8_lossy(&output.stderr).trim()
         );

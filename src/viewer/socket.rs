@@ -105,7 +105,7 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
     let mut part = [0; 512];
     while !answer.contains(&b'\n') {
         if answer.len() > MAX_ANSWER {
-            bail!("{shown} answers without an end");
+            bail!("{shown} sends an answer without a line end");
         }
         stream.set_read_timeout(Some(left()?))?;
         match stream.read(&mut part) {
@@ -154,7 +154,7 @@ fn is_own_socket(path: &Path) -> bool {
 fn owner(path: &Path, stream: &UnixStream) -> Result<u64> {
     let peer = peer::of(path, stream)?;
     if peer.user != rustix::process::geteuid().as_raw() {
-        bail!("{} is another user's", path.display());
+        bail!("{} belongs to another user", path.display());
     }
     Ok(peer.process)
 }
@@ -193,7 +193,7 @@ pub(super) fn window_for(project: &Path) -> Result<LiveSocket> {
             match (held.next(), held.next()) {
                 (Some(one), None) => Ok((*one).clone()),
                 _ => bail!(
-                    "{why}, and of {} other VS Code windows none is known to hold {}",
+                    "{why}, and none of the {} other VS Code windows has a terminal in {}",
                     several.len(),
                     project.display()
                 ),

@@ -13,8 +13,9 @@ use crate::text::one_line;
 /// Maximum length of a name in characters. A tab shows no more.
 const MAX_NAME: usize = 60;
 
-/// Creates the link to a task's output or log at `file`, whose real path is `real`; `None` if it is neither.
-pub(super) fn to(file: &Path, real: &Path) -> Option<PathBuf> {
+/// Creates the link to a task's output or log at `file`, whose real path is `real`; `None` if `file`
+/// is no task's output or log.
+pub(super) fn link_to(file: &Path, real: &Path) -> Option<PathBuf> {
     let record = if task::is_output(file) {
         let record = TaskRecord::of(file.file_stem()?.to_str()?)?;
         // A task of another session can have the same id.

@@ -79,5 +79,5 @@ fn has_ended(file: &File, awaited: &mut AwaitedTask) -> bool {
         .metadata()
         .map_or(true, |metadata| metadata.nlink() == 0);
     let ends = task::end_of(file).map_or(true, |end| Footer::of(&end).is_some());
-    is_gone || ends && awaited.look().status != Status::Running
+    is_gone || ends && awaited.check().status != Status::Running
 }

@@ -5,12 +5,12 @@ use serde::Serialize;
 /// The result of a check in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub(super) enum CheckState {
     /// It works.
     Ok,
-    /// Something is missing, but the main job works.
+    /// Something is missing, but bg-run moves calls.
     Warning,
-    /// The main job can't work, or work would be lost.
+    /// bg-run can't move calls, or work would be lost.
     Failure,
 }
 
@@ -18,41 +18,42 @@ pub(super) enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) state: State,
-    pub(super) says: String,
+    pub(super) state: CheckState,
+    #[serde(rename = "says")]
+    pub(super) message: String,
     pub(super) fix: Option<String>,
 }
 
 impl Check {
-    pub(super) fn ok(name: &'static str, says: impl Into<String>) -> Self {
+    pub(super) fn ok(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
-            state: State::Ok,
-            says: says.into(),
+            state: CheckState::Ok,
+            message: message.into(),
             fix: None,
         }
     }
 
     pub(super) fn warning(
         name: &'static str,
-        says: impl Into<String>,
+        message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
         Self {
-            state: State::Warning,
+            state: CheckState::Warning,
             fix: Some(fix.into()),
-            ..Self::ok(name, says)
+            ..Self::ok(name, message)
         }
     }
 
     pub(super) fn failure(
         name: &'static str,
-        says: impl Into<String>,
+        message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
         Self {
-            state: State::Failure,
-            ..Self::warning(name, says, fix)
+            state: CheckState::Failure,
+            ..Self::warning(name, message, fix)
         }
     }
 }

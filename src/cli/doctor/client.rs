@@ -123,7 +123,7 @@ fn switched_off(project: &Path) -> Option<Check> {
     };
     Some(Check::warning(
         "switched-off",
-        "BG_RUN=off is set: every call is left alone",
+        "BG_RUN=off is set: bg-run changes no call",
         format!("Remove it from {who}."),
     ))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use crate::config::Config;
-use crate::install::editor::{self, EXTENSION, Outputs};
+use crate::install::editor::{self, EXTENSION, OutputProtection};
 use crate::programs;
 use crate::viewer::{self, Editor, NoViewer, Viewer};
 use crate::{environment, folders};
@@ -42,7 +42,7 @@ pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
         }
     };
     let was_chosen = config.editor.is_some();
-    [ways(&viewer, project, was_chosen)]
+    [methods(&viewer, project, was_chosen)]
         .into_iter()
         .chain(settings())
         .chain(extensions())
@@ -63,9 +63,9 @@ fn without_editor() -> String {
 }
 
 /// Checks the methods of opening a file. One is enough; the earlier ones are tried first.
-fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
+fn methods(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
     let mut faults = Vec::new();
-    for viewer::Check { what, fault } in viewer.check(project) {
+    for viewer::MethodCheck { what, fault } in viewer.check(project) {
         match fault {
             None => {
                 let instead = if faults.is_empty() {
@@ -81,14 +81,14 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
             Some(fault) => faults.push(format!("{what} {fault}")),
         }
     }
-    let says = format!(
+    let message = format!(
         "Editor: {}, which can't be reached: {}",
         viewer.name,
         faults.join("; ")
     );
     let fix = "Start Claude Code from a terminal of the window that is to show the outputs, or set `editor`.";
     if was_chosen {
-        Check::failure("editor", says, fix)
+        Check::failure("editor", message, fix)
     } else {
         let without = without_editor();
         let fix = if environment::is_set("TMUX") {
@@ -96,7 +96,7 @@ fn ways(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
         } else {
             format!("{fix} {without}")
         };
-        Check::warning("editor", says, fix)
+        Check::warning("editor", message, fix)
     }
 }
 
@@ -108,11 +108,14 @@ fn settings() -> Option<Check> {
     if files.is_empty() {
         return None;
     }
-    let found: Vec<(Outputs, String)> = files
+    let found: Vec<(OutputProtection, String)> = files
         .iter()
         .map(|file| {
             let text = folders::read_regular(file, MAX_SETTINGS).unwrap_or_default();
-            (Outputs::in_settings(&text), file.display().to_string())
+            (
+                OutputProtection::in_settings(&text),
+                file.display().to_string(),
+            )
         })
         .collect();
     let of = |wanted| {
@@ -122,7 +125,7 @@ fn settings() -> Option<Check> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let (unset, writable) = (of(Outputs::Unset), of(Outputs::Writable));
+    let (unset, writable) = (of(OutputProtection::Unset), of(OutputProtection::Writable));
     Some(if !unset.is_empty() {
         Check::warning(
             name,
@@ -134,17 +137,20 @@ fn settings() -> Option<Check> {
     } else if writable.is_empty() {
         Check::ok(
             name,
-            format!("Outputs are read-only by {}", of(Outputs::ReadOnly)),
+            format!(
+                "Outputs are read-only by {}",
+                of(OutputProtection::ReadOnly)
+            ),
         )
     } else {
         Check::ok(
             name,
-            format!("Outputs can be written, as `files.readonlyInclude` says in {writable}"),
+            format!("Outputs can be written, because of `files.readonlyInclude` in {writable}"),
         )
     })
 }
 
-/// Checks that each editor with extensions has this version of ours.
+/// Checks that each editor with extensions has this version of bg-run's extension.
 fn extensions() -> Vec<Check> {
     let editors = Editor::with_extensions().into_iter();
     editors.filter_map(|editor| extension(&editor)).collect()
@@ -158,10 +164,10 @@ fn extension(editor: &Editor) -> Option<Check> {
     let listed = match programs::ask(&list, LIST_TIMEOUT) {
         Ok(listed) => listed,
         Err(why) => {
-            let says = format!("{} may lack the extension: {why}", editor.name);
+            let message = format!("{} may lack the extension: {why}", editor.name);
             return Some(Check::warning(
                 name,
-                says,
+                message,
                 format!(
                     "`{} --list-extensions` shows the extensions that it has.",
                     command.display()

@@ -1,4 +1,4 @@
-//! Checks that the client runs our hooks, and no other hook that changes calls. The checks examine the effect, not
+//! Checks that the client runs bg-run's hooks, and no other hook that changes calls. The checks examine the effect, not
 //! only the entry.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use super::program;
 use crate::claude::hooks::{Hook, Source};
 use crate::claude::settings::{self, Scope};
 use crate::folders::{self, CallSite};
-use crate::install::{EVENTS, calls_us, timeout};
+use crate::install::{EVENTS, calls_bg_run, hook_timeout};
 use crate::programs;
 
 /// Seconds after which the client gives up on a hook that sets no time-out (hooks reference).
@@ -27,8 +27,8 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
     if ours.is_empty() {
         // Otherwise the reason has been reported.
         if checks.is_empty() {
-            let says = "No hook of bg-run is registered for this project";
-            checks.push(Check::failure("hooks", says, INSTALL));
+            let message = "No hook of bg-run is registered for this project";
+            checks.push(Check::failure("hooks", message, INSTALL));
         }
     } else {
         checks.push(registered(&ours, site));
@@ -39,7 +39,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
     checks
 }
 
-/// Returns the events for which a hook of ours runs.
+/// Returns the events for which a hook of bg-run runs.
 pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
     let ours = effective_hooks(sources).into_iter();
     ours.map(|(_, hook)| hook.event).collect()
@@ -48,7 +48,7 @@ pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
 fn is_ours(hook: &Hook) -> bool {
     let program = programs::own_path().unwrap_or_default();
     let first = hook.arguments.as_ref().and_then(|words| words.first());
-    calls_us(
+    calls_bg_run(
         &hook.command,
         first.map(String::as_str),
         &program.to_string_lossy(),
@@ -59,7 +59,7 @@ fn ours_in(source: &Source) -> Vec<Hook> {
     source.hooks().into_iter().filter(is_ours).collect()
 }
 
-/// Returns our hooks that the client runs, each with its file.
+/// Returns bg-run's hooks that the client runs, each with its file.
 fn effective_hooks(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
     let only_managed = sources.iter().any(allows_only_managed);
     let is_off = disabling_source(sources).is_some();
@@ -77,7 +77,7 @@ fn effective_hooks(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
         .collect()
 }
 
-/// Whether the hook applies to `tool`; an event without tools is given as an empty name.
+/// Whether the hook applies to `tool`. An empty name stands for an event without tools.
 fn matches_tool(hook: &Hook, tool: &str) -> bool {
     tool.is_empty() || hook.is_for(tool)
 }
@@ -92,7 +92,7 @@ fn missing_parts(ours: &[(PathBuf, Hook)]) -> Vec<String> {
         let tools = tools.split('|');
         let missing = tools.filter(|tool| !hooks(event).any(|(_, hook)| matches_tool(hook, tool)));
         let missing = missing.map(|tool| format!("{event} isn't for {tool}"));
-        let seconds = timeout(event);
+        let seconds = hook_timeout(event);
         let short = hooks(event).filter(|(_, hook)| hook.timeout.unwrap_or(TIMEOUT) < seconds);
         let short = short.map(|_| format!("{event} has a time-out below {seconds} s"));
         missing.chain(short).collect()
@@ -100,7 +100,7 @@ fn missing_parts(ours: &[(PathBuf, Hook)]) -> Vec<String> {
     lacks.collect()
 }
 
-/// Reports files that the client ignores.
+/// Returns a check for each file that the client ignores.
 fn ignored_files(sources: &[Source]) -> Vec<Check> {
     let none_in_force = effective_hooks(sources).is_empty();
     let faulty = sources
@@ -109,19 +109,19 @@ fn ignored_files(sources: &[Source]) -> Vec<Check> {
     faulty
         .map(|(source, why)| {
             let path = source.path.display();
-            let says = format!("{path}: {why}");
+            let message = format!("{path}: {why}");
             let mend = source.mend.clone();
             let fix = mend.unwrap_or_else(|| format!("Fix {path}."));
             if none_in_force {
-                Check::failure("hooks-silent", says, fix)
+                Check::failure("hooks-silent", message, fix)
             } else {
-                Check::warning("hooks-silent", says, fix)
+                Check::warning("hooks-silent", message, fix)
             }
         })
         .collect()
 }
 
-/// Reports an entry that the client skips while it runs the others of the file.
+/// Returns the check for an entry that the client skips while it runs the others of the file.
 fn skipped_entry(source: &Source) -> Option<Check> {
     let why = source.left_out.as_ref()?;
     let path = source.path.display();
@@ -197,11 +197,11 @@ fn registered(ours: &[(PathBuf, Hook)], site: &CallSite) -> Check {
     }
     let missing_parts = missing_parts(ours);
     if !missing_parts.is_empty() {
-        let says = format!(
+        let message = format!(
             "The hooks in {files} are an older version's: {}",
             missing_parts.join(", ")
         );
-        return Check::warning(name, says, "`bg-run install` brings them up to date.");
+        return Check::warning(name, message, "`bg-run install` brings them up to date.");
     }
     if let Some((file, hook)) = ours.iter().find(|(file, hook)| is_shared(file, site, hook)) {
         return Check::warning(
@@ -282,7 +282,7 @@ fn chain_line(chain: &[Vec<String>], hooks: &[&Hook]) -> String {
     format!("chain = {}", serde_json::json!(commands))
 }
 
-/// Reports other hooks that run before Bash calls.
+/// Returns the check for other hooks that run before Bash calls, if there are any.
 fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
     let all = sources.iter().filter(|source| source.fault.is_none());
     let others: Vec<Hook> = all
@@ -317,11 +317,11 @@ fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
     }
     let all: Vec<&Hook> = others.iter().collect();
     (!all.is_empty()).then(|| {
-        let says = format!(
+        let message = format!(
             "Other hooks run before Bash calls: {}; if one rewrites them, the one that finishes last wins",
             shown(&all)
         );
-        Check::ok("other-hooks", says)
+        Check::ok("other-hooks", message)
     })
 }
 
@@ -330,7 +330,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::doctor::State;
+    use crate::cli::doctor::CheckState;
 
     fn source(settings: Value, is_managed: bool) -> Source {
         Source {
@@ -407,7 +407,7 @@ mod tests {
             let found = managed_only(&sources);
             assert_eq!(
                 found.map(|check| check.state),
-                failure.then_some(State::Failure)
+                failure.then_some(CheckState::Failure)
             );
             assert_eq!(events_in_force(&sources).is_empty(), failure);
         }

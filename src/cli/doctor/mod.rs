@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use self::check::{Check, State};
+use self::check::{Check, CheckState};
 use super::print;
 use crate::claude::client::{self as claude, Version};
 use crate::claude::hooks::sources;
@@ -64,14 +64,16 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         checks.extend(client::values(version, &site.project));
         checks.extend(view::check(&sources, client.as_ref()));
         checks.extend(view::status_line(&sources));
-        checks.extend(survive::look(&configuration.settings, &sources, version));
+        checks.extend(survive::check(&configuration.settings, &sources, version));
         checks.extend(rules::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));
     if !editor_only {
         checks.extend(state::checks(&configuration.settings));
     }
-    let works = !checks.iter().any(|check| check.state == State::Failure);
+    let works = !checks
+        .iter()
+        .any(|check| check.state == CheckState::Failure);
     if json {
         let report = Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -88,12 +90,12 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
 fn show(checks: &[Check]) {
     for check in checks {
         let sign = match check.state {
-            State::Ok => '✓',
-            State::Warning => '!',
-            State::Failure => '✗',
+            CheckState::Ok => '✓',
+            CheckState::Warning => '!',
+            CheckState::Failure => '✗',
         };
         let column = |text: &str| print::paragraph(&print::outside(text), 2);
-        println!("{sign} {}", column(&check.says));
+        println!("{sign} {}", column(&check.message));
         if let Some(fix) = &check.fix {
             println!("  {}", column(fix));
         }

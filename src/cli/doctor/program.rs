@@ -1,4 +1,4 @@
-//! Checks what the programs registered as our hooks do, whatever their names are.
+//! Checks the programs that are registered as bg-run's hooks, whatever their names are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::check::Check;
 use crate::claude::hooks::Hook;
 use crate::folders::{self, CallSite};
-use crate::install::calls_us;
+use crate::install::calls_bg_run;
 use crate::programs;
 use crate::shell;
 
@@ -78,7 +78,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
             .flat_map(|command| &command.words);
         let mut words = words.map(shell::Word::text);
         words.find(|word| {
-            calls_us(
+            calls_bg_run(
                 word,
                 None,
                 &programs::own_path().unwrap_or_default().to_string_lossy(),
@@ -100,7 +100,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
     }
 }
 
-/// Sends it a call that should be moved, as the client would, in a dry run. Its records go to a temporary folder.
+/// Sends the hook a call that should be moved, as a dry run. The hook's records go to a temporary folder.
 fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
     let event = json!({
         "session_id": "doctor",
@@ -112,7 +112,7 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
         "tool_input": {"command": "BG_RUN=on true"},
         "tool_use_id": "doctor",
     });
-    let notes = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let records = tempfile::tempdir().map_err(|error| error.to_string())?;
     let command = if let Some(arguments) = &hook.arguments {
         duct::cmd(&hook.command, arguments)
     } else {
@@ -120,10 +120,11 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
     };
     let command = command
         .env("BG_RUN_DRY_RUN", "1")
-        .env("BG_RUN_STATE_DIR", notes.path())
+        .env("BG_RUN_STATE_DIR", records.path())
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let said = programs::ask_with(&command, &event.to_string(), TIMEOUT)?;
-    let answer: Value = serde_json::from_str(&said).map_err(|_| format!("it says {said:?}"))?;
+    let printed = programs::ask_with(&command, &event.to_string(), TIMEOUT)?;
+    let answer: Value =
+        serde_json::from_str(&printed).map_err(|_| format!("it printed {printed:?}"))?;
     let line = answer
         .get("systemMessage")
         .and_then(Value::as_str)
@@ -131,6 +132,6 @@ fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
     if line.contains("would run in the background") {
         Ok(())
     } else {
-        Err(format!("it says {said:?}"))
+        Err(format!("it printed {printed:?}"))
     }
 }

@@ -26,9 +26,9 @@ pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Chec
     checks
 }
 
-/// Reports a fault. A faulty `config.toml` counts as a dry run; a faulty rules file is ignored.
+/// Returns the check for a fault. A faulty `config.toml` counts as a dry run; a faulty rules file is ignored.
 fn problem(problem: &Problem) -> Check {
-    let says = problem.to_string();
+    let message = problem.to_string();
     let is_config = |origin: &Origin| match origin {
         Origin::File(path) => Some(path) == folders::config_file().as_ref(),
         Origin::Environment | Origin::BuiltIn => false,
@@ -36,13 +36,13 @@ fn problem(problem: &Problem) -> Check {
     match &problem.origin {
         origin if is_config(origin) => Check::failure(
             "config",
-            format!("{says}; until you fix it, bg-run only reports what it would do"),
+            format!("{message}; until you fix it, bg-run only reports what it would do"),
             "`bg-run config check` shows if errors remain.",
         ),
-        Origin::Environment => Check::warning("config", says, "Correct or unset it."),
+        Origin::Environment => Check::warning("config", message, "Correct or unset it."),
         Origin::File(_) | Origin::BuiltIn => Check::warning(
             "rules",
-            format!("{says}; bg-run ignores the file"),
+            format!("{message}; bg-run ignores the file"),
             "`bg-run rules check` shows if errors remain.",
         ),
     }
@@ -57,24 +57,24 @@ fn dry_run() -> Option<Check> {
         .and_then(|text| Config::parse(&text).ok())
         .is_some_and(|config| config.dry_run);
     if environment::dry_run() {
-        let says = "BG_RUN_DRY_RUN is set: bg-run only reports what it would do";
+        let message = "BG_RUN_DRY_RUN is set: bg-run only reports what it would do";
         return Some(Check::warning(
             "dry-run",
-            says,
+            message,
             "Unset it to end the dry run.",
         ));
     }
     in_file.then(|| {
-        let says = "`dry-run` is on: bg-run only reports what it would do";
+        let message = "`dry-run` is on: bg-run only reports what it would do";
         Check::warning(
             "dry-run",
-            says,
+            message,
             "`bg-run config set dry-run false` ends the dry run.",
         )
     })
 }
 
-/// Reports rules of the user that are probably mistakes.
+/// Returns a check for each rule of the user that is probably a mistake.
 fn lint_findings() -> Vec<Check> {
     let Some(file) = folders::user_rules_file() else {
         return Vec::new();
@@ -99,20 +99,20 @@ fn lint_findings() -> Vec<Check> {
 fn permissions(site: &CallSite) -> Check {
     let command_line = CommandLine::from_env();
     let rules = Session::from_env(false, "").permissions(site, &command_line);
-    let says = format!(
+    let message = format!(
         "Permission rules: {} in the settings files; {command_line}",
         rules.count()
     );
     if let Some(why) = rules.unknown() {
         return Check::warning(
             "permissions",
-            format!("{says}; some aren't known: {why}"),
+            format!("{message}; some aren't known: {why}"),
             "Calls are still moved, but bg-run doesn't edit their text.",
         );
     }
     let named = rules.naming_edits();
     if named.is_empty() {
-        return Check::ok("permissions", says);
+        return Check::ok("permissions", message);
     }
     let named: Vec<String> = named.iter().map(|rule| format!("`Bash({rule})`")).collect();
     Check::warning(

@@ -1,4 +1,4 @@
-//! Checks of the client's output folder and of our own folder.
+//! Checks of the client's output folder and of the state folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
-use super::check::{Check, State};
+use super::check::{Check, CheckState};
 use crate::claude::task;
 use crate::config::Config;
 use crate::history::store::Store;
@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) fn checks(config: &Config) -> Vec<Check> {
     let folder = own_folder();
     // An unusable folder is reported only once.
-    let history = (folder.state == State::Ok).then(|| history(config));
+    let history = (folder.state == CheckState::Ok).then(|| history(config));
     [outputs(), folder]
         .into_iter()
         .chain(history)
@@ -57,7 +57,8 @@ fn history(config: &Config) -> Check {
     }
 }
 
-/// Checks that the user's program for ends of tasks can be started; `None` if there is none. Errors of earlier runs are in the log.
+/// Checks that the user's program for ends of tasks can be started; `None` if there is none. Errors of earlier runs are in
+/// the log.
 fn on_end(config: &Config) -> Option<Check> {
     let name = "on-end";
     let program = config.on_end.first()?;
@@ -99,7 +100,7 @@ fn outputs() -> Check {
         return Check::warning(
             name,
             format!(
-                "{} is a link or another user's, so bg-run opens no output there",
+                "{} is a link or belongs to another user, so bg-run opens no output there",
                 root.display()
             ),
             "Remove it, or set CLAUDE_CODE_TMPDIR to a folder of your own.",
@@ -140,12 +141,12 @@ fn own_folder() -> Check {
             "Set HOME or BG_RUN_STATE_DIR.",
         );
     };
-    let mend = format!("Fix {}, or set BG_RUN_STATE_DIR.", dir.display());
+    let fix = format!("Fix {}, or set BG_RUN_STATE_DIR.", dir.display());
     let fault = |why: &str| {
         Check::warning(
             name,
             format!("{}, bg-run's own folder, {why}", dir.display()),
-            mend.clone(),
+            fix.clone(),
         )
     };
     match fs::metadata(&dir) {
@@ -161,7 +162,7 @@ fn own_folder() -> Check {
         }
         Err(error) => return fault(&format!("can't be read: {error}")),
         Ok(metadata) if !metadata.is_dir() => return fault("isn't a folder"),
-        Ok(metadata) if metadata.uid() != user() => return fault("is another user's"),
+        Ok(metadata) if metadata.uid() != user() => return fault("belongs to another user"),
         Ok(metadata) if metadata.mode() & 0o077 != 0 => return fault("can be read by others"),
         Ok(_) if access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
             return fault("can't be written");
@@ -190,7 +191,7 @@ fn can_be_made(dir: &Path) -> bool {
     })
 }
 
-/// Reports recent errors of the hook.
+/// Returns the check for recent errors of the hook.
 fn last_errors() -> Check {
     let name = "log";
     let lines: Vec<String> = log::last_faults();

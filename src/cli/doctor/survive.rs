@@ -1,4 +1,4 @@
-//! Checks that jobs can outlive their session, if the user asked for that.
+//! Checks that tasks can outlive their session, if the user asked for that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::survive::{self, MAX_JOBS, marks};
 
 const NAME: &str = "survive";
 
-/// Runs the check; `None` if the setting is off and no job remains from when it was on.
-pub(super) fn look(config: &Config, sources: &[Source], client: Option<Version>) -> Option<Check> {
+/// Runs the check; `None` if the setting is off and no job from an earlier time runs.
+pub(super) fn check(config: &Config, sources: &[Source], client: Option<Version>) -> Option<Check> {
     let jobs = marks::jobs();
     if !config.survive && jobs.is_empty() {
         return None;
     }
-    let lacking = install::lacks_for_survive(sources);
+    let lacking = install::missing_for_survive(sources);
     let running = match jobs.as_slice() {
         [] => "none runs now".to_owned(),
         jobs => {
@@ -29,7 +29,10 @@ pub(super) fn look(config: &Config, sources: &[Source], client: Option<Version>)
         }
     };
     Some(if !config.survive {
-        Check::ok(NAME, format!("`survive` is off; of its jobs, {running}"))
+        Check::ok(
+            NAME,
+            format!("`survive` is off; tasks that it kept: {running}"),
+        )
     } else if !survive::IS_SUPPORTED {
         Check::warning(
             NAME,
@@ -40,7 +43,7 @@ pub(super) fn look(config: &Config, sources: &[Source], client: Option<Version>)
         Check::warning(
             NAME,
             format!(
-                "`survive` is on, but no task outlives its session: no hook tells of {}",
+                "`survive` is on, but no task outlives its session: no hook is registered for {}",
                 lacking.join(" and ")
             ),
             "Run `bg-run install`, which registers these hooks too; a plugin alone can't.",
@@ -51,7 +54,7 @@ pub(super) fn look(config: &Config, sources: &[Source], client: Option<Version>)
             "`survive` is on, but needs Claude Code 2.1.200 or newer",
             "Update Claude Code.",
         )
-    } else if kills_what_is_left() {
+    } else if kills_user_processes() {
         Check::warning(
             NAME,
             "`survive` is on, but systemd-logind ends every process of yours when you log out (KillUserProcesses=yes)",
@@ -72,7 +75,7 @@ const FOLDERS: [&str; 3] = ["/usr/lib/systemd", "/run/systemd", "/etc/systemd"];
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Whether logind ends the processes of a user who logs out. It excludes root by default (logind.conf(5)).
-fn kills_what_is_left() -> bool {
+fn kills_user_processes() -> bool {
     let mut files: Vec<PathBuf> = FOLDERS
         .iter()
         .map(|folder| Path::new(folder).join("logind.conf"))

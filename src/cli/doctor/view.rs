@@ -35,7 +35,7 @@ pub(super) fn check(
         ),
         SkillState::Foreign => Check::warning(
             NAME,
-            format!("{path} isn't bg-run's, so the skill and the view aren't installed"),
+            format!("bg-run didn't create {path}, so the skill and the view aren't installed"),
             format!("Move it away, then `bg-run install`; or leave it. {INSTALL}"),
         ),
         SkillState::Changed(files) => Check::warning(
@@ -48,7 +48,7 @@ pub(super) fn check(
         ),
         SkillState::Outdated => Check::warning(
             NAME,
-            format!("{path} is another version's, or for a program elsewhere"),
+            format!("{path} is from another version, or names another program path"),
             INSTALL,
         ),
         SkillState::Current => current(&folder, sources, client, from_plugin),
@@ -102,7 +102,9 @@ fn current(
         Some(why) => Check::warning(
             NAME,
             format!("Claude Code {version} refuses the view in {path}: {why}"),
-            format!("Hooks and skill work without it. `claude plugin validate {path}` says why."),
+            format!(
+                "Hooks and skill work without it. `claude plugin validate {path}` shows the reason."
+            ),
         ),
         None => Check::ok(NAME, format!("The skill and the view are in {path}")),
     }

@@ -52,7 +52,7 @@ impl TrackedFile {
     }
 }
 
-/// A file in a query.
+/// A file whose writers are searched, with its identity and name.
 pub(super) struct TargetFile {
     pub(super) id: FileId,
     /// Whether it isn't at its path any more.
@@ -77,9 +77,9 @@ pub(super) struct Descriptor {
     pub(super) wanted: usize,
 }
 
-/// Facts about processes, as a system provides them. `None` means unknown, unless a method says
-/// otherwise.
-pub(super) trait Facts {
+/// Facts about processes, as a system provides them. `None` means unknown, unless a method's
+/// comment differs.
+pub(super) trait ProcessFacts {
     /// Returns all processes whose descriptors this one may see.
     fn processes(&self) -> Option<Vec<u32>>;
     /// Returns the process's current parent.
@@ -90,8 +90,8 @@ pub(super) trait Facts {
     fn user(&self, process: u32) -> Option<u32>;
     /// Returns its descriptors for writing to one of these files.
     fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor>;
-    /// Returns its exact words, starting with the program's name.
-    fn words(&self, process: u32) -> Option<Vec<String>>;
+    /// Returns its exact arguments, starting with the program's name.
+    fn arguments(&self, process: u32) -> Option<Vec<String>>;
     /// Returns its environment, one variable per text.
     fn environment(&self, process: u32) -> Option<Vec<String>>;
     /// Returns its working folder.
@@ -103,24 +103,28 @@ pub(super) trait Facts {
     }
 }
 
-/// Parses macOS's description of a process (`KERN_PROCARGS2`): the number of words, the program's path, padding, the
-/// words terminated by NULs, and the environment likewise, up to an empty text. Returns the words and the environment.
+/// Parses macOS's description of a process (`KERN_PROCARGS2`): the number of arguments, the program's path, padding, the
+/// arguments terminated by NULs, and the environment likewise, up to an empty text. Returns the arguments and the
+/// environment.
 #[cfg(any(test, system = "macos"))]
-pub(super) fn words_and_environment(told: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
-    let (number, rest) = told.split_first_chunk()?;
+pub(super) fn arguments_and_environment(description: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+    let (number, rest) = description.split_first_chunk()?;
     let number = usize::try_from(i32::from_ne_bytes(*number)).ok()?;
     let path = rest.iter().position(|byte| *byte == 0)?;
     let rest = rest.get(path..)?;
     let padding = rest.iter().position(|byte| *byte != 0)?;
     let texts = rest.get(padding..)?.split(|byte| *byte == 0);
     let mut texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
-    let words: Vec<String> = texts.by_ref().take(number).collect();
+    let arguments: Vec<String> = texts.by_ref().take(number).collect();
     let environment = texts.take_while(|text| !text.is_empty()).collect();
-    (words.len() == number).then_some((words, environment))
+    (arguments.len() == number).then_some((arguments, environment))
 }
 
 /// Finds the children of a process by asking every process for its parent.
-pub(super) fn children_by_parent(facts: &(impl Facts + ?Sized), process: u32) -> Option<Vec<u32>> {
+pub(super) fn children_by_parent(
+    facts: &(impl ProcessFacts + ?Sized),
+    process: u32,
+) -> Option<Vec<u32>> {
     let mut children = facts.processes()?;
     children.retain(|&child| facts.parent(child) == Some(process));
     Some(children)

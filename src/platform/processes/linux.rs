@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::facts::{Descriptor, Facts, FileId, TargetFile, children_by_parent};
+use super::facts::{Descriptor, FileId, ProcessFacts, TargetFile, children_by_parent};
 
 /// `/proc`.
 pub(super) struct Proc;
@@ -18,7 +18,7 @@ fn of(process: u32) -> PathBuf {
 }
 
 /// Returns a descriptor that becomes readable when the process ends.
-pub(super) fn end_of(process: u32) -> Option<OwnedFd> {
+pub(super) fn exit_fd(process: u32) -> Option<OwnedFd> {
     let process = Pid::from_raw(i32::try_from(process).ok()?)?;
     pidfd_open(process, PidfdFlags::empty()).ok()
 }
@@ -60,7 +60,7 @@ fn status(process: u32, field: &str) -> Option<u32> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-impl Facts for Proc {
+impl ProcessFacts for Proc {
     fn processes(&self) -> Option<Vec<u32>> {
         Some(numbers(Path::new("/proc"))?.collect())
     }
@@ -95,7 +95,7 @@ impl Facts for Proc {
             .collect()
     }
 
-    fn words(&self, process: u32) -> Option<Vec<String>> {
+    fn arguments(&self, process: u32) -> Option<Vec<String>> {
         texts(&of(process).join("cmdline"))
     }
 

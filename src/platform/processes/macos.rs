@@ -1,4 +1,4 @@
-//! Facts about processes on macOS, from the kernel through `libproc` and, for the words of a command line, `sysctl`.
+//! Facts about processes on macOS, from the kernel through `libproc` and, for the arguments, `sysctl`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -11,7 +11,7 @@ use libproc::proc_pid::{PIDInfo, PidInfoFlavor, listpidinfo, pidinfo};
 use libproc::processes::{ProcFilter, pids_by_type};
 use sysctl::{Ctl, CtlValue, Sysctl as _};
 
-use super::facts::{Descriptor, Facts, FileId, TargetFile, words_and_environment};
+use super::facts::{Descriptor, FileId, ProcessFacts, TargetFile, arguments_and_environment};
 
 /// The kernel.
 pub(super) struct Kernel;
@@ -56,7 +56,7 @@ struct Folders {
     root: Named,
 }
 
-/// The kernel fills exactly its own structures' sizes.
+/// The kernel writes exactly as many bytes as its own structures have.
 const _: () = assert!(size_of::<OpenFile>() == 176 && size_of::<Folders>() == 2352);
 
 impl PIDInfo for Folders {
@@ -75,11 +75,11 @@ fn number(process: u32) -> Option<i32> {
     i32::try_from(process).ok()
 }
 
-/// Returns the words and the environment of a process.
-fn told(process: u32) -> Option<(Vec<String>, Vec<String>)> {
+/// Returns the arguments and the environment of a process.
+fn command_line(process: u32) -> Option<(Vec<String>, Vec<String>)> {
     let [kern, arguments] = ARGUMENTS;
     match Ctl::Oid(vec![kern, arguments, number(process)?]).value() {
-        Ok(CtlValue::Node(told)) => words_and_environment(&told),
+        Ok(CtlValue::Node(description)) => arguments_and_environment(&description),
         _ => None,
     }
 }
@@ -88,7 +88,7 @@ fn info(process: u32) -> Option<BSDInfo> {
     pidinfo::<BSDInfo>(number(process)?, 0).ok()
 }
 
-impl Facts for Kernel {
+impl ProcessFacts for Kernel {
     fn processes(&self) -> Option<Vec<u32>> {
         let uid = rustix::process::geteuid().as_raw();
         pids_by_type(ProcFilter::ByUID { uid }).ok()
@@ -132,12 +132,12 @@ impl Facts for Kernel {
             .collect()
     }
 
-    fn words(&self, process: u32) -> Option<Vec<String>> {
-        told(process).map(|(words, _)| words)
+    fn arguments(&self, process: u32) -> Option<Vec<String>> {
+        command_line(process).map(|(arguments, _)| arguments)
     }
 
     fn environment(&self, process: u32) -> Option<Vec<String>> {
-        told(process).map(|(_, environment)| environment)
+        command_line(process).map(|(_, environment)| environment)
     }
 
     fn folder(&self, process: u32) -> Option<PathBuf> {

@@ -17,19 +17,19 @@ mod facts;
 mod linux;
 #[cfg(system = "macos")]
 mod macos;
+#[cfg(system = "portable")]
+mod portable;
 #[cfg(any(test, system = "portable"))]
 mod table;
-#[cfg(system = "portable")]
-mod this_machine;
 
 #[cfg(system = "linux")]
 use linux::Proc as System;
 #[cfg(system = "macos")]
 use macos::Kernel as System;
 #[cfg(system = "portable")]
-use this_machine::ThisMachine as System;
+use portable::ProcFolder as System;
 
-use facts::{Facts, TargetFile};
+use facts::{ProcessFacts, TargetFile};
 
 pub use facts::{FileId, TrackedFile};
 
@@ -78,9 +78,9 @@ impl Process {
 }
 
 /// Returns a descriptor that becomes readable when the process ends; `None` if the system has none.
-pub fn end_of(process: u32) -> Option<OwnedFd> {
+pub fn exit_fd(process: u32) -> Option<OwnedFd> {
     #[cfg(system = "linux")]
-    return linux::end_of(process);
+    return linux::exit_fd(process);
     #[cfg(not(system = "linux"))]
     {
         let _ = process;
@@ -88,7 +88,7 @@ pub fn end_of(process: u32) -> Option<OwnedFd> {
     }
 }
 
-/// Returns the other processes that write to one of `files`; `None` if the system doesn't tell.
+/// Returns the other processes that write to one of `files`; `None` if the system doesn't report it.
 pub fn writers(files: &[TrackedFile]) -> Option<Vec<Writer>> {
     writers_among(&System, System.processes()?, files)
 }
@@ -98,17 +98,17 @@ pub fn still_writes(process: u32, file: &TrackedFile) -> bool {
     !System.writes(process, &TargetFile::all(file)).is_empty()
 }
 
-/// Whether `process` descends from `ancestor` through processes that still run; `None` if the system doesn't tell.
+/// Whether `process` descends from `ancestor` through processes that still run; `None` if the system doesn't report it.
 pub fn descends_from(process: u32, ancestor: u32) -> Option<bool> {
     chain_leads_to(&System, process, ancestor)
 }
 
-/// Returns the parent of a process; `None` if there is none or the system doesn't tell.
+/// Returns the parent of a process; `None` if there is none or the system doesn't report it.
 pub fn parent(process: u32) -> Option<u32> {
     System.parent(process)
 }
 
-/// Whether the process has a controlling terminal. Only Linux tells.
+/// Whether the process has a controlling terminal. Only Linux reports it.
 pub fn has_terminal(process: u32) -> bool {
     #[cfg(system = "linux")]
     return linux::has_terminal(process);
@@ -119,10 +119,10 @@ pub fn has_terminal(process: u32) -> bool {
     }
 }
 
-/// Returns the exact words with which a process was started, starting with the program's name; `None` if the system
+/// Returns the exact arguments with which a process was started, beginning with the program's name; `None` if the system
 /// refuses.
-pub fn words(process: u32) -> Option<Vec<String>> {
-    System.words(process)
+pub fn arguments(process: u32) -> Option<Vec<String>> {
+    System.arguments(process)
 }
 
 /// Returns the environment with which a process was started, as `NAME=VALUE` texts; `None` if the system refuses.
@@ -136,13 +136,13 @@ pub fn environments() -> impl Iterator<Item = Vec<String>> {
     processes.filter_map(|process| System.environment(process))
 }
 
-/// Returns the working folder of a process; `None` if the system doesn't tell.
+/// Returns the working folder of a process; `None` if the system doesn't report it.
 pub fn folder(process: u32) -> Option<PathBuf> {
     System.folder(process)
 }
 
 /// Returns this user's process groups that print to `file`, except this process's own; `None` if the system doesn't
-/// tell.
+/// report them.
 pub fn groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
     let own = getpgid(None).ok().map(number);
     let mut groups = all_groups_printing_to(file)?;
@@ -167,18 +167,18 @@ fn all_groups_printing_to(file: &TrackedFile) -> Option<BTreeSet<i32>> {
     Some(groups.collect())
 }
 
-/// Asks a process group to end (SIGTERM), as the client does.
+/// Sends SIGTERM to a process group, as the client does.
 ///
 /// # Errors
 ///
 /// Fails if there is none, or it belongs to another user.
-pub fn ask_to_end(group: i32) -> io::Result<()> {
+pub fn terminate_group(group: i32) -> io::Result<()> {
     let group = Pid::from_raw(group).ok_or(io::ErrorKind::NotFound)?;
     Ok(kill_process_group(group, Signal::TERM)?)
 }
 
-/// Asks the group of `leader`, and all processes that it started, to end (SIGTERM), as the client does.
-pub fn ask_tree_to_end(leader: u32) {
+/// Sends SIGTERM to the group of `leader` and to all processes that it started, as the client does.
+pub fn terminate_tree(leader: u32) {
     let started = descendants(&System, leader, &[]);
     if let Some(group) = pid(leader) {
         let _ = kill_process_group(group, Signal::TERM);
@@ -188,7 +188,7 @@ pub fn ask_tree_to_end(leader: u32) {
     }
 }
 
-/// Adopts orphaned descendants where the system allows it, so that [`end_all`] still finds them.
+/// Adopts orphaned descendants where the system allows it, so that [`kill_all`] still finds them.
 pub fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     {
@@ -207,11 +207,11 @@ pub fn descendants_except(spared: &[u32]) -> Vec<u32> {
         .collect()
 }
 
-/// Number of times that [`end_all`] looks for processes, in case some are started meanwhile.
+/// Number of times that [`kill_all`] looks for processes, in case some are started meanwhile.
 const MAX_ROUNDS: u32 = 10;
 
 /// Kills the group of `leader` (SIGKILL) and all known descendants of this process except `spared` ones.
-pub fn end_all(leader: u32, spared: &[u32]) {
+pub fn kill_all(leader: u32, spared: &[u32]) {
     let mut found = descendants_except(spared);
     if let Some(group) = pid(leader) {
         let _ = kill_process_group(group, Signal::KILL);
@@ -225,7 +225,7 @@ pub fn end_all(leader: u32, spared: &[u32]) {
     }
 }
 
-/// Whether processes of a finished leader's group remain, where the system doesn't let us adopt them.
+/// Whether processes of a finished leader's group remain, where the system doesn't let bg-run adopt them.
 pub fn may_have_members(leader: u32) -> bool {
     let remain = |group| rustix::process::test_kill_process_group(group).is_ok();
     cfg!(not(target_os = "linux")) && pid(leader).is_some_and(remain)
@@ -240,7 +240,7 @@ fn number(pid: Pid) -> i32 {
 }
 
 fn writers_among(
-    facts: &impl Facts,
+    facts: &impl ProcessFacts,
     processes: Vec<u32>,
     files: &[TrackedFile],
 ) -> Option<Vec<Writer>> {
@@ -281,7 +281,7 @@ fn writers_among(
 
 /// Returns the descendants of `ancestor`, except `spared` ones and theirs: at most [`MAX_DESCENDANTS`], in case processes
 /// are started without end.
-fn descendants(facts: &impl Facts, ancestor: u32, spared: &[u32]) -> Option<Vec<u32>> {
+fn descendants(facts: &impl ProcessFacts, ancestor: u32, spared: &[u32]) -> Option<Vec<u32>> {
     let mut found: BTreeSet<u32> = BTreeSet::new();
     let mut waiting = vec![ancestor];
     while let Some(process) = waiting.pop() {
@@ -293,14 +293,14 @@ fn descendants(facts: &impl Facts, ancestor: u32, spared: &[u32]) -> Option<Vec<
     Some(found.into_iter().collect())
 }
 
-fn chain_leads_to(facts: &impl Facts, process: u32, ancestor: u32) -> Option<bool> {
+fn chain_leads_to(facts: &impl ProcessFacts, process: u32, ancestor: u32) -> Option<bool> {
     let mut at = process;
     for _ in 0..MAX_ANCESTORS {
         match facts.parent(at) {
             Some(parent) if parent == ancestor => return Some(true),
             Some(parent) if parent > 1 => at = parent,
             Some(_) => return Some(false),
-            // The process itself may be gone, or the system may tell nothing about any process.
+            // The process itself may be gone, or the system may report nothing about any process.
             None => return facts.processes().map(|_| false),
         }
     }
@@ -312,19 +312,19 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::facts::words_and_environment;
-    use super::table::{Row, Table};
+    use super::facts::arguments_and_environment;
+    use super::table::{ProcessRow, ProcessTable};
     use super::*;
 
-    fn row(process: u32, parent: u32, descriptors: &[(u32, &Path)]) -> Row {
-        Row {
+    fn row(process: u32, parent: u32, descriptors: &[(u32, &Path)]) -> ProcessRow {
+        ProcessRow {
             process,
             parent,
             writes: descriptors
                 .iter()
                 .map(|(number, file)| (*number, TargetFile::at(file).unwrap().id))
                 .collect(),
-            ..Row::default()
+            ..ProcessRow::default()
         }
     }
 
@@ -338,7 +338,7 @@ mod tests {
         fs::write(&other, "").unwrap();
         let linked = folder.path().join("linked");
         std::os::unix::fs::symlink(&real, &linked).unwrap();
-        let table = Table(vec![
+        let table = ProcessTable(vec![
             row(10, 1, &[(3, &one)]),
             row(11, 10, &[(1, &one), (2, &one)]),
             row(12, 1, &[(1, &other)]),
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn an_orphan_descends_from_nobody() {
-        let table = Table(vec![
+        let table = ProcessTable(vec![
             row(100, 1, &[]),
             row(101, 100, &[]),
             row(102, 101, &[]),
@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(descends_from(process, own), Some(true));
         assert_eq!(descends_from(own, process), Some(false));
         assert_eq!(
-            words(process).as_deref(),
+            arguments(process).as_deref(),
             Some(
                 ["sh", "-c", "read _", "a b", "", "c"]
                     .map(str::to_owned)
@@ -427,34 +427,34 @@ mod tests {
 
     #[test]
     fn macos_s_command_lines_are_parsed_exactly() {
-        let told = |number: i32, text: &str| {
-            let mut told = number.to_ne_bytes().to_vec();
-            told.extend(text.as_bytes());
-            words_and_environment(&told)
+        let description = |number: i32, text: &str| {
+            let mut description = number.to_ne_bytes().to_vec();
+            description.extend(text.as_bytes());
+            arguments_and_environment(&description)
         };
-        let both = |words: &[&str], environment: &[&str]| {
+        let both = |arguments: &[&str], environment: &[&str]| {
             let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-            Some((all(words), all(environment)))
+            Some((all(arguments), all(environment)))
         };
         let text =
             "/opt/claude\0\0\0\0claude\0-p\0\0--allowedTools\0Bash(a b)\0PATH=/bin\0A=1\0\0x=y\0";
         assert_eq!(
-            told(5, text),
+            description(5, text),
             both(
                 &["claude", "-p", "", "--allowedTools", "Bash(a b)"],
                 &["PATH=/bin", "A=1"]
             )
         );
-        assert_eq!(told(1, "/bin/sh\0\0sh\0"), both(&["sh"], &[]));
+        assert_eq!(description(1, "/bin/sh\0\0sh\0"), both(&["sh"], &[]));
         for (number, text) in [
             (3, "/bin/sh\0sh\0"),
             (-1, "/bin/sh\0sh\0"),
             (1, "/bin/sh"),
             (1, ""),
         ] {
-            assert_eq!(told(number, text), None, "{number} {text:?}");
+            assert_eq!(description(number, text), None, "{number} {text:?}");
         }
-        assert_eq!(words_and_environment(&[0, 0]), None);
+        assert_eq!(arguments_and_environment(&[0, 0]), None);
     }
 
     fn folder_of(process: u32) -> Option<PathBuf> {

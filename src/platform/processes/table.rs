@@ -2,33 +2,33 @@
 
 use std::path::PathBuf;
 
-use super::facts::{Descriptor, Facts, FileId, TargetFile};
+use super::facts::{Descriptor, FileId, ProcessFacts, TargetFile};
 
 /// A process and the facts about it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Row {
+pub(super) struct ProcessRow {
     pub(super) process: u32,
     pub(super) parent: u32,
     pub(super) user: u32,
     pub(super) started: u64,
     /// Its descriptors for writing, with their files.
     pub(super) writes: Vec<(u32, FileId)>,
-    pub(super) words: Vec<String>,
+    pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<String>,
     pub(super) folder: PathBuf,
 }
 
 /// The list.
 #[derive(Debug, Clone)]
-pub(super) struct Table(pub(super) Vec<Row>);
+pub(super) struct ProcessTable(pub(super) Vec<ProcessRow>);
 
-impl Table {
-    fn row(&self, process: u32) -> Option<&Row> {
+impl ProcessTable {
+    fn row(&self, process: u32) -> Option<&ProcessRow> {
         self.0.iter().find(|row| row.process == process)
     }
 }
 
-impl Facts for Table {
+impl ProcessFacts for ProcessTable {
     fn processes(&self) -> Option<Vec<u32>> {
         Some(self.0.iter().map(|row| row.process).collect())
     }
@@ -55,8 +55,8 @@ impl Facts for Table {
             .collect()
     }
 
-    fn words(&self, process: u32) -> Option<Vec<String>> {
-        self.row(process).map(|row| row.words.clone())
+    fn arguments(&self, process: u32) -> Option<Vec<String>> {
+        self.row(process).map(|row| row.arguments.clone())
     }
 
     fn environment(&self, process: u32) -> Option<Vec<String>> {

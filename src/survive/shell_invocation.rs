@@ -6,15 +6,15 @@ use std::process::Command;
 use crate::platform::processes;
 
 /// The command line and the environment with which a shell was started.
-pub(super) struct Source {
-    words: Vec<String>,
+pub(super) struct ShellInvocation {
+    arguments: Vec<String>,
     environment: Vec<String>,
 }
 
-impl Source {
+impl ShellInvocation {
     pub(super) fn of(shell: u32) -> Option<Self> {
         Some(Self {
-            words: processes::words(shell)?,
+            arguments: processes::arguments(shell)?,
             environment: processes::environment(shell)?,
         })
     }
@@ -22,7 +22,7 @@ impl Source {
     /// Returns the command that starts it again.
     pub(super) fn command(&self) -> Command {
         let (program, arguments) = self
-            .words
+            .arguments
             .split_first()
             .map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
         let mut command = Command::new(program);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::output::{full_disk, summary_of};
+use super::output_summary::{full_disk, summary_of};
 use super::record::TaskRecord;
 use super::status::Status;
 use crate::text::{MAX_MESSAGE, clipped, one_line, span};
@@ -37,18 +37,18 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
     let (status, after) = (record.final_status(), record.after());
     let how = match status {
         Status::Lost | Status::Detached => "ended".to_owned(),
-        status => status.words(record.status_of.as_deref()),
+        status => status.label(record.status_of.as_deref()),
     };
     if status == Status::MemoryShort {
         // Nothing else fits.
-        return named(record, &format!(" {how}"));
+        return line_about(record, &format!(" {how}"));
     }
     let how = match full_disk(record) {
         Some(_) => format!("{how} (disk full)"),
         None => how,
     };
     let Some(last) = summary_of(record) else {
-        return named(record, &format!(" {how}{after}"));
+        return line_about(record, &format!(" {how}{after}"));
     };
     let mut beginnings = REDUNDANT.iter();
     let rest = beginnings.find_map(|beginning| last.strip_prefix(beginning));
@@ -67,7 +67,7 @@ fn ended_within(record: &TaskRecord, width: usize) -> String {
 
 /// Describes a task that has been silent for long.
 pub fn silent(record: &TaskRecord, silence: Duration) -> String {
-    named(
+    line_about(
         record,
         &format!(
             " silent for {}, stop it? `bg-run stop {}`",
@@ -95,7 +95,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
         None => format!("runs ({})", shortened(&record.id)),
         Some(end) => match end.status {
             Status::Lost | Status::Detached => "ended".to_owned(),
-            status => status.words(record.status_of.as_deref()),
+            status => status.label(record.status_of.as_deref()),
         },
     };
     let all: Vec<&TaskRecord> = running.iter().rev().chain(ended.iter().rev()).collect();
@@ -133,7 +133,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
 const PREFIX: &str = "bg-run: \"";
 
 /// Formats a line about a task; its name is shortened to make the rest fit.
-pub fn named(record: &TaskRecord, rest: &str) -> String {
+pub fn line_about(record: &TaskRecord, rest: &str) -> String {
     let left = WIDTH.saturating_sub(PREFIX.width() + "\"".width() + rest.width());
     format!(
         "{PREFIX}{}\"{rest}",
@@ -142,7 +142,7 @@ pub fn named(record: &TaskRecord, rest: &str) -> String {
 }
 
 /// Whether a line about a task fits with the whole name.
-pub fn is_whole(record: &TaskRecord, line: &str) -> bool {
+pub fn has_whole_name(record: &TaskRecord, line: &str) -> bool {
     let start = format!("{PREFIX}{}\"", name_of(record));
     line.width() <= WIDTH && line.starts_with(&start)
 }
@@ -160,7 +160,7 @@ pub fn start_of(id: &str) -> &str {
     }
 }
 
-/// Returns the start of an id with an ellipsis, for people.
+/// Returns the start of an id with an ellipsis, as shown to the user.
 pub fn shortened(id: &str) -> String {
     match start_of(id) {
         start if start == id => start.to_owned(),

@@ -1,18 +1,18 @@
-//! The end of a task's output, kept after the first read.
+//! A cache of the end of a task's output, which is read once.
 
 use std::sync::OnceLock;
 
 use crate::claude::OutputEnd;
 
-/// The last lines of a task's output, read once.
+/// A cache of the last lines of a task's output, which are read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastOutput {
+pub struct OutputCache {
     output: Option<OutputEnd>,
     lines: OnceLock<Vec<String>>,
 }
 
-impl LastOutput {
-    /// Creates it from the end of the output, if that was read.
+impl OutputCache {
+    /// Creates the cache from the end of the output, if that was read.
     pub fn of(output: Option<OutputEnd>) -> Self {
         Self {
             output,

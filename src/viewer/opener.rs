@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::tabs::{self, Claim};
+use super::open_tabs::{self, Claim};
 use super::{Viewer, touch_mtime};
 use crate::config::Config;
 use crate::platform::detach;
@@ -22,20 +22,20 @@ const HOOK_WAIT: Duration = Duration::from_millis(300);
 /// The result of opening a file, which one process prints and the other parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenOutcome {
-    /// It is open or being opened in this place.
-    In(String),
-    /// It has been open in this place since an earlier task.
-    Already(String),
-    /// It isn't shown, for this reason.
-    Not(String),
+    /// The file is open or being opened in this place.
+    Opened(String),
+    /// The file has been open in this place since an earlier task.
+    AlreadyOpen(String),
+    /// The file isn't shown, for this reason.
+    NotOpened(String),
 }
 
 impl fmt::Display for OpenOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::In(place) => write!(f, "in: {place}"),
-            Self::Already(place) => write!(f, "already: {place}"),
-            Self::Not(why) => write!(f, "not: {why}"),
+            Self::Opened(place) => write!(f, "in: {place}"),
+            Self::AlreadyOpen(place) => write!(f, "already: {place}"),
+            Self::NotOpened(why) => write!(f, "not: {why}"),
         }
     }
 }
@@ -46,9 +46,9 @@ impl FromStr for OpenOutcome {
     fn from_str(line: &str) -> Result<Self, ()> {
         let (kind, rest) = line.trim().split_once(": ").ok_or(())?;
         match kind {
-            "in" => Ok(Self::In(rest.to_owned())),
-            "already" => Ok(Self::Already(rest.to_owned())),
-            "not" => Ok(Self::Not(rest.to_owned())),
+            "in" => Ok(Self::Opened(rest.to_owned())),
+            "already" => Ok(Self::AlreadyOpen(rest.to_owned())),
+            "not" => Ok(Self::NotOpened(rest.to_owned())),
             _ => Err(()),
         }
     }
@@ -59,7 +59,7 @@ impl FromStr for OpenOutcome {
 pub struct Request {
     /// Candidates; the first existing one is shown.
     pub files: Vec<PathBuf>,
-    /// The session for which the tab counts.
+    /// The session whose `max-tabs` includes the tab.
     pub session: String,
     /// The user's project.
     pub project: PathBuf,
@@ -73,14 +73,14 @@ pub struct Request {
 /// Fails if the process can't be started.
 pub fn show_detached(viewer: &Viewer, config: &Config, request: &Request) -> Result<OpenOutcome> {
     let Some(first) = request.files.first() else {
-        return Ok(OpenOutcome::Not("no file was named".to_owned()));
+        return Ok(OpenOutcome::NotOpened("no file was named".to_owned()));
     };
-    match tabs::claim(&request.session, first, config) {
+    match open_tabs::claim(&request.session, first, config) {
         Claim::Granted => {}
-        Claim::OpenAlready => return Ok(OpenOutcome::Already(viewer.name.clone())),
-        Claim::Refused(why) => return Ok(OpenOutcome::Not(why)),
+        Claim::OpenAlready => return Ok(OpenOutcome::AlreadyOpen(viewer.name.clone())),
+        Claim::Refused(why) => return Ok(OpenOutcome::NotOpened(why)),
     }
-    start(viewer, request).inspect_err(|_| tabs::release(&request.session, first))
+    start(viewer, request).inspect_err(|_| open_tabs::release(&request.session, first))
 }
 
 fn start(viewer: &Viewer, request: &Request) -> Result<OpenOutcome> {
@@ -99,7 +99,7 @@ fn start(viewer: &Viewer, request: &Request) -> Result<OpenOutcome> {
         let started = command.stdout(stdout).spawn();
         started.with_context(|| format!("{} can't be started", program.display()))
     };
-    let underway = || OpenOutcome::In(viewer.name.clone());
+    let underway = || OpenOutcome::Opened(viewer.name.clone());
     if !viewer.is_quick() {
         spawn(Stdio::null())?;
         return Ok(underway());
@@ -130,14 +130,14 @@ pub fn open_detached(config: &Config, request: &Request) {
     touch_mtime::start_watchdog();
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
-        Err(why) => return answer(&OpenOutcome::Not(why.to_string())),
+        Err(why) => return answer(&OpenOutcome::NotOpened(why.to_string())),
     };
     let mut why = String::from("no file was named");
     for file in &request.files {
         match viewer.show(file, &request.project) {
             Ok(place) => {
                 log::info(&format!("open: {} is open in {place}", file.display()));
-                answer(&OpenOutcome::In(place));
+                answer(&OpenOutcome::Opened(place));
                 return touch_mtime::touch_until_end(file);
             }
             Err(error) => {
@@ -148,9 +148,9 @@ pub fn open_detached(config: &Config, request: &Request) {
     }
     // Releases the tab, so that a later task with this file isn't reported as open.
     if let Some(first) = request.files.first() {
-        tabs::release(&request.session, first);
+        open_tabs::release(&request.session, first);
     }
-    answer(&OpenOutcome::Not(why));
+    answer(&OpenOutcome::NotOpened(why));
 }
 
 /// Reports to the hook, which may be gone, and detaches from it.
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn an_outcome_survives_printing_and_parsing() {
         for shown in [
-            OpenOutcome::In("VS Code".to_owned()),
-            OpenOutcome::Already("Cursor".to_owned()),
-            OpenOutcome::Not("`code` opened nothing: x: y".to_owned()),
+            OpenOutcome::Opened("VS Code".to_owned()),
+            OpenOutcome::AlreadyOpen("Cursor".to_owned()),
+            OpenOutcome::NotOpened("`code` opened nothing: x: y".to_owned()),
         ] {
             assert_eq!(format!("{shown}\n").parse(), Ok(shown));
         }

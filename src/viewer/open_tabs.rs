@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Open};
-use crate::state::{Folder, Kind, is_id, name_of};
+use crate::state::{Folder, Kind, hashed_name, is_id};
 use crate::tasks::ended_or_lost;
 
 /// The result of claiming a tab.
@@ -34,7 +34,7 @@ fn folder_of(session: &str) -> Option<Folder> {
 const MAX_CLAIMS: usize = 1000;
 
 fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
-    if folder.file(&name_of(file)).is_ok() {
+    if folder.file(&hashed_name(file)).is_ok() {
         return Claim::OpenAlready;
     }
     let names = folder.names(MAX_CLAIMS);
@@ -64,7 +64,7 @@ pub(super) fn claim(session: &str, file: &Path, config: &Config) -> Claim {
     let state = state_of(&folder, file, config);
     if state == Claim::Granted {
         // The editor's extension follows recorded files. Without a record, the file is opened but not followed.
-        let noted = folder.create(&name_of(file), file.as_os_str().as_encoded_bytes());
+        let noted = folder.create(&hashed_name(file), file.as_os_str().as_encoded_bytes());
         if noted.is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
             return Claim::OpenAlready;
         }
@@ -75,6 +75,6 @@ pub(super) fn claim(session: &str, file: &Path, config: &Config) -> Claim {
 /// Releases the tab because nothing was opened.
 pub(super) fn release(session: &str, file: &Path) {
     if let Some(folder) = folder_of(session) {
-        folder.remove(&name_of(file));
+        folder.remove(&hashed_name(file));
     }
 }

@@ -1,4 +1,4 @@
-//! The choice of an editor and of the methods to open files in it.
+//! Finds the editor or terminal that shows files, and the methods to open files in it.
 
 use super::no_viewer::NoViewer;
 use super::{Editor, Method, command, extension_windows, socket};
@@ -11,7 +11,7 @@ pub struct Viewer {
     /// Its name.
     pub name: String,
     /// The methods, in the order in which they are tried.
-    pub(super) ways: Vec<Method>,
+    pub(super) methods: Vec<Method>,
     /// Whether it belongs to the VS Code family.
     pub is_code: bool,
     /// Whether its tabs are named after the task.
@@ -19,9 +19,9 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Whether a window runs our extension, which makes its tabs read-only.
+    /// Whether a window runs bg-run's extension, which makes its tabs read-only.
     pub fn has_extension(&self) -> bool {
-        self.ways.contains(&Method::Extension)
+        self.methods.contains(&Method::Extension)
     }
 
     /// Chooses the viewer from the settings, the terminal and the machine.
@@ -38,7 +38,7 @@ impl Viewer {
             let (name, command, is_code) = command::configured(choice)?;
             return Ok(Self {
                 name,
-                ways: [Method::Command(command)].into_iter().chain(pane).collect(),
+                methods: [Method::Command(command)].into_iter().chain(pane).collect(),
                 is_code,
                 names_tabs: is_code && config.tab_names == TabNames::Name,
             });
@@ -52,7 +52,7 @@ impl Viewer {
             .as_ref()
             .and_then(|editor| Some(Method::Command(editor.command_line()?)));
         // A remote window's command uses the same socket, but takes longer. Another editor's terminal has no window.
-        let ways: Vec<Option<Method>> = match &editor {
+        let methods: Vec<Option<Method>> = match &editor {
             Some(editor) if !editor.has_windows => vec![command, pane],
             _ if environment::vscode_socket().is_some() => {
                 vec![Some(Method::Window), command, pane]
@@ -60,13 +60,13 @@ impl Viewer {
             _ => vec![command, window, pane],
         };
         let extension = extension_windows::is_any_there().then_some(Method::Extension);
-        let mut ways: Vec<Method> = ways.into_iter().flatten().collect();
-        if let Some(way) = extension {
+        let mut methods: Vec<Method> = methods.into_iter().flatten().collect();
+        if let Some(method) = extension {
             // The terminal's own editor comes first. The family's own methods take the keyboard focus.
             let at = usize::from(editor.as_ref().is_some_and(|editor| !editor.has_windows));
-            ways.insert(at.min(ways.len()), way);
+            methods.insert(at.min(methods.len()), method);
         }
-        if ways.is_empty() {
+        if methods.is_empty() {
             return Err(match editor {
                 None => NoViewer::Nothing,
                 Some(Editor {
@@ -78,14 +78,14 @@ impl Viewer {
             });
         }
         let is_code = editor.as_ref().is_none_or(|editor| editor.has_windows);
-        let name = match (editor, ways.as_slice()) {
+        let name = match (editor, methods.as_slice()) {
             (None, [Method::Pane]) => "a pane".to_owned(),
             (None, _) => "VS Code".to_owned(),
             (Some(editor), _) => editor.name,
         };
         Ok(Self {
             name,
-            ways,
+            methods,
             is_code,
             names_tabs: is_code && config.tab_names == TabNames::Name,
         })

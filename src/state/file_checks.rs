@@ -1,5 +1,5 @@
-//! Marks on messages that are shown once: a fault of the user's files in their present state, or any other one-time
-//! text. Other marks record that a rules file's expressions are valid.
+//! Marks on files of the user in their present state: a file's fault was reported, or a rules file is valid. A changed file
+//! is checked again.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::Folder;
 use super::kind::Kind;
-use super::name::name_of;
+use super::name::hashed_name;
 
 /// The state of a file: it changes when the file does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,9 @@ pub struct FileState {
     path: PathBuf,
     size: u64,
     inode: u64,
+    /// Time of the last change of the content: seconds and nanoseconds since 1970.
     modified: (i64, i64),
+    /// Time of the last change of the content or the metadata, likewise.
     changed: (i64, i64),
 }
 
@@ -33,7 +35,7 @@ impl FileState {
 
     /// Returns the name of a mark for the file in this state.
     fn mark(&self, kind: &str) -> String {
-        name_of(Path::new(&format!(
+        hashed_name(Path::new(&format!(
             "{kind}\0{}\0{self:?}",
             self.path.display()
         )))
@@ -50,18 +52,8 @@ pub fn mark_valid(file: &FileState) {
     let _ = Folder::claim(Kind::Reported, &file.mark("valid"), b"");
 }
 
-/// Whether [`say`] has claimed this text.
-pub fn was_said(what: &str) -> bool {
-    Folder::is_claimed(Kind::Reported, &name_of(Path::new(what)))
-}
-
-/// Claims a one-time text; `false` if it was claimed before or can't be recorded.
-pub fn say(what: &str) -> bool {
-    Folder::claim(Kind::Reported, &name_of(Path::new(what)), b"").unwrap_or(false)
-}
-
 /// Claims the report of a fault in the file in this state; `false` if it was claimed before. If the state folder can't
 /// be written, the result is `true`.
-pub fn claim(file: &FileState) -> bool {
+pub fn claim_fault_report(file: &FileState) -> bool {
     Folder::claim(Kind::Reported, &file.mark("faulty"), b"").unwrap_or(true)
 }

@@ -4,19 +4,19 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::facts::{Descriptor, Facts, FileId, TargetFile};
-use super::table::{Row, Table};
+use super::facts::{Descriptor, FileId, ProcessFacts, TargetFile};
+use super::table::{ProcessRow, ProcessTable};
 
 /// This machine's processes. Each query reads what it needs.
-pub(super) struct ThisMachine;
+pub(super) struct ProcFolder;
 
-fn rows() -> Option<Table> {
+fn rows() -> Option<ProcessTable> {
     let entries = fs::read_dir("/proc").ok()?.flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Some(Table(numbers.filter_map(row).collect()))
+    Some(ProcessTable(numbers.filter_map(row).collect()))
 }
 
-fn row(process: u32) -> Option<Row> {
+fn row(process: u32) -> Option<ProcessRow> {
     let folder = Path::new("/proc").join(process.to_string());
     let status = fs::read_to_string(folder.join("status")).ok()?;
     let parent = status
@@ -34,7 +34,7 @@ fn row(process: u32) -> Option<Row> {
             .collect()
     };
     let descriptors = fs::read_dir(folder.join("fd")).into_iter().flatten();
-    Some(Row {
+    Some(ProcessRow {
         process,
         parent,
         user: fs::metadata(&folder).ok()?.uid(),
@@ -63,13 +63,13 @@ fn row(process: u32) -> Option<Row> {
                 Some((number, FileId { device, inode }))
             })
             .collect(),
-        words: texts("cmdline"),
+        arguments: texts("cmdline"),
         environment: texts("environ"),
         folder: fs::read_link(folder.join("cwd")).unwrap_or_default(),
     })
 }
 
-impl Facts for ThisMachine {
+impl ProcessFacts for ProcFolder {
     fn processes(&self) -> Option<Vec<u32>> {
         rows()?.processes()
     }
@@ -87,11 +87,13 @@ impl Facts for ThisMachine {
     }
 
     fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor> {
-        row(process).map_or_else(Vec::new, |row| Table(vec![row]).writes(process, wanted))
+        row(process).map_or_else(Vec::new, |row| {
+            ProcessTable(vec![row]).writes(process, wanted)
+        })
     }
 
-    fn words(&self, process: u32) -> Option<Vec<String>> {
-        row(process).map(|row| row.words)
+    fn arguments(&self, process: u32) -> Option<Vec<String>> {
+        row(process).map(|row| row.arguments)
     }
 
     fn environment(&self, process: u32) -> Option<Vec<String>> {

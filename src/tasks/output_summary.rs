@@ -1,4 +1,4 @@
-//! The informative parts of a task's output.
+//! The informative parts of a task's output: its last lines, the line that summarises it, and a full disk.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::programs::summary;
 /// Returns the last lines that a task wrote: from its own log if that is in its project, otherwise from its output. A
 /// log elsewhere may contain other programs' text.
 fn lines_of(record: &TaskRecord) -> &[String] {
-    record.last_output.lines(|output| {
+    record.output_cache.lines(|output| {
         let log = record.log.as_ref();
         let log = log.filter(|log| is_own(log, &record.project));
         let log = log.and_then(|log| OutputEnd::of(log).ok());
@@ -22,14 +22,14 @@ fn lines_of(record: &TaskRecord) -> &[String] {
     })
 }
 
-/// Returns at most `count` of the last lines.
+/// Returns at most `count` of the last lines of the task's output.
 pub fn last_of(record: &TaskRecord, count: usize) -> &[String] {
     let lines = lines_of(record);
     let from = lines.len().saturating_sub(count);
     lines.get(from..).unwrap_or_default()
 }
 
-/// Returns its most informative line.
+/// Returns the most informative line of the task's output.
 pub fn summary_of(record: &TaskRecord) -> Option<String> {
     summary::of(lines_of(record))
 }

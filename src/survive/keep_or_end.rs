@@ -1,10 +1,10 @@
-//! The decision about a job whose relay has ended first.
+//! The decision whether to keep or to end a job whose relay has ended first.
 
 use std::time::Duration;
 
 /// The facts that are known some time after the relay's end.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Facts<'a> {
+pub(super) struct JobFacts<'a> {
     /// Whether `PostToolUse` recorded that the call is in the background.
     pub(super) in_background: bool,
     /// Whether the model or the user asked for a stop.
@@ -29,7 +29,7 @@ pub(super) enum ClientState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum KeepOrEnd {
     /// The job ends, as it would without the setting.
     Terminate,
     /// The job continues.
@@ -46,16 +46,17 @@ const REASON_OTHER: &str = "other";
 const SESSION_END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Decides about the job. It continues only if it is certain that nobody asked for its end.
-pub(super) fn verdict(facts: Facts<'_>) -> Verdict {
+pub(super) fn keep_or_end(facts: JobFacts<'_>) -> KeepOrEnd {
     match facts.reason {
-        _ if !facts.in_background || facts.stop_asked => Verdict::Terminate,
-        Some(reason) if reason != REASON_OTHER => Verdict::Terminate,
+        _ if !facts.in_background || facts.stop_asked => KeepOrEnd::Terminate,
+        Some(reason) if reason != REASON_OTHER => KeepOrEnd::Terminate,
         // The task was stopped, and then the terminal closed.
-        Some(_) if facts.client == ClientState::TerminalClosed => Verdict::Terminate,
-        Some(_) if facts.client == ClientState::Unknown => Verdict::Keep,
-        // A client that is shutting down may still be there. One that told of an end may go on with another session.
-        _ if facts.since < SESSION_END_TIMEOUT => Verdict::Undecided,
-        _ => Verdict::Terminate,
+        Some(_) if facts.client == ClientState::TerminalClosed => KeepOrEnd::Terminate,
+        Some(_) if facts.client == ClientState::Unknown => KeepOrEnd::Keep,
+        // A client that is shutting down may still run. A client whose `SessionEnd` has run may continue with another
+        // session.
+        _ if facts.since < SESSION_END_TIMEOUT => KeepOrEnd::Undecided,
+        _ => KeepOrEnd::Terminate,
     }
 }
 
@@ -65,102 +66,102 @@ mod tests {
 
     #[test]
     fn a_job_runs_on_only_where_nobody_asked_for_its_end() {
-        let background = Facts {
+        let background = JobFacts {
             in_background: true,
-            ..Facts::default()
+            ..JobFacts::default()
         };
-        let late = Facts {
+        let late = JobFacts {
             since: SESSION_END_TIMEOUT,
             ..background
         };
-        let closed = Facts {
+        let closed = JobFacts {
             reason: Some("other"),
             ..background
         };
-        let reason = |reason| Facts {
+        let reason = |reason| JobFacts {
             reason: Some(reason),
             ..background
         };
-        let stopped = |facts| Facts {
+        let stopped = |facts| JobFacts {
             stop_asked: true,
             ..facts
         };
-        let goes_on = |facts| Facts {
+        let continuing = |facts| JobFacts {
             client: ClientState::Running,
             ..facts
         };
-        let then_closed = |facts| Facts {
+        let then_closed = |facts| JobFacts {
             client: ClientState::TerminalClosed,
             ..facts
         };
-        let foreground = |facts| Facts {
+        let foreground = |facts| JobFacts {
             in_background: false,
             ..facts
         };
         for (what, facts, expected) in [
+            ("stopped, at first", background, KeepOrEnd::Undecided),
             (
-                "stopped in the list, at first",
-                background,
-                Verdict::Undecided,
-            ),
-            (
-                "the client goes on, at first",
-                goes_on(background),
-                Verdict::Undecided,
+                "the client continues, at first",
+                continuing(background),
+                KeepOrEnd::Undecided,
             ),
             (
                 "stopped in the list",
-                Facts {
+                JobFacts {
                     since: SESSION_END_TIMEOUT,
-                    ..goes_on(background)
+                    ..continuing(background)
                 },
-                Verdict::Terminate,
+                KeepOrEnd::Terminate,
             ),
             (
                 "a client that shuts down slowly",
-                Facts {
+                JobFacts {
                     since: Duration::from_secs(4),
-                    ..goes_on(background)
+                    ..continuing(background)
                 },
-                Verdict::Undecided,
+                KeepOrEnd::Undecided,
             ),
             (
                 "stopped in the list, then closed, at first",
                 then_closed(background),
-                Verdict::Undecided,
+                KeepOrEnd::Undecided,
             ),
             (
                 "stopped in the list, then closed",
                 then_closed(closed),
-                Verdict::Terminate,
+                KeepOrEnd::Terminate,
             ),
-            ("nothing is told", late, Verdict::Terminate),
+            ("nothing is reported", late, KeepOrEnd::Terminate),
             (
-                "a client that told of an end goes on, at first",
-                goes_on(closed),
-                Verdict::Undecided,
+                "a client that reported its end continues, at first",
+                continuing(closed),
+                KeepOrEnd::Undecided,
             ),
             (
-                "a client that told of an end goes on",
-                Facts {
+                "a client that reported its end continues",
+                JobFacts {
                     since: SESSION_END_TIMEOUT,
-                    ..goes_on(closed)
+                    ..continuing(closed)
                 },
-                Verdict::Terminate,
+                KeepOrEnd::Terminate,
             ),
-            ("closed terminal, SIGTERM", closed, Verdict::Keep),
-            ("/exit", reason("prompt_input_exit"), Verdict::Terminate),
-            ("logged out", reason("logout"), Verdict::Terminate),
-            ("TaskStop", stopped(background), Verdict::Terminate),
-            ("TaskStop, then closed", stopped(closed), Verdict::Terminate),
-            ("Esc", foreground(background), Verdict::Terminate),
+            ("closed terminal, SIGTERM", closed, KeepOrEnd::Keep),
+            ("/exit", reason("prompt_input_exit"), KeepOrEnd::Terminate),
+            ("logged out", reason("logout"), KeepOrEnd::Terminate),
+            ("TaskStop", stopped(background), KeepOrEnd::Terminate),
+            (
+                "TaskStop, then closed",
+                stopped(closed),
+                KeepOrEnd::Terminate,
+            ),
+            ("Esc", foreground(background), KeepOrEnd::Terminate),
             (
                 "closed in the foreground",
                 foreground(closed),
-                Verdict::Terminate,
+                KeepOrEnd::Terminate,
             ),
         ] {
-            assert_eq!(verdict(facts), expected, "{what}");
+            assert_eq!(keep_or_end(facts), expected, "{what}");
         }
     }
 }
