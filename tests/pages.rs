@@ -122,7 +122,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "cargo install --path . --locked",
-        ".ci/run",
+        ".ci/builds",
         "cargo install --path . --locked",
     ),
     (
