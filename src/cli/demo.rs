@@ -51,7 +51,7 @@ pub(super) fn run() -> Result<ExitCode> {
 
     println!("1. Claude Code is about to run\n\n     {COMMAND}\n");
     let call = json!({"command": COMMAND, "timeout": 120_000, "description": "Train the model"});
-    let before = hook(project, &event("PreToolUse", project, &call, &Value::Null))?;
+    let before = run_hook(project, &event("PreToolUse", project, &call, &Value::Null))?;
     let updated = &before["hookSpecificOutput"]["updatedInput"];
     let Some(command) = updated["command"].as_str() else {
         bail!("the hook left the command as it was; see `bg-run explain '{COMMAND}'`");
@@ -60,7 +60,7 @@ pub(super) fn run() -> Result<ExitCode> {
 
     println!("2. The command starts, its output goes to a file, and the session goes on.\n");
     let (mut task, output) = launch(project, command)?;
-    let after = hook(
+    let after = run_hook(
         project,
         &event(
             "PostToolUse",
@@ -122,7 +122,7 @@ fn event(name: &str, project: &Path, tool_input: &Value, response: &Value) -> Va
 const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs this program as the client would run it.
-fn hook(project: &Path, event: &Value) -> Result<Value> {
+fn run_hook(project: &Path, event: &Value) -> Result<Value> {
     let program = programs::own_path()?;
     let command = duct::cmd!(program, "hook")
         .env("CLAUDE_CODE_TMPDIR", project)

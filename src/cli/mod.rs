@@ -128,7 +128,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         },
         Command::OnEnd { wait, command } => {
             match wait {
-                Some(task) => crate::tasks::wait::then_run_on_end(&task),
+                Some(task) => crate::tasks::wait::run_on_end_after(&task),
                 None => crate::tasks::on_end::run_detached(&command),
             }
             Ok(ExitCode::SUCCESS)

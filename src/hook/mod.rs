@@ -14,6 +14,7 @@ mod post_tool_use;
 mod pre_tool_use;
 mod read_input;
 mod record_duration;
+mod same_command;
 mod session_start;
 mod stop;
 mod typing_caution;

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 
 use serde_json::{Map, Value};
 
-use super::{call_messages, chain, model_messages};
+use super::{call_messages, chain, model_messages, same_command};
 use crate::claude::answer::{Answer, ForModel};
 use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
@@ -16,8 +16,6 @@ use crate::history::repository_of;
 use crate::state::call_claims::CallOutcome;
 use crate::state::{call_claims, log};
 use crate::survive::{self, note};
-use crate::tasks::ended_or_lost;
-use crate::tasks::record::TaskRecord;
 use crate::{environment, shell};
 
 /// Answers the event with this text; `None` leaves the call unchanged.
@@ -74,7 +72,8 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
         }
     }
     if !decision.changes(call) {
-        let still_runs = still_runs(input, site, session, &decision, configuration);
+        let still_runs =
+            same_command::message_if_running(input, site, session, &decision, configuration);
         let is_news = problem.is_some() || still_runs.is_some();
         return (is_news && call_claims::claim("PreToolUse", &input.tool_use_id)).then(|| {
             Answer::telling(
@@ -96,7 +95,8 @@ fn own_answer(input: &Input, site: &CallSite, configuration: &Configuration) -> 
     };
     let first = call_claims::claim_with_outcome("PreToolUse", &input.tool_use_id, &done);
     let for_model = first.then(|| {
-        let still_runs = still_runs(input, site, session, &decision, configuration);
+        let still_runs =
+            same_command::message_if_running(input, site, session, &decision, configuration);
         let message = model_messages::moved(&decision, call, &configuration.rules)
             .into_iter()
             .chain(still_runs);
@@ -140,38 +140,6 @@ fn write_relay_note(
         return Ok(());
     }
     note::write(&input.tool_use_id, command, client)
-}
-
-/// Returns a message to the model if the same command still runs in the same folder. No record is read for a call
-/// that ends at once.
-fn still_runs(
-    input: &Input,
-    site: &CallSite,
-    session: Session,
-    decision: &Decision,
-    configuration: &Configuration,
-) -> Option<String> {
-    let settings = &configuration.settings;
-    let command = input.bash_command()?;
-    let can_run_long = || match decision.expected {
-        Some(_) => true,
-        // The history would have been consulted.
-        None if settings.history => false,
-        None => shell::parse(command).is_ok_and(|script| decision::can_run_long(&script)),
-    };
-    let is_background = decision.outcome == Outcome::Background;
-    let is_moved = is_background || session.limit.is_some() && can_run_long();
-    if session.headless || settings.dry_run || !is_moved {
-        return None;
-    }
-    let mut same = TaskRecord::unended();
-    same.retain(|task| {
-        task.session == input.session_id
-            && task.cwd == site.cwd
-            && task.has_words_of([command, &decision.rewrite.command])
-    });
-    let running = ended_or_lost::still_running(same);
-    running.last().map(model_messages::still_runs)
 }
 
 /// Answers a Monitor call without a message, because only its buffering changes.

@@ -128,7 +128,7 @@ pub(super) fn run(shell: u32) -> Result<()> {
             survived: false,
         },
     );
-    let (job_sender, events) = events(&channel)?;
+    let (job_sender, events) = start_waiting_threads(&channel)?;
     channel.write_all(&[Message::STARTS])?;
     let job = match start(&source, descriptors) {
         Ok(job) => job,
@@ -175,7 +175,7 @@ enum Ended {
     /// It ended by itself, after its session.
     AfterSession,
     /// It was asked to end.
-    Asked,
+    Terminated,
 }
 
 impl Supervised {
@@ -188,7 +188,7 @@ impl Supervised {
             // A running client writes the end itself.
             Ended::ByItself if self.client.is_alive() => marks::forget(&self.task),
             Ended::ByItself | Ended::AfterSession => self.finish(status),
-            Ended::Asked => self.finish_asked(),
+            Ended::Terminated => self.finish_terminated(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Supervised {
                 },
                 KeepOrEnd::Terminate => {
                     processes::terminate_tree(self.leader);
-                    break Ended::Asked;
+                    break Ended::Terminated;
                 }
                 KeepOrEnd::Keep => {
                     self.take_over();
@@ -308,7 +308,7 @@ impl Supervised {
     }
 
     /// Records the end of a job that was asked to end, unless the client or its hooks record it within 3 s.
-    fn finish_asked(&mut self) {
+    fn finish_terminated(&mut self) {
         if !self.client.is_alive() && !self.has_footer() {
             self.write_footer(KILLED);
         }
@@ -371,7 +371,7 @@ fn code(status: ExitStatus) -> u8 {
 
 /// Starts the threads that wait for the relay and for the job. They start before the job, so that no job runs without them.
 /// Returns the sender for the job, and the receiver of the events.
-fn events(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
+fn start_waiting_threads(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
     let (job_sender, job) = mpsc::channel::<Child>();
     let (sender, events) = mpsc::channel();
     let ended = sender.clone();

@@ -258,11 +258,11 @@ const CANDIDATES: usize = 10;
 ///
 /// Fails if no task matches, or several do.
 pub fn find(target: Option<&str>) -> Result<Task> {
-    named(target, "")
+    find_with_hint(target, "")
 }
 
-/// Finds a task. The error for an unknown one ends with `or`.
-fn named(target: Option<&str>, or: &str) -> Result<Task> {
+/// Finds a task. The error for an unknown one ends with `hint`.
+fn find_with_hint(target: Option<&str>, hint: &str) -> Result<Task> {
     let project = project();
     let (here, elsewhere): (Vec<Task>, Vec<Task>) =
         all().into_iter().partition(|task| task.is_of(&project));
@@ -305,7 +305,7 @@ fn named(target: Option<&str>, or: &str) -> Result<Task> {
         }
     }
     bail!(
-        "no task has \"{target}\" in its id, name or command{or}; `bg-run tasks --all` lists them"
+        "no task has \"{target}\" in its id, name or command{hint}; `bg-run tasks --all` lists them"
     )
 }
 
@@ -333,7 +333,7 @@ pub fn file(target: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = target.filter(|target| target.contains('/')) {
         bail!("{path} is neither a file nor a task's id");
     }
-    let task = named(target, ", and no such file exists")?;
+    let task = find_with_hint(target, ", and no such file exists")?;
     match task.file() {
         Some(file) => Ok(file.to_owned()),
         None => bail!(gone(&task)),

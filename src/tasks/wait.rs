@@ -83,7 +83,7 @@ const SCAN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Waits for the end of the task with this id, and runs the user's program if no hook records the end. This is the work
 /// of a separate process, because no session may be open by then.
-pub fn then_run_on_end(id: &str) {
+pub fn run_on_end_after(id: &str) {
     detach::leave_session();
     let Some(record) = TaskRecord::of(id) else {
         return;

@@ -62,7 +62,7 @@ fn application_folders() -> Vec<PathBuf> {
 }
 
 /// Finds the command inside an application with one of these names. Some forks call theirs `code`, like VS Code.
-fn in_application(applications: &[&str], program: &str) -> Option<PathBuf> {
+fn command_in_application(applications: &[&str], program: &str) -> Option<PathBuf> {
     let folders = application_folders();
     let mut bins = applications.iter().flat_map(|name| {
         let folders = folders.iter();
@@ -119,7 +119,7 @@ impl Editor {
             .or_else(|| rows().find(|row| is_on_path(row)).map(of_row))
             .or_else(|| {
                 let editors = rows().map(of_row);
-                let mut editors = editors.filter(|editor| editor.in_application().is_some());
+                let mut editors = editors.filter(|editor| editor.application_command().is_some());
                 editors.next()
             })
     }
@@ -131,8 +131,8 @@ impl Editor {
         rows.find(|row| is_on_path(row)).map(of_row)
     }
 
-    fn in_application(&self) -> Option<PathBuf> {
-        in_application(self.applications, &self.program)
+    fn application_command(&self) -> Option<PathBuf> {
+        command_in_application(self.applications, &self.program)
     }
 
     /// Returns the editor of this process's terminal.
@@ -180,7 +180,9 @@ impl Editor {
                 .find(|path| path.is_file())
         };
         if self.is_known {
-            on_path().or_else(beside).or_else(|| self.in_application())
+            on_path()
+                .or_else(beside)
+                .or_else(|| self.application_command())
         } else {
             beside()
         }

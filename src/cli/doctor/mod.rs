@@ -2,10 +2,10 @@
 
 mod check;
 mod client;
+mod configuration;
 mod editor;
 mod hooks;
 mod program;
-mod rules;
 mod state;
 mod survive;
 mod view;
@@ -65,7 +65,7 @@ pub(super) fn run(json: bool, editor_only: bool) -> Result<ExitCode> {
         checks.extend(view::check(&sources, client.as_ref()));
         checks.extend(view::status_line(&sources));
         checks.extend(survive::check(&configuration.settings, &sources, version));
-        checks.extend(rules::checks(&configuration, &site));
+        checks.extend(configuration::checks(&configuration, &site));
     }
     checks.extend(editor::checks(&configuration.settings, &site.project));
     if !editor_only {

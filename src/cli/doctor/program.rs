@@ -56,7 +56,7 @@ fn program_check(file: &Path, hook: &Hook, site: &CallSite) -> Check {
             return Check::failure(name, format!("{}, {at}: {why}", program.display()), again);
         }
     }
-    match answers(hook, site) {
+    match check_answer(hook, site) {
         Ok(()) => Check::ok(name, format!("{} answers a call", program.display())),
         Err(why) => Check::failure(
             name,
@@ -101,7 +101,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
 }
 
 /// Sends the hook a call that should be moved, as a dry run. The hook's records go to a temporary folder.
-fn answers(hook: &Hook, site: &CallSite) -> Result<(), String> {
+fn check_answer(hook: &Hook, site: &CallSite) -> Result<(), String> {
     let event = json!({
         "session_id": "doctor",
         "transcript_path": "",
