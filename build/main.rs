@@ -16,11 +16,11 @@ mod vsix;
 
 use regex_automata::dfa::{StartKind, dense};
 
-use file::{Action, RuleEntry, RulesFile, Texts};
+use file::{Action, RuleEntry, RulesFile, TextOrList};
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo speaks to a build script by variables"
+    reason = "cargo passes values to a build script in variables"
 )]
 fn variable(name: &str) -> Result<String> {
     env::var(name).map_err(|_| format!("cargo sets no {name}").into())
@@ -135,7 +135,7 @@ impl Code {
         Ok(format!("Cow::Borrowed(&{name})"))
     }
 
-    fn commands(&mut self, texts: Option<&Texts>) -> Result<String> {
+    fn commands(&mut self, texts: Option<&TextOrList>) -> Result<String> {
         let entries = texts.map(|texts| texts.0.as_slice()).unwrap_or_default();
         let beginnings = automaton::beginnings(entries);
         let entries = self.texts(texts)?;
@@ -144,7 +144,7 @@ impl Code {
         ))
     }
 
-    fn texts(&mut self, texts: Option<&Texts>) -> Result<String> {
+    fn texts(&mut self, texts: Option<&TextOrList>) -> Result<String> {
         let values: Vec<String> = texts
             .into_iter()
             .flat_map(|texts| &texts.0)
@@ -153,10 +153,10 @@ impl Code {
         self.slice("Text", &values)
     }
 
-    fn patterns(&mut self, sources: Option<&Texts>) -> Result<String> {
+    fn patterns(&mut self, sources: Option<&TextOrList>) -> Result<String> {
         let mut values = Vec::new();
         for source in sources.into_iter().flat_map(|texts| &texts.0) {
-            let facts = automaton::Facts::of(source)?;
+            let facts = automaton::ExpressionFacts::of(source)?;
             self.count += 1;
             let file = self.out.join(format!("pattern_{}", self.count));
             fs::write(&file, built(source, facts.anchored)?)?;

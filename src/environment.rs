@@ -30,8 +30,9 @@ fn is_on(name: &str) -> bool {
     })
 }
 
-/// Whether VS Code's remote command finds this terminal's window: by its socket, or under WSL by its command.
-pub fn is_in_a_window() -> bool {
+/// Whether VS Code's remote command can reach a window from this terminal: through the window's socket, or in WSL
+/// through Windows' `code`.
+pub fn can_reach_vscode_window() -> bool {
     vscode_socket().is_some() || is_set("VSCODE_CLIENT_COMMAND")
 }
 
@@ -90,7 +91,7 @@ pub fn python_unbuffered() -> bool {
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
 )]
-pub fn names_python_unbuffered() -> bool {
+pub fn has_python_unbuffered() -> bool {
     std::env::var_os(PYTHON_UNBUFFERED).is_some()
 }
 
@@ -156,8 +157,8 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
-/// The unparsed text of that variable, which may not be a number.
-pub fn auto_background() -> Option<String> {
+/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` as text, which may not be a number.
+pub fn auto_background_text() -> Option<String> {
     text(AUTO_BACKGROUND)
 }
 

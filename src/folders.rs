@@ -1,15 +1,15 @@
 //! The locations of bg-run's own files and the client's.
 
 use std::cell::OnceCell;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use directories::ProjectDirs;
 
 use crate::environment;
-use crate::platform::files;
+use crate::platform::{files, regular_file};
 
 pub(crate) fn project_dirs() -> Option<&'static ProjectDirs> {
     // Cached, because it is needed several times per call.
@@ -38,10 +38,10 @@ pub fn claude_dir() -> Option<PathBuf> {
     environment::claude_config_dir().or_else(|| Some(environment::home_dir()?.join(".claude")))
 }
 
-/// Name of the file that lists which parent folders were created together with a folder of ours.
+/// Name of the file that lists the parent folders that were created together with a folder of bg-run.
 const CREATED_PARENTS: &str = ".made";
 
-/// Creates a folder of ours with missing parents, and records those parents in it.
+/// Creates a folder of bg-run with missing parents, and records those parents in it.
 ///
 /// # Errors
 ///
@@ -61,19 +61,19 @@ pub fn make_own(dir: &Path, mode: u32) -> io::Result<()> {
         .map(|above| format!("{}\n", above.display()))
         .collect();
     builder.recursive(true).create(dir)?;
-    // If this fails, empty parents stay at the end.
+    // If this fails, the uninstallation leaves empty parent folders.
     let _ = fs::write(dir.join(CREATED_PARENTS), missing.concat());
     Ok(())
 }
 
-/// Removes an empty folder of ours, and the empty parents that were created with it.
+/// Removes an empty folder of bg-run, and the empty parents that were created with it.
 pub fn remove_own(dir: &Path) {
     let note = dir.join(CREATED_PARENTS);
     let mut inside = fs::read_dir(dir).into_iter().flatten().flatten();
     if inside.any(|entry| entry.path() != note) {
         return;
     }
-    let made = read_regular(&note, 8 * MAX_PATH as u64).unwrap_or_default();
+    let made = regular_file::read(&note, 8 * MAX_PATH as u64).unwrap_or_default();
     let _ = fs::remove_file(&note);
     let own = fs::remove_dir(dir);
     let mut above = made.lines().filter(|above| dir.starts_with(above));
@@ -83,7 +83,7 @@ pub fn remove_own(dir: &Path) {
     }
 }
 
-/// The folders of a call.
+/// The place of a call: its folders and its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {
     /// The command's working folder.
@@ -220,9 +220,9 @@ fn one_spelling(path: PathBuf) -> PathBuf {
 
 /// Returns the common folder of a worktree, whose `.git` is a file (gitrepository-layout(5)).
 fn common_folder(file: &Path) -> Option<PathBuf> {
-    let text = read_regular(file, MAX_GIT_FILE).ok()?;
+    let text = regular_file::read(file, MAX_GIT_FILE).ok()?;
     let folder = file.parent()?.join(text.strip_prefix("gitdir:")?.trim());
-    match read_regular(&folder.join("commondir"), MAX_GIT_FILE) {
+    match regular_file::read(&folder.join("commondir"), MAX_GIT_FILE) {
         Ok(common) => fs::canonicalize(folder.join(common.trim())).ok(),
         Err(_) => Some(one_spelling(folder)),
     }
@@ -231,65 +231,6 @@ fn common_folder(file: &Path) -> Option<PathBuf> {
 /// Returns the path of a project's own rules.
 pub fn project_rules_file(project: &Path) -> PathBuf {
     project.join(".claude").join("bg-run.toml")
-}
-
-/// Reads a regular file of at most `limit` bytes as text, without blocking. A FIFO, device or terminal is refused.
-///
-/// # Errors
-///
-/// Fails if there is none, or it is of another kind, larger, or not UTF-8.
-pub fn read_regular(path: &Path, limit: u64) -> io::Result<String> {
-    let bytes = read_regular_bytes(path, limit)?;
-    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-/// Whether the error says that there is no such file.
-pub fn is_missing(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
-}
-
-/// Reads a regular file of at most `limit` bytes, without blocking.
-///
-/// # Errors
-///
-/// Fails if there is none, or it is of another kind or larger (`FileTooLarge`).
-pub fn read_regular_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let too_large = || {
-        let why = format!("it is larger than {} KiB", limit / 1024);
-        io::Error::new(io::ErrorKind::FileTooLarge, why)
-    };
-    let (file, metadata) = open_regular(path)?;
-    if metadata.len() > limit {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    // The file may grow meanwhile.
-    file.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(too_large());
-    }
-    Ok(bytes)
-}
-
-/// Opens a regular file for reading, and returns its metadata.
-///
-/// # Errors
-///
-/// Fails if there is none, or it is of another kind.
-pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    let refuse = |metadata: &Metadata| {
-        let is_file = metadata.is_file();
-        is_file
-            .then_some(())
-            .ok_or_else(|| io::Error::other("it is not a regular file"))
-    };
-    // Check the name first, because merely opening a FIFO or a terminal has effects.
-    refuse(&fs::metadata(path)?)?;
-    let file = files::open_for_reading_through_links(path)?;
-    let metadata = file.metadata()?;
-    refuse(&metadata)?;
-    Ok((file, metadata))
 }
 
 /// Resolves `path` like the shell in `cwd`: absolute, with a leading `~/`, or relative.

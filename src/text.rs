@@ -6,7 +6,7 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Maximum length of a command in a line, in characters.
-pub const SHOWN: usize = 60;
+pub const MAX_COMMAND_LENGTH: usize = 60;
 
 /// Maximum length of a message from outside, in characters.
 pub const MAX_MESSAGE: usize = 400;
@@ -15,7 +15,7 @@ pub const MAX_MESSAGE: usize = 400;
 /// invisible.
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::with_capacity(text.len().min(limit));
-    for (count, c) in text.trim().chars().filter_map(seen).enumerate() {
+    for (count, c) in text.trim().chars().filter_map(visible).enumerate() {
         if count == limit {
             line.pop();
             line.push('…');
@@ -28,20 +28,20 @@ pub fn one_line(text: &str, limit: usize) -> String {
 }
 
 /// Cleans text of several lines, keeping line breaks and tabs.
-pub fn lines(text: &str) -> String {
+pub fn clean_lines(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
             '\n' | '\t' => Some(c),
-            c => seen(c),
+            c => visible(c),
         })
         .collect()
 }
 
 /// Maps a character to its visible form. Control characters, with which escape sequences begin, line and paragraph
 /// separators and the empty Braille pattern become a blank. Invisible characters are removed: soft hyphens, zero-width
-/// characters, direction marks, variation selectors and tag characters. They could hide text from people that a model
+/// characters, direction marks, variation selectors and tag characters. They could hide text from the user that a model
 /// reads.
-fn seen(c: char) -> Option<char> {
+fn visible(c: char) -> Option<char> {
     match c {
         '\u{ad}'
         | '\u{34f}'
@@ -134,8 +134,8 @@ fn without_tags(text: &str) -> String {
     broken
 }
 
-/// Whether the name of one of the client's tags follows, ignoring any signs before and in it. Letters that look like those
-/// of the name count too.
+/// Whether the name of one of the client's tags follows, ignoring punctuation before and inside the name. Letters that
+/// look like those of the name count too.
 fn begins_tag(rest: &str) -> bool {
     /// Maximum number of characters between the beginning of a tag and its name.
     const BETWEEN: usize = 16;
@@ -192,7 +192,7 @@ pub fn clipped(text: &str, width: usize) -> String {
 
 /// Returns the entry of `known` that is most similar to `word`, if any is similar enough for a typing mistake.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (word.chars().count() / 3).clamp(1, MAX_SLIPS);
+    let most = (word.chars().count() / 3).clamp(1, MAX_TYPOS);
     known
         .into_iter()
         .filter(|name| *name != word)
@@ -203,7 +203,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// Maximum number of typing mistakes.
-const MAX_SLIPS: usize = 2;
+const MAX_TYPOS: usize = 2;
 
 /// An approximate set of the letters in a text, which quickly excludes most searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,12 +244,12 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 }
 
 /// Formats a duration, rounded: `12 s`, `3 min`, `5 h`, `2 d`.
-pub fn span(span: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     const UNITS: [(u128, &str); 3] = [(1000, "s"), (60_000, "min"), (3_600_000, "h")];
     const DAY: u128 = 86_400_000;
     /// A larger unit is used from this many of it on.
     const MIN_UNITS: u128 = 2;
-    let milliseconds = span.as_millis();
+    let milliseconds = duration.as_millis();
     let rounded = |unit: u128| milliseconds.saturating_add(unit / 2) / unit;
     let next = UNITS.iter().skip(1).map(|(unit, _)| *unit).chain([DAY]);
     let shown = UNITS
@@ -298,7 +298,7 @@ mod tests {
         ] {
             assert_eq!(one_line(text, limit), expected, "{text:?}");
         }
-        assert_eq!(lines("a\tb\n\u{9b}c\r"), "a\tb\n c ");
+        assert_eq!(clean_lines("a\tb\n\u{9b}c\r"), "a\tb\n c ");
     }
 
     #[test]
@@ -396,10 +396,11 @@ mod tests {
     #[test]
     fn durations_are_rounded_not_truncated() {
         // The extension's own function is tested with the same file.
-        for line in include_str!("spans.tsv").lines() {
+        for line in include_str!("durations.tsv").lines() {
             let (milliseconds, shown) = line.split_once('\t').unwrap();
-            let span = span(Duration::from_millis(milliseconds.parse().unwrap()));
-            assert_eq!(span, shown, "{milliseconds} ms");
+            let milliseconds = milliseconds.parse().unwrap();
+            let formatted = format_duration(Duration::from_millis(milliseconds));
+            assert_eq!(formatted, shown, "{milliseconds} ms");
         }
     }
 }

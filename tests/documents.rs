@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bg_run::claude::settings_places::{PLACES, Reading};
-use bg_run::config::{Config, KEYS, Key, Kind};
+use bg_run::config::{Config, KEYS, SettingKey, ValueKind};
 use bg_run::viewer::Editor;
 use serde_json::{Map, Value, json};
 use support::sandbox::{BG_RUN, Sandbox, read};
@@ -106,7 +106,7 @@ fn hold(file: &str, text: &str) {
     assert_eq!(read(&path), text, "{file} is old; `{overwrite}` renews it");
 }
 
-fn default_of(key: &Key) -> Option<String> {
+fn default_of(key: &SettingKey) -> Option<String> {
     key.value(&Config::default()).map(|value| value.to_string())
 }
 
@@ -114,18 +114,18 @@ fn default_of(key: &Key) -> Option<String> {
 fn the_schema_of_the_settings_is_that_of_the_table() {
     let properties = KEYS.iter().map(|key| {
         let mut property = match key.kind {
-            Kind::Switch => json!({"type": "boolean"}),
-            Kind::Number => json!({"type": "integer", "minimum": 0}),
-            Kind::OneOf(words) => json!({"enum": words}),
-            Kind::Span => json!({"type": "string", "examples": ["45s", "10m", "2h", "30d"]}),
-            Kind::Command => json!({"type": "array", "items": {"type": "string"}}),
-            Kind::Commands => json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": 1}}),
-            Kind::Editor => json!({"anyOf": [
+            ValueKind::Switch => json!({"type": "boolean"}),
+            ValueKind::Number => json!({"type": "integer", "minimum": 0}),
+            ValueKind::OneOf(words) => json!({"enum": words}),
+            ValueKind::Duration => json!({"type": "string", "examples": ["45s", "10m", "2h", "30d"]}),
+            ValueKind::Command => json!({"type": "array", "items": {"type": "string"}}),
+            ValueKind::Commands => json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": 1}}),
+            ValueKind::Editor => json!({"anyOf": [
                 {"enum": Editor::names().collect::<Vec<_>>()},
                 {"type": "array", "items": {"type": "string"}, "minItems": 1}
             ]}),
         };
-        property["description"] = key.says().into();
+        property["description"] = key.description().into();
         if let Some(value) = key.value(&Config::default()) {
             property["default"] = serde_json::to_value(value).unwrap();
         }
@@ -175,7 +175,7 @@ fn the_configuration_page_has_every_key() {
             "| `{}` | {default} | {} | {} |\n",
             key.name(),
             key.kind,
-            key.says()
+            key.description()
         )
     });
     let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md"));

@@ -118,7 +118,7 @@ fn circumstances_leave_calls_alone() {
 }
 
 #[test]
-fn an_override_in_the_call_wins() {
+fn a_marker_in_the_call_wins() {
     let sandbox = Sandbox::new();
     let answer = pre(&sandbox, &json!({"command": "BG_RUN=off pytest -x"}), &[]);
     assert_eq!(
@@ -358,7 +358,7 @@ fn a_rule_for_a_parameter_keeps_the_call_or_its_time_out() {
 }
 
 #[test]
-fn an_override_stays_if_a_rule_concerns_it() {
+fn a_marker_stays_if_a_rule_concerns_it() {
     let sandbox = Sandbox::new();
     for (rule, changes) in [("Bash(BG_RUN=*)", false), ("Bash(npm test)", true)] {
         let rules = json!({"permissions": {"deny": [rule]}});

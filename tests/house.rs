@@ -260,6 +260,10 @@ fn the_design_page_leads_to_each_subject() {
         ("time-out of a hook", "hook/deadline.rs"),
         ("its input, with limits", "hook/read_input.rs"),
         ("the prediction of a call", "decision/foresight.rs"),
+        ("order of the gates", "decision/gates.rs"),
+        ("probability", "history/forecast.rs"),
+        ("`PYTHONUNBUFFERED=1`", "rewrite/plan/unbuffer.rs"),
+        ("time-outs of calls", "claude/timeout.rs"),
     ] {
         let (folder, name) = file.split_once('/').unwrap();
         let row = &rows[&format!("{folder}/")];

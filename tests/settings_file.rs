@@ -8,12 +8,12 @@ use support::claude::{Client, VERSIONS};
 use support::messages_api::{MessagesApi, Turn};
 use support::sandbox::{Sandbox, read};
 
-use bg_run::claude::settings_file::{Fault, MAX_SIZE, Verdict, judge};
+use bg_run::claude::settings_file::{MAX_SIZE, SettingsFault, Validation, judge};
 
-fn fault(bytes: &[u8]) -> Option<Fault> {
+fn fault(bytes: &[u8]) -> Option<SettingsFault> {
     match judge(bytes) {
-        Verdict::Dead(fault) => Some(fault),
-        Verdict::Accepted(_) | Verdict::Unknown { .. } => None,
+        Validation::Ignored(fault) => Some(fault),
+        Validation::Accepted(_) | Validation::Unknown { .. } => None,
     }
 }
 
@@ -35,7 +35,7 @@ fn accepted_settings_have_no_fault() {
         b"{\"hooks\": {\"PreToolUse\": [{\"matcher\": \"(\", \"hooks\": [{\"type\": \"command\", \"command\": \"\", \"timeout\": 1.5}]}]}}",
     ] {
         let shown = String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned();
-        assert!(matches!(judge(bytes), Verdict::Accepted(_)), "{shown}: {:?}", judge(bytes));
+        assert!(matches!(judge(bytes), Validation::Accepted(_)), "{shown}: {:?}", judge(bytes));
     }
 }
 
@@ -44,7 +44,7 @@ fn unknown_settings_are_neither_accepted_nor_faulty() {
     let nested = format!("{{\"a\": {}{}}}", "[".repeat(600), "]".repeat(600));
     for text in ["{\"a\": \"\\ud800\"}", "{\"a\": 1e999}", nested.as_str()] {
         assert!(
-            matches!(judge(text.as_bytes()), Verdict::Unknown { .. }),
+            matches!(judge(text.as_bytes()), Validation::Unknown { .. }),
             "{text}"
         );
     }
@@ -146,7 +146,7 @@ fn each_fault_is_named_with_its_line() {
         };
         assert_eq!(found.line, Some(line), "{text:?}: {found}");
         assert!(found.cause.contains(cause), "{text:?}: {found}");
-        assert!(found.mend.ends_with('.'), "{found:?}");
+        assert!(found.fix.ends_with('.'), "{found:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use bg_run::programs::Views;
+use bg_run::programs::CommandForms;
 use bg_run::rules::{Layer, Rules, lint};
 use bg_run::shell;
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|text: &str| {
     for command in ["pytest -x", "timeout 60 uv run python -m x.train", "echo 'a b' $(make)", "npx jest@29 | tail -5"] {
         let script = shell::parse(command).expect("it parses");
         for simple in &script.simple_commands {
-            let _ = rules.winner(&Views::of(simple, &rules.wrappers));
+            let _ = rules.winner(&CommandForms::of(simple, &rules.wrappers));
         }
     }
 });

@@ -3,16 +3,16 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// An answer. It must never contain a `permissionDecision` of our own: that would skip the user's approval.
+/// An answer. It must never contain a `permissionDecision` of bg-run itself: that would skip the user's approval.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hook_specific_output: Option<ForModel>,
+    pub(crate) hook_specific_output: Option<HookSpecificOutput>,
     /// Keeps a subagent from ending: `block`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) decision: Option<&'static str>,
-    /// Text that the subagent reads then.
+    /// The reason for the subagent to continue, which it reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Sent to the user's terminal as it is (measured, 2.1.330).
@@ -34,9 +34,9 @@ impl Answer {
         model: Option<String>,
     ) -> Self {
         Self {
-            hook_specific_output: model.map(|text| ForModel {
+            hook_specific_output: model.map(|text| HookSpecificOutput {
                 additional_context: Some(text),
-                ..ForModel::of(event)
+                ..HookSpecificOutput::of(event)
             }),
             system_message: user,
             ..Self::default()
@@ -47,9 +47,9 @@ impl Answer {
 /// The part that depends on the event.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ForModel {
+pub(crate) struct HookSpecificOutput {
     pub(crate) hook_event_name: &'static str,
-    /// Replaces the whole of `tool_input`.
+    /// Replaces all of `tool_input`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) updated_input: Option<Map<String, Value>>,
     /// Replaces the result of a call (measured, 2.1.200 to 2.1.332).
@@ -62,7 +62,7 @@ pub(crate) struct ForModel {
     pub(crate) passed: Map<String, Value>,
 }
 
-impl ForModel {
+impl HookSpecificOutput {
     /// Returns an empty part for `event`.
     pub(crate) fn of(event: &'static str) -> Self {
         Self {

@@ -62,14 +62,14 @@ pub fn program() -> Option<PathBuf> {
 ///
 /// Fails if the program can't be started, doesn't answer, or prints something else.
 pub fn version_of(program: &Path) -> Result<Version, String> {
-    let said = programs::ask(&duct::cmd!(program, "--version"), VERSION_TIMEOUT)?;
+    let said = programs::output_of(&duct::cmd!(program, "--version"), VERSION_TIMEOUT)?;
     Version::parse(&said).ok_or_else(|| format!("it calls its version {:?}", said.trim()))
 }
 
 /// Returns the reason why the client at `program` refuses the plugin in `folder`. A session doesn't show this reason.
-pub fn refuses(program: &Path, folder: &Path) -> Option<String> {
+pub fn plugin_fault(program: &Path, folder: &Path) -> Option<String> {
     let check = duct::cmd!(program, "plugin", "validate", folder);
-    programs::ask(&check, VERSION_TIMEOUT).err()
+    programs::output_of(&check, VERSION_TIMEOUT).err()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::permissions::{List, PermissionRules};
-use super::settings_file::{self, Verdict};
+use super::settings_file::{self, Validation};
 use super::settings_places::Owner;
 use crate::environment;
 use crate::platform::processes;
@@ -43,24 +43,27 @@ const SETTINGS: &[&str] = &["--settings", "--managed-settings"];
 /// The option that lists the owners whose settings files are loaded.
 const SOURCES: &str = "--setting-sources";
 
-/// Options that let another program decide. That program may look at the text.
+/// Options that let another program answer permission requests. That program may examine the command's text.
 const DECIDING_OPTIONS: &[&str] = &["--permission-prompt-tool", "--input-format=stream-json"];
 
 /// Shells through which a client may start a hook.
 const SHELLS: &[&str] = &["sh", "bash", "zsh", "dash", "ash", "busybox"];
 
-/// Number of ancestors among which the client is searched: the hook's parent, or the parent of a shell around it.
+/// Maximum number of ancestors that are examined to find the client: the hook's parent, or the parent of a shell around
+/// it.
 const MAX_GENERATIONS: usize = 3;
 
 impl CommandLine {
     /// Reads the command line of the client that started this hook.
     pub fn from_env() -> Self {
         let around = match environment::claude_pid() {
-            Some(pid) => Process::read(pid).map_or_else(
+            Some(pid) => AncestorProcess::read(pid).map_or_else(
                 || Self::Hidden(UNREADABLE.to_owned()),
                 |client| Self::of(&client),
             ),
-            None => Process::client_around().map_or(Self::NoClient, |client| Self::of(&client)),
+            None => {
+                AncestorProcess::client_around().map_or(Self::NoClient, |client| Self::of(&client))
+            }
         };
         match environment::claude_entrypoint() {
             // The program that drives the session can add rules and answer for the user at any time.
@@ -77,7 +80,7 @@ impl CommandLine {
         }
     }
 
-    fn of(client: &Process) -> Self {
+    fn of(client: &AncestorProcess) -> Self {
         let Some(arguments) = client.arguments() else {
             return Self::Hidden(UNREADABLE.to_owned());
         };
@@ -93,24 +96,24 @@ impl CommandLine {
         }
     }
 
-    /// Adds its rules, or notes that there may be more.
+    /// Adds the command line's rules to `rules`, or records that there may be more.
     pub fn add_to(&self, rules: &mut PermissionRules) {
         match self {
             Self::NoClient => {}
-            Self::Hidden(why) => rules.may_be_more(why.clone()),
+            Self::Hidden(why) => rules.record_hidden_rules(why.clone()),
             Self::Read { arguments, folder } => {
                 for (list, rule) in rules_of(arguments) {
                     rules.add(list, &rule);
                 }
                 for value in values_of(arguments, SETTINGS) {
                     let (settings, is_whole) = match settings_of(&value, folder) {
-                        Verdict::Accepted(settings) => (settings, true),
-                        Verdict::Dead(fault) => (fault.settings.unwrap_or_default(), false),
-                        Verdict::Unknown { partial, .. } => (partial, false),
+                        Validation::Accepted(settings) => (settings, true),
+                        Validation::Ignored(fault) => (fault.settings.unwrap_or_default(), false),
+                        Validation::Unknown { partial, .. } => (partial, false),
                     };
                     rules.add_settings_of_command_line(&settings);
                     if !is_whole || settings.is_null() {
-                        rules.may_be_more(format!(
+                        rules.record_hidden_rules(format!(
                             "the settings on the client's command line can't be read: {value}"
                         ));
                     }
@@ -218,7 +221,7 @@ fn split_tools(text: &str) -> Vec<String> {
     tools
 }
 
-fn settings_of(value: &str, folder: &Path) -> Verdict {
+fn settings_of(value: &str, folder: &Path) -> Validation {
     if value.trim_start().starts_with('{') {
         settings_file::judge(value.as_bytes())
     } else {
@@ -227,12 +230,12 @@ fn settings_of(value: &str, folder: &Path) -> Verdict {
 }
 
 /// A process, as far as the system describes it.
-struct Process {
+struct AncestorProcess {
     pid: u32,
     words: Vec<String>,
 }
 
-impl Process {
+impl AncestorProcess {
     /// Finds the nearest ancestor that is a client, with nothing but shells in between.
     fn client_around() -> Option<Self> {
         let mut pid = std::os::unix::process::parent_id();
@@ -344,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_client_is_known_by_its_name() {
-        let process = |text: &[&str]| Process {
+        let process = |text: &[&str]| AncestorProcess {
             pid: 1,
             words: words(text),
         };

@@ -18,8 +18,8 @@ pub enum Footer {
 pub const MAX_FOOTER_LENGTH: usize = 200;
 
 impl Footer {
-    /// Finds the footer that the client appended to an output which ends with `text`. It is exactly a line of its own with
-    /// nothing after it; a longer line is the job's.
+    /// Finds the footer that the client appended to an output which ends with `text`. It is exactly a line of its own
+    /// with nothing after it; a longer line is the command's.
     pub fn of(text: &str) -> Option<Self> {
         match last_line(text) {
             "[killed]" => Some(Self::Killed),
@@ -34,7 +34,7 @@ impl Footer {
         }
     }
 
-    /// Returns that footer's length in bytes: the line, and the line feed before it.
+    /// Returns the length in bytes of the footer that [`of`](Self::of) finds: the line, and the line feed before it.
     pub fn length(text: &str) -> usize {
         if Self::of(text).is_none() {
             return 0;
@@ -55,7 +55,7 @@ fn last_line(text: &str) -> &str {
 /// # Errors
 ///
 /// Fails if the file can't be read.
-pub fn end_of(mut file: &File) -> io::Result<String> {
+pub fn read_end(mut file: &File) -> io::Result<String> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(
         length.saturating_sub(MAX_FOOTER_LENGTH as u64),

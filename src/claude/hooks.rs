@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::client::Version;
 use super::settings;
-use super::settings_file::{self, Verdict};
+use super::settings_file::{self, Validation};
 use super::settings_places::{Owner, Reading};
 use crate::folders;
 
 /// A settings file, or the hooks of a plugin.
 #[derive(Debug)]
-pub struct Source {
+pub struct HookSource {
     /// Path of the file.
     pub path: PathBuf,
     /// Whether an administrator wrote it.
@@ -26,7 +26,7 @@ pub struct Source {
     /// The reason why the client ignores it, if it does.
     pub fault: Option<String>,
     /// The fix for that fault, where one is known.
-    pub mend: Option<String>,
+    pub fix: Option<String>,
     /// The entry that the client skips because it is malformed.
     pub left_out: Option<String>,
 }
@@ -50,11 +50,11 @@ pub struct Hook {
 
 /// Returns all sources for the project in `project` as this client version reads them; later ones win. An unknown
 /// version counts as an old one.
-pub fn sources(project: &Path, client: Option<Version>) -> Vec<Source> {
+pub fn sources(project: &Path, client: Option<Version>) -> Vec<HookSource> {
     let files = settings::files(project).into_iter();
-    // A file that only some clients read may hold hooks that never run.
+    // A file that only some clients read may contain hooks that never run.
     let files = files.filter(|(place, _)| place.reading == Reading::Certain);
-    let mut sources: Vec<Source> = files
+    let mut sources: Vec<HookSource> = files
         .map(|(place, path)| source(path, place.owner == Owner::Managed, client))
         .collect();
     let plugins = plugins(&sources, client);
@@ -62,11 +62,11 @@ pub fn sources(project: &Path, client: Option<Version>) -> Vec<Source> {
     sources
 }
 
-fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
+fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> HookSource {
     let no_hook = |why| format!("{why}: Claude Code runs no hook of this file");
-    let (mut fault, mut mend, mut left_out) = (None, None, None);
+    let (mut fault, mut fix, mut left_out) = (None, None, None);
     let settings = match settings_file::judge_at(&path) {
-        Verdict::Accepted(settings) => {
+        Validation::Accepted(settings) => {
             match settings::malformed_hook(&settings) {
                 Some(why) if client >= Some(Version::SKIPS_MALFORMED_HOOKS) => left_out = Some(why),
                 Some(why) => fault = Some(no_hook(why)),
@@ -74,29 +74,29 @@ fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> Source {
             }
             settings
         }
-        Verdict::Dead(dead) => {
+        Validation::Ignored(dead) => {
             fault = Some(dead.to_string());
-            mend = Some(dead.mend);
+            fix = Some(dead.fix);
             Value::Null
         }
-        Verdict::Unknown { why, .. } => {
+        Validation::Unknown { why, .. } => {
             fault = Some(no_hook(why));
             Value::Null
         }
     };
-    Source {
+    HookSource {
         path,
         is_managed,
         plugin: None,
         settings,
         fault,
-        mend,
+        fix,
         left_out,
     }
 }
 
 /// Returns the enabled plugins that have hooks.
-fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
+fn plugins(files: &[HookSource], client: Option<Version>) -> Vec<HookSource> {
     let mut enabled: BTreeMap<String, bool> = BTreeMap::new();
     for file in files {
         let named = file
@@ -119,7 +119,7 @@ fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
     };
     names
         .filter_map(|(name, _)| folder(&name))
-        .map(|folder| Source {
+        .map(|folder| HookSource {
             plugin: Some(folder.clone()),
             ..source(folder.join("hooks/hooks.json"), false, client)
         })
@@ -127,8 +127,8 @@ fn plugins(files: &[Source], client: Option<Version>) -> Vec<Source> {
         .collect()
 }
 
-impl Source {
-    /// Returns its hooks, active or not, without malformed ones.
+impl HookSource {
+    /// Returns the well-formed hooks of the source, active or not.
     pub fn hooks(&self) -> Vec<Hook> {
         let events = self.settings.get("hooks").and_then(Value::as_object);
         let entries = events.into_iter().flatten().flat_map(|(event, entries)| {
@@ -174,7 +174,7 @@ fn is_match(expression: &str, text: &str) -> bool {
 }
 
 impl Hook {
-    /// Whether it runs for this tool.
+    /// Whether the hook runs for this tool.
     pub fn is_for(&self, tool: &str) -> bool {
         match self.matcher.as_deref() {
             None | Some("" | "*") => true,
@@ -186,7 +186,7 @@ impl Hook {
         }
     }
 
-    /// Returns its command as a person would write it.
+    /// Returns the hook's command line as a user would type it.
     pub fn shown(&self) -> String {
         let words = self.arguments.iter().flatten().map(String::as_str);
         let all: Vec<&str> = [self.command.as_str()].into_iter().chain(words).collect();

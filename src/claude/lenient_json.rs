@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 /// Maximum depth; rules are at depth three. Each level is parsed again, so deeper values count as `null`.
 const MAX_DEPTH: usize = 6;
 
-/// Returns the settings in `text`, which must be grammatical JSON. A number out of range becomes `null`, and a lone
-/// surrogate a replacement character.
+/// Returns the settings in `text`, which must be syntactically valid JSON. A number out of range becomes `null`, and a
+/// lone surrogate a replacement character.
 pub(super) fn settings(text: &str) -> Value {
     let text = without_lone_surrogates(text);
     serde_json::from_str(&text).map_or(Value::Null, |raw| value(raw, MAX_DEPTH))

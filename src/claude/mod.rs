@@ -6,8 +6,8 @@ pub mod command_line;
 mod footer;
 pub mod hooks;
 pub mod input;
-mod last_lines;
 mod lenient_json;
+mod output_end;
 pub(crate) mod output_folder;
 pub mod parameter_rules;
 pub mod permissions;
@@ -22,4 +22,4 @@ pub mod task;
 pub mod timeout;
 pub mod transcript;
 
-pub use last_lines::{OutputEnd, last_lines};
+pub use output_end::{OutputEnd, last_lines};

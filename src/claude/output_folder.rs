@@ -17,9 +17,9 @@ const MARKS: &[&str] = &["/tmp", "TMP", "/var/folders", "claude", "tasks", ".out
 /// Beginnings of commands that read all files of a folder.
 const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"];
 
-/// Whether `text` names the folder, or outputs in it: `/tmp/claude-1000/…/tasks/*.output`, `$TMPDIR/cl*/…`,
-/// `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
-pub(crate) fn are_named(text: &str) -> bool {
+/// Whether `text` names the client's folder of outputs, or files in it: `/tmp/claude-1000/…/tasks/*.output`,
+/// `$TMPDIR/cl*/…`, `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
+pub(crate) fn names_task_outputs(text: &str) -> bool {
     let text = unquoted(text);
     if !MARKS.iter().any(|mark| text.contains(mark)) {
         return false;
@@ -165,7 +165,7 @@ mod tests {
             ("ls ~/.claude/projects", false),
             ("cd ~/claude-tools && make", false),
         ] {
-            assert_eq!(are_named(text), named, "{text}");
+            assert_eq!(names_task_outputs(text), named, "{text}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub enum List {
     Restrict,
 }
 
-/// Origin of a specifier.
+/// RuleOrigin of a specifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SpecifierSource {
     /// Whether a rule contains it literally; `false` for a specifier derived from a rule.
@@ -37,7 +37,7 @@ type Specifiers = BTreeMap<String, SpecifierSource>;
 
 /// The source of rules: a settings file or the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct RuleOrigin {
     /// Whether every client reads it. Only then do its allow rules count.
     pub is_certain: bool,
     /// The folder that contains it.
@@ -71,7 +71,7 @@ pub struct PermissionRules {
 impl PermissionRules {
     /// Adds the rules of one parsed settings.json that every client reads.
     pub fn add_settings(&mut self, settings: &Value) {
-        let origin = Origin {
+        let origin = RuleOrigin {
             is_certain: true,
             folder: None,
         };
@@ -79,7 +79,7 @@ impl PermissionRules {
     }
 
     /// Adds the rules of one parsed settings.json. Malformed rules are skipped, as the client does.
-    pub fn add_settings_of(&mut self, settings: &Value, origin: &Origin) {
+    pub fn add_settings_of(&mut self, settings: &Value, origin: &RuleOrigin) {
         for (name, list) in [
             ("allow", List::Allow),
             ("ask", List::Restrict),
@@ -105,19 +105,19 @@ impl PermissionRules {
         self.add_settings_of(settings, &self.command_line());
     }
 
-    fn command_line(&self) -> Origin {
-        Origin {
+    fn command_line(&self) -> RuleOrigin {
+        RuleOrigin {
             is_certain: !self.command_line_is_uncertain,
             folder: None,
         }
     }
 
     /// Adds a rule. Rules for tools other than Bash and Read are skipped.
-    fn add_of(&mut self, list: List, rule: &str, origin: &Origin) {
+    fn add_of(&mut self, list: List, rule: &str, origin: &RuleOrigin) {
         let rule = rule.trim();
         self.size += rule.len();
         if self.size > MAX_RULES {
-            self.may_be_more(format!("they are longer than {} KiB", MAX_RULES / 1024));
+            self.record_hidden_rules(format!("they are longer than {} KiB", MAX_RULES / 1024));
             return;
         }
         if list == List::Restrict {
@@ -149,7 +149,7 @@ impl PermissionRules {
     }
 
     /// Records that the session runs in the mode `bypassPermissions`, in which only ask and deny rules count.
-    pub fn bypass(&mut self) {
+    pub fn set_bypassed(&mut self) {
         self.bypassed = true;
     }
 
@@ -159,7 +159,7 @@ impl PermissionRules {
     }
 
     /// Records that the client may have rules that can't be read, and the reason.
-    pub fn may_be_more(&mut self, why: String) {
+    pub fn record_hidden_rules(&mut self, why: String) {
         self.unknown.get_or_insert(why);
     }
 
@@ -261,7 +261,7 @@ impl Comparison<'_> {
 
     /// Whether a rule matches `after` but not `before`, in the same interpretation. An allow rule that begins with
     /// [`UNBUFFERED`] doesn't count, because the user saved it from a prompt that showed the edited command.
-    pub fn gain(&self, before: &str, after: &str) -> bool {
+    pub fn gains_match(&self, before: &str, after: &str) -> bool {
         self.any(|list, specifier| {
             if list == List::Allow && is_saved(specifier) {
                 return false;
@@ -275,8 +275,8 @@ impl Comparison<'_> {
     }
 
     /// Whether the same rules match both texts, in every interpretation of any client version. Saved rules don't
-    /// count, as in [`gain`](Self::gain).
-    pub fn same_for(&self, before: &str, after: &str) -> bool {
+    /// count, as in [`gains_match`](Self::gains_match).
+    pub fn has_same_matches(&self, before: &str, after: &str) -> bool {
         !self.any(|list, specifier| {
             let is_free = list == List::Allow && is_saved(specifier);
             !is_free && self.readings(specifier, before) != self.readings(specifier, after)
@@ -285,14 +285,14 @@ impl Comparison<'_> {
 
     /// Whether the same rules match both texts of several commands. The client compares such texts without their
     /// redirections and here-documents too (measured, 2.1.200, 2.1.331), so no rule may be part of only one of them.
-    pub fn same_for_whole(&self, before: &str, after: &str) -> bool {
-        self.same_for(before, after)
+    pub fn has_same_matches_in_whole(&self, before: &str, after: &str) -> bool {
+        self.has_same_matches(before, after)
             && !self
                 .any(|_, specifier| self.is_in(specifier, before) != self.is_in(specifier, after))
     }
 
-    /// Whether an ask or deny rule matches `before` but not `after`, or an allow rule names `word`.
-    pub fn lose(&self, before: &str, after: &str, word: &str) -> bool {
+    /// Whether a rule matches `before` but not `after`. Of the allow rules, only those that contain `word` count.
+    pub fn loses_match(&self, before: &str, after: &str, word: &str) -> bool {
         self.any(|list, specifier| {
             if list == List::Allow && !specifier.contains(word) {
                 return false;
@@ -305,7 +305,7 @@ impl Comparison<'_> {
     }
 
     /// Whether a rule matches `text` without matching everything.
-    pub fn single_out(&self, text: &str) -> bool {
+    pub fn has_specific_match(&self, text: &str) -> bool {
         self.any(|_, specifier| {
             !is_everything(specifier) && self.readings(specifier, text).contains(&true)
         })
@@ -387,7 +387,7 @@ mod tests {
             ("python -u:*", false),
         ] {
             assert_eq!(
-                rules(&[rule]).comparison().same_for(before, after),
+                rules(&[rule]).comparison().has_same_matches(before, after),
                 same,
                 "{rule}"
             );
@@ -413,7 +413,7 @@ mod tests {
             (r"ls \(a", "ls b", false),
         ] {
             assert_eq!(
-                rules(&[rule]).comparison().single_out(text),
+                rules(&[rule]).comparison().has_specific_match(text),
                 matched,
                 "{rule} on {text}"
             );
@@ -448,7 +448,7 @@ mod tests {
             let mut rules = PermissionRules::default();
             rules.add(list, &format!("Bash({rule})"));
             // The client ignores the prefix, so a rule for `pytest` matches as before.
-            let gained = rules.comparison().gain("pytest -x", edited);
+            let gained = rules.comparison().gains_match("pytest -x", edited);
             assert_eq!(gained, gains, "{list:?} {rule}");
         }
     }
@@ -464,13 +464,13 @@ mod tests {
         let text = "timeout 900 pytest -x tests; ".repeat(20);
         let comparison = rules.comparison();
         let mut comparisons = 0;
-        while comparison.same_for_whole(&text, &text) {
+        while comparison.has_same_matches_in_whole(&text, &text) {
             comparisons += 1;
             assert!(comparisons < 1000, "there is no limit");
         }
         assert!(comparisons > 0 && comparison.is_exhausted());
-        assert!(comparison.gain("a", "a") && comparison.may_allow("a"));
-        assert!(comparison.single_out("a") && comparison.may_restrict("a"));
+        assert!(comparison.gains_match("a", "a") && comparison.may_allow("a"));
+        assert!(comparison.has_specific_match("a") && comparison.may_restrict("a"));
         assert!(!comparison.surely_allow("a"));
         let most_of_a_step = 2 * (text.len() + 1000);
         assert!(comparison.work.get() <= MAX_WORK + most_of_a_step * 10);
@@ -478,12 +478,20 @@ mod tests {
 
     #[test]
     fn a_rule_for_the_pipe_end_is_seen() {
-        assert!(rules(&["tail:*"]).comparison().single_out("tail -20"));
-        assert!(rules(&["* -20"]).comparison().single_out("tail -20"));
+        assert!(
+            rules(&["tail:*"])
+                .comparison()
+                .has_specific_match("tail -20")
+        );
+        assert!(
+            rules(&["* -20"])
+                .comparison()
+                .has_specific_match("tail -20")
+        );
         assert!(
             !rules(&["*", "pytest:*"])
                 .comparison()
-                .single_out("tail -20")
+                .has_specific_match("tail -20")
         );
     }
 }

@@ -46,7 +46,7 @@ impl ReadRule {
         }
         let pattern = without_everything_below(pattern);
         let path = names(path);
-        let is_below = |folder: &Path, pattern: &Pattern| {
+        let is_below = |folder: &Path, pattern: &PathPattern| {
             let covers = |folder: &Path| {
                 let rest = path.strip_prefix(names(folder).as_slice());
                 rest.is_some_and(|rest| pattern.matches(rest))
@@ -54,16 +54,16 @@ impl ReadRule {
             covers(folder) || fs::canonicalize(folder).is_ok_and(|folder| covers(&folder))
         };
         if let Some(rest) = pattern.strip_prefix("//") {
-            return is_below(Path::new("/"), &Pattern::anchored(rest));
+            return is_below(Path::new("/"), &PathPattern::anchored(rest));
         }
         if let Some(rest) = pattern.strip_prefix("~/") {
-            let pattern = Pattern::anchored(rest);
+            let pattern = PathPattern::anchored(rest);
             return environment::home_dir().is_some_and(|home| is_below(&home, &pattern));
         }
         let Some(rest) = pattern.strip_prefix('/') else {
-            return is_below(project, &Pattern::of(pattern));
+            return is_below(project, &PathPattern::of(pattern));
         };
-        let pattern = Pattern::anchored(rest);
+        let pattern = PathPattern::anchored(rest);
         let folder = self.folder.as_deref();
         let around = folder.and_then(Path::parent);
         let folders = [Some(project), folder, around, Some(Path::new("/"))];
@@ -87,9 +87,9 @@ fn without_everything_below(pattern: &str) -> &str {
 }
 
 /// The segments that a rule compares with the names of a path below its folder.
-struct Pattern<'a>(Vec<&'a str>);
+struct PathPattern<'a>(Vec<&'a str>);
 
-impl<'a> Pattern<'a> {
+impl<'a> PathPattern<'a> {
     /// Returns a pattern that is anchored to its folder.
     fn anchored(pattern: &'a str) -> Self {
         let parts = pattern.split('/');

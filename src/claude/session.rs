@@ -6,19 +6,20 @@ use super::command_line::CommandLine;
 use super::permissions::PermissionRules;
 use super::settings;
 use super::settings_places::{Owner, Roots};
+use crate::environment;
 use crate::folders::CallSite;
 use crate::platform::processes::Process;
+use crate::platform::regular_file;
 use crate::state::sessions;
-use crate::{environment, folders};
 
 /// Properties of the client's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// Whether it is `claude -p` or an SDK, with no user watching.
+    /// Whether the session is `claude -p` or an SDK, with no user watching.
     pub headless: bool,
     /// Whether the call comes from a subagent.
     pub subagent: bool,
-    /// Whether its permission mode never asks.
+    /// Whether the session's permission mode never asks.
     pub bypasses_permissions: bool,
     /// Time in milliseconds after which the client itself moves a call to the background; `None` for a subagent.
     pub limit: Option<u64>,
@@ -38,7 +39,7 @@ pub enum UnbufferedSource {
 }
 
 impl UnbufferedSource {
-    /// Returns the reason why no prefix is needed, for people.
+    /// Returns the reason why no prefix is needed, as shown to the user.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Settings => "PYTHONUNBUFFERED is in the settings' `env` already",
@@ -62,7 +63,7 @@ const MAX_ENVIRONMENT_FILE: u64 = 256 * 1024;
 /// Whether a `SessionStart` hook has set the variable in the session's environment file.
 fn is_in_session_file(session: &str) -> bool {
     let file = sessions::environment_file(session);
-    let text = file.and_then(|file| folders::read_regular(&file, MAX_ENVIRONMENT_FILE).ok());
+    let text = file.and_then(|file| regular_file::read(&file, MAX_ENVIRONMENT_FILE).ok());
     text.is_some_and(|text| sets_python_unbuffered(&text))
 }
 
@@ -115,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Whether a user works in it, in a terminal of the client's own.
+    /// Whether a user works in the session, in the client's own terminal interface.
     pub fn is_in_terminal(self) -> bool {
         let is_cli = || environment::claude_entrypoint().is_some_and(|name| name == "cli");
         // `claude stop` ends a session of `claude --bg` as a closed terminal ends others.
@@ -142,7 +143,7 @@ impl Session {
         });
         command_line.add_to(&mut rules);
         if self.bypasses_permissions {
-            rules.bypass();
+            rules.set_bypassed();
         }
         rules
     }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::permissions::{Origin, PermissionRules};
-use super::settings_file::{self, Fault, Verdict};
-use super::settings_places::{self, Owner, PLACES, Place, Reading, Roots};
+use super::permissions::{PermissionRules, RuleOrigin};
+use super::settings_file::{self, SettingsFault, Validation};
+use super::settings_places::{self, Owner, PLACES, Reading, Roots, SettingsPlace};
 use crate::folders::CallSite;
 use crate::{environment, folders};
 
 /// A settings file that a user may edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Scope {
+pub enum SettingsScope {
     /// `~/.claude/settings.json`, for all projects.
     User,
     /// `.claude/settings.json`, for this project, shared with others.
@@ -22,7 +22,7 @@ pub enum Scope {
     Local,
 }
 
-impl Scope {
+impl SettingsScope {
     /// Returns the scope's name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,11 +34,11 @@ impl Scope {
 }
 
 /// Returns the path of a scope's file for the project in `project`; `None` without a home folder.
-pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
+pub fn path(scope: SettingsScope, project: &Path) -> Option<PathBuf> {
     match scope {
-        Scope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
-        Scope::Project => Some(project.join(settings_places::PROJECT)),
-        Scope::Local => Some(project.join(settings_places::LOCAL)),
+        SettingsScope::User => folders::claude_dir().map(|dir| dir.join("settings.json")),
+        SettingsScope::Project => Some(project.join(settings_places::PROJECT)),
+        SettingsScope::Local => Some(project.join(settings_places::LOCAL)),
     }
 }
 
@@ -51,9 +51,9 @@ pub fn path(scope: Scope, project: &Path) -> Option<PathBuf> {
 /// the parser accepts.
 pub fn read(path: &Path) -> io::Result<Value> {
     match settings_file::judge_at(path) {
-        Verdict::Accepted(settings) => Ok(settings),
-        Verdict::Dead(fault) => fault.settings.ok_or(io::ErrorKind::FileTooLarge.into()),
-        Verdict::Unknown { why, .. } => Err(io::Error::other(why)),
+        Validation::Accepted(settings) => Ok(settings),
+        Validation::Ignored(fault) => fault.settings.ok_or(io::ErrorKind::FileTooLarge.into()),
+        Validation::Unknown { why, .. } => Err(io::Error::other(why)),
     }
 }
 
@@ -69,23 +69,23 @@ pub fn permission_rules(roots: &Roots<'_>, is_loaded: IsLoaded<'_>) -> Permissio
         for path in place.paths(roots) {
             if place.reading == Reading::Unread {
                 if let Some(why) = settings_places::presence(&path) {
-                    rules.may_be_more(why);
+                    rules.record_hidden_rules(why);
                 }
                 continue;
             }
             let (settings, is_whole) = match settings_file::judge_at(&path) {
-                Verdict::Accepted(settings) => (settings, true),
+                Validation::Accepted(settings) => (settings, true),
                 // An unknown version of the client may accept the file.
-                Verdict::Dead(Fault {
+                Validation::Ignored(SettingsFault {
                     settings: Some(settings),
                     ..
                 }) => (settings, false),
-                Verdict::Dead(fault) => {
-                    rules.may_be_more(format!("{}: {}", path.display(), fault.cause));
+                Validation::Ignored(fault) => {
+                    rules.record_hidden_rules(format!("{}: {}", path.display(), fault.cause));
                     continue;
                 }
-                Verdict::Unknown { why, partial } => {
-                    rules.may_be_more(format!("{}: {why}", path.display()));
+                Validation::Unknown { why, partial } => {
+                    rules.record_hidden_rules(format!("{}: {why}", path.display()));
                     (partial, false)
                 }
             };
@@ -99,9 +99,9 @@ pub fn permission_rules(roots: &Roots<'_>, is_loaded: IsLoaded<'_>) -> Permissio
             }
             if is_managed && HELPERS.iter().any(|name| settings.get(name).is_some()) {
                 let path = path.display();
-                rules.may_be_more(format!("{path} names a program that gives settings"));
+                rules.record_hidden_rules(format!("{path} names a program that gives settings"));
             }
-            let origin = Origin {
+            let origin = RuleOrigin {
                 is_certain: is_whole
                     && place.reading == Reading::Certain
                     && is_loaded(place.owner)
@@ -152,7 +152,7 @@ pub fn variable(name: &str, project: &Path) -> Option<Variable> {
     let files = settings_places::read_files(&Roots::of(&site)).into_iter();
     let mut values = files.rev().filter_map(|(_, file)| {
         // The client ignores all values of a file that has one invalid value.
-        let Verdict::Accepted(settings) = settings_file::judge_at(&file) else {
+        let Validation::Accepted(settings) = settings_file::judge_at(&file) else {
             return None;
         };
         let value = match settings.get("env")?.get(name)? {
@@ -183,7 +183,7 @@ pub fn background_disabled_by(project: &Path) -> Option<String> {
 }
 
 /// Returns the files whose hooks clients run; later ones win.
-pub fn files(project: &Path) -> Vec<(&'static Place, PathBuf)> {
+pub fn files(project: &Path) -> Vec<(&'static SettingsPlace, PathBuf)> {
     settings_places::read_files(&Roots::of(&CallSite::of_project(project.to_owned())))
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::lenient_json;
 use super::settings_types as types;
-use crate::folders;
+use crate::platform::regular_file;
 use crate::text::position;
 
 /// Maximum size in bytes of a settings file that the client reads (measured: 2.1.200, 2.1.332).
@@ -17,11 +17,11 @@ pub const MAX_SIZE: usize = 2 * 1024 * 1024;
 
 /// The client's verdict on a file.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum Validation {
     /// The client accepts these settings; `Null` for a file without content.
     Accepted(Value),
     /// The client ignores the whole file.
-    Dead(Fault),
+    Ignored(SettingsFault),
     /// The client may read something from the file that is unknown here.
     Unknown {
         /// The reason.
@@ -33,18 +33,18 @@ pub enum Verdict {
 
 /// The reason why the client ignores a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct SettingsFault {
     /// Line of the fault, from 1; `None` if the whole file is at fault.
     pub line: Option<usize>,
     /// The cause, as a noun phrase.
     pub cause: String,
     /// The fix, as a sentence.
-    pub mend: String,
+    pub fix: String,
     /// The settings of a file with an invalid value, `Null` if it isn't JSON; `None` if it is too large.
     pub settings: Option<Value>,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SettingsFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
             write!(formatter, "line {line}: ")?;
@@ -55,12 +55,14 @@ impl fmt::Display for Fault {
 }
 
 /// Judges the file at `path`. A missing file counts as empty.
-pub fn judge_at(path: &Path) -> Verdict {
-    match folders::read_regular_bytes(path, MAX_SIZE as u64) {
+pub fn judge_at(path: &Path) -> Validation {
+    match regular_file::read_bytes(path, MAX_SIZE as u64) {
         Ok(bytes) => judge(&bytes),
-        Err(error) if folders::is_missing(&error) => Verdict::Accepted(Value::Null),
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Verdict::Dead(too_large()),
-        Err(error) => Verdict::Unknown {
+        Err(error) if regular_file::is_missing(&error) => Validation::Accepted(Value::Null),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Validation::Ignored(too_large())
+        }
+        Err(error) => Validation::Unknown {
             why: format!("it can't be read: {error}"),
             partial: Value::Null,
         },
@@ -69,46 +71,46 @@ pub fn judge_at(path: &Path) -> Verdict {
 
 /// Judges the bytes of a settings file as the client does (measured: 2.1.20, 2.1.200, 2.1.332). The client accepts one
 /// byte order mark, little-endian UTF-16 with a mark, any byte within a string, and otherwise only strict JSON.
-pub fn judge(bytes: &[u8]) -> Verdict {
+pub fn judge(bytes: &[u8]) -> Validation {
     if bytes.len() > MAX_SIZE {
-        return Verdict::Dead(too_large());
+        return Validation::Ignored(too_large());
     }
     let text = decoded(bytes);
     if text.trim_matches(is_blank).is_empty() {
-        return Verdict::Accepted(Value::Null);
+        return Validation::Accepted(Value::Null);
     }
     let settings = match serde_json::from_str(&text) {
         Ok(settings) => settings,
         Err(error) => return unparsed(&text, &error),
     };
     match types::fault(&settings) {
-        Some((keys, cause, mend)) => Verdict::Dead(Fault {
+        Some((keys, cause, fix)) => Validation::Ignored(SettingsFault {
             line: locate(&text, &keys).map(|(line, _)| line),
             cause,
-            mend,
+            fix,
             settings: Some(settings),
         }),
-        None => Verdict::Accepted(settings),
+        None => Validation::Accepted(settings),
     }
 }
 
 /// Judges a text that the parser here rejects. The client's `JSON.parse` accepts more: lone surrogates, `1e999`, any depth.
-fn unparsed(text: &str, error: &serde_json::Error) -> Verdict {
+fn unparsed(text: &str, error: &serde_json::Error) -> Validation {
     // Parsing into `IgnoredAny` checks the grammar only, without limits.
     match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => Verdict::Unknown {
+        Ok(_) => Validation::Unknown {
             why: format!("it can't be parsed here: {error}"),
             partial: lenient_json::settings(text),
         },
-        Err(error) => Verdict::Dead(syntax(text, &error)),
+        Err(error) => Validation::Ignored(syntax(text, &error)),
     }
 }
 
-fn too_large() -> Fault {
-    Fault {
+fn too_large() -> SettingsFault {
+    SettingsFault {
         line: None,
         cause: format!("more than {} MiB", MAX_SIZE / 1024 / 1024),
-        mend: "Make it smaller.".to_owned(),
+        fix: "Make it smaller.".to_owned(),
         settings: None,
     }
 }
@@ -160,12 +162,12 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("+", "a plus sign before a number", "Remove it."),
 ];
 
-fn syntax(text: &str, error: &serde_json::Error) -> Fault {
+fn syntax(text: &str, error: &serde_json::Error) -> SettingsFault {
     let at = offset(text, error.line(), error.column());
-    let fault = |at: usize, cause: &str, mend: &str| Fault {
+    let fault = |at: usize, cause: &str, fix: &str| SettingsFault {
         line: Some(position(text, at).0),
         cause: cause.to_owned(),
-        mend: mend.to_owned(),
+        fix: fix.to_owned(),
         settings: Some(Value::Null),
     };
     let rest = text.get(at..).unwrap_or_default();
@@ -193,17 +195,17 @@ fn syntax(text: &str, error: &serde_json::Error) -> Fault {
             "Write \\\\ for a backslash.",
         );
     }
-    // The name of a word starts at its first character, although the parser may stop after it.
+    // The fault is at the start of the word, even if the parser stopped behind it.
     let word = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_$./#-".contains(c));
     for (start, from) in [
         (at, rest),
         (word.len(), text.get(word.len()..).unwrap_or_default()),
     ] {
-        if let Some((_, cause, mend)) = BEGINNINGS
+        if let Some((_, cause, fix)) = BEGINNINGS
             .iter()
             .find(|(begin, ..)| from.starts_with(begin))
         {
-            return fault(start, cause, mend);
+            return fault(start, cause, fix);
         }
     }
     if so_far.ends_with(',') && rest.starts_with(['}', ']']) {

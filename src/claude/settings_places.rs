@@ -7,6 +7,7 @@ use Owner::{Local, Managed, Project, User};
 use Reading::{Certain, Possible, Unread};
 
 use crate::folders::CallSite;
+use crate::platform::regular_file;
 use crate::{environment, folders};
 
 /// The folder of an administrator's files, which override all others.
@@ -29,7 +30,7 @@ pub enum Owner {
     Managed,
 }
 
-/// The treatment of a place's files by bg-run.
+/// The weight that bg-run gives to the rules in a place's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Every client reads them.
@@ -42,8 +43,8 @@ pub enum Reading {
 
 /// One or more files that a client may read.
 #[derive(Debug)]
-pub struct Place {
-    /// The path, for people.
+pub struct SettingsPlace {
+    /// The path, as shown to the user.
     pub name: &'static str,
     /// The first client version that is known to read it, unless all do.
     pub since: Option<&'static str>,
@@ -94,8 +95,8 @@ const fn place(
     reading: Reading,
     owner: Owner,
     paths: fn(&Roots<'_>) -> Vec<PathBuf>,
-) -> Place {
-    Place {
+) -> SettingsPlace {
+    SettingsPlace {
         name,
         since,
         reading,
@@ -106,7 +107,7 @@ const fn place(
 
 /// All places; later ones override earlier ones.
 #[rustfmt::skip]
-pub const PLACES: &[Place] = &[
+pub const PLACES: &[SettingsPlace] = &[
     place("~/.claude/cowork_settings.json", Some("2.1.332"), Possible, User, |roots| roots.in_claude_dir("cowork_settings.json")),
     place("~/.claude/settings.json", None, Certain, User, |roots| roots.in_claude_dir("settings.json")),
     place(".claude/settings.json", None, Certain, Project, |roots| vec![roots.site.project.join(PROJECT)]),
@@ -124,7 +125,7 @@ pub(super) const PROJECT: &str = ".claude/settings.json";
 /// A user's settings file for one project, relative to the project's folder.
 pub(super) const LOCAL: &str = ".claude/settings.local.json";
 
-impl Place {
+impl SettingsPlace {
     /// Returns the files of the place, whether they exist or not.
     pub fn paths(&self, roots: &Roots<'_>) -> Vec<PathBuf> {
         (self.paths)(roots)
@@ -132,7 +133,7 @@ impl Place {
 }
 
 /// Returns the files of all places that bg-run reads; later ones override earlier ones.
-pub fn read_files(roots: &Roots<'_>) -> Vec<(&'static Place, PathBuf)> {
+pub fn read_files(roots: &Roots<'_>) -> Vec<(&'static SettingsPlace, PathBuf)> {
     let read = PLACES
         .iter()
         .filter(|place| place.reading != Reading::Unread);
@@ -150,7 +151,7 @@ pub(super) fn presence(path: &Path) -> Option<String> {
             "{} exists and isn't read by bg-run",
             path.display()
         )),
-        Err(error) if folders::is_missing(&error) => None,
+        Err(error) if regular_file::is_missing(&error) => None,
         Err(error) => Some(format!("{} can't be accessed: {error}", path.display())),
     }
 }
@@ -168,12 +169,13 @@ fn drop_ins(roots: &Roots<'_>) -> Vec<PathBuf> {
             paths.sort();
             paths
         }
-        Err(error) if folders::is_missing(&error) => Vec::new(),
+        Err(error) if regular_file::is_missing(&error) => Vec::new(),
         Err(_) => vec![folder],
     }
 }
 
-/// Returns the folders without the project's own, whose file every client reads.
+/// Returns the local settings files of the Git top folder and of the main checkout, except the project's own file,
+/// which every client reads.
 fn git_folders(roots: &Roots<'_>) -> Vec<PathBuf> {
     let Some(git) = roots.site.git() else {
         return Vec::new();

@@ -33,7 +33,7 @@ impl Type {
         }
     }
 
-    fn named(self) -> String {
+    fn description(self) -> String {
         match self {
             Self::Text => "a text in quotes".to_owned(),
             Self::Flag => "true or false, without quotes".to_owned(),
@@ -203,8 +203,8 @@ type WrongType = (Vec<String>, String, String);
 /// Returns the first value that makes the client ignore these settings.
 pub(super) fn fault(settings: &Value) -> Option<WrongType> {
     if !settings.is_object() {
-        let mend = "Write the settings between { and }.";
-        return Some((Vec::new(), "no object".to_owned(), mend.to_owned()));
+        let fix = "Write the settings between { and }.";
+        return Some((Vec::new(), "no object".to_owned(), fix.to_owned()));
     }
     let rows = TYPES
         .iter()
@@ -214,12 +214,12 @@ pub(super) fn fault(settings: &Value) -> Option<WrongType> {
         let value = keys
             .iter()
             .try_fold(settings, |value, key| value.get(key))?;
-        (!kind.fits(value)).then(|| found(&keys, value, &kind.named()))
+        (!kind.fits(value)).then(|| wrong_type(&keys, value, &kind.description()))
     });
     wrong.next().or_else(|| guards(settings))
 }
 
-fn found(keys: &[&str], value: &Value, wanted: &str) -> WrongType {
+fn wrong_type(keys: &[&str], value: &Value, wanted: &str) -> WrongType {
     let shown = keys
         .iter()
         .fold(String::new(), |shown, key| match key.parse::<usize>() {
@@ -250,7 +250,11 @@ fn guards(settings: &Value) -> Option<WrongType> {
     GUARDING_EVENTS.iter().find_map(|event| {
         let entries = hooks.get(*event).filter(|entries| !entries.is_null())?;
         let Some(entries) = entries.as_array() else {
-            return Some(found(&["hooks", event], entries, &Type::List.named()));
+            return Some(wrong_type(
+                &["hooks", event],
+                entries,
+                &Type::List.description(),
+            ));
         };
         let mut entries = entries.iter().enumerate();
         entries.find_map(|(index, entry)| {
@@ -263,12 +267,12 @@ fn guards(settings: &Value) -> Option<WrongType> {
 fn entry_fault(keys: &[&str], entry: &Value) -> Option<WrongType> {
     let below = |more: &[&str], value: &Value, wanted: &str| {
         let keys: Vec<&str> = keys.iter().chain(more).copied().collect();
-        Some(found(&keys, value, wanted))
+        Some(wrong_type(&keys, value, wanted))
     };
     let whole =
         "an object with `hooks`: {\"hooks\": [{\"type\": \"command\", \"command\": \"…\"}]}";
     if let Some(matcher) = entry.get("matcher").filter(|matcher| !matcher.is_string()) {
-        return below(&["matcher"], matcher, &Type::Text.named());
+        return below(&["matcher"], matcher, &Type::Text.description());
     }
     let Some(hooks) = entry.get("hooks").and_then(Value::as_array) else {
         return below(&[], entry, whole);
@@ -287,7 +291,7 @@ fn entry_fault(keys: &[&str], entry: &Value) -> Option<WrongType> {
         }
         HOOK_FIELDS.iter().find_map(|(name, wanted)| {
             let value = hook.get(name).filter(|value| !wanted.fits(value))?;
-            below(&["hooks", &index, name], value, &wanted.named())
+            below(&["hooks", &index, name], value, &wanted.description())
         })
     })
 }

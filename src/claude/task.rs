@@ -11,10 +11,9 @@ use std::time::SystemTime;
 
 use rustix::fs::readlinkat;
 
-pub use super::footer::{Footer, MAX_FOOTER_LENGTH, end_of};
+pub use super::footer::{Footer, MAX_FOOTER_LENGTH, read_end};
 use crate::environment;
-use crate::folders;
-use crate::platform::files;
+use crate::platform::{files, regular_file};
 use crate::state::is_id;
 
 /// A task's id: `ed52a0`, `b0aa5ca`, `bxatg1f4y`. It comes from outside and becomes part of a path, so it is
@@ -47,7 +46,7 @@ pub const PATTERNS: [&str; 2] = [
     "**/claude/*/tasks/*.output",
 ];
 
-/// The parts of an output's path.
+/// A client session, as far as the paths of its outputs depend on it.
 #[derive(Debug, Clone, Default)]
 pub struct ClientSession {
     /// The `session_id` of the hook's input.
@@ -258,11 +257,11 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 ///
 /// Fails if there is no such file.
-pub fn open_own(path: &Path) -> io::Result<File> {
+pub fn open_output_or_log(path: &Path) -> io::Result<File> {
     if is_output(path) {
         open(path)
     } else {
-        Ok(folders::open_regular(path)?.0)
+        Ok(regular_file::open(path)?.0)
     }
 }
 
@@ -276,7 +275,7 @@ pub fn real_path(path: &Path) -> io::Result<PathBuf> {
     open_below(&roots(), path).map(|(_, path)| path)
 }
 
-/// Maximum number of sessions that may have passed a task on.
+/// Maximum number of links that are followed, one for each session that continued the task.
 const MAX_LINKS: usize = 8;
 
 fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
@@ -332,14 +331,14 @@ fn check_owner(file: &File) -> io::Result<()> {
 
 /// A task output on this machine.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct TaskOutput {
     /// The file.
     pub path: PathBuf,
     /// Time of its last change.
     pub modified: SystemTime,
 }
 
-impl Output {
+impl TaskOutput {
     /// Returns the task's id.
     pub fn id(&self) -> &str {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str());
@@ -348,7 +347,7 @@ impl Output {
 }
 
 /// Returns all task outputs of this user, newest first.
-pub fn outputs() -> Vec<Output> {
+pub fn outputs() -> Vec<TaskOutput> {
     let (mut outputs, mut seen) = (Vec::new(), BTreeSet::new());
     let all = roots();
     for root in once_each(&all) {
@@ -370,7 +369,7 @@ pub fn outputs() -> Vec<Output> {
             if seen.insert(path.clone())
                 && let Ok(modified) = modified
             {
-                outputs.push(Output { path, modified });
+                outputs.push(TaskOutput { path, modified });
             }
         }
     }

@@ -9,6 +9,10 @@ const DEFAULT_TIMEOUT: u64 = 120_000;
 /// and 2.1.332).
 const MAX_TIMEOUT: u64 = 600_000;
 
+/// Longest time-out in milliseconds in the background that every client accepts. A background task with a foreground
+/// time-out would end early (measured, 2.1.260 and later).
+pub const MAX_IN_BACKGROUND: u64 = 7_200_000;
+
 /// Returns the time-out in milliseconds of a foreground call that asks for `asked`.
 pub fn in_foreground(asked: Option<u64>) -> u64 {
     let default = environment::bash_default_timeout_ms().unwrap_or(DEFAULT_TIMEOUT);

@@ -8,11 +8,11 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::folders;
+use crate::platform::regular_file;
 
 /// A line, reduced to the fields that durations need.
 #[derive(Debug, Deserialize)]
-pub struct Entry<'a> {
+pub struct TranscriptEntry<'a> {
     /// Time of writing.
     pub timestamp: Option<Timestamp>,
     /// The session's folder.
@@ -23,7 +23,7 @@ pub struct Entry<'a> {
     pub permission_mode: Option<Cow<'a, str>>,
     /// The message.
     #[serde(borrow)]
-    pub message: Option<Message<'a>>,
+    pub message: Option<TranscriptMessage<'a>>,
     /// The tool's result.
     #[serde(rename = "toolUseResult")]
     pub result: Option<ToolUseResult>,
@@ -31,7 +31,7 @@ pub struct Entry<'a> {
 
 /// A message of the conversation.
 #[derive(Debug, Deserialize)]
-pub struct Message<'a> {
+pub struct TranscriptMessage<'a> {
     /// Blocks or text.
     #[serde(borrow)]
     pub content: Content<'a>,
@@ -81,7 +81,7 @@ pub struct CallInput<'a> {
     /// The command.
     #[serde(borrow)]
     pub command: Option<Cow<'a, str>>,
-    /// Whether it asked for the background.
+    /// Whether the call asked for the background.
     #[serde(default)]
     pub run_in_background: bool,
 }
@@ -120,7 +120,7 @@ pub fn called_at(path: &Path, tool_use_id: &str) -> Option<Timestamp> {
     lines.find_map(|line| {
         // Most lines don't contain the id, and searching is cheaper than parsing.
         finder.find(line)?;
-        let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
+        let entry: TranscriptEntry<'_> = serde_json::from_slice(line).ok()?;
         let Content::Blocks(blocks) = entry.message?.content else {
             return None;
         };
@@ -153,7 +153,7 @@ pub fn queued(path: &Path) -> Vec<String> {
 }
 
 fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    let (mut file, metadata) = folders::open_regular(path)?;
+    let (mut file, metadata) = regular_file::open(path)?;
     file.seek(SeekFrom::Start(
         metadata.len().saturating_sub(SEARCHED_LENGTH),
     ))?;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::completion_candidates;
-use crate::claude::settings::Scope;
+use crate::claude::settings::SettingsScope;
 use crate::config::Mode;
 use crate::foreground_limit::LIMIT;
 
@@ -301,7 +301,7 @@ pub(super) struct LimitOptions {
 pub(super) struct Target {
     /// The settings.json to change
     #[arg(long, value_enum, default_value = "user")]
-    pub(super) scope: Scope,
+    pub(super) scope: SettingsScope,
     /// Print the change without writing it
     #[arg(long)]
     dry_run: bool,

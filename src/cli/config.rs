@@ -10,11 +10,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::args::ConfigCommand;
 use super::print;
-use crate::config::{Config, Configuration, KEYS, Key, Kind, Mode};
+use crate::config::{Config, Configuration, KEYS, Mode, SettingKey, ValueKind};
 use crate::environment;
 use crate::folders;
 use crate::install;
-use crate::rules::{Origin, Problem};
+use crate::platform::regular_file;
+use crate::rules::{FaultOrigin, Problem};
 use crate::tasks::on_end;
 use crate::text::{columns, nearest};
 use crate::viewer::Editor;
@@ -54,11 +55,11 @@ pub(super) fn file() -> Result<PathBuf> {
     folders::config_file().context("there is no home folder; set HOME or BG_RUN_CONFIG_DIR")
 }
 
-fn key(name: &str) -> Result<&'static Key> {
+fn key(name: &str) -> Result<&'static SettingKey> {
     if let Some(key) = KEYS.iter().find(|key| key.name() == name) {
         return Ok(key);
     }
-    let names: Vec<String> = KEYS.iter().map(Key::name).collect();
+    let names: Vec<String> = KEYS.iter().map(SettingKey::name).collect();
     let meant = nearest(name, names.iter().map(String::as_str));
     Err(match meant {
         Some(meant) => anyhow!("there is no key `{name}`; did you mean `{meant}`?"),
@@ -98,11 +99,11 @@ const MAX_FILE: u64 = 1024 * 1024;
 fn settings() -> Result<(Vec<Setting>, bool)> {
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
-    let text = folders::read_regular(&file()?, MAX_FILE).unwrap_or_default();
+    let text = regular_file::read(&file()?, MAX_FILE).unwrap_or_default();
     let written = Config::parse(&text).unwrap_or_default();
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
     let is_whole = configuration.problems.is_empty();
-    let setting = |key: &'static Key| {
+    let setting = |key: &'static SettingKey| {
         let value = key.value(&configuration.settings);
         Setting {
             source: if is_whole && value != key.value(&written) {
@@ -115,16 +116,16 @@ fn settings() -> Result<(Vec<Setting>, bool)> {
             key: key.name(),
             value,
             values: values_of(key.kind),
-            description: key.says(),
+            description: key.description(),
         }
     };
     Ok((KEYS.iter().map(setting).collect(), is_whole))
 }
 
 /// Describes the values of a key of this kind.
-fn values_of(kind: Kind) -> String {
+fn values_of(kind: ValueKind) -> String {
     match kind {
-        Kind::Editor => {
+        ValueKind::Editor => {
             let known: Vec<&str> = Editor::names().collect();
             format!("{kind}; known ones are {}", known.join(", "))
         }
@@ -212,10 +213,10 @@ fn set(name: &str, value: &str) -> Result<ExitCode> {
 
 /// Returns `text` with this value: as TOML if the key accepts that, otherwise as a string, so that `cursor` becomes
 /// `"cursor"`.
-fn with_value(path: &Path, text: &str, key: &Key, value: &str) -> Result<String> {
+fn with_value(path: &Path, text: &str, key: &SettingKey, value: &str) -> Result<String> {
     let faulty = |problem: Problem| {
         let problem = Problem {
-            origin: Origin::File(path.to_owned()),
+            origin: FaultOrigin::File(path.to_owned()),
             ..problem
         };
         anyhow!("{problem}; nothing was changed. Fix the file and try again")
@@ -242,10 +243,10 @@ fn with_value(path: &Path, text: &str, key: &Key, value: &str) -> Result<String>
 }
 
 /// Whether an editor is known. An unknown one could be written, but would open nothing.
-fn is_known(key: &Key, config: &Config) -> bool {
+fn is_known(key: &SettingKey, config: &Config) -> bool {
     let value = key.value(config);
     let name = value.as_ref().and_then(toml::Value::as_str);
-    key.kind != Kind::Editor || name.is_none_or(|name| Editor::named(name).is_some())
+    key.kind != ValueKind::Editor || name.is_none_or(|name| Editor::named(name).is_some())
 }
 
 /// Replaces a value, keeping blanks and a comment around it.
@@ -270,7 +271,7 @@ fn check() -> Result<ExitCode> {
             "{}: `editor` is `{}`; it takes {}",
             path.display(),
             print::outside(name),
-            values_of(Kind::Editor)
+            values_of(ValueKind::Editor)
         );
     }
     let on_end = &configuration.settings.on_end;

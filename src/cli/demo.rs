@@ -133,7 +133,7 @@ fn run_hook(project: &Path, event: &Value) -> Result<Value> {
         .env_remove("CLAUDE_CODE_SESSION_ATTENDED")
         .env_remove("CLAUDE_CODE_CHILD_NOTES_DIR")
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let answer = programs::ask_with(&command, &event.to_string(), HOOK_TIMEOUT)
+    let answer = programs::output_with_input(&command, &event.to_string(), HOOK_TIMEOUT)
         .map_err(|why| anyhow!("the hook can't be run: {why}"))?;
     if answer.is_empty() {
         return Ok(Value::Null);

@@ -21,7 +21,7 @@ use crate::history::Expectation;
 use crate::hook;
 use crate::rewrite::{LeftOut, PlannedEdit};
 use crate::shell::{self, ParseError};
-use crate::text::lines;
+use crate::text::clean_lines;
 
 /// Explains `command` as if it were called in `cwd`.
 pub(super) fn run(command: &str, cwd: Option<PathBuf>, json: bool) -> Result<ExitCode> {
@@ -209,7 +209,7 @@ fn as_text(
         for line in diff::lines(source, &rewrite.command) {
             let (mark, line) = line.parts();
             // Writing to a string can't fail.
-            let _ = writeln!(text, "  {mark} {}", lines(line));
+            let _ = writeln!(text, "  {mark} {}", clean_lines(line));
         }
     }
     let edits = rewrite.edits.iter().map(|planned| {
@@ -291,7 +291,7 @@ fn is_waited_for(command: &str) -> bool {
     match shell::parse(command) {
         Ok(script) => {
             let mut commands = script.simple_commands.iter();
-            commands.any(|command| !command.place.asynchronous)
+            commands.any(|command| !command.context.asynchronous)
         }
         Err(ParseError::Syntax(_)) => false,
         // Text that can't be parsed may still be a command.

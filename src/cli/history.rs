@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::args::{HistoryArgs, Sort};
 use super::print;
 use crate::folders::CallSite;
-use crate::history::store::{Row, Store};
+use crate::history::store::{HistoryRow, Store};
 use crate::history::{Level, Observation, repository_of};
 use crate::text::{columns, one_line};
 
@@ -98,7 +98,7 @@ fn print_sentence(what: &str) -> ExitCode {
 }
 
 impl CommandSummary {
-    fn of(row: &Row) -> Self {
+    fn of(row: &HistoryRow) -> Self {
         let seen = &row.observations;
         let last = Timestamp::from_second(i64::from(row.last)).unwrap_or_default();
         let quantile = |share| quantile(seen, share).map(|seen| seen.seconds);

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use super::apply::apply;
 use super::args::LimitOptions as Options;
 use super::{editors, print, skill};
-use crate::claude::settings::{self, DISABLES_BACKGROUND, Scope};
-use crate::claude::settings_file::{self, Verdict};
+use crate::claude::settings::{self, DISABLES_BACKGROUND, SettingsScope};
+use crate::claude::settings_file::{self, Validation};
 use crate::config::{Configuration, Mode};
 use crate::folders::CallSite;
 use crate::install::{EnvValues, Registration, SettingsChange, settings_env, status_line};
@@ -26,7 +26,7 @@ pub(super) fn install(
     options: &Options,
     by_name: bool,
     (view, with_editors): (bool, bool),
-    scope: Scope,
+    scope: SettingsScope,
     mode: Mode,
 ) -> Result<ExitCode> {
     let program = if by_name {
@@ -52,10 +52,10 @@ pub(super) fn install(
         adds_status_line: options.status_line,
     };
     let change = apply(SettingsChange::Install(wanted), &path, mode)?;
-    if view && hooks.is_some() && scope == Scope::User {
+    if view && hooks.is_some() && scope == SettingsScope::User {
         skill::install(&program, mode);
     }
-    if with_editors && hooks.is_some() && scope == Scope::User {
+    if with_editors && hooks.is_some() && scope == SettingsScope::User {
         editors::set_up_all(mode);
     }
     if mode == Mode::Real {
@@ -64,7 +64,7 @@ pub(super) fn install(
         if options.no_limit {
             print_other_limits(&path)?;
         }
-        if by_name && scope == Scope::Project {
+        if by_name && scope == SettingsScope::Project {
             print::line(format_args!(
                 "Others share this file: without `{NAME}` on their PATH, they see a failed hook at every call, but the call runs"
             ));
@@ -79,24 +79,28 @@ pub(super) fn install(
 
 /// Fails for a file that the client ignores completely, because changes to it would have no effect.
 fn refuse_ignored_file(path: &Path) -> Result<()> {
-    if let Verdict::Dead(fault) = settings_file::judge_at(path) {
+    if let Validation::Ignored(fault) = settings_file::judge_at(path) {
         bail!(
             "{}: {fault}, and would ignore everything that bg-run adds. Nothing was changed. {} Then run `bg-run install` again",
             path.display(),
-            fault.mend
+            fault.fix
         );
     }
     Ok(())
 }
 
-fn warn_about_ignored_files(but: Scope) -> Result<()> {
-    for scope in [Scope::User, Scope::Project, Scope::Local] {
+fn warn_about_ignored_files(but: SettingsScope) -> Result<()> {
+    for scope in [
+        SettingsScope::User,
+        SettingsScope::Project,
+        SettingsScope::Local,
+    ] {
         let path = settings_path(scope)?;
         if scope != but
-            && let Verdict::Dead(fault) = settings_file::judge_at(&path)
+            && let Validation::Ignored(fault) = settings_file::judge_at(&path)
         {
             let path = path.display().to_string();
-            let warning = format!("{path}: {fault}. {}", fault.mend);
+            let warning = format!("{path}: {fault}. {}", fault.fix);
             print::warning(print::outside(warning));
         }
     }
@@ -126,7 +130,7 @@ fn print_values(wanted: &EnvValues, path: &Path) {
     if let Some(milliseconds) = limit {
         print::line(format_args!(
             "Claude Code 2.1.200 and newer moves calls to the background after {}",
-            text::span(Duration::from_millis(milliseconds))
+            text::format_duration(Duration::from_millis(milliseconds))
         ));
     }
     if now(crate::environment::NO_PRESSURE_REAP).is_some_and(|value| value == "1") {
@@ -156,7 +160,11 @@ fn print_other_limits(path: &Path) -> Result<()> {
         let env = settings.get("env");
         env.is_some_and(|env| env.get(crate::environment::AUTO_BACKGROUND).is_some())
     };
-    for scope in [Scope::User, Scope::Project, Scope::Local] {
+    for scope in [
+        SettingsScope::User,
+        SettingsScope::Project,
+        SettingsScope::Local,
+    ] {
         let other = settings_path(scope)?;
         if other != path && sets_limit(&other) {
             print::line(format_args!(
@@ -174,13 +182,13 @@ fn background_disabled_by() -> Option<String> {
     settings::background_disabled_by(&CallSite::new(&cwd).project)
 }
 
-pub(super) fn settings_path(scope: Scope) -> Result<PathBuf> {
+pub(super) fn settings_path(scope: SettingsScope) -> Result<PathBuf> {
     let cwd = std::env::current_dir().context("the current folder is gone")?;
     settings::path(scope, &CallSite::new(&cwd).project)
         .context("there is no home folder; set HOME or CLAUDE_CONFIG_DIR")
 }
 
-fn warn_about(program: &Path, scope: Scope) {
+fn warn_about(program: &Path, scope: SettingsScope) {
     if program == Path::new(NAME) {
         if programs::find(NAME).is_none() {
             print::warning(format_args!(
@@ -198,7 +206,7 @@ fn warn_about(program: &Path, scope: Scope) {
             program.display()
         ));
     }
-    if scope == Scope::Project {
+    if scope == SettingsScope::Project {
         print::warning(format_args!(
             "others share this file, and {} is a path of this machine; `bg-run install --scope project \
              --by-name` registers `{NAME}` from the PATH",

@@ -16,6 +16,7 @@ use crate::folders::{self, CallSite};
 use crate::history::learn::{self, LearnedCall};
 use crate::history::store::{Key, Run, Store};
 use crate::history::{Limit, Observation, repository_of};
+use crate::platform::regular_file;
 use crate::rules::Rules;
 use crate::state::{self, Folder, Kind, LEARNT};
 use crate::tasks::output_size;
@@ -289,7 +290,7 @@ fn quantile(seen: &[Observation], share: f64) -> String {
 impl ReadLengths {
     fn load() -> Self {
         let path = state::dir().map(|dir| dir.join(Kind::History.name()).join(LEARNT));
-        let text = path.and_then(|path| folders::read_regular_bytes(&path, MAX_LENGTHS_FILE).ok());
+        let text = path.and_then(|path| regular_file::read_bytes(&path, MAX_LENGTHS_FILE).ok());
         let read_lengths = text.and_then(|text| serde_json::from_slice(&text).ok());
         read_lengths.unwrap_or_default()
     }

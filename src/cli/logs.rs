@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::claude::task::{Footer, end_of, open_own};
+use crate::claude::task::{Footer, open_output_or_log, read_end};
 use crate::tasks::list;
 
 /// Size of one read, in bytes.
@@ -19,7 +19,7 @@ const MAX_LINE: u64 = 8 * 1024 * 1024;
 pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCode> {
     let path = list::file(target)?;
     let cannot = || format!("{} can't be read", path.display());
-    let mut file = open_own(&path).with_context(cannot)?;
+    let mut file = open_output_or_log(&path).with_context(cannot)?;
     let mut length = file.metadata().with_context(cannot)?.len();
     if let Some(number) = number {
         length = without_footer(&file, length).with_context(cannot)?;
@@ -44,7 +44,7 @@ pub(super) fn run(target: Option<&str>, number: Option<usize>) -> Result<ExitCod
 
 /// Returns the length of the task's own output, without the client's footer and the empty lines before it.
 fn without_footer(file: &File, length: u64) -> io::Result<u64> {
-    let end = end_of(file)?;
+    let end = read_end(file)?;
     let footer = Footer::length(&end);
     if footer == 0 {
         return Ok(length);

@@ -15,7 +15,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
     let path = list::file(target)?;
     let configuration = Configuration::without_rules(Mode::Real);
     print::problems(&configuration.problems);
-    programs::work_in(&list::project());
+    programs::set_working_project(&list::project());
     let shown = Viewer::find(&configuration.settings)
         .map_err(anyhow::Error::from)
         .and_then(|viewer| viewer.show(&path, &list::project()));
@@ -33,7 +33,7 @@ pub(super) fn run(target: Option<&str>) -> Result<ExitCode> {
 
 /// Opens the first existing file in a separate process, for the hook.
 pub(super) fn run_detached(request: &Request) -> ExitCode {
-    programs::work_in(&request.project);
+    programs::set_working_project(&request.project);
     viewer::open_detached(&Configuration::without_rules(Mode::Real).settings, request);
     ExitCode::SUCCESS
 }

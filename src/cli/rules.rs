@@ -12,11 +12,12 @@ use super::args::RulesCommand;
 use super::print;
 use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
-use crate::decision::guesses;
+use crate::decision::moves_first_call;
 use crate::folders::{self, CallSite};
 use crate::history::{Limit, Share};
-use crate::programs::Views;
-use crate::rules::{Action, Layer, Origin, Problem, Rule, Rules, lint};
+use crate::platform::regular_file;
+use crate::programs::CommandForms;
+use crate::rules::{Action, FaultOrigin, Layer, Problem, Rule, Rules, lint};
 use crate::shell;
 use crate::text::columns;
 
@@ -91,7 +92,8 @@ fn first_call(rule: &Rule, limit: Option<u64>) -> String {
     match (rule.enabled, rule.action, limit) {
         (false, _, _) | (_, Action::Foreground, _) => String::new(),
         (_, _, Some(milliseconds))
-            if !is_own && !guesses(Share::of(Some(&rule.name)), rule.endless, Limit::InForce) =>
+            if !is_own
+                && !moves_first_call(Share::of(Some(&rule.name)), rule.endless, Limit::InForce) =>
         {
             let limit = Duration::from_millis(milliseconds).as_secs_f64();
             format!("from {limit} s on")
@@ -121,15 +123,15 @@ fn test(command: &str) -> Result<ExitCode> {
         .filter(|simple| !simple.words.is_empty())
     {
         let words: Vec<&str> = simple.words.iter().map(|word| word.raw.as_str()).collect();
-        let views = Views::of(simple, &configuration.rules.wrappers);
-        let verdict = match configuration.rules.winner(&views) {
+        let forms = CommandForms::of(simple, &configuration.rules.wrappers);
+        let verdict = match configuration.rules.winner(&forms) {
             None => "no rule".to_owned(),
-            Some((rule, view)) => format!(
+            Some((rule, form)) => format!(
                 "{}, by {} ({}), which matches `{}`",
                 state(rule),
                 rule.name,
                 layers(rule),
-                view.full.text
+                form.full.text
             ),
         };
         println!(
@@ -200,14 +202,14 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode> {
 const MAX_SIZE: u64 = 1024 * 1024;
 
 fn check_file(rules: &mut Rules, file: &Path) -> Result<usize> {
-    let text = folders::read_regular(file, MAX_SIZE)
+    let text = regular_file::read(file, MAX_SIZE)
         .with_context(|| format!("{} can't be read", file.display()))?;
     match rules.add_layer(&text, &Layer::User(file.to_owned())) {
         Ok(()) => {
             let findings = lint(&text);
             for finding in &findings {
                 let finding = Problem {
-                    origin: Origin::File(file.to_owned()),
+                    origin: FaultOrigin::File(file.to_owned()),
                     ..finding.clone()
                 };
                 eprintln!("{}", print::outside(finding));

@@ -26,7 +26,9 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         if task.output.is_none() {
             bail!(list::gone(&task));
         }
-        let after = task.ran.map(|ran| format!(" after {}", text::span(ran)));
+        let after = task
+            .ran
+            .map(|ran| format!(" after {}", text::format_duration(ran)));
         let how = task
             .status
             .sentence(task.status_of(), &after.unwrap_or_default());

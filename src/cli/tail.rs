@@ -59,7 +59,7 @@ pub(super) fn run(target: Option<&str>, pane: bool) -> Result<ExitCode> {
 
 fn follow(path: &Path) -> Result<EndReason> {
     let cannot = || format!("{} can't be read", path.display());
-    let mut file = task::open_own(path).with_context(cannot)?;
+    let mut file = task::open_output_or_log(path).with_context(cannot)?;
     let mut output = std::io::stdout().lock();
     let (mut grown, mut asked) = (Instant::now(), None::<Instant>);
     let mut awaited = AwaitedTask::of_file(path);
@@ -94,7 +94,7 @@ fn reopen_if_replaced(file: &mut File, path: &Path) {
         return;
     };
     if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
-        if let Ok(other) = task::open_own(path) {
+        if let Ok(other) = task::open_output_or_log(path) {
             *file = other;
         }
     } else if file.stream_position().is_ok_and(|at| at > named.len()) {

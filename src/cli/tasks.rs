@@ -17,7 +17,7 @@ use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::list::{self, Task};
 use crate::tasks::output_size;
 use crate::tasks::status::Status;
-use crate::text::{self, clipped, lines, one_line};
+use crate::text::{self, clean_lines, clipped, one_line};
 
 /// Default number of rows.
 const DEFAULT_ROWS: usize = 20;
@@ -210,8 +210,8 @@ fn cell(task: &Task, column: &Column) -> String {
         }
         NAME => task.name().unwrap_or_default(),
         STATE => task.label(),
-        TOOK => task.ran.map(text::span).unwrap_or_default(),
-        AGE => age(task).map(text::span).unwrap_or_default(),
+        TOOK => task.ran.map(text::format_duration).unwrap_or_default(),
+        AGE => age(task).map(text::format_duration).unwrap_or_default(),
         SIZE => size(task).map_or_else(|| "<100 MB".to_owned(), output_size::shown),
         _ => last_line(task),
     };
@@ -292,8 +292,9 @@ impl<'a> JsonTask<'a> {
             exit: task.status.exit(),
             label: task.label(),
             status_of: task.status_of(),
-            command: record.map(|record| lines(&record.command)),
-            description: record.and_then(|record| Some(lines(record.description.as_deref()?))),
+            command: record.map(|record| clean_lines(&record.command)),
+            description: record
+                .and_then(|record| Some(clean_lines(record.description.as_deref()?))),
             project: record.and_then(|record| known(&record.project)),
             cwd: record.and_then(|record| known(&record.cwd)),
             session: record

@@ -12,7 +12,7 @@ use super::apply::apply;
 use super::install::settings_path;
 use super::rules::SCHEMAS;
 use super::{config, editors, print, skill};
-use crate::claude::settings::{self, Scope};
+use crate::claude::settings::{self, SettingsScope};
 use crate::config::Mode;
 use crate::folders;
 use crate::install::editor::EXTENSION;
@@ -22,8 +22,8 @@ use crate::programs;
 use crate::state::{self, Folder, Kind};
 
 /// Removes the registration from one settings file and, for the user's file, the additions to editors.
-pub(super) fn run(scope: Scope, mode: Mode) -> Result<ExitCode> {
-    if scope == Scope::User {
+pub(super) fn run(scope: SettingsScope, mode: Mode) -> Result<ExitCode> {
+    if scope == SettingsScope::User {
         remove_from_editors(mode)?;
         skill::remove(&programs::own_path()?, mode);
     }
@@ -39,7 +39,11 @@ pub(super) fn purge(mode: Mode) -> Result<ExitCode> {
     remove_from_editors(mode)?;
     skill::remove(&programs::own_path()?, mode);
     let mut files: BTreeSet<PathBuf> = settings_files().into_iter().collect();
-    for scope in [Scope::User, Scope::Project, Scope::Local] {
+    for scope in [
+        SettingsScope::User,
+        SettingsScope::Project,
+        SettingsScope::Local,
+    ] {
         let path = settings_path(scope)?;
         files.insert(fs::canonicalize(&path).unwrap_or(path));
     }

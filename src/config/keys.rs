@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The kind of a key's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// `true` or `false`.
     Switch,
     /// A whole number, 0 or greater.
@@ -19,20 +19,20 @@ pub enum Kind {
     /// A known editor, or the words of a command.
     Editor,
     /// A duration.
-    Span,
+    Duration,
     /// A command as a list of words.
     Command,
     /// Commands, each as a list of words.
     Commands,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Switch => f.write_str("true, false"),
             Self::Number => f.write_str("a whole number"),
             Self::OneOf(words) => f.write_str(&words.join(", ")),
-            Self::Span => f.write_str("a duration: 45s, 10m, 2h, 30d"),
+            Self::Duration => f.write_str("a duration: 45s, 10m, 2h, 30d"),
             Self::Command => f.write_str(
                 "a list of words: [\"ntfy\", \"publish\", \"TOPIC\", \"{name}: {status}\"]",
             ),
@@ -44,66 +44,66 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A type of settings in the table, which names the kind of its values.
-pub trait Setting: Serialize {
-    /// See [`Kind`].
-    const KIND: Kind;
+/// A Rust type of a setting, with the [`ValueKind`] of its values.
+pub trait SettingType: Serialize {
+    /// See [`ValueKind`].
+    const KIND: ValueKind;
 }
 
-impl Setting for bool {
-    const KIND: Kind = Kind::Switch;
+impl SettingType for bool {
+    const KIND: ValueKind = ValueKind::Switch;
 }
 
-impl Setting for usize {
-    const KIND: Kind = Kind::Number;
+impl SettingType for usize {
+    const KIND: ValueKind = ValueKind::Number;
 }
 
-impl Setting for Vec<String> {
-    const KIND: Kind = Kind::Command;
+impl SettingType for Vec<String> {
+    const KIND: ValueKind = ValueKind::Command;
 }
 
-impl Setting for Vec<Vec<String>> {
-    const KIND: Kind = Kind::Commands;
+impl SettingType for Vec<Vec<String>> {
+    const KIND: ValueKind = ValueKind::Commands;
 }
 
-impl<T: Setting> Setting for Option<T> {
-    const KIND: Kind = T::KIND;
+impl<T: SettingType> SettingType for Option<T> {
+    const KIND: ValueKind = T::KIND;
 }
 
 /// A row of the table.
-pub struct Key {
+pub struct SettingKey {
     field: &'static str,
-    says: &'static str,
+    description: &'static str,
     /// The kind of its values.
-    pub kind: Kind,
+    pub kind: ValueKind,
     value: fn(&Config) -> Option<toml::Value>,
 }
 
-impl Key {
-    /// Returns its name as written in the file.
+impl SettingKey {
+    /// Returns the name of the key as written in the file.
     pub fn name(&self) -> String {
         self.field.replace('_', "-")
     }
 
-    /// Returns its description.
-    pub fn says(&self) -> &'static str {
-        self.says.trim()
+    /// Returns the description of the setting.
+    pub fn description(&self) -> &'static str {
+        self.description.trim()
     }
 
-    /// Returns its value in `config`; `None` if it isn't set.
+    /// Returns the value of the key in `config`; `None` if it isn't set.
     pub fn value(&self, config: &Config) -> Option<toml::Value> {
         (self.value)(config)
     }
 }
 
 macro_rules! keys {
-    ($( #[doc = $says:literal] $field:ident: $kind:ty = $default:expr; )*) => {
+    ($( #[doc = $description:literal] $field:ident: $kind:ty = $default:expr; )*) => {
         /// The settings of `config.toml`.
         #[derive(Debug, Clone, PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
         #[allow(clippy::struct_excessive_bools, clippy::doc_markdown, clippy::allow_attributes, reason = "each is a setting of its own, and its line is shown to users")]
         pub struct Config {
-            $( #[doc = $says] pub $field: $kind, )*
+            $( #[doc = $description] pub $field: $kind, )*
         }
 
         impl Default for Config {
@@ -113,11 +113,11 @@ macro_rules! keys {
         }
 
         /// The table, in display order.
-        pub static KEYS: &[Key] = &[
-            $( Key {
+        pub static KEYS: &[SettingKey] = &[
+            $( SettingKey {
                 field: stringify!($field),
-                says: $says,
-                kind: <$kind as Setting>::KIND,
+                description: $description,
+                kind: <$kind as SettingType>::KIND,
                 value: |config| toml::Value::try_from(&config.$field).ok(),
             }, )*
         ];
@@ -142,21 +142,21 @@ keys! {
     /// Calls of subagents: leave them in the foreground, or treat them like other calls
     subagents: Treatment = Treatment::Leave;
     /// The longest time that a session without a user waits at its end for a background task
-    hold: Span = Span::minutes(10);
+    hold: DurationSetting = DurationSetting::minutes(10);
     /// Send a desktop notification through the terminal when a task ends
     notify: bool = true;
     /// Notify only about tasks that ran at least this long
-    notify_after: Span = Span::minutes(1);
+    notify_after: DurationSetting = DurationSetting::minutes(1);
     /// Let tasks in the background outlive a closed terminal or a lost connection (Linux, Claude Code 2.1.200 and newer); run `bg-run install` after switching it on
     survive: bool = false;
     /// A program to run when a task ends, without a shell; bg-run fills in {name}, {status}, {seconds}, {last-line}, {project} and {output}
     on_end: Vec<String> = Vec::new();
     /// Run the `on-end` program only for tasks that ran at least this long (default: `notify-after`)
-    on_end_after: Option<Span> = None;
+    on_end_after: Option<DurationSetting> = None;
     /// Mention a task, only once, if it has printed nothing for this long and a similar task finished in less time than the silence has lasted
-    stuck_after: Span = Span::minutes(10);
+    stuck_after: DurationSetting = DurationSetting::minutes(10);
     /// The time for which `bg-run tasks` lists a task
-    keep: Span = Span::days(30);
+    keep: DurationSetting = DurationSetting::days(30);
     /// Tab names in VS Code and its forks: the task's name and id, or only the id
     tab_names: TabNames = TabNames::Name;
     /// Other hooks that rewrite Bash calls: bg-run runs them first, on the same event, one after the other
@@ -175,8 +175,8 @@ pub enum Treatment {
     Background,
 }
 
-impl Setting for Treatment {
-    const KIND: Kind = Kind::OneOf(&["leave", "background"]);
+impl SettingType for Treatment {
+    const KIND: ValueKind = ValueKind::OneOf(&["leave", "background"]);
 }
 
 /// The cases in which a task's output is opened in the editor.
@@ -203,12 +203,12 @@ pub enum View {
     Off,
 }
 
-impl Setting for Open {
-    const KIND: Kind = Kind::OneOf(&["always", "first", "never"]);
+impl SettingType for Open {
+    const KIND: ValueKind = ValueKind::OneOf(&["always", "first", "never"]);
 }
 
-impl Setting for View {
-    const KIND: Kind = Kind::OneOf(&["auto", "line", "off"]);
+impl SettingType for View {
+    const KIND: ValueKind = ValueKind::OneOf(&["auto", "line", "off"]);
 }
 
 /// The names of tabs in VS Code and its forks.
@@ -221,8 +221,8 @@ pub enum TabNames {
     Id,
 }
 
-impl Setting for TabNames {
-    const KIND: Kind = Kind::OneOf(&["name", "id"]);
+impl SettingType for TabNames {
+    const KIND: ValueKind = ValueKind::OneOf(&["name", "id"]);
 }
 
 /// An editor as the user specifies it.
@@ -235,15 +235,15 @@ pub enum EditorChoice {
     Command(Vec<String>),
 }
 
-impl Setting for EditorChoice {
-    const KIND: Kind = Kind::Editor;
+impl SettingType for EditorChoice {
+    const KIND: ValueKind = ValueKind::Editor;
 }
 
 /// A duration as the user writes it: `45s`, `10m`, `2h`, `30d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct DurationSetting(pub Duration);
 
-impl Span {
+impl DurationSetting {
     /// Creates a duration in minutes.
     pub const fn minutes(count: u64) -> Self {
         Self(Duration::from_mins(count))
@@ -255,22 +255,22 @@ impl Span {
     }
 }
 
-impl Setting for Span {
-    const KIND: Kind = Kind::Span;
+impl SettingType for DurationSetting {
+    const KIND: ValueKind = ValueKind::Duration;
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for DurationSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let span = text.parse::<jiff::Span>().ok();
         let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
         let span = span.and_then(|span| Duration::try_from(span).ok());
-        let mend = "write a time like \"45s\", \"10m\", \"2h\" or \"30d\"";
-        span.map(Self).ok_or_else(|| de::Error::custom(mend))
+        let fix = "write a time like \"45s\", \"10m\", \"2h\" or \"30d\"";
+        span.map(Self).ok_or_else(|| de::Error::custom(fix))
     }
 }
 
-impl Serialize for Span {
+impl Serialize for DurationSetting {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const UNITS: [(&str, u64); 4] = [("d", 24 * 3600), ("h", 3600), ("m", 60), ("s", 1)];
         let all = self.0.as_secs();

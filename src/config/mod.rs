@@ -7,11 +7,13 @@ use std::path::Path;
 
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::rules::{Expressions, Layer, Origin, Problem, Rules};
+use crate::platform::regular_file;
+use crate::rules::{Expressions, FaultOrigin, Layer, Problem, Rules};
 use crate::state::file_checks::{self, FileState};
 
 pub use keys::{
-    Config, EditorChoice, KEYS, Key, Kind, Open, Setting, Span, TabNames, Treatment, View,
+    Config, DurationSetting, EditorChoice, KEYS, Open, SettingKey, SettingType, TabNames,
+    Treatment, ValueKind, View,
 };
 
 /// Whether to do something or only report it.
@@ -54,7 +56,7 @@ impl Configuration {
             Some(other) => {
                 configuration.has_unreported = true;
                 configuration.problems.push(Problem {
-                    origin: Origin::Environment,
+                    origin: FaultOrigin::Environment,
                     position: None,
                     message: format!(
                         "BG_RUN_HEADLESS is `{other}`; set it to `leave` or `background`"
@@ -129,7 +131,7 @@ impl Configuration {
         self.has_unreported |= is_new;
         self.problems
             .extend(problems.into_iter().map(|problem| Problem {
-                origin: Origin::File(path.to_owned()),
+                origin: FaultOrigin::File(path.to_owned()),
                 ..problem
             }));
     }
@@ -141,13 +143,13 @@ impl Configuration {
 
     /// Reads a file; `None` if it doesn't exist.
     fn read(path: &Path, limit: u64) -> Option<(Option<FileState>, Result<String, Problem>)> {
-        match folders::read_regular(path, limit) {
-            Err(error) if folders::is_missing(&error) => None,
+        match regular_file::read(path, limit) {
+            Err(error) if regular_file::is_missing(&error) => None,
             text => {
                 let metadata = fs::metadata(path).ok();
                 let state = metadata.map(|metadata| FileState::new(path, &metadata));
                 let text = text.map_err(|error| Problem {
-                    origin: Origin::File(path.to_owned()),
+                    origin: FaultOrigin::File(path.to_owned()),
                     position: None,
                     message: format!("can't be read: {error}"),
                 });
@@ -170,8 +172,8 @@ impl Config {
     ///
     /// Returns the fault, without the file's path.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| named(text, Problem::from_toml(text, &error)))?;
+        let config: Self = toml::from_str(text)
+            .map_err(|error| with_key_name(text, Problem::from_toml(text, &error)))?;
         let without_file = |editor: &EditorChoice| match editor {
             EditorChoice::Command(words) => !words.iter().any(|word| word.contains("{file}")),
             EditorChoice::Name(_) => false,
@@ -186,7 +188,7 @@ impl Config {
             return Ok(config);
         };
         Err(Problem {
-            origin: Origin::BuiltIn,
+            origin: FaultOrigin::BuiltIn,
             position: None,
             message: message.to_owned(),
         })
@@ -194,7 +196,7 @@ impl Config {
 }
 
 /// Adds the key whose value is faulty, if it is on that line.
-fn named(text: &str, problem: Problem) -> Problem {
+fn with_key_name(text: &str, problem: Problem) -> Problem {
     let line = problem
         .position
         .and_then(|(line, _)| text.lines().nth(line - 1));
@@ -224,7 +226,10 @@ mod tests {
         assert_eq!(config.max_tabs, 5);
         assert!(Config::parse("editor = 'cursor'\nopen = 'first'\npane = true").is_ok());
         assert_eq!(config.headless, Treatment::Background);
-        assert_eq!(Config::parse("keep = '2d'").unwrap().keep, Span::days(2));
+        assert_eq!(
+            Config::parse("keep = '2d'").unwrap().keep,
+            DurationSetting::days(2)
+        );
         for (text, position) in [
             ("dryrun = true", Some((1, 1))),
             ("\nheadless = 'maybe'", Some((2, 12))),

@@ -1,4 +1,4 @@
-//! A call, and the circumstances of its decision.
+//! A call, and the context of the decision about it.
 
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::UnbufferedSource;
@@ -22,21 +22,21 @@ pub struct Call<'a> {
 pub struct History<'a> {
     /// Returns the repository's number. It is called only if the past runs are looked up.
     pub repository: &'a dyn Fn() -> u64,
-    /// Looks up the past runs of each key. It is called only if no rule or override decides.
+    /// Looks up the past runs of each key. It is called only if no rule or marker decides.
     pub known: &'a dyn Fn(&[Key]) -> Vec<PastRuns>,
     /// Whether the client itself moves long calls.
     pub limit: Limit,
 }
 
-/// The circumstances of a call.
+/// The context of the decision about a call.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts, each a gate of its own"
 )]
 pub struct Context<'a> {
-    /// Whether headless sessions are left alone, and this is one.
+    /// Whether `headless` is `leave`, and this session is headless.
     pub leave_headless: bool,
-    /// Whether subagents are left alone, and this is one.
+    /// Whether `subagents` is `leave`, and the call comes from a subagent.
     pub leave_subagent: bool,
     /// Whether the client runs no background tasks (`CLAUDE_CODE_DISABLE_BACKGROUND_TASKS`).
     pub no_background_tasks: bool,
@@ -48,13 +48,13 @@ pub struct Context<'a> {
     pub python_unbuffered: &'a dyn Fn() -> Option<UnbufferedSource>,
     /// The measured durations; `None` if the history is switched off.
     pub history: Option<History<'a>>,
-    /// The programs of the machine. They are asked only for a call that is rewritten, and only if an edit depends on
+    /// The programs of the machine. They are examined only for a call that is rewritten, and only if an edit depends on
     /// them.
     pub tools: &'a dyn Tools,
 }
 
 impl<'a> Context<'a> {
-    /// Returns the circumstances in an interactive session that leaves no call alone, on a machine with the GNU tools.
+    /// Returns the context in an interactive session that leaves no call alone, on a machine with the GNU tools.
     pub fn ordinary(permissions: &'a dyn Fn() -> PermissionRules) -> Self {
         Self {
             leave_headless: false,

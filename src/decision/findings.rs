@@ -6,23 +6,23 @@ use std::path::Path;
 
 use crate::foreground_limit::LIMIT;
 use crate::history::long_or_all;
-use crate::programs::{View, Views, is_quick};
+use crate::programs::{CommandForm, CommandForms, is_quick};
 use crate::rules::{Action, Layer, Rule, Rules};
-use crate::shell::{self, Script, SimpleCommand, Word, whole_logs};
-use crate::text::{SHOWN, one_line};
+use crate::shell::{self, Script, SimpleCommand, Word, logs_with_stderr};
+use crate::text::{MAX_COMMAND_LENGTH, one_line};
 
 /// Results of the rules for all simple commands.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// The views of each simple command.
-    pub views: Vec<Views>,
+    /// The forms of each simple command.
+    pub forms: Vec<CommandForms>,
     /// Indices of the long-running simple commands.
     pub long: Vec<usize>,
     /// The first rule that requests the background.
     pub background: Option<Match>,
     /// The first rule that requests the foreground.
     pub foreground: Option<Match>,
-    /// The reason why a command that a rule calls long isn't long here.
+    /// The reason why a command that matches a background rule stays in the foreground.
     pub short: Option<&'static str>,
 }
 
@@ -35,13 +35,13 @@ pub(super) struct Match {
     pub is_own: bool,
     /// Whether the command never ends by itself.
     pub endless: bool,
-    /// The reason, for people.
+    /// The reason, as shown to the user.
     pub reason: String,
 }
 
 impl Match {
-    fn by(rule: &Rule, view: &View) -> Self {
-        let text = one_line(&view.full.text, SHOWN);
+    fn by(rule: &Rule, form: &CommandForm) -> Self {
+        let text = one_line(&form.full.text, MAX_COMMAND_LENGTH);
         let reason = match &*rule.reason {
             "" => String::new(),
             reason => format!(" ({reason})"),
@@ -63,22 +63,22 @@ impl Findings {
             .simple_commands
             .iter()
             .any(|command| command.program().as_deref() == Some("wait"));
-        let all_views = Views::of_all(script, &rules.wrappers);
-        for ((index, command), views) in script.simple_commands.iter().enumerate().zip(&all_views) {
-            let Some((rule, view)) = rules.winner(views) else {
+        let all_forms = CommandForms::of_all(script, &rules.wrappers);
+        for ((index, command), forms) in script.simple_commands.iter().enumerate().zip(&all_forms) {
+            let Some((rule, form)) = rules.winner(forms) else {
                 continue;
             };
             if rule.action == Action::Foreground {
                 findings
                     .foreground
-                    .get_or_insert_with(|| Match::by(rule, view));
-            } else if views.detached {
+                    .get_or_insert_with(|| Match::by(rule, form));
+            } else if forms.detached {
                 findings.short = Some("it detaches itself and returns at once");
-            } else if command.place.asynchronous && !waits {
+            } else if command.context.asynchronous && !waits {
                 findings.short = Some("`&` already sends the long command to the background");
-            } else if views.time_limit.is_some_and(|limit| limit <= LIMIT) {
+            } else if forms.time_limit.is_some_and(|limit| limit <= LIMIT) {
                 findings.short = Some("its own time limit ends it within 30 s");
-            } else if command.place.function.is_some() && !is_called(script, index) {
+            } else if command.context.function.is_some() && !is_called(script, index) {
                 findings.short = Some("the long command is in a function that isn't called");
             } else {
                 findings.long.push(index);
@@ -87,24 +87,24 @@ impl Findings {
                     .as_ref()
                     .is_some_and(|found| found.is_own);
                 if !by_user && (rule.layer != Layer::BuiltIn || findings.background.is_none()) {
-                    findings.background = Some(Match::by(rule, view));
+                    findings.background = Some(Match::by(rule, form));
                 }
             }
         }
-        findings.views = all_views;
+        findings.forms = all_forms;
         findings
     }
 
-    /// Returns the rule that keeps otherwise unmatched commands in the foreground, if one matches each of them, such
-    /// as a path with `--help`. Call it only if something else says that they are long.
-    pub(super) fn stays(&self, rules: &Rules) -> Option<Match> {
-        let unknown = long_or_all(&self.views, &self.long);
-        let views = unknown.iter().filter_map(|index| self.views.get(*index));
-        let mut found = views.map(|views| rules.first(Action::Foreground, views));
-        let (rule, view) = found.next()??;
+    /// Returns the first foreground rule if each long command matches one, for example `./run --help`. Only for scripts
+    /// that no background rule matched.
+    pub(super) fn foreground_rule(&self, rules: &Rules) -> Option<Match> {
+        let unknown = long_or_all(&self.forms, &self.long);
+        let forms = unknown.iter().filter_map(|index| self.forms.get(*index));
+        let mut found = forms.map(|forms| rules.first(Action::Foreground, forms));
+        let (rule, form) = found.next()??;
         found
             .all(|found| found.is_some())
-            .then(|| Match::by(rule, view))
+            .then(|| Match::by(rule, form))
     }
 
     /// Returns the commands to edit: the long ones and those with a marker, or if there are none, all that aren't
@@ -115,7 +115,7 @@ impl Findings {
             let program = command.and_then(SimpleCommand::program_word);
             match program.as_deref() {
                 None => true,
-                // A rewrite puts it in front of quick programs.
+                // A rewrite puts `stdbuf` in front of quick programs.
                 Some("stdbuf") => command.is_some_and(|command| {
                     let inner = command.words.iter().skip(1).map(Word::text);
                     let mut inner = inner.filter(|word| !word.starts_with('-'));
@@ -140,7 +140,7 @@ pub fn main_command(script: &Script) -> Option<&SimpleCommand> {
         .iter()
         .rev()
         .filter_map(|&at| script.simple_commands.get(at));
-    let mut commands = commands.filter(|command| command.place.editable);
+    let mut commands = commands.filter(|command| command.context.editable);
     commands.next()
 }
 
@@ -150,9 +150,9 @@ pub fn own_log(script: &Script) -> Option<String> {
     let mut targets = Findings::default().targets(script, &[]);
     targets.retain(|&at| {
         let command = script.simple_commands.get(at);
-        command.is_some_and(|command| Views::of(command, &[]).prints_data().is_none())
+        command.is_some_and(|command| CommandForms::of(command, &[]).prints_data().is_none())
     });
-    let mut logs = whole_logs(script, &targets).into_iter();
+    let mut logs = logs_with_stderr(script, &targets).into_iter();
     logs.find(|log| is_text(Path::new(log)))
 }
 
@@ -185,7 +185,7 @@ fn is_called(script: &Script, index: usize) -> bool {
     let name = script
         .simple_commands
         .get(index)
-        .and_then(|command| command.place.function);
+        .and_then(|command| command.context.function);
     let name = name.and_then(|at| script.functions.get(at));
     name.is_some_and(|name| {
         script

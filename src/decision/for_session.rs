@@ -28,12 +28,12 @@ fn known(store: Option<&io::Result<Store>>, keys: &[Key]) -> Vec<PastRuns> {
 }
 
 impl Session {
-    /// Whether the settings say to leave headless calls alone, and this session is headless.
+    /// Whether `headless` is `leave`, and this session is headless.
     pub fn leave_headless(self, config: &Config) -> bool {
         self.headless && config.headless == Treatment::Leave
     }
 
-    /// Whether the settings say to leave subagents' calls alone, and this call is one.
+    /// Whether `subagents` is `leave`, and this call comes from a subagent.
     pub fn leave_subagent(self, config: &Config) -> bool {
         self.subagent && config.subagents == Treatment::Leave
     }
@@ -88,7 +88,7 @@ impl Session {
         decide_monitor(command, &configuration.rules, &context)
     }
 
-    /// Returns the circumstances of a call, without its history.
+    /// Returns the context of a call, without its history.
     fn context<'a>(
         self,
         config: &Config,

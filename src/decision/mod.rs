@@ -1,33 +1,29 @@
-//! The decision about one Bash call: a pure function of the call, the rules and the circumstances.
+//! The decision about one Bash call: a pure function of the call, the rules and the context.
 
 mod call;
 mod findings;
 mod for_session;
 mod foresight;
-mod inline_override;
-mod verdict;
+mod gates;
+mod marker;
+mod outcome;
 
-use crate::claude::output_folder;
 use crate::claude::parameter_rules::{RUN_IN_BACKGROUND, TIMEOUT};
 use crate::claude::permissions::PermissionRules;
+use crate::claude::timeout;
 use crate::history::Expectation;
-use crate::programs::Views;
+use crate::programs::CommandForms;
 use crate::rewrite::{self, EditSet, Rewrite, RewriteContext, RewriteInput};
 use crate::rules::Rules;
-use crate::shell::{self, Script};
-use findings::Findings;
-use inline_override::{InlineOverride, InlineOverrides};
-use verdict::{Verdict, verdict};
+use crate::shell;
+use marker::{MarkerValue, Markers};
+use outcome::GateResult;
 
 pub use call::{Call, Context, History};
 pub use findings::{main_command, own_log, status_of};
-pub use foresight::{Kind, can_run_long, guesses, kind_of, kind_of_script};
-pub use inline_override::unknown_words;
-pub use verdict::Outcome;
-
-/// Time-out of a background call in milliseconds: the maximum that every client accepts. A foreground time-out would
-/// end the task (measured, 2.1.260 and later).
-const BACKGROUND_TIMEOUT: u64 = 7_200_000;
+pub use foresight::{CallKind, can_run_long, kind_of, kind_of_script, moves_first_call};
+pub use marker::unknown_words;
+pub use outcome::Outcome;
 
 /// The decision about a call, with its reason.
 #[derive(Debug, Clone)]
@@ -36,7 +32,7 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The rule that decided.
     pub rule: Option<String>,
-    /// The reason, for people.
+    /// The reason, as shown to the user.
     pub reason: String,
     /// The edited command.
     pub rewrite: Rewrite,
@@ -62,45 +58,49 @@ pub fn decide(call: Call<'_>, rules: &Rules, context: &Context<'_>) -> Decision 
         Ok(script) => script,
         Err(error) => return left_alone(call.command, error.to_string()),
     };
-    let markers = InlineOverrides::of(&script, call.command);
+    let markers = Markers::of(&script, call.command);
     let input = RewriteInput {
         source: call.command,
         script: &script,
         markers: &markers.spans,
     };
-    let mut verdict = judge(call, rules, context, &script, &markers);
-    if verdict.outcome != Outcome::Background && markers.spans.is_empty() {
+    let mut result = gates::judge(call, rules, context, &script, &markers);
+    if result.outcome != Outcome::Background && markers.spans.is_empty() {
         let rewrite = rewrite::without_markers(input, &PermissionRules::default());
-        return decision(verdict, rewrite, script.changes_folder);
+        return decision(result, rewrite, script.changes_folder);
     }
     let permissions = (context.permissions)();
-    let mut timeout = None;
-    if verdict.outcome == Outcome::Background {
-        timeout = Some(call.timeout.unwrap_or_default().max(BACKGROUND_TIMEOUT));
-        match rule_of_parameters(call, timeout, &permissions) {
-            Some(_) if call.run_in_background => timeout = None,
+    let mut new_timeout = None;
+    if result.outcome == Outcome::Background {
+        new_timeout = Some(
+            call.timeout
+                .unwrap_or_default()
+                .max(timeout::MAX_IN_BACKGROUND),
+        );
+        match rule_of_parameters(call, new_timeout, &permissions) {
+            Some(_) if call.run_in_background => new_timeout = None,
             Some(rule) => {
                 let reason = format!(
                     "the permission rule `{rule}` concerns a parameter that the move would change"
                 );
-                verdict = self::verdict(Outcome::Foreground, reason);
+                result = GateResult::new(Outcome::Foreground, reason);
             }
             None => {}
         }
     }
-    let rewrite = if verdict.outcome == Outcome::Background {
-        let rewrite_context = rewrite_context(EditSet::All, &permissions, &verdict.views, context);
-        rewrite::rewrite(input, &verdict.targets, rewrite_context)
+    let rewrite = if result.outcome == Outcome::Background {
+        let rewrite_context = rewrite_context(EditSet::All, &permissions, &result.forms, context);
+        rewrite::rewrite(input, &result.targets, rewrite_context)
     } else {
         rewrite::without_markers(input, &permissions)
     };
     Decision {
-        timeout,
-        ..decision(verdict, rewrite, script.changes_folder)
+        timeout: new_timeout,
+        ..decision(result, rewrite, script.changes_folder)
     }
 }
 
-/// Returns an ask or deny rule whose outcome would change for the call in the background with this time-out.
+/// Returns an ask or deny rule whose outcome would change if the call ran in the background with this time-out.
 fn rule_of_parameters(
     call: Call<'_>,
     timeout: Option<u64>,
@@ -122,8 +122,8 @@ pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> De
         Ok(script) => script,
         Err(error) => return left_alone(command, error.to_string()),
     };
-    let markers = InlineOverrides::of(&script, command);
-    if context.switched_off || markers.choice == Some(InlineOverride::Off) {
+    let markers = Markers::of(&script, command);
+    if context.switched_off || markers.value == Some(MarkerValue::Off) {
         return left_alone(command, "BG_RUN=off switches bg-run off");
     }
     let input = RewriteInput {
@@ -132,12 +132,12 @@ pub fn decide_monitor(command: &str, rules: &Rules, context: &Context<'_>) -> De
         markers: &[],
     };
     let permissions = (context.permissions)();
-    let views = Views::of_all(&script, &rules.wrappers);
-    let rewrite_context = rewrite_context(EditSet::Unbuffered, &permissions, &views, context);
+    let forms = CommandForms::of_all(&script, &rules.wrappers);
+    let rewrite_context = rewrite_context(EditSet::Unbuffered, &permissions, &forms, context);
     let all: Vec<usize> = (0..script.simple_commands.len()).collect();
     let rewrite = rewrite::rewrite(input, &all, rewrite_context);
-    let verdict = verdict(Outcome::Pass, "each line of a Monitor is an event");
-    decision(verdict, rewrite, script.changes_folder)
+    let result = GateResult::new(Outcome::Pass, "each line of a Monitor is an event");
+    decision(result, rewrite, script.changes_folder)
 }
 
 fn left_alone(command: &str, reason: impl Into<String>) -> Decision {
@@ -145,84 +145,33 @@ fn left_alone(command: &str, reason: impl Into<String>) -> Decision {
         command: command.to_owned(),
         ..Rewrite::default()
     };
-    decision(verdict(Outcome::Pass, reason), rewrite, false)
+    decision(GateResult::new(Outcome::Pass, reason), rewrite, false)
 }
 
 fn rewrite_context<'a>(
     wanted: EditSet,
     permissions: &'a PermissionRules,
-    views: &'a [Views],
+    forms: &'a [CommandForms],
     context: &'a Context<'_>,
 ) -> RewriteContext<'a> {
     RewriteContext {
         wanted,
         permissions,
         python_unbuffered: (context.python_unbuffered)(),
-        views,
+        forms,
         tools: context.tools,
     }
 }
 
-fn decision(verdict: Verdict, rewrite: Rewrite, changes_folder: bool) -> Decision {
+fn decision(result: GateResult, rewrite: Rewrite, changes_folder: bool) -> Decision {
     Decision {
-        outcome: verdict.outcome,
-        rule: verdict.rule,
-        reason: verdict.reason,
+        outcome: result.outcome,
+        rule: result.rule,
+        reason: result.reason,
         rewrite,
         timeout: None,
         changes_folder,
-        expected: verdict.expected,
-    }
-}
-
-/// Applies the gates in order: the call's own override, obstacles to a background task, the kind of session, the
-/// rules.
-fn judge(
-    call: Call<'_>,
-    rules: &Rules,
-    context: &Context<'_>,
-    script: &Script,
-    markers: &InlineOverrides,
-) -> Verdict {
-    if markers.choice == Some(InlineOverride::Off) {
-        return verdict(Outcome::Foreground, "BG_RUN=off asks for the foreground");
-    }
-    if context.no_background_tasks {
-        let reason = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS switches background tasks off";
-        return verdict(Outcome::Pass, reason);
-    }
-    if output_folder::are_named(call.command) {
-        let reason = "it names the folder of the tasks' outputs, which would include its own";
-        return verdict(Outcome::Pass, reason);
-    }
-    let findings = Findings::of(script, rules);
-    if markers.choice == Some(InlineOverride::On) {
-        let targets = findings.targets(script, &markers.commands);
-        return Verdict {
-            targets,
-            views: findings.views,
-            ..verdict(Outcome::Background, "BG_RUN=on asks for the background")
-        };
-    }
-    if context.switched_off {
-        return verdict(
-            Outcome::Pass,
-            "BG_RUN=off in the environment switches bg-run off",
-        );
-    }
-    if context.leave_headless {
-        let reason =
-            "a headless session is left alone: the client may end the task with its answer";
-        return verdict(Outcome::Pass, reason);
-    }
-    if context.leave_subagent {
-        let reason = "a subagent is left alone: the client ends its tasks with its answer";
-        return verdict(Outcome::Pass, reason);
-    }
-    let verdict = foresight::judge(call, context, script, (&findings, rules));
-    Verdict {
-        views: findings.views,
-        ..verdict
+        expected: result.expected,
     }
 }
 
@@ -281,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_decides_and_is_removed() {
+    fn a_marker_decides_and_is_removed() {
         for (command, outcome, expected) in [
             ("BG_RUN=off pytest", Outcome::Foreground, "pytest"),
             (
@@ -342,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn circumstances_override_the_rules() {
+    fn the_context_wins_over_the_rules() {
         let permissions = PermissionRules::default;
         let run = |change: fn(&mut Context<'_>), command: &str| {
             let mut context = Context::ordinary(&permissions);

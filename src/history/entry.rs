@@ -43,7 +43,7 @@ pub struct Run {
 
 /// A stored key for display.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct HistoryRow {
     /// See [`Key::repository`].
     pub repository: u64,
     /// See [`Key::level`].
@@ -192,9 +192,9 @@ impl Entry<'_> {
     /// # Errors
     ///
     /// Fails if the entry is damaged.
-    pub(super) fn row(&self, repository: u64) -> io::Result<Row> {
+    pub(super) fn row(&self, repository: u64) -> io::Result<HistoryRow> {
         let rest = self.rest()?;
-        Ok(Row {
+        Ok(HistoryRow {
             repository,
             level: self.level,
             runs: rest.runs,

@@ -128,7 +128,7 @@ pub(super) struct AppendedBlock {
 /// # Errors
 ///
 /// Fails if the file is damaged.
-pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>> {
+pub(super) fn appended_block(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>> {
     let mut entries = Entries::of(bytes)?;
     let mut known: Vec<Option<Entry<'_>>> = vec![None; run.keys.len()];
     let (mut first, mut all) = (0, run.keys.len());
@@ -142,7 +142,10 @@ pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>
         }
     }
     let is_due = all - first > MAX_APPENDED.max(first / 2);
-    if bytes.is_empty() || is_due || all > MAX_KEYS && keys(bytes)? + new(&known) > MAX_KEYS {
+    if bytes.is_empty()
+        || is_due
+        || all > MAX_KEYS && count_keys(bytes)? + count_new(&known) > MAX_KEYS
+    {
         return Ok(None);
     }
     let mut changed = Vec::new();
@@ -162,12 +165,12 @@ pub(super) fn added(bytes: &[u8], run: &Run) -> io::Result<Option<AppendedBlock>
     Ok(Some(AppendedBlock { at, block }))
 }
 
-fn keys(bytes: &[u8]) -> io::Result<usize> {
+fn count_keys(bytes: &[u8]) -> io::Result<usize> {
     let ids = Entries::of(bytes)?.map(|entry| Ok(entry?.id()));
     Ok(ids.collect::<io::Result<HashSet<_>>>()?.len())
 }
 
-fn new(known: &[Option<Entry<'_>>]) -> usize {
+fn count_new(known: &[Option<Entry<'_>>]) -> usize {
     known.iter().filter(|known| known.is_none()).count()
 }
 

@@ -1,8 +1,9 @@
-//! Generalises a command's words: some name what runs, others are values that change from call to call.
+//! Splits a command's words into the names of what runs and the values that change from call to call, and generalises
+//! the values.
 
 use crate::shell::base_name;
 
-/// Words that are followed by another name: `npm run build`, `gh pr checks`.
+/// Subcommands that are followed by another subcommand or a target: `npm run build`, `gh pr checks`.
 #[rustfmt::skip]
 const CARRIERS: &[&str] = &[
     "run", "run-script", "exec", "x", "compose", "pr", "workspace", "issue", "repo", "release", "buildx", "nextest", "stack",
@@ -11,7 +12,7 @@ const CARRIERS: &[&str] = &[
 
 /// Programs whose arguments aren't shown, because any of them may contain a password.
 #[rustfmt::skip]
-const REMOTE: &[&str] = &[
+const SECRET_ARGUMENTS: &[&str] = &[
     "aws", "az", "curl", "ftp", "gcloud", "gpg", "http", "https", "lftp", "mongo", "mongosh", "mysql", "mysqldump", "openssl",
     "psql", "redis-cli", "scp", "sftp", "smbclient", "sqlcmd", "ssh", "sshpass", "vault", "wget", "xh",
 ];
@@ -45,7 +46,7 @@ fn is_path(word: &str) -> bool {
 }
 
 /// Returns the number of leading words, program included, that name what runs.
-pub(super) fn named(words: &[String]) -> usize {
+pub(super) fn count_name_words(words: &[String]) -> usize {
     let is_script = words.first().is_some_and(|word| is_path(word));
     let name = |at: usize| {
         words
@@ -106,10 +107,10 @@ fn general(word: &str) -> &str {
     "*"
 }
 
-/// Returns the words that may be stored in clear for people to read, without possible secrets.
+/// Returns the words as they are stored and shown to the user, without possible secrets.
 pub(super) fn in_clear(words: &[String], named: usize) -> String {
     let program = words.first().map(String::as_str).unwrap_or_default();
-    let hides_all = REMOTE.contains(&base_name(program));
+    let hides_all = SECRET_ARGUMENTS.contains(&base_name(program));
     let mut shown: Vec<&str> = Vec::new();
     let mut is_value = false;
     for (index, word) in words.iter().enumerate() {

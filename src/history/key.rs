@@ -2,7 +2,7 @@
 
 use super::entry::Key;
 use super::generalize;
-use crate::programs::{Line, Views, is_quick};
+use crate::programs::{CommandForms, Invocation, is_quick};
 use crate::state::hash;
 
 /// The specificity of a key.
@@ -37,13 +37,18 @@ const MAX_COMMANDS: usize = 8;
 
 /// Returns the commands under which a call's duration is stored: those that a rule calls long, or else all that can
 /// run long.
-pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
+pub fn long_or_all(forms: &[CommandForms], long: &[usize]) -> Vec<usize> {
     let can_run_long = |index: &usize| {
-        let first = views.get(*index).and_then(innermost);
-        first.is_some_and(|line| line.words.first().is_some_and(|first| !is_quick(first)))
+        let first = forms.get(*index).and_then(innermost);
+        first.is_some_and(|invocation| {
+            invocation
+                .words
+                .first()
+                .is_some_and(|first| !is_quick(first))
+        })
     };
     let mut indices = if long.is_empty() {
-        (0..views.len()).filter(can_run_long).collect()
+        (0..forms.len()).filter(can_run_long).collect()
     } else {
         long.to_vec()
     };
@@ -52,9 +57,9 @@ pub fn long_or_all(views: &[Views], long: &[usize]) -> Vec<usize> {
 }
 
 /// Returns the keys for the duration of a call, one per level, the coarsest first; none if nothing in it can run long. The
-/// call's commands have these views and match `rule`, in the repository with this number.
+/// call's commands have these forms and match `rule`, in the repository with this number.
 pub fn keys<'a>(
-    commands: impl Iterator<Item = &'a Views>,
+    commands: impl Iterator<Item = &'a CommandForms>,
     rule: Option<&str>,
     repository: u64,
 ) -> Vec<Key> {
@@ -72,7 +77,7 @@ pub fn keys<'a>(
                 Some(joined(&commands, Words::shown_shape)),
             ),
             Level::Core => (
-                joined(&commands, |words| words.line.text.clone()),
+                joined(&commands, |words| words.invocation.text.clone()),
                 Some(joined(&commands, Words::shown)),
             ),
         };
@@ -94,25 +99,25 @@ fn joined<'a>(commands: &[Words<'a>], part: impl Fn(&Words<'a>) -> String) -> St
 
 /// A command's words, and the number of them that name what it runs.
 struct Words<'a> {
-    line: &'a Line,
+    invocation: &'a Invocation,
     named: usize,
 }
 
 impl<'a> Words<'a> {
-    fn new(line: &'a Line) -> Self {
+    fn new(invocation: &'a Invocation) -> Self {
         Self {
-            line,
-            named: generalize::named(&line.words),
+            invocation,
+            named: generalize::count_name_words(&invocation.words),
         }
     }
 
     fn head(&self) -> String {
-        self.line.words.first().cloned().unwrap_or_default()
+        self.invocation.words.first().cloned().unwrap_or_default()
     }
 
     fn target(&self) -> String {
-        let named = self.line.words.get(..self.named).unwrap_or_default();
-        let part = if generalize::is_narrowed(&self.line.words, self.named) {
+        let named = self.invocation.words.get(..self.named).unwrap_or_default();
+        let part = if generalize::is_narrowed(&self.invocation.words, self.named) {
             " …"
         } else {
             ""
@@ -121,7 +126,7 @@ impl<'a> Words<'a> {
     }
 
     fn shape(&self) -> String {
-        generalize::shape(&self.line.words, self.named)
+        generalize::shape(&self.invocation.words, self.named)
     }
 
     fn shown_shape(&self) -> String {
@@ -129,15 +134,15 @@ impl<'a> Words<'a> {
     }
 
     fn shown(&self) -> String {
-        generalize::in_clear(&self.line.words, self.named)
+        generalize::in_clear(&self.invocation.words, self.named)
     }
 }
 
-/// Returns the innermost view, without global options and with its folder.
-fn innermost(views: &Views) -> Option<&Line> {
-    let view = views.iter().last()?;
-    let line = view.bare.as_ref().or(view.with_folder.as_ref());
-    Some(line.unwrap_or(&view.full))
+/// Returns the innermost form, without global options and with its folder.
+fn innermost(forms: &CommandForms) -> Option<&Invocation> {
+    let form = forms.iter().last()?;
+    let invocation = form.bare.as_ref().or(form.with_folder.as_ref());
+    Some(invocation.unwrap_or(&form.full))
 }
 
 #[cfg(test)]
@@ -148,9 +153,11 @@ mod tests {
     fn keys_of(command: &str) -> Vec<Key> {
         let script = shell::parse(command).unwrap();
         let commands = script.simple_commands.iter();
-        let views: Vec<Views> = commands.map(|command| Views::of(command, &[])).collect();
-        let indices = long_or_all(&views, &[]);
-        let chosen = indices.iter().filter_map(|index| views.get(*index));
+        let forms: Vec<CommandForms> = commands
+            .map(|command| CommandForms::of(command, &[]))
+            .collect();
+        let indices = long_or_all(&forms, &[]);
+        let chosen = indices.iter().filter_map(|index| forms.get(*index));
         super::keys(chosen, None, 1)
     }
 

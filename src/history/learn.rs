@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::numbers::call_number;
+use super::ids::call_number;
 use super::observation::{Observation, RunEnd};
-use crate::claude::transcript::{Block, Content, Entry, ToolUseResult, for_each_line};
+use crate::claude::transcript::{Block, Content, ToolUseResult, TranscriptEntry, for_each_line};
 use crate::folders;
 use crate::foreground_limit::is_long;
+use crate::platform::regular_file;
 
 /// Maximum length of a line in bytes. Longer ones contain pictures or whole files, not Bash calls.
 const MAX_LINE: usize = 8 * 1024 * 1024;
@@ -64,8 +65,8 @@ pub fn transcripts() -> Vec<(PathBuf, u64)> {
     files.map(|(_, path, length)| (path, length)).collect()
 }
 
-/// Calls `each` for every call with a reliable duration in the last [`MAX_TRANSCRIPT`] of the transcript at `path`, and reports after each line how
-/// many bytes were read.
+/// Calls `each` for every call with a reliable duration in the last [`MAX_TRANSCRIPT`] bytes of the transcript at
+/// `path`. Calls `read` after each line with the number of bytes read.
 ///
 /// Between a call and its result, the client may have asked the user. So a duration is reliable if the client measured
 /// it or the session never asks. Any other result that arrived within 30 s gives an upper bound.
@@ -78,10 +79,10 @@ pub fn read(
     mut each: impl FnMut(LearnedCall),
     mut read: impl FnMut(u64),
 ) -> io::Result<()> {
-    let (mut file, metadata) = folders::open_regular(path)?;
+    let (mut file, metadata) = regular_file::open(path)?;
     let skipped = metadata.len().saturating_sub(MAX_TRANSCRIPT);
     file.seek(SeekFrom::Start(skipped))?;
-    let mut session = Session::default();
+    let mut session = TranscriptSession::default();
     for_each_line(file.take(MAX_TRANSCRIPT), MAX_LINE, |line, so_far| {
         read(so_far);
         if is_of_interest(line)
@@ -99,13 +100,13 @@ fn is_of_interest(line: &[u8]) -> bool {
 }
 
 #[derive(Default)]
-struct Session {
+struct TranscriptSession {
     pending: HashMap<String, Pending>,
     asks_nobody: bool,
 }
 
-impl Session {
-    fn take(&mut self, entry: Entry<'_>, each: &mut impl FnMut(LearnedCall)) {
+impl TranscriptSession {
+    fn take(&mut self, entry: TranscriptEntry<'_>, each: &mut impl FnMut(LearnedCall)) {
         if let Some(mode) = entry.permission_mode {
             self.asks_nobody = mode == "bypassPermissions";
         }

@@ -29,7 +29,7 @@ pub enum RunEnd {
 pub struct Observation {
     /// Duration in seconds.
     pub seconds: f32,
-    /// The kind of its end.
+    /// The kind of the run's end.
     pub end: RunEnd,
 }
 
@@ -40,13 +40,13 @@ impl Observation {
         Self { seconds, end }
     }
 
-    /// Whether it reached the limit.
+    /// Whether the run reached the limit.
     pub fn is_long(self) -> bool {
         foreground_limit::is_long(self.seconds)
     }
 
-    /// Returns its weight for the next forecast, from 0 to 1. A crash at the start has little weight, and an
-    /// interrupted run has none. A run that reached the limit was long, however it ended.
+    /// Returns the weight of the observation for the next forecast, from 0 to 1. A crash at the start has little
+    /// weight, and an interrupted run has none. A run that reached the limit was long, however it ended.
     pub fn weight(self) -> f64 {
         match self.end {
             _ if self.is_long() => 1.0,
@@ -68,7 +68,7 @@ impl Observation {
 }
 
 impl fmt::Display for Observation {
-    /// Formats it as `2.1 s`, `at most 16 s` or `0.9 s (failed)`. The end of a long run isn't shown.
+    /// Formats the observation as `2.1 s`, `at most 16 s` or `0.9 s (failed)`. The end of a long run isn't shown.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = duration(self.seconds);
         match self.end {
@@ -100,8 +100,8 @@ pub struct PastRuns {
 }
 
 impl PastRuns {
-    /// Whether it is known to run longer than `seconds` without ending by itself: at least two runs were cut off after
-    /// that time, and so were all long ones.
+    /// Whether the command is known to run longer than `seconds` without ending by itself: at least two runs were cut
+    /// off after that time, and so were all long ones.
     pub fn outlasts(&self, seconds: f32) -> bool {
         let long = || self.observations.iter().filter(|seen| seen.is_long());
         let was_cut = |seen: &&Observation| seen.end == RunEnd::CutOff;

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::numbers::call_number;
+use super::ids::call_number;
 use super::observation::Observation;
 use super::store::{Key, Run, Store};
 use crate::state::log;
 
 /// Adds an observation of the call with this id. Errors go to the log.
-pub fn keep(call: &str, keys: &[Key], observation: Observation) {
-    keep_all([(call, keys, observation)]);
+pub fn record(call: &str, keys: &[Key], observation: Observation) {
+    record_all([(call, keys, observation)]);
 }
 
 /// Adds observations of several calls by id and keys. The store is opened once per repository.
-pub fn keep_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observation)>) {
+pub fn record_all<'a>(calls: impl IntoIterator<Item = (&'a str, &'a [Key], Observation)>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
     let mut runs: BTreeMap<u64, Vec<Run>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The share of long calls per built-in rule in other people's sessions. A first guess is based on it.
+//! The share of long calls per built-in rule in other users' sessions. A first guess is based on it.
 
 /// Rows of `rule calls long`, made by `scripts/shares`.
 const TABLE: &str = include_str!("shares.tsv");
@@ -13,10 +13,10 @@ const AVERAGE: (f64, f64) = (0.15, 2.0);
 /// Minimum share of long calls for a first guess by the rule's name.
 const MIN_SHARE: f64 = 0.2;
 
-/// Minimum number of calls from which a rule's share means anything.
+/// Minimum number of calls for a rule's share to count.
 const MIN_CALLS: f64 = 10.0;
 
-/// Numbers of one rule's calls elsewhere.
+/// Number of calls and of long calls of one rule in other projects.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Share {
     calls: f64,

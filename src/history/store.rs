@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::entry::{self, Entry};
-pub use super::entry::{Key, Row, Run};
+pub use super::entry::{HistoryRow, Key, Run};
 use super::file_format::{self, AppendedBlock, Entries, MAX_KEYS};
 use super::observation::PastRuns;
 use crate::platform::lock;
@@ -22,11 +22,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The store.
 #[derive(Debug)]
 pub struct Store {
-    place: Place,
+    folder: StoreFolder,
 }
 
 #[derive(Debug)]
-enum Place {
+enum StoreFolder {
     Own,
     At(PathBuf),
 }
@@ -38,9 +38,9 @@ impl Store {
     ///
     /// Fails if there is no home folder.
     pub fn own() -> io::Result<Self> {
-        let place = Place::Own;
+        let folder = StoreFolder::Own;
         crate::state::dir()
-            .map(|_| Self { place })
+            .map(|_| Self { folder })
             .ok_or_else(|| io::Error::other("there is no home folder"))
     }
 
@@ -51,8 +51,8 @@ impl Store {
     /// Fails if the folder can't be created or belongs to somebody else.
     pub fn in_folder(path: &Path) -> io::Result<Self> {
         Folder::at(path, Kind::History)?;
-        let place = Place::At(path.to_owned());
-        Ok(Self { place })
+        let folder = StoreFolder::At(path.to_owned());
+        Ok(Self { folder })
     }
 
     /// Returns the past runs of each key, all of one repository; empty ones if there is no file yet.
@@ -95,9 +95,9 @@ impl Store {
         let folder = self.folder_to_change()?;
         let _lock = lock(&folder)?;
         let bytes = read(&folder, first.repository)?;
-        match file_format::added(&bytes, run) {
+        match file_format::appended_block(&bytes, run) {
             Ok(Some(added)) => append(&folder, first.repository, &added),
-            // Rewriting detects the damage again.
+            // On an error, the rewrite below finds and replaces the damaged file.
             Ok(None) | Err(_) => {
                 put_all(&folder, first.repository, std::slice::from_ref(run), false)
             }
@@ -139,7 +139,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails if a file exists and can't be read.
-    pub fn rows(&self, repository: Option<u64>) -> io::Result<Vec<Row>> {
+    pub fn rows(&self, repository: Option<u64>) -> io::Result<Vec<HistoryRow>> {
         let mut rows = Vec::new();
         let Some(folder) = absent(self.folder())? else {
             return Ok(rows);
@@ -162,7 +162,7 @@ impl Store {
     pub fn forget(
         &self,
         repository: Option<u64>,
-        gone: impl Fn(&Row) -> bool,
+        gone: impl Fn(&HistoryRow) -> bool,
     ) -> io::Result<usize> {
         let Some(folder) = absent(self.folder())? else {
             return Ok(0);
@@ -231,18 +231,18 @@ impl Store {
 
     /// Opens the folder if it exists.
     fn folder(&self) -> io::Result<Folder> {
-        match &self.place {
-            Place::At(path) => Folder::open_at(path, Kind::History),
-            Place::Own => Folder::open(Kind::History),
+        match &self.folder {
+            StoreFolder::At(path) => Folder::open_at(path, Kind::History),
+            StoreFolder::Own => Folder::open(Kind::History),
         }
     }
 
     /// Opens the folder, creating it if missing. Opening it first is cheaper than trying to create it.
     fn folder_to_change(&self) -> io::Result<Folder> {
-        match (absent(self.folder())?, &self.place) {
+        match (absent(self.folder())?, &self.folder) {
             (Some(folder), _) => Ok(folder),
-            (None, Place::At(path)) => Folder::at(path, Kind::History),
-            (None, Place::Own) => Folder::make(Kind::History),
+            (None, StoreFolder::At(path)) => Folder::at(path, Kind::History),
+            (None, StoreFolder::Own) => Folder::make(Kind::History),
         }
     }
 }

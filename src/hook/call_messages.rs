@@ -12,7 +12,7 @@ use crate::rules::Problem;
 use crate::tasks::durations;
 use crate::tasks::record::{Cause, TaskRecord};
 use crate::tasks::user_messages;
-use crate::text::{MAX_MESSAGE, SHOWN, clipped, one_line, span};
+use crate::text::{MAX_COMMAND_LENGTH, MAX_MESSAGE, clipped, format_duration, one_line};
 use crate::viewer::OpenOutcome;
 
 /// Maximum width in columns of the removed text in a message.
@@ -41,8 +41,9 @@ pub(super) fn would_do(decision: &Decision, problem: Option<&Problem>) -> String
 /// Returns the answer of a dry run after the client's own limit moved a call. A dry run can't prevent that.
 pub(super) fn limit_in_a_dry_run(input: &Input, limit: Option<u64>) -> Answer {
     let command = input.bash_command().unwrap_or_default();
-    let name = one_line(input.description().unwrap_or(command), SHOWN);
-    let after = limit.map(|limit| format!(" after {}", span(Duration::from_millis(limit))));
+    let name = one_line(input.description().unwrap_or(command), MAX_COMMAND_LENGTH);
+    let after =
+        limit.map(|limit| format!(" after {}", format_duration(Duration::from_millis(limit))));
     let after = after.unwrap_or_default();
     let message = format!(
         "bg-run (dry run): Claude Code's own limit moved \"{name}\" to the background{after}; `bg-run install --no-limit` removes the limit"
@@ -83,7 +84,7 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     });
     let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
     if let Some(tail) = &record.held_back {
-        let tail = clipped(&one_line(tail, SHOWN), MAX_TAIL_WIDTH);
+        let tail = clipped(&one_line(tail, MAX_COMMAND_LENGTH), MAX_TAIL_WIDTH);
         let _ = write!(
             line,
             "\nbg-run: `{tail}` holds its output back until the end"
@@ -103,14 +104,14 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
     let tails = launch.tails.join(" ");
     let why = match record.cause {
         _ if !tails.is_empty() => {
-            let tails = clipped(&one_line(&tails, SHOWN), MAX_TAIL_WIDTH);
+            let tails = clipped(&one_line(&tails, MAX_COMMAND_LENGTH), MAX_TAIL_WIDTH);
             Some(format!("without `{tails}`"))
         }
         Cause::Moved | Cause::Caller => None,
         Cause::Limit => Some(launch.limit.map_or_else(
             || "in background: took long".to_owned(),
             |limit| {
-                let limit = span(Duration::from_millis(limit));
+                let limit = format_duration(Duration::from_millis(limit));
                 let of = usual.map_or_else(String::new, |usual| format!(" of ~{usual}"));
                 format!("in background after {limit}{of}")
             },
@@ -125,7 +126,7 @@ fn launched_line(launch: &Launch<'_>, usual: Option<&str>) -> String {
                 Some(usual) => format!("in background (~{usual})"),
                 None => "in background".to_owned(),
             });
-            let place = clipped(&one_line(place, SHOWN), MAX_PLACE_WIDTH);
+            let place = clipped(&one_line(place, MAX_COMMAND_LENGTH), MAX_PLACE_WIDTH);
             let id = user_messages::shortened(&record.id);
             user_messages::line_about(record, &format!(" {what}, {opened} in {place} ({id})"))
         }

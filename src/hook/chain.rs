@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
 
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::{Answer, HookSpecificOutput};
 use crate::environment;
 use crate::platform::processes;
 use crate::programs::{self, bounded};
@@ -180,7 +180,7 @@ impl Chained {
         }
         let mut answer = own.unwrap_or_default();
         let specific = answer.hook_specific_output.take();
-        let mut specific = specific.unwrap_or_else(|| ForModel::of("PreToolUse"));
+        let mut specific = specific.unwrap_or_else(|| HookSpecificOutput::of("PreToolUse"));
         specific.updated_input = specific.updated_input.or(self.tool_input);
         specific.passed = self.specific;
         join_texts(

@@ -49,7 +49,7 @@ impl ForegroundOutput {
 
     fn of_file(file: &File, status: Status, length: u64) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        let end = task::end_of(file)?;
+        let end = task::read_end(file)?;
         // If the status differs, the command printed the line itself, under a client that writes no footer.
         let footer = match Footer::of(&end).map(Status::of_footer) {
             Some(written) if written == status => Footer::length(&end) as u64,

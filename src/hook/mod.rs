@@ -88,7 +88,7 @@ pub fn chained(commands: &[Vec<String>], command: &str, cwd: &Path) -> Option<St
         "tool_use_id": "explain",
         "tool_input": {"command": command},
     });
-    programs::work_in(cwd);
+    programs::set_working_project(cwd);
     let chained = chain::run(commands, event.to_string().as_bytes());
     if chained.refuses() {
         return None;
@@ -108,7 +108,7 @@ fn answer_to(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> 
 }
 
 fn respond(input: &Input, text: &[u8], mode: Mode) -> Result<Option<Answer>> {
-    programs::work_in(&input.cwd);
+    programs::set_working_project(&input.cwd);
     match input.hook_event_name.as_str() {
         "PreToolUse" => Ok(pre_tool_use::answer(input, text, mode)),
         "PostToolUse" => Ok(post_tool_use::answer(input, mode)),

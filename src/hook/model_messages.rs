@@ -13,7 +13,7 @@ use crate::folders::MAX_PATH;
 use crate::rules::Rules;
 use crate::tasks::output_summary::{full_disk, last_of};
 use crate::tasks::record::{Cause, End, TaskRecord};
-use crate::text::{MAX_MESSAGE, SHOWN, fenced, for_model, span};
+use crate::text::{MAX_COMMAND_LENGTH, MAX_MESSAGE, fenced, for_model, format_duration};
 
 /// Returns the message about the changes to a call. It never quotes a project's rule, whose text comes from the
 /// repository.
@@ -46,7 +46,10 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Optio
     }
     let tails = &decision.rewrite.dropped_tails;
     if !tails.is_empty() {
-        let tails: Vec<String> = tails.iter().map(|tail| for_model(tail, SHOWN)).collect();
+        let tails: Vec<String> = tails
+            .iter()
+            .map(|tail| for_model(tail, MAX_COMMAND_LENGTH))
+            .collect();
         let tails = tails.join("` and `");
         sentences.push(format!(
             "bg-run left `{tails}` out, because it shows nothing before the end: all output is in the task's \
@@ -59,7 +62,7 @@ pub(super) fn moved(decision: &Decision, call: Call<'_>, rules: &Rules) -> Optio
 /// Returns the message that the command of a call still runs as this task.
 pub(super) fn still_runs(record: &TaskRecord) -> String {
     let ran = Timestamp::now().duration_since(record.began());
-    let ran = span(Duration::try_from(ran).unwrap_or_default());
+    let ran = format_duration(Duration::try_from(ran).unwrap_or_default());
     let id = &record.id;
     format!(
         "bg-run: that still runs as {id}, for {ran} now: the same command in the same folder. Two at once can get in each \
@@ -100,7 +103,7 @@ pub(super) fn launched(record: &TaskRecord, usual: Option<&str>, is_held: bool) 
         let _ = write!(message, "It writes its own log to {log}. ");
     }
     if let Some(tail) = &record.held_back {
-        let tail = for_model(tail, SHOWN);
+        let tail = for_model(tail, MAX_COMMAND_LENGTH);
         let _ = write!(message, "`{tail}` holds its output back until the end. ");
     }
     if record.endless {
@@ -133,7 +136,7 @@ const MAX_LINE_LENGTH: usize = 200;
 pub(super) fn ended(records: &[TaskRecord]) -> Option<String> {
     let parts = records.iter().map(|record| {
         let status_of = record.status_of.as_deref();
-        let status_of = status_of.map(|of| for_model(of, SHOWN));
+        let status_of = status_of.map(|of| for_model(of, MAX_COMMAND_LENGTH));
         let status = record.final_status();
         let sentence = status.sentence(status_of.as_deref(), &record.after());
         let mut lines = vec![format!("task: {}", record.name())];

@@ -94,7 +94,7 @@ fn passes_through() -> bool {
         return false;
     };
     let command = duct::cmd!(tmux, "show", "-Apv", "allow-passthrough");
-    let asked = programs::ask(&command, TMUX_TIMEOUT);
+    let asked = programs::output_of(&command, TMUX_TIMEOUT);
     asked.is_ok_and(|output| matches!(output.trim(), "on" | "all"))
 }
 

@@ -29,7 +29,7 @@ use crate::tasks::durations::{self, UsualTimes};
 use crate::tasks::on_end;
 use crate::tasks::output_size;
 use crate::tasks::record::{self, Cause, TaskRecord};
-use crate::text::{SHOWN, one_line};
+use crate::text::{MAX_COMMAND_LENGTH, one_line};
 use crate::viewer::{self, OpenOutcome, Request, Viewer};
 use crate::{environment, shell};
 
@@ -219,7 +219,7 @@ fn task_record(
     let status_of = script
         .as_ref()
         .and_then(decision::status_of)
-        .map(|program| one_line(&program, SHOWN));
+        .map(|program| one_line(&program, MAX_COMMAND_LENGTH));
     let own_log = script.as_ref().and_then(own_log);
     let cause = cause(input, done, limit);
     let ran = input.duration_ms.map(|milliseconds| milliseconds / 1000.0);

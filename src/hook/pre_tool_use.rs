@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use serde_json::{Map, Value};
 
 use super::{call_messages, chain, model_messages, same_command};
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::{Answer, HookSpecificOutput};
 use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
@@ -160,10 +160,10 @@ fn answer_to_monitor(input: &Input, command: &str, mode: Mode) -> Option<Answer>
 
 fn rewritten(input: &Input, decision: &Decision, for_model: Option<String>) -> Answer {
     Answer {
-        hook_specific_output: Some(ForModel {
+        hook_specific_output: Some(HookSpecificOutput {
             updated_input: Some(updated_input(&input.tool_input, decision)),
             additional_context: for_model,
-            ..ForModel::of("PreToolUse")
+            ..HookSpecificOutput::of("PreToolUse")
         }),
         ..Answer::default()
     }

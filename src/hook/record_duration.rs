@@ -38,7 +38,7 @@ pub(super) fn record(input: &Input, script: &Script, mode: Mode) {
     if !kind.keys.is_empty()
         && let Some(observation) = observed(input)
     {
-        history::keep(&input.tool_use_id, &kind.keys, observation);
+        history::record(&input.tool_use_id, &kind.keys, observation);
     }
 }
 

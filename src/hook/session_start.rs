@@ -12,9 +12,9 @@ use crate::claude::input::Input;
 use crate::claude::session::{self, Session};
 use crate::config::{Configuration, Mode};
 use crate::environment;
-use crate::folders::{self, CallSite};
+use crate::folders::CallSite;
 use crate::install;
-use crate::platform::files;
+use crate::platform::{files, regular_file};
 use crate::programs;
 use crate::state::{self, call_claims, log, sessions};
 use crate::survive::{self, environment_line, marks};
@@ -110,7 +110,7 @@ fn unbuffer_python(input: &Input, mode: Mode) {
     let Some(file) = environment::claude_env_file() else {
         return;
     };
-    if environment::names_python_unbuffered() || environment::switched_off() {
+    if environment::has_python_unbuffered() || environment::switched_off() {
         return;
     }
     if Configuration::load(&CallSite::new(&input.cwd), mode)
@@ -169,7 +169,7 @@ fn append_unless_set(file: &Path) -> io::Result<bool> {
 }
 
 fn read(file: &Path) -> io::Result<String> {
-    match folders::read_regular(file, MAX_FILE) {
+    match regular_file::read(file, MAX_FILE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         text => text,
     }

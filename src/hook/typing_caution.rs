@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::folders;
 use crate::install::editor::{self, OutputProtection};
+use crate::platform::regular_file;
 use crate::state::announcements;
-use crate::text::{SHOWN, clipped, one_line};
+use crate::text::{MAX_COMMAND_LENGTH, clipped, one_line};
 use crate::viewer::Viewer;
 
 /// Maximum size in bytes of a settings file that is read.
@@ -27,7 +27,7 @@ pub(super) fn unreported_caution(viewer: &Viewer) -> Option<String> {
         }
         "bg-run: typing in this tab changes the output file; `bg-run install` makes outputs read-only".to_owned()
     } else {
-        let name = clipped(&one_line(&viewer.name, SHOWN), MAX_NAME_WIDTH);
+        let name = clipped(&one_line(&viewer.name, MAX_COMMAND_LENGTH), MAX_NAME_WIDTH);
         format!("bg-run: {name} opens the output writable: typing there changes the file")
     };
     announcements::claim_message(&mark).then_some(message)
@@ -39,7 +39,7 @@ fn lets_type() -> bool {
     let Some(path) = editor::path() else {
         return true;
     };
-    match folders::read_regular(&path, MAX_SETTINGS) {
+    match regular_file::read(&path, MAX_SETTINGS) {
         Ok(text) => OutputProtection::in_settings(&text) == OutputProtection::Unset,
         Err(_) => path.parent().is_some_and(Path::is_dir),
     }

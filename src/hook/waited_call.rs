@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::deadline::Deadline;
 use super::foreground_result::{self, ForegroundOutput};
 use super::{hold, model_messages};
-use crate::claude::answer::{Answer, ForModel};
+use crate::claude::answer::{Answer, HookSpecificOutput};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
 use crate::config::Config;
@@ -73,9 +73,9 @@ fn ended(input: &Input, record: &TaskRecord, end: End) -> Option<Answer> {
     let result = foreground_result::ended(response, (&output, path), end.status, note.as_deref());
     Some(match result {
         Some(result) => Answer {
-            hook_specific_output: Some(ForModel {
+            hook_specific_output: Some(HookSpecificOutput {
                 updated_tool_output: Some(result),
-                ..ForModel::of("PostToolUse")
+                ..HookSpecificOutput::of("PostToolUse")
             }),
             ..Answer::default()
         },
@@ -103,7 +103,7 @@ fn still_running(input: &Input, record: &TaskRecord, telling: NotifyUser) -> Ans
     if let Some(result) = foreground_result::timed_out(&input.tool_response, timeout) {
         let for_model = answer
             .hook_specific_output
-            .get_or_insert(ForModel::of("PostToolUse"));
+            .get_or_insert(HookSpecificOutput::of("PostToolUse"));
         for_model.updated_tool_output = Some(result);
     }
     answer

@@ -11,7 +11,7 @@ use jsonc_parser::cst::CstRootNode;
 
 use super::file_change::{EnvValues, FileChange};
 use crate::claude::settings_file::locate;
-use crate::folders;
+use crate::platform::regular_file;
 
 /// Maximum size in bytes of a settings file that is edited.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -32,7 +32,7 @@ impl SettingsFile {
     /// Reads the file. A missing file isn't an error.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let path = behind_links(path)?;
-        let text = match folders::read_regular(&path, MAX_SIZE) {
+        let text = match regular_file::read(&path, MAX_SIZE) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {

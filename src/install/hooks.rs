@@ -8,7 +8,7 @@ use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode
 use jsonc_parser::json;
 
 use super::file::{split_mark, wrong_shape};
-use crate::claude::hooks::Source;
+use crate::claude::hooks::HookSource;
 use crate::programs;
 use crate::shell;
 
@@ -43,12 +43,12 @@ fn events(survive: bool) -> Vec<(&'static str, String)> {
 }
 
 /// Returns the events that the registrations in these files lack for tasks that outlive their session.
-pub(crate) fn missing_for_survive(sources: &[Source]) -> Vec<&'static str> {
+pub(crate) fn missing_for_survive(sources: &[HookSource]) -> Vec<&'static str> {
     let own = programs::own_path().unwrap_or_default();
     let own = own.to_str().unwrap_or_default();
     let is_there = |event: &str, tool: &str| {
         let hooks = sources.iter().filter(|source| source.fault.is_none());
-        let mut hooks = hooks.flat_map(Source::hooks);
+        let mut hooks = hooks.flat_map(HookSource::hooks);
         hooks.any(|hook| {
             let first = hook.arguments.as_ref().and_then(|words| words.first());
             hook.event == event

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal;
 use crate::folders;
+use crate::platform::regular_file;
 use crate::state::{self, Folder, Kind, fingerprint, hashed_name};
 
 /// Packs one file of the folder.
@@ -265,7 +266,7 @@ impl SkillJournal {
 const MAX_SIZE: u64 = 1024 * 1024;
 
 fn read(path: &Path) -> Option<String> {
-    folders::read_regular(path, MAX_SIZE).ok()
+    regular_file::read(path, MAX_SIZE).ok()
 }
 
 fn is_real_folder(path: &Path) -> bool {

@@ -12,7 +12,7 @@ use crate::tasks::durations;
 use crate::tasks::output_size;
 use crate::tasks::record::TaskRecord;
 use crate::tasks::status::Status;
-use crate::text::{one_line, span};
+use crate::text::{format_duration, one_line};
 
 /// Maximum number of last lines that are shown.
 const MAX_LINES: usize = 5;
@@ -138,7 +138,7 @@ fn summarized(
     if status == Status::Running {
         return durations::so_far(ran, usual);
     }
-    let ran = span(ran);
+    let ran = format_duration(ran);
     let usual = durations::usual(usual)
         .map_or_else(String::new, |usual| format!(" (usually about {usual})"));
     let label = status.label(status_of);

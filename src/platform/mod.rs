@@ -9,6 +9,7 @@ pub mod files;
 pub mod lock;
 pub mod peer;
 pub mod processes;
+pub mod regular_file;
 pub mod watch;
 
 /// The system of this build, as `doctor` and tests name it.

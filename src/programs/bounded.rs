@@ -44,7 +44,7 @@ pub(crate) fn run(
     stdin.rewind()?;
     let (stdout, to_stdout) = pipe()?;
     let (stderr, to_stderr) = pipe()?;
-    let mut streams = [Stream::new(stdout)?, Stream::new(stderr)?];
+    let mut streams = [PipedStream::new(stdout)?, PipedStream::new(stderr)?];
     processes::adopt_orphans();
     let earlier = processes::descendants_except(&[]);
     let started = command
@@ -84,14 +84,44 @@ pub(crate) fn run(
     })
 }
 
+/// Maximum size of the output that [`output_of`] returns, in bytes.
+const MAX_OUTPUT: usize = 1024 * 1024;
+
+/// Runs a program that should succeed within `wait`, and returns its standard output.
+///
+/// # Errors
+///
+/// Returns the reason for the failure.
+pub fn output_of(command: &Expression, wait: Duration) -> std::result::Result<String, String> {
+    output_with_input(command, "", wait)
+}
+
+/// Runs a program like [`output_of`], with `input` as its standard input.
+///
+/// # Errors
+///
+/// Returns the reason for the failure.
+pub fn output_with_input(
+    command: &Expression,
+    input: &str,
+    wait: Duration,
+) -> std::result::Result<String, String> {
+    let ended = run(command, input.as_bytes(), wait, MAX_OUTPUT);
+    let ended = ended.map_err(|error| format!("{error:#}"))?;
+    if !ended.status.success() {
+        return Err(format!("it ended with {}", ended.status));
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
 /// The reading end of a stream's pipe, and the bytes read from it.
-struct Stream {
+struct PipedStream {
     pipe: PipeReader,
     is_open: bool,
     printed: Vec<u8>,
 }
 
-impl Stream {
+impl PipedStream {
     fn new(pipe: PipeReader) -> Result<Self> {
         ioctl_fionbio(&pipe, true)?;
         Ok(Self {
@@ -123,7 +153,7 @@ enum FollowResult {
 /// Reads the streams until the program has ended. By then, the pipes contain its last output.
 fn follow(
     handle: &Arc<Handle>,
-    streams: &mut [Stream; 2],
+    streams: &mut [PipedStream; 2],
     deadline: Instant,
     limit: usize,
 ) -> Result<FollowResult> {
@@ -154,7 +184,7 @@ fn follow(
 }
 
 /// Waits until a stream has data or closes, or the program ends. Returns whether it ended.
-fn wait_for_any(end: &PipeReader, streams: &[Stream; 2], left: Duration) -> Result<bool> {
+fn wait_for_any(end: &PipeReader, streams: &[PipedStream; 2], left: Duration) -> Result<bool> {
     let open = streams.iter().filter(|stream| stream.is_open);
     let pipes = [end].into_iter().chain(open.map(|stream| &stream.pipe));
     let mut events: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();

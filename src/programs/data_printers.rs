@@ -1,7 +1,8 @@
 //! Programs that print data: dumps, archives, streams. A filter that shortens their output stays, because the whole
 //! output would be kept and shown otherwise.
 
-use super::options::{has_option, has_word, interpreter_name, program_name};
+use super::names::{interpreter_name, program_name};
+use super::options::{has_option, has_word};
 
 /// The condition under which a program prints data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 use std::fmt;
 
 use super::options::has_option;
-use super::tools::{Output, Tools, Trial};
-use super::unwrap::Views;
+use super::tools::{Tools, Trial, TrialOutput};
+use super::unwrap::CommandForms;
 
 /// A way to make a program print line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +17,10 @@ enum LineBuffering {
     Stdbuf,
     /// An option for mawk, or `stdbuf` for GNU awk.
     Awk,
-    /// Unnecessary: the program prints line by line, and so do the programs that it runs.
-    Streams,
-    /// Impossible: the program waits for the end of its input, or no exact edit exists.
-    Not(&'static str),
+    /// The program prints line by line, and so do the programs that it runs.
+    Unneeded,
+    /// There is no way, for this reason: the program waits for the end of its input, or no exact edit exists.
+    Impossible(&'static str),
 }
 
 /// An option, and a trial that shows whether a program accepts it.
@@ -41,7 +41,7 @@ const fn option_trial(
         trial: Trial {
             arguments,
             input,
-            output: Output::Exactly(output),
+            output: TrialOutput::Exactly(output),
         },
     }
 }
@@ -73,14 +73,14 @@ const MAWK: OptionTrial = option_trial(
 const IS_GNU_AWK: Trial = Trial {
     arguments: &["BEGIN { print (PROCINFO[\"version\"] != \"\") }"],
     input: "",
-    output: Output::Exactly("1\n"),
+    output: TrialOutput::Exactly("1\n"),
 };
 const CONDA: &[OptionTrial] = &[OptionTrial {
     words: "--no-capture-output",
     trial: Trial {
         arguments: &["run", "--help"],
         input: "",
-        output: Output::With("--no-capture-output"),
+        output: TrialOutput::With("--no-capture-output"),
     },
 }];
 /// Before version 2, mamba runs commands through conda, and prints conda's version beside its own.
@@ -89,7 +89,7 @@ const MAMBA: &[OptionTrial] = &[OptionTrial {
     trial: Trial {
         arguments: &["--version"],
         input: "",
-        output: Output::With("conda "),
+        output: TrialOutput::With("conda "),
     },
 }];
 
@@ -106,23 +106,23 @@ enum PermissionEffect {
 struct Filter {
     /// The program, with a subcommand if only that buffers.
     name: &'static str,
-    means: LineBuffering,
-    unasked: PermissionEffect,
-    /// Options with which it already prints line by line. A short one in a bundle counts too.
-    already: &'static str,
+    buffering: LineBuffering,
+    permission_effect: PermissionEffect,
+    /// Options with which the program prints line by line anyway. A short one in a bundle counts too.
+    satisfied_by: &'static str,
 }
 
 const fn filter(
     name: &'static str,
-    means: LineBuffering,
-    unasked: PermissionEffect,
-    already: &'static str,
+    buffering: LineBuffering,
+    permission_effect: PermissionEffect,
+    satisfied_by: &'static str,
 ) -> Filter {
     Filter {
         name,
-        means,
-        unasked,
-        already,
+        buffering,
+        permission_effect,
+        satisfied_by,
     }
 }
 
@@ -149,19 +149,19 @@ const FILTERS: &[Filter] = &[
     filter("paste", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
     filter("rev", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
     filter("expand", LineBuffering::Stdbuf, PermissionEffect::AsksAboutEdit, ""),
-    filter("sort", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("wc", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("tail", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, "-f -F --follow --retry"),
-    filter("tac", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("column", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("shuf", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("sponge", LineBuffering::Not(AT_THE_END), PermissionEffect::Same, ""),
-    filter("head", LineBuffering::Not("shows nothing before it has all its lines, and then ends the command"), PermissionEffect::Same, ""),
-    filter("perl", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
-    filter("ruby", LineBuffering::Not("decides itself when it prints"), PermissionEffect::Same, ""),
+    filter("sort", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("wc", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("tail", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, "-f -F --follow --retry"),
+    filter("tac", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("column", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("shuf", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("sponge", LineBuffering::Impossible(AT_THE_END), PermissionEffect::Same, ""),
+    filter("head", LineBuffering::Impossible("shows nothing before it has all its lines, and then ends the command"), PermissionEffect::Same, ""),
+    filter("perl", LineBuffering::Impossible("decides itself when it prints"), PermissionEffect::Same, ""),
+    filter("ruby", LineBuffering::Impossible("decides itself when it prints"), PermissionEffect::Same, ""),
     // Wrappers that set the buffers of the inner program.
-    filter("stdbuf", LineBuffering::Streams, PermissionEffect::Same, ""),
-    filter("unbuffer", LineBuffering::Streams, PermissionEffect::Same, ""),
+    filter("stdbuf", LineBuffering::Unneeded, PermissionEffect::Same, ""),
+    filter("unbuffer", LineBuffering::Unneeded, PermissionEffect::Same, ""),
     // Wrappers that buffer the output of the inner program.
     filter("conda run", LineBuffering::Options(CONDA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
     filter("mamba run", LineBuffering::Options(MAMBA), PermissionEffect::Same, "--no-capture-output --live-stream -s"),
@@ -172,7 +172,7 @@ const FILTERS: &[Filter] = &[
 pub(crate) struct LineBufferingEdit {
     /// Index of the word next to which the words go.
     pub(crate) at: usize,
-    /// Whether they go after that word instead of before it.
+    /// Whether the words go after that word instead of before it.
     pub(crate) behind: bool,
     /// The inserted words.
     pub(crate) words: &'static str,
@@ -202,23 +202,23 @@ pub(crate) struct WordContext<'a> {
     pub(crate) changed: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
-/// Returns the edit for a command with these views if it buffers its output; `None` if it doesn't or already has such
+/// Returns the edit for a command with these forms if it buffers its output; `None` if it doesn't or already has such
 /// an option. Wrappers are resolved as for rules.
 pub(crate) fn line_buffering(
-    views: &Views,
+    forms: &CommandForms,
     around: WordContext<'_>,
     tools: &dyn Tools,
 ) -> Option<Result<LineBufferingEdit, CannotLineBuffer>> {
-    let mut in_reach = views.iter().filter_map(|view| Some((view, view.at?)));
-    let (found, view, at) =
-        in_reach.find_map(|(view, at)| Some((filter_of(&view.full.words)?, view, at)))?;
+    let mut in_reach = forms.iter().filter_map(|form| Some((form, form.at?)));
+    let (found, form, at) =
+        in_reach.find_map(|(form, at)| Some((filter_of(&form.full.words)?, form, at)))?;
     let word = (around.word_at)(at).unwrap_or_default();
-    Call {
+    FilterCall {
         found,
-        words: &view.full.words,
+        words: &form.full.words,
         at,
         // The word is a path or the name itself, not another program with the same name.
-        word: (view.same_path
+        word: (form.same_path
             && (word.contains('/') || found.name.split(' ').next() == Some(&*word)))
         .then_some(word),
         changed: around.changed,
@@ -227,7 +227,7 @@ pub(crate) fn line_buffering(
 }
 
 /// A filter among a command's words.
-struct Call<'a> {
+struct FilterCall<'a> {
     found: &'static Filter,
     words: &'a [String],
     /// Index of its name among the command's words.
@@ -247,17 +247,17 @@ fn filter_of(words: &[String]) -> Option<&'static Filter> {
     })
 }
 
-impl Call<'_> {
+impl FilterCall<'_> {
     fn line_buffering(
         &self,
         tools: &dyn Tools,
     ) -> Option<Result<LineBufferingEdit, CannotLineBuffer>> {
         let arguments = self.arguments();
-        let streams = self.found.means == LineBuffering::Streams
+        let is_satisfied = self.found.buffering == LineBuffering::Unneeded
             || arguments
                 .iter()
-                .any(|word| has_option(self.found.already, word));
-        (!streams).then(|| self.line_buffering_edit(tools))
+                .any(|word| has_option(self.found.satisfied_by, word));
+        (!is_satisfied).then(|| self.line_buffering_edit(tools))
     }
 
     /// Returns the index of the last word of its name.
@@ -273,7 +273,7 @@ impl Call<'_> {
         &self,
         tools: &dyn Tools,
     ) -> Result<LineBufferingEdit, CannotLineBuffer> {
-        if let LineBuffering::Not(why) = self.found.means {
+        if let LineBuffering::Impossible(why) = self.found.buffering {
             return Err(self.no(why));
         }
         let word = self.word.as_deref();
@@ -281,7 +281,7 @@ impl Call<'_> {
             return Err(self.no(why));
         }
         let passes = |trial| word.is_some_and(|word| tools.passes(word, trial));
-        match self.found.means {
+        match self.found.buffering {
             LineBuffering::Options(ways) => {
                 match ways.iter().find(|option_trial| passes(option_trial.trial)) {
                     Some(option_trial) => Ok(self.option(option_trial.words)),
@@ -312,7 +312,7 @@ impl Call<'_> {
             at: self.at + self.last_name(),
             behind: true,
             words,
-            needs_permission: self.found.unasked == PermissionEffect::AsksAboutEdit,
+            needs_permission: self.found.permission_effect == PermissionEffect::AsksAboutEdit,
         }
     }
 
@@ -352,7 +352,7 @@ mod tests {
             word_at: &|at| command.words.get(at).map(crate::shell::Word::text),
             changed: &|_| None,
         };
-        match super::line_buffering(&Views::of(command, &[]), around, tools) {
+        match super::line_buffering(&CommandForms::of(command, &[]), around, tools) {
             None => "streams".to_owned(),
             Some(Err(why)) => why.to_string(),
             Some(Ok(line_buffering)) => {

@@ -1,32 +1,6 @@
-//! Names of programs as written, and options before a subcommand.
+//! Options in front of a subcommand, and bundles of short options.
 
-use crate::shell::base_name;
-
-/// Endings of program names on Windows.
-const SUFFIXES: &[&str] = &[".exe", ".cmd", ".bat", ".ps1", ".com"];
-
-/// Returns the program's own name: without its folder, an ending used on Windows, and the version for a package runner
-/// (`npx jest@29`).
-pub(crate) fn program_name(word: &str) -> &str {
-    // Backslashes separate folders too. POSIX names practically never contain one.
-    let name = base_name(word);
-    if !name.bytes().any(|byte| matches!(byte, b'\\' | b'@' | b'.')) {
-        return name;
-    }
-    let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
-    let name = match name.rsplit_once('@') {
-        Some((name, version)) if !name.is_empty() && !version.is_empty() => name,
-        _ => name,
-    };
-    SUFFIXES
-        .iter()
-        .find_map(|suffix| {
-            let at = name.len().checked_sub(suffix.len()).filter(|at| *at > 0)?;
-            let (start, end) = (name.get(..at)?, name.get(at..)?);
-            end.eq_ignore_ascii_case(suffix).then_some(start)
-        })
-        .unwrap_or(name)
-}
+use super::names::{interpreter_name, program_name};
 
 /// Whether `word` is in `list`, whose words are separated by one space.
 pub(super) fn has_word(list: &str, word: &str) -> bool {
@@ -145,19 +119,6 @@ pub(crate) fn has_short_option(words: &[String], letter: char) -> Option<bool> {
 fn is_optional(program: &str, bundle: &str) -> bool {
     bundle.ends_with(['j', 'l', 'O', 'c'])
         && matches!(program, "make" | "gmake" | "rake" | "snakemake")
-}
-
-/// Returns `python` for `python3.12`, `pypy3` and `$PYTHON`, and other names unchanged.
-pub(super) fn interpreter_name(program: &str) -> &str {
-    // `$PYTHON`, `${PY}`, `$(which python3)`
-    if program.starts_with('$') && program.to_ascii_lowercase().contains("py") {
-        return "python";
-    }
-    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    match bare {
-        "python" | "pypy" | "pythonw" => "python",
-        _ => program,
-    }
 }
 
 /// Returns the number of `words` that spell `name`, including global options between its parts.
@@ -293,26 +254,6 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn a_name_is_recognised_with_folder_suffix_and_version() {
-        for (word, name) in [
-            ("/usr/bin/pytest", "pytest"),
-            (".venv/Scripts/python.exe", "python"),
-            (".venv\\Scripts\\python.exe", "python"),
-            ("npm.cmd", "npm"),
-            ("./gradlew.bat", "gradlew"),
-            ("NPM.CMD", "NPM"),
-            ("jest@29", "jest"),
-            ("playwright@latest", "playwright"),
-            ("@angular/cli@17", "cli"),
-            ("@scope", "@scope"),
-            (".exe", ".exe"),
-            ("train.py", "train.py"),
-        ] {
-            assert_eq!(program_name(word), name, "{word}");
-        }
     }
 
     #[test]

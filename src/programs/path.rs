@@ -5,11 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::bounded;
 use crate::environment;
 use crate::folders::{CallSite, GitFolder};
 use crate::platform::files;
@@ -18,59 +16,17 @@ use crate::platform::files;
 ///
 /// # Errors
 ///
-/// Fails if the system doesn't tell.
+/// Fails if the system doesn't report it.
 pub(crate) fn own_path() -> Result<PathBuf> {
     std::env::current_exe().context("the path of bg-run itself isn't known")
 }
 
-/// Returns the names of an editor and of its command from the product file of VS Code or a fork.
-pub(crate) fn product_of(file: &Path) -> Option<(String, String)> {
-    let text = crate::folders::read_regular(file, MAX_PRODUCT).ok()?;
-    let product: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let text = |key: &str| Some(product.get(key)?.as_str()?.to_owned());
-    let program = text("applicationName").filter(|name| !name.contains('/'))?;
-    Some((text("nameShort")?, program))
-}
-
-/// Maximum size of a product file, in bytes.
-const MAX_PRODUCT: u64 = 1024 * 1024;
-
-/// Maximum size of a program's answer, in bytes.
-const MAX_ANSWER: usize = 1024 * 1024;
-
-/// Runs a program that should succeed within `limit`, and returns its standard output.
-///
-/// # Errors
-///
-/// Returns the reason for the failure.
-pub fn ask(command: &duct::Expression, limit: Duration) -> Result<String, String> {
-    ask_with(command, "", limit)
-}
-
-/// Runs a program like [`ask`], with `input` as its standard input.
-///
-/// # Errors
-///
-/// Returns the reason for the failure.
-pub fn ask_with(
-    command: &duct::Expression,
-    input: &str,
-    limit: Duration,
-) -> Result<String, String> {
-    let ended = bounded::run(command, input.as_bytes(), limit, MAX_ANSWER);
-    let ended = ended.map_err(|error| format!("{error:#}"))?;
-    if !ended.status.success() {
-        return Err(format!("it ended with {}", ended.status));
-    }
-    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
-}
-
-/// A folder of the project for which this process works.
+/// A folder in the project whose programs [`find`] ignores.
 static WORKING_IN: OnceLock<PathBuf> = OnceLock::new();
 
-/// Sets the folder for which this process works, once; otherwise it is the current one. No program of the project
-/// around it is found by name.
-pub fn work_in(folder: &Path) {
+/// Sets the project whose programs [`find`] ignores, by a folder in it. Without a call, it is the project of the
+/// current folder.
+pub fn set_working_project(folder: &Path) {
     let _ = WORKING_IN.set(folder.to_owned());
 }
 
@@ -84,7 +40,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     let mut found = found.filter(|path| is_executable(path));
     let folder = || WORKING_IN.get_or_init(|| std::env::current_dir().unwrap_or_default());
     let site = LazyCell::new(|| CallSite::new(folder()));
-    found.find(|path| !comes_with(path, &site))
+    found.find(|path| !is_in_repository(path, &site))
 }
 
 /// Finds the program that a setting names: a path, or a name for [`find`].
@@ -100,7 +56,7 @@ pub fn locate(program: &str) -> Result<PathBuf> {
 }
 
 /// Whether a program with this name or path can be started.
-pub fn is_there(program: &str) -> bool {
+pub fn is_executable_name(program: &str) -> bool {
     if program.contains('/') {
         return is_executable(Path::new(program));
     }
@@ -115,7 +71,7 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 
 /// Whether `program` is in the project of a call, or in the repository around that or around the working folder. It
 /// may have come with a cloned repository.
-pub(crate) fn comes_with(program: &Path, site: &CallSite) -> bool {
+pub(crate) fn is_in_repository(program: &Path, site: &CallSite) -> bool {
     let is_elsewhere = site.cwd != site.project;
     let here = is_elsewhere.then(|| CallSite::of_project(site.cwd.clone()));
     is_in(program, &site.project)

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bounded;
-use super::path::{comes_with, is_executable};
+use super::path::{is_executable, is_in_repository};
 use super::start_files::StartFiles;
-use super::tools::{Output, Tools, Trial};
+use super::tools::{Tools, Trial, TrialOutput};
 use crate::environment;
 use crate::folders::CallSite;
 use crate::state::{Folder, Kind, hashed_name};
@@ -51,11 +51,11 @@ const SYSTEM_STORES: &[&str] = &[
 const COPIES_A_LINE: Trial = Trial {
     arguments: &["-oL", "cat"],
     input: "a\n",
-    output: Output::Exactly("a\n"),
+    output: TrialOutput::Exactly("a\n"),
 };
 
 impl<'a> ToolsOnPath<'a> {
-    /// Creates it for a call made at `site`.
+    /// Creates the tools on the `PATH` for a call made at `site`.
     pub fn new(site: &'a CallSite) -> Self {
         Self {
             site,
@@ -63,7 +63,7 @@ impl<'a> ToolsOnPath<'a> {
         }
     }
 
-    /// Creates it for the programs in `folders`. Results aren't stored.
+    /// Creates the tools in `folders`. Results of trials aren't stored.
     pub fn in_folders(site: &'a CallSite, folders: Vec<PathBuf>) -> Self {
         Self {
             site,
@@ -76,7 +76,7 @@ impl<'a> ToolsOnPath<'a> {
     }
 
     /// Returns the file that `word` calls; `None` if that is uncertain or the file comes with the project.
-    fn found(&self, word: &str) -> Option<PathBuf> {
+    fn program_file(&self, word: &str) -> Option<PathBuf> {
         let path = if word.contains('/') {
             let path = PathBuf::from(word);
             (path.is_absolute() && is_executable(&path)).then_some(path)
@@ -91,7 +91,7 @@ impl<'a> ToolsOnPath<'a> {
             });
             agrees.then_some(path)
         };
-        path.filter(|path| !comes_with(path, self.site))
+        path.filter(|path| !is_in_repository(path, self.site))
     }
 
     fn first(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
@@ -147,7 +147,11 @@ fn passes(program: &Path, trial: Trial) -> bool {
 impl Tools for ToolsOnPath<'_> {
     fn passes(&self, word: &str, trial: Trial) -> bool {
         let is_program = word.contains('/') || self.start_files().is_program_itself(word);
-        let found = if is_program { self.found(word) } else { None };
+        let found = if is_program {
+            self.program_file(word)
+        } else {
+            None
+        };
         found.is_some_and(|program| match self.folders {
             Some(_) => passes(&program, trial),
             None => Self::try_once(&program, trial) == Some(true),
@@ -155,7 +159,7 @@ impl Tools for ToolsOnPath<'_> {
     }
 
     fn stdbuf(&self, word: &str) -> Option<&'static str> {
-        let program = self.found(word)?;
+        let program = self.program_file(word)?;
         // macOS doesn't preload libraries into its own programs.
         let is_out_of_reach = cfg!(target_os = "macos")
             && ["/bin", "/usr/bin"]
@@ -172,7 +176,11 @@ impl Tools for ToolsOnPath<'_> {
 
     fn is_system_tool(&self, word: &str) -> bool {
         let is_free = word.contains('/') || self.start_files().defines_nothing_named(word);
-        let found = if is_free { self.found(word) } else { None };
+        let found = if is_free {
+            self.program_file(word)
+        } else {
+            None
+        };
         let Some(program) = found else {
             return false;
         };

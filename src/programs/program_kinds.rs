@@ -1,6 +1,6 @@
 //! Kinds of programs: quick ones, shell builtins, and those that can run Python.
 
-use super::options::{interpreter_name, program_name};
+use super::names::{interpreter_name, program_name};
 
 /// Programs that end at once. They need no edit unless a rule matches them.
 #[rustfmt::skip]

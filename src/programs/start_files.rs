@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use self::names::Names;
+use crate::platform::regular_file;
 use crate::state::is_id;
 use crate::{environment, folders};
 
@@ -182,7 +183,7 @@ fn sets_path(text: &str) -> bool {
 }
 
 fn read(file: &Path) -> Result<String, ()> {
-    let bytes = folders::read_regular_bytes(file, MAX_FILE).map_err(|_| ())?;
+    let bytes = regular_file::read_bytes(file, MAX_FILE).map_err(|_| ())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -71,13 +71,13 @@ const SUMMARIES: &[LinePattern] = &[
 /// Details of a preceding summary that aren't indented.
 const DETAILS: &[LinePattern] = &[Begins("ok  \t")];
 
-/// Returns the last informative line, without rules around it and repeated blanks; or the very last line, if none is
-/// informative. A summary wins over its details.
+/// Returns the last informative line, without the decorative lines around it and repeated blanks; or the very last
+/// line, if none is informative. A summary wins over its details.
 pub fn of(lines: &[String]) -> Option<String> {
     let mut last = None;
     let mut says = None;
     for whole in lines.iter().rev() {
-        let line = without_rules(whole);
+        let line = without_dividers(whole);
         if line.is_empty() {
             continue;
         }
@@ -98,11 +98,11 @@ pub fn of(lines: &[String]) -> Option<String> {
     Some(words.collect::<Vec<&str>>().join(" "))
 }
 
-/// Returns the last informative lines, at most `count`, without the rules around them. If there is none, it returns the
-/// very last line.
+/// Returns the last informative lines, at most `count`, without the decorative lines around them. If there is none, it
+/// returns the very last line.
 pub fn last_of(lines: &[String], count: usize) -> Vec<&str> {
     let says = |whole: &&String| {
-        let line = without_rules(whole);
+        let line = without_dividers(whole);
         !line.is_empty() && !is_in(UNINFORMATIVE, line) && !is_drawn(line)
     };
     let telling = lines.iter().rev().filter(says).take(count);
@@ -114,9 +114,9 @@ pub fn last_of(lines: &[String], count: usize) -> Vec<&str> {
     last
 }
 
-/// Returns the line without the rules around it; one without rules keeps its indent.
+/// Returns the line without the decorative lines around it; one without them keeps its indent.
 fn undecorated(whole: &str) -> &str {
-    let line = without_rules(whole);
+    let line = without_dividers(whole);
     if whole.trim() == line { whole } else { line }
 }
 
@@ -164,11 +164,11 @@ fn is_box(character: char) -> bool {
     matches!(character, '\u{2500}'..='\u{257f}')
 }
 
-/// Minimum length of a drawn run. A shorter one may have a meaning: `--`, `#1`.
+/// Minimum length of a decorative run, in characters. A shorter one may have a meaning: `--`, `#1`.
 const LEAST: usize = 3;
 
 /// Returns `3 failed` for `===== 3 failed =====`.
-fn without_rules(line: &str) -> &str {
+fn without_dividers(line: &str) -> &str {
     let line = line.trim();
     let run = |rest: &str| {
         let first = rest.chars().next()?;
@@ -238,7 +238,7 @@ mod tests {
             }
         }
         for row in [UNINFORMATIVE, SUMMARIES, DETAILS].concat() {
-            let is_there = lines.iter().any(|line| row.is(without_rules(line)));
+            let is_there = lines.iter().any(|line| row.is(without_dividers(line)));
             assert!(is_there, "{row:?}");
         }
     }

@@ -8,19 +8,19 @@ pub struct Trial {
     /// Input of the trial.
     pub(crate) input: &'static str,
     /// Expected output, with nothing on standard error and exit status 0.
-    pub(crate) output: Output,
+    pub(crate) output: TrialOutput,
 }
 
 /// The expected output of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
+pub(crate) enum TrialOutput {
     /// Exactly this text.
     Exactly(&'static str),
     /// Text that includes this.
     With(&'static str),
 }
 
-impl Output {
+impl TrialOutput {
     /// Whether `printed` matches.
     pub(crate) fn is(self, printed: &[u8]) -> bool {
         match self {

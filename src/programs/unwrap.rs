@@ -1,4 +1,4 @@
-//! The views of a simple command for the rules: its text, then the text of the program inside each wrapper.
+//! The forms of a simple command for the rules: its text, then the text of the program inside each wrapper.
 //!
 //! `FOO=1 timeout 60 uv run python -m pytest -x` gives `timeout 60 uv run …`, `uv run python -m …`, `python -m pytest
 //! -x` and `pytest -x`. So a rule for `pytest` need not mention any wrapper.
@@ -11,7 +11,8 @@ use self::arguments::{
     RemainingWords, command_option, duration, is_assignment, knows_all, skip_options,
     text_after_option, value_after,
 };
-use super::options::{knows_options_before, program_name, without_global_options};
+use super::names::program_name;
+use super::options::{knows_options_before, without_global_options};
 use super::wrappers::{self, InnerCommand, Wrapper, WrapperTrait};
 use super::{data_printers, program_kinds};
 use crate::shell::word::is_one_word;
@@ -19,7 +20,7 @@ use crate::shell::{self, Script, SimpleCommand};
 use crate::text::LetterSet;
 
 /// Maximum depth of wrappers and shell texts.
-const MAX_VIEWS: usize = 24;
+const MAX_FORMS: usize = 24;
 
 /// Maximum number of a command's words that are examined.
 const MAX_WORDS: usize = 1000;
@@ -27,16 +28,16 @@ const MAX_WORDS: usize = 1000;
 /// Maximum size in bytes of shell text inside a command that is parsed.
 const MAX_TEXT: usize = 16 * 1024;
 
-/// A view of a simple command.
+/// One form of a simple command: as called, or the command inside a wrapper.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
+pub struct CommandForm {
     /// The command as called, the program without its folder.
-    pub full: Line,
+    pub full: Invocation,
     /// The text with the program's folder, if one is written: `bin/dev`.
-    pub with_folder: Option<Line>,
+    pub with_folder: Option<Invocation>,
     /// The text without the program's global options: `make test` for `make -C dir test`.
-    pub bare: Option<Line>,
-    /// Index of its first word among the command's words, if that is certain: the view is a tail of them, and
+    pub bare: Option<Invocation>,
+    /// Index of the form's first word among the command's words, if that is certain: the form is a tail of them, and
     /// everything before it is known.
     pub at: Option<usize>,
     /// Whether the program is searched on the `PATH` of the command itself.
@@ -45,7 +46,7 @@ pub struct View {
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Invocation {
     /// The words without quotes.
     pub words: Vec<String>,
     /// The words separated by one space; white space inside a word is shown as `␣`.
@@ -54,15 +55,15 @@ pub struct Line {
     pub(crate) letters: LetterSet,
 }
 
-/// All views of a simple command, the outermost first.
+/// All forms of a simple command, the outermost first.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts of a command"
 )]
-pub struct Views {
-    /// The views; never empty for a command with a word.
-    all: Vec<View>,
+pub struct CommandForms {
+    /// The forms; never empty for a command with a word.
+    all: Vec<CommandForm>,
     /// The shortest limit that a `timeout` among the wrappers sets.
     pub time_limit: Option<Duration>,
     /// Whether the command is in the body of a loop.
@@ -79,7 +80,7 @@ pub struct Views {
     pub is_python: bool,
     /// Whether one of the innermost programs that get the command's environment can run Python.
     pub can_run_python: bool,
-    /// Whether a wrapper hides the environment from the view being added.
+    /// Whether a wrapper hides the environment from the form being added.
     is_outside: bool,
     /// Index of the first word that may expand to no words or several.
     first_open: Option<usize>,
@@ -94,36 +95,36 @@ pub(crate) fn inner_of(words: &[String]) -> Option<String> {
     ) {
         return None;
     }
-    let mut views = Views::default();
-    views.add(&[], words, Some(0), true);
-    match views.all.as_slice() {
+    let mut forms = CommandForms::default();
+    forms.add(&[], words, Some(0), true);
+    match forms.all.as_slice() {
         [_, .., inner] => Some(inner.full.text.clone()),
         _ => None,
     }
 }
 
-impl View {
+impl CommandForm {
     fn new(words: &[String], at: Option<usize>, same_path: bool) -> Self {
         let mut named = words.to_vec();
         let mut with_folder = None;
         if let Some(first) = named.first_mut() {
             let name = program_name(first).to_owned();
             if name != *first {
-                with_folder = Some(Line::new(words.to_vec()));
+                with_folder = Some(Invocation::new(words.to_vec()));
             }
             *first = name;
         }
         Self {
-            full: Line::new(named),
+            full: Invocation::new(named),
             with_folder,
-            bare: without_global_options(words).map(Line::new),
+            bare: without_global_options(words).map(Invocation::new),
             at,
             same_path,
         }
     }
 
-    /// Returns all lines of the view.
-    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+    /// Returns all spellings of the form.
+    pub fn invocations(&self) -> impl Iterator<Item = &Invocation> {
         [&self.full]
             .into_iter()
             .chain(&self.with_folder)
@@ -131,7 +132,7 @@ impl View {
     }
 }
 
-impl Line {
+impl Invocation {
     fn new(words: Vec<String>) -> Self {
         let mut text = words.join(" ");
         if words.iter().any(|word| word.contains(char::is_whitespace)) {
@@ -148,13 +149,13 @@ impl Line {
     }
 }
 
-impl Views {
-    /// Returns the views of `command`, without its assignments, using the built-in wrappers and the user's `own`.
+impl CommandForms {
+    /// Returns the forms of `command`, without its assignments, using the built-in wrappers and the user's `own`.
     pub fn of(command: &SimpleCommand, own: &[Wrapper]) -> Self {
         let words = command.words.iter().take(MAX_WORDS);
         let words: Vec<String> = words.map(shell::Word::text).collect();
-        let mut views = Self {
-            in_loop: command.place.in_loop,
+        let mut forms = Self {
+            in_loop: command.context.in_loop,
             first_open: command
                 .words
                 .iter()
@@ -162,35 +163,36 @@ impl Views {
                 .position(|word| !is_one_word(&word.raw)),
             ..Self::default()
         };
-        views.add(own, &words, Some(0), true);
-        views
+        forms.add(own, &words, Some(0), true);
+        forms
     }
 
-    /// Returns the views of each simple command of a script.
+    /// Returns the forms of each simple command of a script.
     pub fn of_all(script: &Script, own: &[Wrapper]) -> Vec<Self> {
         let commands = script.simple_commands.iter();
         commands.map(|command| Self::of(command, own)).collect()
     }
 
-    /// Returns the views, the outermost first.
-    pub fn iter(&self) -> impl Iterator<Item = &View> {
+    /// Returns the forms, the outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = &CommandForm> {
         self.all.iter()
     }
 
-    /// Returns the program among the views that prints data rather than a report, such as a database dump.
+    /// Returns the program among the forms that prints data rather than a report, such as a database dump.
     pub(crate) fn prints_data(&self) -> Option<&str> {
-        let mut lines = self.all.iter().flat_map(View::lines);
-        let line = lines.find(|line| data_printers::prints_data(&line.words))?;
-        line.words.first().map(String::as_str)
+        let mut invocations = self.all.iter().flat_map(CommandForm::invocations);
+        let invocation =
+            invocations.find(|invocation| data_printers::prints_data(&invocation.words))?;
+        invocation.words.first().map(String::as_str)
     }
 
-    /// Adds a view. `at` is the index of its first word among the command's words if it is a tail of them.
+    /// Adds a form. `at` is the index of its first word among the command's words if it is a tail of them.
     fn add(&mut self, own: &[Wrapper], words: &[String], at: Option<usize>, same_path: bool) {
-        if words.is_empty() || self.all.len() >= MAX_VIEWS {
+        if words.is_empty() || self.all.len() >= MAX_FORMS {
             return;
         }
         let at = at.filter(|at| self.first_open.is_none_or(|open| *at <= open));
-        self.all.push(View::new(words, at, same_path));
+        self.all.push(CommandForm::new(words, at, same_path));
         self.is_python |= program_kinds::is_python(words);
         let was_outside = self.is_outside;
         if let Some((wrapper, named)) = wrappers::find(own, words) {
@@ -338,7 +340,7 @@ impl Views {
         }
     }
 
-    /// Adds the views of an interpreter's command: `python -m module args`, `bash -c 'text'`, `python script.py args`.
+    /// Adds the forms of an interpreter's command: `python -m module args`, `bash -c 'text'`, `python script.py args`.
     fn script(&mut self, wrapper: &Wrapper, rest: RemainingWords<'_>) {
         let is_shell = wrapper.has(WrapperTrait::Shell);
         // The next word names a file or a module, even if a program has the same name.
@@ -372,14 +374,14 @@ impl Views {
     }
 
     fn shell_text(&mut self, own: &[Wrapper], text: &str) {
-        if text.len() > MAX_TEXT || self.all.len() >= MAX_VIEWS {
+        if text.len() > MAX_TEXT || self.all.len() >= MAX_FORMS {
             return;
         }
         let Ok(script) = shell::parse(text) else {
             return;
         };
         for command in &script.simple_commands {
-            if !command.place.asynchronous {
+            if !command.context.asynchronous {
                 let words: Vec<String> = command.words.iter().map(shell::Word::text).collect();
                 self.add(own, &words, None, false);
             }
@@ -393,11 +395,11 @@ mod tests {
 
     fn innermost(source: &str) -> String {
         let script = shell::parse(source).expect(source);
-        let views = Views::of(&script.simple_commands[0], &[]);
-        views
+        let forms = CommandForms::of(&script.simple_commands[0], &[]);
+        forms
             .all
             .last()
-            .map(|view| view.bare.as_ref().unwrap_or(&view.full).text.clone())
+            .map(|form| form.bare.as_ref().unwrap_or(&form.full).text.clone())
             .unwrap_or_default()
     }
 
@@ -419,8 +421,8 @@ mod tests {
             ("uv run bash -c 'ssh host pytest; pytest'", true),
         ] {
             let script = shell::parse(source).unwrap();
-            let views = Views::of(&script.simple_commands[0], &[]);
-            assert_eq!(views.can_run_python, gets_there, "{source}");
+            let forms = CommandForms::of(&script.simple_commands[0], &[]);
+            assert_eq!(forms.can_run_python, gets_there, "{source}");
         }
     }
 
@@ -513,7 +515,7 @@ mod tests {
     fn a_timeout_gives_the_limit() {
         let limit = |source: &str| {
             let script = shell::parse(source).unwrap();
-            Views::of(&script.simple_commands[0], &[]).time_limit
+            CommandForms::of(&script.simple_commands[0], &[]).time_limit
         };
         assert_eq!(limit("timeout 20 pytest"), Some(Duration::from_secs(20)));
         assert_eq!(
@@ -533,7 +535,7 @@ mod tests {
     fn interpreter(source: &str, own: &[Wrapper]) -> Option<String> {
         let script = shell::parse(source).expect(source);
         let command = &script.simple_commands[0];
-        let at = Views::of(command, own).interpreter?;
+        let at = CommandForms::of(command, own).interpreter?;
         let words: Vec<String> = command.words[at..].iter().map(shell::Word::text).collect();
         Some(words.join(" "))
     }
@@ -598,18 +600,18 @@ mod tests {
 
     #[test]
     fn a_wrapper_of_the_project_is_for_matching_only() {
-        use super::wrappers::Source::{Project, User};
+        use super::wrappers::WrapperSource::{Project, User};
         let source = "git push python main";
         for (from, place) in [(User, Some("python main")), (Project, None)] {
             let own = [Wrapper::of_file("git push".to_owned(), &[], 0, from)];
             assert_eq!(interpreter(source, &own).as_deref(), place);
             let script = shell::parse("curl pytest").unwrap();
             let curl = [Wrapper::of_file("curl".to_owned(), &[], 0, from)];
-            let views = Views::of(&script.simple_commands[0], &curl);
-            assert_eq!(views.can_run_python, from == User);
+            let forms = CommandForms::of(&script.simple_commands[0], &curl);
+            assert_eq!(forms.can_run_python, from == User);
             let script = shell::parse(source).unwrap();
-            let views = Views::of(&script.simple_commands[0], &own);
-            assert!(views.all.iter().any(|view| view.full.text == "python main"));
+            let forms = CommandForms::of(&script.simple_commands[0], &own);
+            assert!(forms.all.iter().any(|form| form.full.text == "python main"));
         }
     }
 
@@ -617,6 +619,6 @@ mod tests {
     fn endless_wrapping_ends() {
         let source = format!("{}pytest", "nice ".repeat(5000));
         let script = shell::parse(&source).unwrap();
-        assert!(Views::of(&script.simple_commands[0], &[]).all.len() <= MAX_VIEWS + 1);
+        assert!(CommandForms::of(&script.simple_commands[0], &[]).all.len() <= MAX_FORMS + 1);
     }
 }

@@ -4,7 +4,8 @@ mod table;
 
 use std::borrow::Cow;
 
-use super::options::{has_word, interpreter_name, named_by, program_name};
+use super::names::{interpreter_name, program_name};
+use super::options::{has_word, named_by};
 use super::program_kinds::is_builtin;
 use InnerCommand::Words;
 use WrapperTrait::{Detaches, Environment, NamesProgram, SeenThrough, TextAfter};
@@ -87,18 +88,19 @@ pub struct Wrapper {
     /// Options without a value, separated by one space. Single letters may be bundled.
     flags: &'static str,
     traits: &'static [WrapperTrait],
-    /// Source of the row.
-    source: Source,
+    /// WrapperSource of the row.
+    source: WrapperSource,
 }
 
 /// The source of a wrapper's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum WrapperSource {
     /// The built-in table.
     BuiltIn,
     /// The user's own file, which lists all options with a value.
     User,
-    /// A file of the project, which comes with a cloned repository. It counts for matching, but no edit goes inside.
+    /// A file of the project, which comes with a cloned repository. The wrapper counts for matching; its inner program
+    /// is never edited.
     Project,
 }
 
@@ -115,7 +117,7 @@ const fn wrapper(
         inner,
         flags: "",
         traits: &[],
-        source: Source::BuiltIn,
+        source: WrapperSource::BuiltIn,
     }
 }
 
@@ -125,7 +127,7 @@ impl Wrapper {
         name: String,
         values: &[String],
         operands: usize,
-        source: Source,
+        source: WrapperSource,
     ) -> Self {
         Self {
             name: name.into(),
@@ -160,13 +162,16 @@ impl Wrapper {
 
     /// Whether edits to the inner program are allowed.
     pub(super) fn may_be_edited(&self) -> bool {
-        self.source != Source::Project
+        self.source != WrapperSource::Project
     }
 
     /// Whether the number of words of the option `word` is known: it contains its value, or the table has it or all
     /// its letters.
     pub(super) fn knows(&self, word: &str) -> bool {
-        if self.source == Source::User || self.takes_value(word) || has_word(self.flags, word) {
+        if self.source == WrapperSource::User
+            || self.takes_value(word)
+            || has_word(self.flags, word)
+        {
             return true;
         }
         if word.starts_with("--") {
@@ -200,7 +205,7 @@ impl Wrapper {
         })
     }
 
-    /// Whether it hides the environment; `rest` are the words after its name.
+    /// Whether the wrapper hides the environment from the inner program; `rest` are the words after its name.
     pub(super) fn ends_environment(&self, rest: &[String]) -> bool {
         self.traits.iter().any(|found| match found {
             Environment(EnvironmentEnds::Always) => true,
@@ -210,7 +215,7 @@ impl Wrapper {
         })
     }
 
-    /// Whether it returns at once while the inner program continues.
+    /// Whether the wrapper returns at once while the inner program continues.
     pub(super) fn detaches(&self, rest: &[String]) -> bool {
         self.traits.iter().any(|found| {
             matches!(found, Detaches(list) if list.is_empty() || self.has_option(list, rest))

@@ -34,7 +34,7 @@ fn has_a_place(input: RewriteInput<'_>, planned: &PlannedEdit) -> bool {
     let span = planned.edit.span;
     let script = input.script;
     let commands = script.simple_commands.iter();
-    let mut commands = commands.filter(|command| command.place.editable);
+    let mut commands = commands.filter(|command| command.context.editable);
     match planned.kind {
         EditKind::DropTail => script.pipelines.iter().any(|pipeline| {
             let mut stages = pipeline.stages.iter();
@@ -72,7 +72,7 @@ impl Shape {
 
     /// Returns the expected shape of `command` after the edits.
     fn expected(command: &SimpleCommand, edits: &[PlannedEdit]) -> Self {
-        let edits = if command.place.editable { edits } else { &[] };
+        let edits = if command.context.editable { edits } else { &[] };
         let mut words = Vec::new();
         let mut redirections: Vec<String> = command
             .redirections

@@ -25,7 +25,7 @@ pub enum EditKind {
 }
 
 impl EditKind {
-    /// Returns the inserted or deleted text, for people.
+    /// Returns the inserted or deleted text, as shown to the user.
     pub fn name(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "BG_RUN=…",
@@ -38,7 +38,7 @@ impl EditKind {
         }
     }
 
-    /// Returns the purpose of the edit, for people.
+    /// Returns the purpose of the edit, as shown to the user.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "an instruction to bg-run; the shell doesn't see it",

@@ -1,8 +1,8 @@
-//! The input of a rewrite: the command, and facts besides it.
+//! The input of a rewrite: the command and its context.
 
 use crate::claude::permissions::PermissionRules;
 use crate::claude::session::UnbufferedSource;
-use crate::programs::{Tools, Views};
+use crate::programs::{CommandForms, Tools};
 use crate::shell::{Script, Span};
 
 /// The input of a rewrite.
@@ -19,13 +19,13 @@ pub struct RewriteInput<'a> {
 /// A set of allowed edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EditSet {
-    /// All edits that show output as it comes.
+    /// All edits: against buffering, for errors, and of a final `tail`.
     All,
     /// Only edits against buffering. Each stream keeps its destination.
     Unbuffered,
 }
 
-/// Facts that the plan needs besides the command.
+/// The context of a rewrite: the facts besides the command.
 #[derive(Clone, Copy)]
 pub struct RewriteContext<'a> {
     /// The allowed edits.
@@ -34,8 +34,8 @@ pub struct RewriteContext<'a> {
     pub permissions: &'a PermissionRules,
     /// The place that already sets `PYTHONUNBUFFERED`.
     pub python_unbuffered: Option<UnbufferedSource>,
-    /// The views of each simple command.
-    pub views: &'a [Views],
-    /// The programs of this machine; asked only about those that an edit depends on.
+    /// The forms of each simple command.
+    pub forms: &'a [CommandForms],
+    /// The programs of this machine. Only those that an edit depends on are examined.
     pub tools: &'a dyn Tools,
 }

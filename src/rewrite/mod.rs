@@ -5,10 +5,10 @@
 mod check;
 mod edits;
 mod input;
-mod interpreter;
+mod marker;
 mod name_meaning;
-mod override_prefix;
 mod plan;
+mod python_option;
 mod tail;
 mod zsh_differences;
 
@@ -35,7 +35,7 @@ pub struct Rewrite {
 
 /// Removes the markers unless a rule concerns them, and changes nothing else.
 pub fn without_markers(input: RewriteInput<'_>, permissions: &PermissionRules) -> Rewrite {
-    match override_prefix::held(input, permissions) {
+    match marker::reason_to_keep(input, permissions) {
         Some(left) => unchanged(input, vec![left]),
         None => finish(input, marker_edits(input), Vec::new()),
     }
@@ -59,7 +59,7 @@ fn marker_edits(input: RewriteInput<'_>) -> Vec<PlannedEdit> {
 
 /// Plans and makes the edits for the simple commands at the indices `targets`.
 pub fn rewrite(input: RewriteInput<'_>, targets: &[usize], context: RewriteContext<'_>) -> Rewrite {
-    let rewrite = if let Some(left) = override_prefix::held(input, context.permissions) {
+    let rewrite = if let Some(left) = marker::reason_to_keep(input, context.permissions) {
         unchanged(input, vec![left])
     } else {
         let (mut edits, left_out) = plan::plan(input, targets, context);
@@ -121,7 +121,7 @@ fn finish(
 mod tests {
     use super::edits::TOO_MUCH;
     use super::*;
-    use crate::programs::{GnuTools, Views};
+    use crate::programs::{CommandForms, GnuTools};
     use serde_json::json;
 
     /// Rewrites a source; the target is the first command whose program is `pytest`, `python` or a wrapper of it.
@@ -158,7 +158,7 @@ mod tests {
             wanted: EditSet::All,
             permissions,
             python_unbuffered: None,
-            views: &Views::of_all(&script, &[]),
+            forms: &CommandForms::of_all(&script, &[]),
             tools: &GnuTools,
         };
         rewrite(input, &targets, context)
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn hidden_rules_prevent_all_edits() {
         let mut permissions = PermissionRules::default();
-        permissions.may_be_more("there may be more".to_owned());
+        permissions.record_hidden_rules("there may be more".to_owned());
         for source in ["pytest -x", "cd prod && pytest", "A=1 pytest | tail -5"] {
             let rewrite = rewritten_under(source, &permissions);
             assert_eq!(rewrite.command, source);

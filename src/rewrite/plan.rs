@@ -1,19 +1,17 @@
 //! Plans the edits, and records reasons for leaving others out.
 
+mod line_buffering;
 mod permission_outcome;
-mod streams;
+mod unbuffer;
 
 use std::collections::BTreeSet;
 
 use super::edits::{EditKind, LeftOut, PlannedEdit, TOO_MUCH, comment_follows};
 use super::input::{EditSet, RewriteContext, RewriteInput};
-use super::{interpreter, tail, zsh_differences};
+use super::{tail, zsh_differences};
 use crate::claude::permissions::{Comparison, UNBUFFERED};
-use crate::programs::{Views, is_quick};
 use crate::shell::{Edit, Redirection, SimpleCommand, Sink};
 
-/// The variable that makes Python print at once.
-const VARIABLE: &str = "PYTHONUNBUFFERED";
 const JOIN: &str = " 2>&1";
 const RULE_CHANGES: &str = "another permission rule would match";
 const WHOLE_CHANGES: &str = "a permission rule names the whole command";
@@ -35,12 +33,12 @@ pub(super) fn plan(
     };
     if let Some(text) = zsh_differences::difference(input.source) {
         let why = format!("zsh and bash read `{text}` differently");
-        plan.leave(EditKind::UnbufferedVariable, why);
+        plan.omit(EditKind::UnbufferedVariable, why);
         return (plan.edits, plan.left_out);
     }
     // Any edit could change whether a hidden rule matches.
     if let Some(why) = context.permissions.unknown() {
-        plan.leave_all(&format!("permission rules may be hidden: {why}"));
+        plan.omit_all(&format!("permission rules may be hidden: {why}"));
         return (plan.edits, plan.left_out);
     }
     plan.whole = plan.applied(None).unwrap_or_default();
@@ -49,27 +47,27 @@ pub(super) fn plan(
     }
     for &index in &targets.iter().copied().collect::<BTreeSet<_>>() {
         let command = input.script.simple_commands.get(index);
-        if let Some((command, views)) = command.zip(context.views.get(index)) {
+        if let Some((command, forms)) = command.zip(context.forms.get(index)) {
             if !zsh_differences::names_a_program(command) {
                 let why = "its first word may name no program, or another in zsh";
-                plan.leave(EditKind::UnbufferedVariable, why);
+                plan.omit(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            if let Some(word) = &views.reserved {
+            if let Some(word) = &forms.reserved {
                 let why = format!("zsh takes `{word}` for a reserved word");
-                plan.leave(EditKind::UnbufferedVariable, why);
+                plan.omit(EditKind::UnbufferedVariable, why);
                 continue;
             }
-            plan.unbuffer_by_option(command, views);
-            plan.stream(index);
-            plan.unbuffer(command, views);
+            plan.unbuffer_by_option(command, forms);
+            plan.buffer_by_line(index);
+            plan.unbuffer(command, forms);
             if context.wanted == EditSet::All {
                 plan.join_stderr(command);
             }
         }
     }
     if plan.comparison.is_exhausted() {
-        plan.leave_all(TOO_MUCH);
+        plan.omit_all(TOO_MUCH);
     }
     (plan.edits, plan.left_out)
 }
@@ -94,14 +92,14 @@ impl<'a> Plan<'a> {
             return true;
         }
         if self.changes_the_whole(&planned) {
-            self.leave(kind, WHOLE_CHANGES);
+            self.omit(kind, WHOLE_CHANGES);
             return false;
         }
         self.edits.push(planned);
         true
     }
 
-    fn leave(&mut self, kind: EditKind, why: impl Into<String>) {
+    fn omit(&mut self, kind: EditKind, why: impl Into<String>) {
         let why = why.into();
         let left = LeftOut { kind, why };
         if !self.left_out.contains(&left) {
@@ -110,12 +108,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Makes no edit at all, for this reason.
-    fn leave_all(&mut self, why: &str) {
+    fn omit_all(&mut self, why: &str) {
         self.edits.clear();
         self.left_out.clear();
-        self.leave(EditKind::UnbufferedVariable, why);
+        self.omit(EditKind::UnbufferedVariable, why);
         if self.context.wanted == EditSet::All {
-            self.leave(EditKind::JoinStderr, why);
+            self.omit(EditKind::JoinStderr, why);
         }
     }
 
@@ -132,13 +130,17 @@ impl<'a> Plan<'a> {
             let found = match found {
                 Ok(found) => found,
                 Err(why) => {
-                    self.leave(kind, why);
+                    self.omit(kind, why);
                     continue;
                 }
             };
             let rules = &self.comparison;
-            if let Some(text) = found.texts.iter().find(|text| rules.single_out(text)) {
-                self.leave(kind, format!("a permission rule names `{text}`"));
+            if let Some(text) = found
+                .texts
+                .iter()
+                .find(|text| rules.has_specific_match(text))
+            {
+                self.omit(kind, format!("a permission rule names `{text}`"));
                 continue;
             }
             let before = self.pipeline_commands(found.pipeline);
@@ -147,7 +149,7 @@ impl<'a> Plan<'a> {
                 .any(|command| rules.may_restrict(self.text(command)))
             {
                 // 2.1.90 applies such a rule only to a command that stands alone.
-                self.leave(kind, "an ask or deny rule names a command before it");
+                self.omit(kind, "an ask or deny rule names a command before it");
                 continue;
             }
             if self.add(kind, Edit::deletion(found.span)) {
@@ -171,36 +173,6 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    fn unbuffer(&mut self, command: &SimpleCommand, views: &Views) {
-        let kind = EditKind::UnbufferedVariable;
-        if let Some(by) = self.context.python_unbuffered {
-            return self.leave(kind, by.reason());
-        }
-        if self.input.source.contains(VARIABLE) {
-            return self.leave(kind, "the command mentions PYTHONUNBUFFERED itself");
-        }
-        if !command.place.editable {
-            return self.leave(kind, "the command is inside a substitution");
-        }
-        let program = command.program_word();
-        let is_quick = program.is_none_or(|program| is_quick(&program));
-        if !views.can_run_python || is_quick {
-            return;
-        }
-        if command.place.timed {
-            return self.leave(
-                kind,
-                "after `time` the client can't check the command, and asks",
-            );
-        }
-        if !self.same_around(command, UNBUFFERED, "") {
-            return self.leave(kind, RULE_CHANGES);
-        }
-        if let Some(start) = self.start_without_markers(command) {
-            self.add(kind, Edit::insertion(start, UNBUFFERED));
-        }
-    }
-
     /// Returns the start of the command without its markers.
     fn start_without_markers(&self, command: &SimpleCommand) -> Option<usize> {
         let markers = self.input.markers;
@@ -214,45 +186,15 @@ impl<'a> Plan<'a> {
             .map(|span| span.start)
     }
 
-    fn unbuffer_by_option(&mut self, command: &SimpleCommand, views: &Views) {
-        let kind = EditKind::UnbufferedOption;
-        let interpreter = match interpreter::find(views, command) {
-            interpreter::Place::Nothing => return,
-            interpreter::Place::OutOfReach { wrapper } => {
-                return self.leave(
-                    kind,
-                    format!("PYTHONUNBUFFERED doesn't get through `{wrapper}`, and no option can be put in"),
-                );
-            }
-            interpreter::Place::At { index, needed } => {
-                if self.context.python_unbuffered.is_some() && !needed {
-                    return;
-                }
-                index
-            }
-        };
-        if !command.place.editable {
-            return;
-        }
-        let Some(word) = command.words.get(interpreter) else {
-            return;
-        };
-        let edit = Edit::insertion(word.span.end, " -u");
-        if !self.same_rules(command, interpreter, &edit) {
-            return self.leave(kind, "a permission rule would no longer match");
-        }
-        self.add(kind, edit);
-    }
-
     fn slice(&self, start: usize, end: usize) -> &'a str {
         self.input.source.get(start..end).unwrap_or_default()
     }
 
     fn join_stderr(&mut self, command: &SimpleCommand) {
         let kind = EditKind::JoinStderr;
-        let place = command.place;
-        if !place.editable || place.function.is_some() {
-            return self.leave(kind, "the script itself uses this output");
+        let around = command.context;
+        if !around.editable || around.function.is_some() {
+            return self.omit(kind, "the script itself uses this output");
         }
         let Some(end) = command.words_end() else {
             return;
@@ -262,7 +204,7 @@ impl<'a> Plan<'a> {
             .iter()
             .all(|redirection| redirection.feeds_stdin)
         {
-            return self.leave(kind, "the command redirects its output itself");
+            return self.omit(kind, "the command redirects its output itself");
         }
         if !command
             .redirections
@@ -270,24 +212,24 @@ impl<'a> Plan<'a> {
             .all(Redirection::is_here_document)
         {
             // Before `<file`, it would also redirect zsh's message about a missing file.
-            return self.leave(kind, "the command redirects its input");
+            return self.omit(kind, "the command redirects its input");
         }
-        let stdout = match place.stdout {
+        let stdout = match around.stdout {
             Sink::Pipe { pipeline, stage } if self.dropped.contains(&(pipeline, stage)) => {
                 self.outer_stdout(pipeline)
             }
             sink => sink,
         };
-        match (stdout, place.stderr) {
+        match (stdout, around.stderr) {
             (Sink::Stdout, Sink::Stderr) => {}
             (Sink::Pipe { .. }, _) => {
-                return self.leave(kind, "it would put errors into the pipe");
+                return self.omit(kind, "it would put errors into the pipe");
             }
             (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
-            _ => return self.leave(kind, "the output goes elsewhere"),
+            _ => return self.omit(kind, "the output goes elsewhere"),
         }
         if comment_follows(self.input.source, self.behind(end)) {
-            return self.leave(kind, "the client asks about `2>&1` before a comment");
+            return self.omit(kind, "the client asks about `2>&1` before a comment");
         }
         if command
             .redirections
@@ -295,7 +237,7 @@ impl<'a> Plan<'a> {
             .any(Redirection::is_here_document)
             && self.may_run(command)
         {
-            return self.leave(kind, "the client may ask about `2>&1` with a here-document");
+            return self.omit(kind, "the client may ask about `2>&1` with a here-document");
         }
         let start = self.start_without_markers(command);
         let prefixed = self.edits.iter().any(|planned| {
@@ -303,7 +245,7 @@ impl<'a> Plan<'a> {
         });
         let prefix = if prefixed { UNBUFFERED } else { "" };
         if !self.same_around(command, prefix, JOIN) {
-            return self.leave(kind, RULE_CHANGES);
+            return self.omit(kind, RULE_CHANGES);
         }
         self.add(kind, Edit::insertion(end, JOIN));
     }
@@ -332,6 +274,6 @@ impl<'a> Plan<'a> {
 
     fn outer_stdout(&self, pipeline: usize) -> Sink {
         let outer = self.input.script.pipelines.get(pipeline);
-        outer.map_or(Sink::Elsewhere, |pipeline| pipeline.place.stdout)
+        outer.map_or(Sink::Elsewhere, |pipeline| pipeline.context.stdout)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn find(
         .iter()
         .filter_map(|&at| input.script.simple_commands.get(at));
     let written: BTreeSet<usize> = commands
-        .filter_map(|command| match command.place.stdout {
+        .filter_map(|command| match command.context.stdout {
             Sink::Pipe { pipeline, .. } => Some(pipeline),
             _ => None,
         })
@@ -68,15 +68,15 @@ fn final_tail(
         start: kept.last()?.span.end,
         end: last.span.end,
     };
-    let may_go = may_go(input, pipeline, kept)
-        .and_then(|()| may_end(input, kept, span))
+    let check_removable = check_removable(input, pipeline, kept)
+        .and_then(|()| check_no_comment_after(input, kept, span))
         .map_err(str::to_owned)
-        .and_then(|()| prints_for_people(input, kept, context))
+        .and_then(|()| check_prints_no_data(input, kept, context))
         .and_then(|()| {
             let mut tails = gone.iter().map(|(_, command)| *command);
-            tails.try_for_each(|tail| is_system_tool(input, tail, context))
+            tails.try_for_each(|tail| check_system_tool(input, tail, context))
         });
-    if let Err(why) = may_go {
+    if let Err(why) = check_removable {
         return Some(Err(why));
     }
     let text = |span: Span| input.source.get(span.start..span.end).map(str::to_owned);
@@ -91,8 +91,8 @@ fn final_tail(
     }))
 }
 
-/// Whether the system's own `tail` shortens the output, not a script, function or alias with that name.
-fn is_system_tool(
+/// Checks that `tail` is the system's own program, not a script, function or alias. The error is the reason.
+fn check_system_tool(
     input: RewriteInput<'_>,
     tail: &SimpleCommand,
     context: RewriteContext<'_>,
@@ -107,20 +107,20 @@ fn is_system_tool(
     Ok(())
 }
 
-/// Whether none of the `kept` commands prints data, such as a dump, an archive or a stream, which would all go to the
+/// Checks that none of the `kept` commands prints data, such as a dump. Without `tail`, all of it would go into the
 /// task's output.
-fn prints_for_people(
+fn check_prints_no_data(
     input: RewriteInput<'_>,
     kept: &[Stage],
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let spans = || kept.iter().map(|stage| stage.span);
-    let commands = input.script.simple_commands.iter().zip(context.views);
+    let commands = input.script.simple_commands.iter().zip(context.forms);
     let mut inside = commands.filter(|(command, _)| {
         let start = command.start().unwrap_or_default();
         spans().any(|span| (span.start..span.end).contains(&start))
     });
-    inside.try_for_each(|(_, views)| match views.prints_data() {
+    inside.try_for_each(|(_, forms)| match forms.prints_data() {
         Some(program) => Err(format!(
             "`{program}` prints data, all of which it would show"
         )),
@@ -128,19 +128,18 @@ fn prints_for_people(
     })
 }
 
-/// Whether removing the `tail` changes nothing else. Without the pipe, the command before it runs in the shell itself,
-/// its status is visible, and zsh treats its redirections differently. So only commands that none of this affects may
-/// lose their `tail`.
-fn may_go(
+/// Checks that removing the `tail` changes nothing else. Without the pipe, the shell itself runs the preceding command,
+/// the command's status is visible, and zsh treats its redirections differently.
+fn check_removable(
     input: RewriteInput<'_>,
     pipeline: &Pipeline,
     kept: &[Stage],
 ) -> Result<(), &'static str> {
-    let place = pipeline.place;
-    if !place.editable || place.function.is_some() || place.stdout != Sink::Stdout {
+    let around = pipeline.context;
+    if !around.editable || around.function.is_some() || around.stdout != Sink::Stdout {
         return Err("the pipeline's output is used by the command");
     }
-    if place.status_used || reads_status(input) {
+    if around.status_used || reads_status(input) {
         return Err("the command uses the pipeline's exit status");
     }
     if pipeline.stages.iter().any(|stage| stage.joins_stderr) {
@@ -148,8 +147,8 @@ fn may_go(
     }
     let command = |stage: &Stage| input.script.simple_commands.get(stage.simple_command?);
     match kept {
-        // It is a subshell with and without the pipe, and in no loop or branch.
-        [only] if only.is_subshell && pipeline.is_on_top && !input.source.contains("status") => {
+        // A subshell stays one without the pipe, and this one is in no loop or branch.
+        [only] if only.is_subshell && pipeline.is_top_level && !input.source.contains("status") => {
             return Ok(());
         }
         [only] if command(only).is_some_and(|command| is_external(input, command)) => {}
@@ -165,7 +164,7 @@ fn may_go(
     }
 }
 
-/// Whether it is an external program whose only redirection is of its errors into its output.
+/// Whether `command` is an external program whose only redirections are `2>&1` and of standard input.
 fn is_external(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
     let program = command.program_word().unwrap_or_default();
     let only_joins =
@@ -181,7 +180,11 @@ fn is_tee(command: &SimpleCommand) -> bool {
 }
 
 /// Checks that the rest doesn't end in a redirection right before a comment, about which the client would ask.
-fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'static str> {
+fn check_no_comment_after(
+    input: RewriteInput<'_>,
+    kept: &[Stage],
+    span: Span,
+) -> Result<(), &'static str> {
     let command = kept.last().and_then(|stage| stage.simple_command);
     let command = command.and_then(|at| input.script.simple_commands.get(at));
     let redirects = command
@@ -193,8 +196,8 @@ fn may_end(input: RewriteInput<'_>, kept: &[Stage], span: Span) -> Result<(), &'
     Ok(())
 }
 
-/// Whether it is `tail`, `tail -20`, `tail -n 20`, `tail -n20` or `tail --lines=20`, without a file, `-f`, `+N` or a
-/// redirection.
+/// Whether the command has the form `tail`, `tail -20`, `tail -n 20`, `tail -n20` or `tail --lines=20`, without a file,
+/// `-f`, `+N` or a redirection.
 fn only_counts_lines(tail: &SimpleCommand) -> bool {
     let count = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let words: Vec<String> = tail

@@ -1,8 +1,7 @@
-//! Facts about regular expressions that make most searches unnecessary, and the search with the built-in ones.
+//! ExpressionFacts about regular expressions that make most searches unnecessary, and the search with the built-in ones.
 //!
-//! Compiling an expression costs about as much as a whole process of ours, and a call may pass the facts of dozens of
-//! them. The build script turns the built-in ones into automata; a user's expression is compiled once a text passes
-//! its facts.
+//! Compiling one expression takes about as long as a whole hook process, and a call may need dozens. The build script
+//! turns the built-in ones into automata; a user's expression is compiled once a text passes its facts.
 
 use regex_automata::dfa::{Automaton as _, sparse};
 use regex_automata::util::syntax;
@@ -13,9 +12,9 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 /// Maximum length of an expression, in bytes.
 const MAX_SOURCE: usize = 8 * 1024;
 
-/// Facts about an expression, independent of any text.
+/// ExpressionFacts about an expression, independent of any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct ExpressionFacts {
     /// Literals of which every match contains at least one. If empty, nothing is known.
     pub(crate) literals: Vec<String>,
     /// Whether a match must start at the start of the text.
@@ -26,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) states: usize,
 }
 
-impl Facts {
+impl ExpressionFacts {
     /// Determines the facts about `source`.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ pub enum Action {
     /// In the background.
     #[default]
     Background,
-    /// In the foreground, whatever the background rules say.
+    /// In the foreground, even if background rules match.
     Foreground,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct RuleEntry {
     pub(crate) name: Spanned<String>,
     pub(crate) action: Option<Action>,
     pub(crate) enabled: Option<bool>,
-    pub(crate) commands: Option<Texts>,
-    pub(crate) arguments: Option<Texts>,
-    pub(crate) r#match: Option<Texts>,
-    pub(crate) without: Option<Texts>,
-    pub(crate) unless: Option<Texts>,
+    pub(crate) commands: Option<TextOrList>,
+    pub(crate) arguments: Option<TextOrList>,
+    pub(crate) r#match: Option<TextOrList>,
+    pub(crate) without: Option<TextOrList>,
+    pub(crate) unless: Option<TextOrList>,
     pub(crate) reason: Option<String>,
     #[serde(rename = "in-loop")]
     pub(crate) in_loop: Option<bool>,
@@ -63,28 +63,28 @@ pub(crate) struct WrapperEntry {
 }
 
 /// A string or a list of strings.
-pub(crate) struct Texts(pub(crate) Vec<String>);
+pub(crate) struct TextOrList(pub(crate) Vec<String>);
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for TextOrList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextsVisitor;
-        impl<'de> Visitor<'de> for TextsVisitor {
-            type Value = Texts;
+        struct TextOrListVisitor;
+        impl<'de> Visitor<'de> for TextOrListVisitor {
+            type Value = TextOrList;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or a list of strings")
             }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![joined(text)]))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<TextOrList, E> {
+                Ok(TextOrList(vec![joined(text)]))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextOrList, A::Error> {
                 let mut texts = Vec::new();
                 while let Some(text) = seq.next_element::<String>()? {
                     texts.push(joined(&text));
                 }
-                Ok(Texts(texts))
+                Ok(TextOrList(texts))
             }
         }
-        deserializer.deserialize_any(TextsVisitor)
+        deserializer.deserialize_any(TextOrListVisitor)
     }
 }
 

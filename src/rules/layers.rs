@@ -1,9 +1,9 @@
-//! The layers of rules: built-in, the user's, the project's. Each changes the ones below.
+//! The layers of rules: built-in, the user's, the project's. Each layer changes the rules of the earlier ones.
 
 use super::file::Action;
 use super::parsed::{Expressions, ParsedLayer, ParsedRule};
 use super::pattern::{Commands, Patterns, Text, Texts};
-use super::problem::{Fault, Origin, Problem, position};
+use super::problem::{FaultOrigin, Problem, RulesFault, position};
 use super::rule::{Layer, Rule, Rules};
 
 /// The built-in rules, in the format that users write.
@@ -43,7 +43,7 @@ impl Rules {
         self.lay_over(text, layer, Expressions::Checked)
     }
 
-    /// Adds the rules of `text` as a layer. `expressions` says whether to check its expressions.
+    /// Adds the rules of `text` as a layer. `expressions` determines when its expressions are parsed.
     ///
     /// # Errors
     ///
@@ -60,10 +60,10 @@ impl Rules {
         let has_faults = !problems.is_empty();
         for rule in parsed.rules {
             let at = rule.at;
-            // A faulty expression is reported and missing here.
+            // Faulty expressions have been reported; they are left out here.
             let may_lack_one = has_faults && rule.patterns.is_some();
             if let Err(fault) = next.add_rule(rule, layer, &mut added)
-                && !(may_lack_one && matches!(fault, Fault::MatchesEverything { .. }))
+                && !(may_lack_one && matches!(fault, RulesFault::MatchesEverything { .. }))
             {
                 problems.push(Problem::at(position(text, at), &fault));
             }
@@ -76,7 +76,7 @@ impl Rules {
                 rule.enabled = false;
                 rule.lay_over(layer);
             } else {
-                problems.push(Problem::at(at, &Fault::OffUnknown { rule: name }));
+                problems.push(Problem::at(at, &RulesFault::OffUnknown { rule: name }));
             }
         }
         if problems.is_empty() {
@@ -85,7 +85,7 @@ impl Rules {
         }
         for problem in &mut problems {
             if let Some(path) = layer.path() {
-                problem.origin = Origin::File(path.to_owned());
+                problem.origin = FaultOrigin::File(path.to_owned());
             }
         }
         Err(problems)
@@ -97,7 +97,7 @@ impl Rules {
         entry: ParsedRule,
         layer: &Layer,
         added: &mut Vec<Rule>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), RulesFault> {
         let name = entry.name.clone();
         let known = self.all.to_mut().iter_mut().find(|rule| rule.name == name);
         if let Some(rule) = known {
@@ -129,7 +129,7 @@ impl Rules {
             && !is_bounded
         {
             let rule = name.into_owned();
-            return Err(Fault::MatchesEverything { rule });
+            return Err(RulesFault::MatchesEverything { rule });
         }
         added.push(rule);
         Ok(())
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_inner_command_of_a_user_s_wrapper_is_found() {
-        use crate::programs::Views;
+        use crate::programs::CommandForms;
         let text = "[[wrapper]]\nname = 'our run'\noptions-with-value = ['--env']\noperands = 1\n";
         let rules = user(text).unwrap();
         for (command, moved) in [
@@ -211,8 +211,8 @@ mod tests {
             ("our see job pytest", false),
         ] {
             let script = crate::shell::parse(command).unwrap();
-            let views = Views::of(&script.simple_commands[0], &rules.wrappers);
-            assert_eq!(rules.winner(&views).is_some(), moved, "{command}");
+            let forms = CommandForms::of(&script.simple_commands[0], &rules.wrappers);
+            assert_eq!(rules.winner(&forms).is_some(), moved, "{command}");
         }
     }
 

@@ -14,5 +14,5 @@ pub use layers::DEFAULT_RULES;
 pub use lint::lint;
 pub use parsed::Expressions;
 pub use pattern::{Commands, Pattern, Patterns, Text, Texts};
-pub use problem::{Origin, Problem};
+pub use problem::{FaultOrigin, Problem};
 pub use rule::{Layer, Rule, Rules};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{Action, RuleEntry, RulesFile, Texts};
-use super::pattern::{Commands, Pattern, Patterns, Text, Texts as OwnedTexts};
-use super::problem::{Fault, Position, Problem, position};
+use super::file::{Action, RuleEntry, RulesFile, TextOrList};
+use super::pattern::{Commands, Pattern, Patterns, Text, Texts};
+use super::problem::{Position, Problem, RulesFault, position};
 use super::rule::Layer;
 use crate::programs::{Wrapper, WrapperSource};
 
@@ -24,9 +24,9 @@ pub(super) struct ParsedRule {
     pub(super) action: Option<Action>,
     pub(super) enabled: Option<bool>,
     pub(super) commands: Option<Commands>,
-    pub(super) arguments: Option<OwnedTexts>,
+    pub(super) arguments: Option<Texts>,
     pub(super) patterns: Option<Patterns>,
-    pub(super) without: Option<OwnedTexts>,
+    pub(super) without: Option<Texts>,
     pub(super) unless: Option<Patterns>,
     pub(super) reason: Option<Text>,
     pub(super) in_loop: Option<bool>,
@@ -77,7 +77,7 @@ impl ParsedLayer {
             let rule = ParsedRule::new(entry, text, expressions, &mut problems);
             states += rule.states;
             if states > MAX_STATES {
-                let fault = Fault::LargeExpressions { limit: MAX_STATES };
+                let fault = RulesFault::LargeExpressions { limit: MAX_STATES };
                 problems.push(Problem::at(position(text, rule.at), &fault));
                 break;
             }
@@ -93,7 +93,7 @@ impl ParsedLayer {
             if !names.insert(name) {
                 let at = position(text, entry.name.span().start);
                 let rule = name.clone();
-                problems.push(Problem::at(at, &Fault::Twice { rule }));
+                problems.push(Problem::at(at, &RulesFault::Twice { rule }));
             }
         }
         let off = file.off.into_iter().map(|name| {
@@ -119,7 +119,7 @@ impl ParsedLayer {
 const MAX_PROBLEMS: usize = 20;
 
 fn too_many(file: &RulesFile) -> Option<Problem> {
-    let count = |texts: &Option<Texts>| texts.as_ref().map_or(0, |texts| texts.0.len());
+    let count = |texts: &Option<TextOrList>| texts.as_ref().map_or(0, |texts| texts.0.len());
     let patterns = file
         .rules
         .iter()
@@ -129,12 +129,12 @@ fn too_many(file: &RulesFile) -> Option<Problem> {
         patterns.sum::<usize>(),
     );
     let fault = if rules > MAX_RULES {
-        Fault::TooManyRules {
+        RulesFault::TooManyRules {
             count: rules,
             limit: MAX_RULES,
         }
     } else if patterns > MAX_PATTERNS {
-        Fault::TooManyExpressions {
+        RulesFault::TooManyExpressions {
             count: patterns,
             limit: MAX_PATTERNS,
         }
@@ -154,7 +154,7 @@ impl ParsedRule {
         expressions: Expressions,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let texts = |texts: &Option<Texts>| {
+        let texts = |texts: &Option<TextOrList>| {
             texts
                 .as_ref()
                 .map(|texts| texts.0.iter().cloned().map(Text::Owned).collect())
@@ -162,7 +162,7 @@ impl ParsedRule {
         let at = entry.name.span().start;
         let name = entry.name.get_ref();
         let mut states = 0;
-        let mut patterns = |sources: &Option<Texts>| {
+        let mut patterns = |sources: &Option<TextOrList>| {
             let sources = &sources.as_ref()?.0;
             let mut built = Vec::with_capacity(sources.len());
             for source in sources {
@@ -174,7 +174,7 @@ impl ParsedRule {
                     Ok(more) => states += more,
                     Err(error) => {
                         let inside = text.get(at..).and_then(|rest| rest.find(source.as_str()));
-                        let fault = Fault::Expression {
+                        let fault = RulesFault::Expression {
                             rule: name.clone(),
                             expression: source.clone(),
                             why: error.lines().last().unwrap_or_default().trim().to_owned(),

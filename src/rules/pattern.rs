@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::automaton::{self, Facts};
+use super::automaton::{self, ExpressionFacts};
 use crate::text::LetterSet;
 
 /// A text, built-in or read from a file.
@@ -24,7 +24,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Creates it from commands that were read from a file.
+    /// Creates the list from commands that were read from a file.
     pub(super) fn new(entries: Texts) -> Self {
         Self {
             beginnings: automaton::beginnings(&entries),
@@ -32,7 +32,7 @@ impl Commands {
         }
     }
 
-    /// Whether there are none.
+    /// Whether the list has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -57,7 +57,7 @@ pub struct Pattern {
 /// The way to search a text.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
-    /// The facts about a built-in expression ([`Facts`]) and its automaton, made by the build script.
+    /// The facts about a built-in expression ([`ExpressionFacts`]) and its automaton, made by the build script.
     BuiltIn {
         literals: Texts,
         anchored: bool,
@@ -71,7 +71,7 @@ pub(super) enum Matcher {
 /// A parsed expression of the user. It is compiled once a text passes its facts.
 #[derive(Debug, Clone)]
 pub(super) struct Compiled {
-    facts: Facts,
+    facts: ExpressionFacts,
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -90,8 +90,8 @@ fn compile(source: &str) -> Option<Regex> {
 }
 
 /// Returns the facts about an expression after checking its size.
-fn checked(source: &str) -> Result<Facts, String> {
-    let facts = Facts::of(source)?;
+fn checked(source: &str) -> Result<ExpressionFacts, String> {
+    let facts = ExpressionFacts::of(source)?;
     if facts.states > MAX_STATES {
         return Err(
             "it is too large when its repetitions are written out; use smaller counts".to_owned(),
@@ -123,7 +123,7 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether it matches `text`, which has these `letters`.
+    /// Whether the expression matches `text`, which has these `letters`.
     pub(super) fn is_match(&self, text: &str, letters: LetterSet) -> bool {
         match &self.matcher {
             Matcher::BuiltIn {

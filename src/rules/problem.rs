@@ -9,7 +9,7 @@ use crate::text::nearest;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
     /// The file or other origin.
-    pub origin: Origin,
+    pub origin: FaultOrigin,
     /// Line and column, from 1.
     pub position: Option<(usize, usize)>,
     /// The fault and its fix.
@@ -19,9 +19,9 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
-            Origin::File(path) => write!(f, "{}", path.display())?,
-            Origin::Environment => f.write_str("the environment")?,
-            Origin::BuiltIn => f.write_str("built-in rules")?,
+            FaultOrigin::File(path) => write!(f, "{}", path.display())?,
+            FaultOrigin::Environment => f.write_str("the environment")?,
+            FaultOrigin::BuiltIn => f.write_str("built-in rules")?,
         }
         if let Some((line, column)) = self.position {
             write!(f, ":{line}:{column}")?;
@@ -33,7 +33,7 @@ impl fmt::Display for Problem {
 impl Problem {
     pub(super) fn at(position: Position, message: &impl ToString) -> Self {
         Self {
-            origin: Origin::BuiltIn,
+            origin: FaultOrigin::BuiltIn,
             position: Some(position),
             message: message.to_string(),
         }
@@ -42,7 +42,7 @@ impl Problem {
     /// Creates a problem from the TOML parser's error in `text`.
     pub fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         Self {
-            origin: Origin::BuiltIn,
+            origin: FaultOrigin::BuiltIn,
             position: error.span().map(|span| position(text, span.start)),
             message: plain(error.message()),
         }
@@ -89,7 +89,7 @@ fn plain(message: &str) -> String {
 
 /// A fault in a rules file and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum RulesFault {
     #[error("rule `{rule}`: `{expression}` isn't a regular expression: {why}")]
     Expression {
         rule: String,
@@ -114,7 +114,7 @@ pub(super) enum Fault {
 
 /// The origin of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum FaultOrigin {
     /// This file.
     File(PathBuf),
     /// A variable.

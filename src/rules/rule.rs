@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::Action;
 use super::pattern::{Commands, Pattern, Patterns, Text, Texts};
-use crate::programs::{Line, View, Views, Wrapper, has_short_option};
+use crate::programs::{CommandForm, CommandForms, Invocation, Wrapper, has_short_option};
 
 /// The source of a rule. Later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,53 +57,55 @@ pub struct Rule {
     pub time_limit_from: Option<u64>,
     /// Whether its commands never end by themselves, like a server or a watcher.
     pub endless: bool,
-    /// The reason, for people.
+    /// The reason, as shown to the user.
     pub reason: Text,
 }
 
 impl Rule {
-    /// Whether the rule matches this view of a command.
-    pub fn matches(&self, view: &View) -> bool {
+    /// Whether the rule matches this form of a command.
+    pub fn matches(&self, form: &CommandForm) -> bool {
         self.enabled
-            && view.lines().any(|line| self.wants(line))
-            && !view.lines().any(|line| self.excepts(line))
+            && form.invocations().any(|invocation| self.wants(invocation))
+            && !form
+                .invocations()
+                .any(|invocation| self.excepts(invocation))
     }
 
-    /// Whether the command's circumstances fit the rule.
-    fn fits(&self, views: &Views) -> bool {
-        let allowed = views.time_limit.map_or(0, |limit| limit.as_secs());
-        (views.in_loop || !self.in_loop) && self.time_limit_from.is_none_or(|from| allowed >= from)
+    /// Whether the conditions of the rule that concern the command's context hold.
+    fn fits(&self, forms: &CommandForms) -> bool {
+        let allowed = forms.time_limit.map_or(0, |limit| limit.as_secs());
+        (forms.in_loop || !self.in_loop) && self.time_limit_from.is_none_or(|from| allowed >= from)
     }
 
-    fn wants(&self, line: &Line) -> bool {
+    fn wants(&self, invocation: &Invocation) -> bool {
         let (commands, arguments, patterns) = (&self.commands, &self.arguments, &self.patterns);
-        (commands.is_empty() || is_one_of(line, commands))
-            && (arguments.is_empty() || has_argument(line, arguments))
-            && (patterns.is_empty() || matches_any(patterns, line))
+        (commands.is_empty() || is_one_of(invocation, commands))
+            && (arguments.is_empty() || has_argument(invocation, arguments))
+            && (patterns.is_empty() || matches_any(patterns, invocation))
     }
 
-    fn excepts(&self, line: &Line) -> bool {
-        has_argument(line, &self.without) || matches_any(&self.unless, line)
+    fn excepts(&self, invocation: &Invocation) -> bool {
+        has_argument(invocation, &self.without) || matches_any(&self.unless, invocation)
     }
 }
 
 /// Number of bytes at a command's start that expressions examine.
 const MAX_MATCHED: usize = 16 * 1024;
 
-fn head(line: &Line) -> &str {
-    let end = line.text.floor_char_boundary(MAX_MATCHED);
-    line.text.get(..end).unwrap_or_default()
+fn head(invocation: &Invocation) -> &str {
+    let end = invocation.text.floor_char_boundary(MAX_MATCHED);
+    invocation.text.get(..end).unwrap_or_default()
 }
 
-fn matches_any(patterns: &[Pattern], line: &Line) -> bool {
-    let text = head(line);
+fn matches_any(patterns: &[Pattern], invocation: &Invocation) -> bool {
+    let text = head(invocation);
     patterns
         .iter()
-        .any(|pattern| pattern.is_match(text, line.letters))
+        .any(|pattern| pattern.is_match(text, invocation.letters))
 }
 
-fn is_one_of(line: &Line, commands: &Commands) -> bool {
-    let Some((program, rest)) = line.words.split_first() else {
+fn is_one_of(invocation: &Invocation, commands: &Commands) -> bool {
+    let Some((program, rest)) = invocation.words.split_first() else {
         return false;
     };
     let mut entries = commands.that_may_name(program).iter();
@@ -118,16 +120,24 @@ fn is_one_of(line: &Line, commands: &Commands) -> bool {
     })
 }
 
-/// Whether the line has one of the wanted arguments. `--x` also means `--x=…`. `-x` also means a bundle such as `-vx`,
+/// Whether the invocation has one of the wanted arguments. `--x` also means `--x=…`. `-x` also means a bundle such as `-vx`,
 /// if the program accepts bundles.
-fn has_argument(line: &Line, wanted: &[Text]) -> bool {
+fn has_argument(invocation: &Invocation, wanted: &[Text]) -> bool {
     wanted.iter().any(|entry| {
         let mut letters = entry.strip_prefix('-').unwrap_or_default().chars();
         let bundled = match (letters.next(), letters.next()) {
-            (Some(letter), None) if letter.is_alphabetic() => has_short_option(&line.words, letter),
+            (Some(letter), None) if letter.is_alphabetic() => {
+                has_short_option(&invocation.words, letter)
+            }
             _ => None,
         };
-        bundled.unwrap_or_else(|| line.words.iter().skip(1).any(|word| is_option(word, entry)))
+        bundled.unwrap_or_else(|| {
+            invocation
+                .words
+                .iter()
+                .skip(1)
+                .any(|word| is_option(word, entry))
+        })
     })
 }
 
@@ -164,20 +174,24 @@ impl Rules {
         rules.any(|rule| rule.name == name && matches!(rule.layer, Layer::Project(_)))
     }
 
-    /// Returns the rule that decides about a command with these views, and the view that it matches. Foreground wins
+    /// Returns the rule that decides about a command with these forms, and the form that it matches. Foreground wins
     /// over background, and a later layer over an earlier one.
-    pub fn winner<'a>(&'a self, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
-        let background = self.first(Action::Background, views)?;
-        Some(self.first(Action::Foreground, views).unwrap_or(background))
+    pub fn winner<'a>(&'a self, forms: &'a CommandForms) -> Option<(&'a Rule, &'a CommandForm)> {
+        let background = self.first(Action::Background, forms)?;
+        Some(self.first(Action::Foreground, forms).unwrap_or(background))
     }
 
-    /// Returns the first rule with this action for a command with these views, and the view that it matches.
-    pub fn first<'a>(&'a self, action: Action, views: &'a Views) -> Option<(&'a Rule, &'a View)> {
+    /// Returns the first rule with this action for a command with these forms, and the form that it matches.
+    pub fn first<'a>(
+        &'a self,
+        action: Action,
+        forms: &'a CommandForms,
+    ) -> Option<(&'a Rule, &'a CommandForm)> {
         let mut rules = self
             .all
             .iter()
-            .filter(|rule| rule.action == action && rule.fits(views));
-        let matching = |rule: &'a Rule| Some((rule, views.iter().find(|view| rule.matches(view))?));
+            .filter(|rule| rule.action == action && rule.fits(forms));
+        let matching = |rule: &'a Rule| Some((rule, forms.iter().find(|form| rule.matches(form))?));
         rules.find_map(matching)
     }
 }

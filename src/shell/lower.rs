@@ -1,4 +1,4 @@
-//! Converts the parser's tree to [`Script`]: flat, with byte spans, and with the surroundings of each command.
+//! Converts the parser's tree to [`Script`]: flat, with byte spans, and with the context of each command.
 
 mod command;
 mod shell_redirects;
@@ -8,7 +8,7 @@ use rable::{ListItem, ListOperator, Node, NodeKind, PipeSep};
 use super::parse_error::ParseError;
 use super::redirection;
 use super::status::ScriptStatus;
-use super::syntax::{OutputFile, Pipeline, Place, Script, Sink, Span, Stage};
+use super::syntax::{CommandContext, OutputFile, Pipeline, Script, Sink, Span, Stage};
 
 /// Converts the nodes that the parser made of `source`.
 pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> {
@@ -22,8 +22,8 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
         directory: Some(0),
         failed: false,
     };
-    let outermost = Scope {
-        place: Place {
+    let outermost = LoweringScope {
+        context: CommandContext {
             editable: true,
             asynchronous: false,
             timed: false,
@@ -36,13 +36,13 @@ pub(super) fn lower(source: &str, nodes: &[Node]) -> Result<Script, ParseError> 
         },
         holder: Span { start: 0, end: 0 },
         is_last: false,
-        is_on_top: true,
+        is_top_level: true,
     };
     for (index, node) in nodes.iter().enumerate() {
         let is_last = index + 1 == nodes.len();
         lowering.node(
             node,
-            Scope {
+            LoweringScope {
                 is_last,
                 ..outermost
             },
@@ -72,29 +72,29 @@ fn byte_offsets(source: &str) -> Vec<usize> {
 }
 
 #[derive(Clone, Copy)]
-struct Scope {
-    place: Place,
+struct LoweringScope {
+    context: CommandContext,
     /// The word that contains the current substitution.
     holder: Span,
     /// See [`Pipeline::is_last`].
     is_last: bool,
-    /// See [`Pipeline::is_on_top`].
-    is_on_top: bool,
+    /// See [`Pipeline::is_top_level`].
+    is_top_level: bool,
 }
 
-impl Scope {
-    fn with(self, change: impl FnOnce(&mut Place)) -> Self {
+impl LoweringScope {
+    fn with(self, change: impl FnOnce(&mut CommandContext)) -> Self {
         let mut scope = self;
-        scope.place.timed = false;
+        scope.context.timed = false;
         scope.is_last = false;
-        scope.is_on_top = false;
-        change(&mut scope.place);
+        scope.is_top_level = false;
+        change(&mut scope.context);
         scope
     }
 
     fn with_directory(self, directory: Option<usize>) -> Self {
         let mut scope = self;
-        scope.place.directory = directory;
+        scope.context.directory = directory;
         scope
     }
 }
@@ -103,23 +103,23 @@ struct Lowering<'a> {
     source: &'a str,
     byte_of: Option<Vec<usize>>,
     script: Script,
-    /// The shell's folder at this point of the text; see [`Place::directory`].
+    /// The shell's folder at this point of the text; see [`CommandContext::directory`].
     directory: Option<usize>,
     failed: bool,
 }
 
 impl Lowering<'_> {
     /// Returns the scope inside a compound command with these redirections.
-    fn redirected(&mut self, scope: Scope, redirects: &[Node]) -> Scope {
+    fn redirected(&mut self, scope: LoweringScope, redirects: &[Node]) -> LoweringScope {
         let mut scope = scope.with(|_| {});
-        self.redirect(&mut scope.place, redirects);
+        self.redirect(&mut scope.context, redirects);
         scope
     }
 
-    fn redirect(&mut self, place: &mut Place, redirects: &[Node]) {
+    fn redirect(&mut self, context: &mut CommandContext, redirects: &[Node]) {
         let (files, directory) = (&mut self.script.output_files, self.directory);
         for redirect in redirects {
-            redirection::apply(place, redirect, &mut |raw| {
+            redirection::apply(context, redirect, &mut |raw| {
                 let raw = raw.to_owned();
                 files.push(OutputFile { raw, directory });
                 Sink::File(files.len() - 1)
@@ -144,7 +144,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn node(&mut self, node: &Node, scope: Scope) {
+    fn node(&mut self, node: &Node, scope: LoweringScope) {
         match &node.kind {
             NodeKind::Command {
                 assignments,
@@ -157,30 +157,30 @@ impl Lowering<'_> {
             } => self.pipeline(commands, separators, scope),
             NodeKind::List { items } => self.list(items, scope),
             NodeKind::Negation { pipeline } => {
-                self.node(pipeline, scope.with(|place| place.status_used = true));
+                self.node(pipeline, scope.with(|context| context.status_used = true));
             }
             NodeKind::Time { pipeline, .. } => {
-                let timed = Scope {
+                let timed = LoweringScope {
                     is_last: scope.is_last,
-                    is_on_top: scope.is_on_top,
-                    ..scope.with(|place| place.timed = true)
+                    is_top_level: scope.is_top_level,
+                    ..scope.with(|context| context.timed = true)
                 };
                 self.node(pipeline, timed);
             }
             NodeKind::Function { name, body } => {
                 let index = self.script.functions.len();
                 self.script.functions.push(name.clone());
-                let outer = scope.place.function.unwrap_or(index);
+                let outer = scope.context.function.unwrap_or(index);
                 let directory = self.directory.take();
-                self.node(body, scope.with(|place| in_function(place, outer)));
+                self.node(body, scope.with(|context| in_function(context, outer)));
                 self.directory = directory;
             }
             NodeKind::Coproc { command, .. } => {
-                let held = Scope {
+                let held = LoweringScope {
                     holder: self.span(node),
-                    ..scope.with(|place| {
-                        place.asynchronous = true;
-                        in_substitution(place);
+                    ..scope.with(|context| {
+                        context.asynchronous = true;
+                        in_substitution(context);
                     })
                 };
                 self.in_a_subshell(|this| this.node(command, held));
@@ -197,9 +197,9 @@ impl Lowering<'_> {
         }
     }
 
-    fn compound(&mut self, node: &Node, scope: Scope) {
-        let used = |scope: Scope| scope.with(|place| place.status_used = true);
-        let looped = |scope: Scope| scope.with(|place| place.in_loop = true);
+    fn compound(&mut self, node: &Node, scope: LoweringScope) {
+        let used = |scope: LoweringScope| scope.with(|context| context.status_used = true);
+        let looped = |scope: LoweringScope| scope.with(|context| context.in_loop = true);
         match &node.kind {
             NodeKind::If {
                 condition,
@@ -267,7 +267,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn list(&mut self, items: &[ListItem], scope: Scope) {
+    fn list(&mut self, items: &[ListItem], scope: LoweringScope) {
         let last = items.len().saturating_sub(1);
         let succeeds_anyway = items.last().is_some_and(|item| is_true(&item.command));
         for (index, item) in items.iter().enumerate() {
@@ -275,19 +275,19 @@ impl Lowering<'_> {
                 && index + 1 == last
                 && matches!(item.operator, Some(ListOperator::Or));
             let is_last = scope.is_last && (index == last && !asynchronous(item) || is_or_true);
-            let is_on_top = scope.is_on_top && !asynchronous(item);
-            let mut scope = scope.with(|place| match item.operator {
+            let is_top_level = scope.is_top_level && !asynchronous(item);
+            let mut scope = scope.with(|context| match item.operator {
                 Some(ListOperator::Or) if is_or_true => {}
-                Some(ListOperator::And | ListOperator::Or) => place.status_used = true,
+                Some(ListOperator::And | ListOperator::Or) => context.status_used = true,
                 Some(ListOperator::Background) => {
-                    place.asynchronous = true;
-                    place.status_used = false;
+                    context.asynchronous = true;
+                    context.status_used = false;
                 }
-                Some(ListOperator::Semi) | None if index < last => place.status_used = false,
+                Some(ListOperator::Semi) | None if index < last => context.status_used = false,
                 Some(ListOperator::Semi) | None => {}
             });
             scope.is_last = is_last;
-            scope.is_on_top = is_on_top;
+            scope.is_top_level = is_top_level;
             let before = index.checked_sub(1).and_then(|at| items.get(at));
             match (
                 before.and_then(|item| item.operator.as_ref()),
@@ -304,28 +304,28 @@ impl Lowering<'_> {
         }
     }
 
-    fn pipeline(&mut self, commands: &[Node], separators: &[PipeSep], scope: Scope) {
+    fn pipeline(&mut self, commands: &[Node], separators: &[PipeSep], scope: LoweringScope) {
         let index = self.script.pipelines.len();
         self.script.pipelines.push(Pipeline {
             stages: Vec::new(),
-            place: scope.place,
+            context: scope.context,
             is_last: scope.is_last,
-            is_on_top: scope.is_on_top,
+            is_top_level: scope.is_top_level,
         });
         let last = commands.len().saturating_sub(1);
         let mut stages = Vec::with_capacity(commands.len());
         for (position, command) in commands.iter().enumerate() {
             let joins_stderr = separators.get(position) == Some(&PipeSep::PipeBoth);
-            let stage_scope = scope.with(|place| {
-                place.timed = scope.place.timed && position == 0;
+            let stage_scope = scope.with(|context| {
+                context.timed = scope.context.timed && position == 0;
                 if position < last {
-                    place.status_used = false;
-                    place.stdout = Sink::Pipe {
+                    context.status_used = false;
+                    context.stdout = Sink::Pipe {
                         pipeline: index,
                         stage: position,
                     };
                     if joins_stderr {
-                        place.stderr = place.stdout;
+                        context.stderr = context.stdout;
                     }
                 }
             });
@@ -348,7 +348,7 @@ fn asynchronous(item: &ListItem) -> bool {
     matches!(item.operator, Some(ListOperator::Background))
 }
 
-/// Whether it is just `true` or `:`.
+/// Whether `node` is the command `true` or `:`.
 fn is_true(node: &Node) -> bool {
     let NodeKind::Command {
         assignments,
@@ -367,18 +367,18 @@ fn is_true(node: &Node) -> bool {
         && matches!(word, NodeKind::Word { value, .. } if value == "true" || value == ":")
 }
 
-fn in_function(place: &mut Place, index: usize) {
-    place.function = Some(index);
-    place.status_used = true;
-    place.stdout = Sink::Elsewhere;
-    place.stderr = Sink::Elsewhere;
+fn in_function(context: &mut CommandContext, index: usize) {
+    context.function = Some(index);
+    context.status_used = true;
+    context.stdout = Sink::Elsewhere;
+    context.stderr = Sink::Elsewhere;
 }
 
-fn in_substitution(place: &mut Place) {
-    place.editable = false;
-    place.status_used = true;
-    place.stdout = Sink::Elsewhere;
-    place.stderr = Sink::Elsewhere;
+fn in_substitution(context: &mut CommandContext) {
+    context.editable = false;
+    context.status_used = true;
+    context.stdout = Sink::Elsewhere;
+    context.stderr = Sink::Elsewhere;
 }
 
 #[cfg(test)]
@@ -386,14 +386,14 @@ mod tests {
     use super::*;
     use crate::shell::parse;
 
-    fn place_of(source: &str, program: &str) -> Place {
+    fn context_of(source: &str, program: &str) -> CommandContext {
         let script = parse(source).expect(source);
         script
             .simple_commands
             .iter()
             .find(|command| command.program().as_deref() == Some(program))
             .unwrap_or_else(|| panic!("no {program} in {source}"))
-            .place
+            .context
     }
 
     #[test]
@@ -440,8 +440,12 @@ mod tests {
             ("exec 3>&1; pytest", Elsewhere, Elsewhere),
             ("while pytest; do x; done <in", Stdout, Stderr),
         ] {
-            let place = place_of(source, "pytest");
-            assert_eq!((place.stdout, place.stderr), (stdout, stderr), "{source}");
+            let context = context_of(source, "pytest");
+            assert_eq!(
+                (context.stdout, context.stderr),
+                (stdout, stderr),
+                "{source}"
+            );
         }
     }
 
@@ -472,7 +476,7 @@ mod tests {
             ("f() { pytest; }", None),
         ] {
             let script = parse(source).expect(source);
-            let found = place_of(source, "pytest").directory;
+            let found = context_of(source, "pytest").directory;
             let found = found.map(|at| script.directories[at].as_str());
             assert_eq!(found, directory, "{source}");
         }
@@ -495,7 +499,7 @@ mod tests {
             ("(a; pytest) || b", true),
             ("pytest &", false),
         ] {
-            assert_eq!(place_of(source, "pytest").status_used, used, "{source}");
+            assert_eq!(context_of(source, "pytest").status_used, used, "{source}");
         }
     }
 
@@ -510,7 +514,7 @@ mod tests {
             ("coproc pytest", true),
         ] {
             assert_eq!(
-                place_of(source, "pytest").asynchronous,
+                context_of(source, "pytest").asynchronous,
                 asynchronous,
                 "{source}"
             );
@@ -519,10 +523,10 @@ mod tests {
 
     #[test]
     fn time_marks_the_command_right_after_it() {
-        assert!(place_of("time pytest", "pytest").timed);
-        assert!(place_of("time -p pytest | a", "pytest").timed);
-        assert!(!place_of("time a | pytest", "pytest").timed);
-        assert!(!place_of("time (pytest)", "pytest").timed);
+        assert!(context_of("time pytest", "pytest").timed);
+        assert!(context_of("time -p pytest | a", "pytest").timed);
+        assert!(!context_of("time a | pytest", "pytest").timed);
+        assert!(!context_of("time (pytest)", "pytest").timed);
     }
 
     #[test]
@@ -534,7 +538,7 @@ mod tests {
             "a >\"$(pytest)\"",
             "for x in $(pytest); do y; done",
         ] {
-            assert!(!place_of(source, "pytest").editable, "{source}");
+            assert!(!context_of(source, "pytest").editable, "{source}");
         }
     }
 }

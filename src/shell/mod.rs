@@ -12,11 +12,12 @@ mod syntax;
 pub(crate) mod word;
 
 pub use edit::{Edit, apply};
-pub use own_log::{own_logs, whole_logs};
+pub use own_log::{logs_with_stderr, own_logs};
 pub use parse_error::ParseError;
 pub use status::{ScriptStatus, status_of};
 pub use syntax::{
-    OutputFile, Pipeline, Place, Redirection, Script, SimpleCommand, Sink, Span, Stage, Word,
+    CommandContext, OutputFile, Pipeline, Redirection, Script, SimpleCommand, Sink, Span, Stage,
+    Word,
 };
 pub(crate) use word::base_name;
 

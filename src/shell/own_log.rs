@@ -20,8 +20,8 @@ pub fn own_logs(script: &Script, targets: &[usize]) -> Vec<String> {
     logs
 }
 
-/// Returns those logs that also contain standard error, and so all of the command's output.
-pub fn whole_logs(script: &Script, targets: &[usize]) -> Vec<String> {
+/// Returns the logs of [`own_logs`] that also contain standard error.
+pub fn logs_with_stderr(script: &Script, targets: &[usize]) -> Vec<String> {
     let commands = targets
         .iter()
         .filter_map(|&at| script.simple_commands.get(at));
@@ -58,7 +58,7 @@ fn follow(script: &Script, sink: Sink, steps: usize) -> Option<String> {
                 let last = later.next_back();
                 let last = last
                     .and_then(simple)
-                    .map_or(pipeline.place.stdout, |last| last.stdout);
+                    .map_or(pipeline.context.stdout, |last| last.stdout);
                 follow(script, last, steps + 1)
             })
         }
@@ -80,7 +80,7 @@ fn tee_file(script: &Script, command: &SimpleCommand) -> Option<String> {
         script,
         &Word::text(file),
         &file.raw,
-        command.place.directory,
+        command.context.directory,
     )
 }
 
@@ -127,7 +127,7 @@ mod tests {
             let targets: Vec<usize> = (0..script.simple_commands.len())
                 .filter(|&at| script.simple_commands[at].program().as_deref() == Some("pytest"))
                 .collect();
-            let logs = whole_logs(&script, &targets);
+            let logs = logs_with_stderr(&script, &targets);
             assert_eq!(logs.first().map(String::as_str), expected, "{source}");
         }
     }

@@ -1,11 +1,15 @@
-//! The effect of redirections on the sinks of the commands inside.
+//! Applies redirections to the sinks of the commands that they enclose.
 
 use rable::{Node, NodeKind};
 
-use super::syntax::{Place, Redirection, Sink};
+use super::syntax::{CommandContext, Redirection, Sink};
 
 /// Changes the sinks according to a redirection (POSIX XCU 2.7). `file` returns the sink for a target.
-pub(super) fn apply(place: &mut Place, node: &Node, file: &mut impl FnMut(&str) -> Sink) {
+pub(super) fn apply(
+    context: &mut CommandContext,
+    node: &Node,
+    file: &mut impl FnMut(&str) -> Sink,
+) {
     let NodeKind::Redirect {
         op,
         target,
@@ -25,19 +29,19 @@ pub(super) fn apply(place: &mut Place, node: &Node, file: &mut impl FnMut(&str) 
     let is_descriptor = value == "-" || value.bytes().all(|b| b.is_ascii_digit());
     match (op.as_str(), *fd) {
         ("<" | "<<<" | "<>" | "<&", -1 | 0) => {}
-        (">&", 2) if value == "1" => place.stderr = place.stdout,
-        (">&", -1 | 1) if value == "2" => place.stdout = place.stderr,
-        (">&", 2) if is_descriptor => place.stderr = Sink::Elsewhere,
-        (">&", -1 | 1) if is_descriptor => place.stdout = Sink::Elsewhere,
+        (">&", 2) if value == "1" => context.stderr = context.stdout,
+        (">&", -1 | 1) if value == "2" => context.stdout = context.stderr,
+        (">&", 2) if is_descriptor => context.stderr = Sink::Elsewhere,
+        (">&", -1 | 1) if is_descriptor => context.stdout = Sink::Elsewhere,
         (">&", -1 | 1) | ("&>" | "&>>", _) => {
             let sink = file(value);
-            place.stdout = sink;
-            place.stderr = sink;
+            context.stdout = sink;
+            context.stderr = sink;
         }
-        (">" | ">>" | ">|", 2) => place.stderr = file(value),
-        (">" | ">>" | ">|", -1 | 1) => place.stdout = file(value),
-        (_, 2) => place.stderr = Sink::Elsewhere,
-        (_, -1 | 1) => place.stdout = Sink::Elsewhere,
+        (">" | ">>" | ">|", 2) => context.stderr = file(value),
+        (">" | ">>" | ">|", -1 | 1) => context.stdout = file(value),
+        (_, 2) => context.stderr = Sink::Elsewhere,
+        (_, -1 | 1) => context.stdout = Sink::Elsewhere,
         _ => {}
     }
 }

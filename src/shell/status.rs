@@ -16,7 +16,7 @@ pub struct ScriptStatus {
 impl ScriptStatus {
     /// Determines the status of a script with these nodes and this `source`.
     pub(super) fn of(nodes: &[Node], source: &str, span: &dyn Fn(&Node) -> Span) -> Self {
-        let reading = Reading {
+        let reading = StatusReader {
             span,
             pipes_fail: source.contains("pipefail"),
             stops_at_errors: stops_at_errors(source),
@@ -44,13 +44,13 @@ fn stops_at_errors(source: &str) -> bool {
     })
 }
 
-struct Reading<'a> {
+struct StatusReader<'a> {
     span: &'a dyn Fn(&Node) -> Span,
     pipes_fail: bool,
     stops_at_errors: bool,
 }
 
-impl Reading<'_> {
+impl StatusReader<'_> {
     /// Combines two consecutive lists. The second one's status counts; the first one's counts only if errors stop the
     /// script.
     fn after(&self, first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
@@ -127,7 +127,7 @@ pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
     let mut commands = targets
         .iter()
         .filter_map(|&at| script.simple_commands.get(at))
-        .filter(|command| command.place.editable && !command.place.asynchronous);
+        .filter(|command| command.context.editable && !command.context.asynchronous);
     if commands.all(is_heard) {
         return None;
     }

@@ -38,7 +38,7 @@ pub struct Script {
 pub struct OutputFile {
     /// Text as written.
     pub raw: String,
-    /// See [`Place::directory`].
+    /// See [`CommandContext::directory`].
     pub directory: Option<usize>,
 }
 
@@ -51,8 +51,8 @@ pub struct SimpleCommand {
     pub words: Vec<Word>,
     /// The redirections in the order of the text, without those that `|&` implies.
     pub redirections: Vec<Redirection>,
-    /// Its position in the script.
-    pub place: Place,
+    /// Its context in the script.
+    pub context: CommandContext,
     /// Sink of descriptor 1 after its own redirections.
     pub stdout: Sink,
     /// Sink of descriptor 2 after its own redirections.
@@ -97,13 +97,13 @@ pub enum Sink {
     Elsewhere,
 }
 
-/// The circumstances in which a simple command runs.
+/// The context in which a simple command runs: its position in the script, and the sinks around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts of the grammar, each used by another edit"
 )]
-pub struct Place {
+pub struct CommandContext {
     /// Whether its text can be edited, because it isn't inside a substitution.
     pub editable: bool,
     /// Whether it is part of a list item that `&` sends to the background.
@@ -129,12 +129,12 @@ pub struct Place {
 pub struct Pipeline {
     /// The stages, in the order of the text.
     pub stages: Vec<Stage>,
-    /// The position of the pipeline as a whole.
-    pub place: Place,
+    /// The context of the pipeline as a whole.
+    pub context: CommandContext,
     /// Whether it is the last thing that the script runs, apart from a `|| true`, which sets the status to 0.
     pub is_last: bool,
     /// Whether it runs once, in the order of the text: it is in no loop, branch, group or function.
-    pub is_on_top: bool,
+    pub is_top_level: bool,
 }
 
 /// A command of a pipeline.
@@ -151,12 +151,12 @@ pub struct Stage {
 }
 
 impl Redirection {
-    /// Whether it is exactly `2>&1`.
+    /// Whether the redirection is exactly `2>&1`.
     pub fn joins_stderr(&self) -> bool {
         self.shape == "2>&1"
     }
 
-    /// Whether it is `<<` or `<<<` on standard input.
+    /// Whether the redirection is `<<` or `<<<` on standard input.
     pub fn is_here_document(&self) -> bool {
         self.feeds_stdin && self.shape.contains("<<")
     }

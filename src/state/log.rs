@@ -7,8 +7,7 @@ use rustix::fs::{AtFlags, renameat, unlinkat};
 
 use super::folder::{self, open_base};
 use super::kind::{self, PROGRAM};
-use crate::folders;
-use crate::platform::files;
+use crate::platform::{files, regular_file};
 
 const NAME: &str = "bg-run.log";
 const OLD_NAME: &str = "bg-run.log.old";
@@ -24,7 +23,7 @@ pub fn path() -> Option<PathBuf> {
 /// Returns the newest lines about faults, oldest first.
 pub fn last_faults() -> Vec<String> {
     let read = || {
-        let (mut log, metadata) = folders::open_regular(&path()?).ok()?;
+        let (mut log, metadata) = regular_file::open(&path()?).ok()?;
         let size = metadata.len();
         log.seek(SeekFrom::Start(size.saturating_sub(MAX_SHOWN)))
             .ok()?;

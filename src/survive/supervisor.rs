@@ -18,7 +18,7 @@ use super::keep_or_end::{ClientState, JobFacts, KeepOrEnd, keep_or_end};
 use super::marks::{self, Job, StopRequester};
 use super::output;
 use super::shell_invocation::ShellInvocation;
-use crate::claude::task::{Footer, end_of};
+use crate::claude::task::{Footer, read_end};
 use crate::config::{Configuration, Mode};
 use crate::folders;
 use crate::platform::detach;
@@ -328,7 +328,7 @@ impl Supervised {
 
     fn has_footer(&self) -> bool {
         let path = self.output.as_ref().and_then(output);
-        let end = path.and_then(|path| end_of(&File::open(path).ok()?).ok());
+        let end = path.and_then(|path| read_end(&File::open(path).ok()?).ok());
         end.is_some_and(|end| Footer::of(&end).is_some())
     }
 

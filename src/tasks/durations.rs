@@ -9,11 +9,11 @@ use crate::history::store::{Key, Store};
 use crate::history::{self, Forecast, Limit, Observation, RunEnd, Share};
 use crate::programs::is_quick;
 use crate::shell::{self, SimpleCommand};
-use crate::text::span;
+use crate::text::format_duration;
 
 /// Records the durations of ended tasks.
 pub(super) fn record(records: &[TaskRecord]) {
-    history::keep_all(records.iter().filter_map(|record| {
+    history::record_all(records.iter().filter_map(|record| {
         let observation = observation(record)?;
         Some((record.id.as_str(), record.keys.as_slice(), observation))
     }));
@@ -73,19 +73,21 @@ impl UsualTimes {
 fn is_in_loop(command: &str) -> bool {
     let script = shell::parse(command).unwrap_or_default();
     let commands = script.simple_commands.iter();
-    let looped = commands.filter(|command| command.place.in_loop);
+    let looped = commands.filter(|command| command.context.in_loop);
     let mut programs = looped.filter_map(SimpleCommand::program_word);
     programs.any(|program| !is_quick(&program))
 }
 
 /// Formats a usual duration of `seconds`, rounded: `2 min`.
 pub fn usual(seconds: Option<f32>) -> Option<String> {
-    Duration::try_from_secs_f32(seconds?).ok().map(span)
+    Duration::try_from_secs_f32(seconds?)
+        .ok()
+        .map(format_duration)
 }
 
 /// Formats a running task's time beside its usual duration in seconds: `40 s of about 2 min`.
 pub fn so_far(ran: Duration, usual_seconds: Option<f32>) -> String {
-    let ran = span(ran);
+    let ran = format_duration(ran);
     match usual(usual_seconds) {
         Some(usual) => format!("{ran} of about {usual}"),
         None => ran,

@@ -273,7 +273,7 @@ pub fn find(
     notice: Option<&Notice>,
 ) -> CurrentStatus {
     let open = || {
-        let file = task::open_own(output?).ok()?;
+        let file = task::open_output_or_log(output?).ok()?;
         let metadata = file.metadata().ok()?;
         Some((file, metadata))
     };

@@ -15,7 +15,7 @@ use crate::claude::task;
 use crate::folders::CallSite;
 use crate::platform::files;
 use crate::platform::processes::{self, TrackedFile};
-use crate::text::{self, SHOWN, one_line};
+use crate::text::{self, MAX_COMMAND_LENGTH, one_line};
 
 /// A task of this user.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Task {
 
 impl Task {
     fn new(
-        output: Option<&task::Output>,
+        output: Option<&task::TaskOutput>,
         record: Option<TaskRecord>,
         writing: WriterPresence,
     ) -> Self {
@@ -168,7 +168,7 @@ impl Task {
             self.id,
             name,
             self.label(),
-            one_line(&project, SHOWN)
+            one_line(&project, MAX_COMMAND_LENGTH)
         )
     }
 }
@@ -179,7 +179,7 @@ pub fn all() -> Vec<Task> {
         .into_iter()
         .map(|record| (record.id.clone(), record))
         .collect();
-    let mut parts: Vec<(Option<task::Output>, Option<TaskRecord>)> = Vec::new();
+    let mut parts: Vec<(Option<task::TaskOutput>, Option<TaskRecord>)> = Vec::new();
     let mut with_output = HashSet::new();
     for output in task::outputs() {
         let record = records.get(output.id()).filter(|record| {
@@ -353,7 +353,7 @@ pub fn gone(task: &Task) -> String {
     );
     let after = match (task.status, task.ran) {
         (Status::Lost | Status::Running, _) | (_, None) => String::new(),
-        (_, Some(ran)) => format!(" after {}", text::span(ran)),
+        (_, Some(ran)) => format!(" after {}", text::format_duration(ran)),
     };
     let how = match task.status {
         Status::Running => "it runs".to_owned(),

@@ -135,7 +135,7 @@ pub fn run_detached(words: &[OsString]) {
 fn run_bounded(program: &OsStr, arguments: &[OsString]) -> Result<()> {
     // The task may belong to a cloned repository that contains programs.
     if let Some(project) = environment::task_project() {
-        programs::work_in(&project);
+        programs::set_working_project(&project);
     }
     let found = match program.to_str() {
         Some(name) if !name.contains('/') => programs::find(name),

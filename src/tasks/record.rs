@@ -13,7 +13,7 @@ use super::status::Status;
 use crate::history::store::Key;
 use crate::platform::processes::{FileId, Process, TrackedFile};
 use crate::state::{Folder, Kind, is_id, log};
-use crate::text::{SHOWN, one_line, span};
+use crate::text::{MAX_COMMAND_LENGTH, format_duration, one_line};
 
 /// Maximum number of records that are read.
 const MAX_RECORDS: usize = 5000;
@@ -127,8 +127,9 @@ impl End {
 
     /// Formats the duration for a sentence, ` after 3 min`; empty if unknown.
     pub fn after(&self) -> String {
-        self.ran()
-            .map_or_else(String::new, |ran| format!(" after {}", span(ran)))
+        self.ran().map_or_else(String::new, |ran| {
+            format!(" after {}", format_duration(ran))
+        })
     }
 }
 
@@ -243,10 +244,10 @@ impl TaskRecord {
     /// Returns its name as shown to the user, on one line: the description, or else the command.
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
-        match one_line(description, SHOWN) {
+        match one_line(description, MAX_COMMAND_LENGTH) {
             name if name.is_empty() => {
                 let command = without_edits(&self.command);
-                one_line(self.main.as_deref().unwrap_or(command), SHOWN)
+                one_line(self.main.as_deref().unwrap_or(command), MAX_COMMAND_LENGTH)
             }
             name => name,
         }

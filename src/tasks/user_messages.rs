@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::output_summary::{full_disk, summary_of};
 use super::record::TaskRecord;
 use super::status::Status;
-use crate::text::{MAX_MESSAGE, clipped, one_line, span};
+use crate::text::{MAX_MESSAGE, clipped, format_duration, one_line};
 
 /// Columns left in a terminal of 100 after the client's prefix `  ⎿  UserPromptSubmit says: ` (measured, 2.1.331).
 pub const WIDTH: usize = 71;
@@ -71,7 +71,7 @@ pub fn silent(record: &TaskRecord, silence: Duration) -> String {
         record,
         &format!(
             " silent for {}, stop it? `bg-run stop {}`",
-            span(silence),
+            format_duration(silence),
             start_of(&record.id)
         ),
     )
@@ -89,7 +89,7 @@ pub fn left_over(running: &[TaskRecord], ended: &[TaskRecord]) -> Option<String>
     let how = |record: &TaskRecord| match record.ended {
         None if record.survived => {
             let ran = Timestamp::now().duration_since(record.began());
-            let ran = span(ran.try_into().unwrap_or_default());
+            let ran = format_duration(ran.try_into().unwrap_or_default());
             format!("still runs after {ran} ({})", shortened(&record.id))
         }
         None => format!("runs ({})", shortened(&record.id)),

@@ -59,12 +59,12 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
         return Some("isn't there".to_owned());
     };
     let is_like_code = words.iter().skip(1).eq(LIKE_CODE);
-    if is_like_code && is_remote(&path) && !environment::is_in_a_window() {
+    if is_like_code && is_remote(&path) && !environment::can_reach_vscode_window() {
         return Some(
             "opens nothing outside a terminal of VS Code: VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
         );
     }
-    let asked = || programs::ask(&duct::cmd!(path, "--version"), RETURN_TIMEOUT).err();
+    let asked = || programs::output_of(&duct::cmd!(path, "--version"), RETURN_TIMEOUT).err();
     is_like_code.then(asked).flatten()
 }
 

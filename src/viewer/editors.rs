@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::editor_table::{EDITORS, EditorRow, Family, LIKE_CODE, LIKE_IDEA};
+use crate::platform::regular_file;
 use crate::{environment, programs};
 
 /// Paths of an editor's command, relative to the folder that contains its `extensions`.
@@ -225,7 +226,7 @@ fn jet_brains_around(bundle: Option<&str>) -> Editor {
 /// or else the one beside its files.
 fn unknown_fork(file: &Path) -> Editor {
     let app = app_folder(file);
-    let product = app.and_then(|app| programs::product_of(&app.join("product.json")));
+    let product = app.and_then(|app| product_of(&app.join("product.json")));
     let (name, program) = product.unwrap_or_else(|| {
         let name = fork_name(file);
         let program = app.and_then(program_beside);
@@ -242,6 +243,18 @@ fn unknown_fork(file: &Path) -> Editor {
         is_known: false,
     }
 }
+
+/// Returns the names of an editor and of its command from the product file of VS Code or a fork.
+fn product_of(file: &Path) -> Option<(String, String)> {
+    let text = regular_file::read(file, MAX_PRODUCT).ok()?;
+    let product: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let text = |key: &str| Some(product.get(key)?.as_str()?.to_owned());
+    let program = text("applicationName").filter(|name| !name.contains('/'))?;
+    Some((text("nameShort")?, program))
+}
+
+/// Maximum size of a product file, in bytes.
+const MAX_PRODUCT: u64 = 1024 * 1024;
 
 fn program_beside(app: &Path) -> Option<String> {
     let folders = COMMAND_FOLDERS.iter().map(|folder| app.join(folder));

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::claude::task;
-use crate::{environment, folders};
+use crate::environment;
+use crate::platform::regular_file;
 
 pub use editors::Editor;
 pub use find::Viewer;
@@ -177,6 +178,6 @@ fn open_file(file: &Path) -> io::Result<File> {
     if task::is_output(file) {
         task::open(file)
     } else {
-        folders::open_regular(file).map(|(file, _)| file)
+        regular_file::open(file).map(|(file, _)| file)
     }
 }

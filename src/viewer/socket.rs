@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::editor_table::LAST_LINE;
 use crate::environment;
 use crate::platform::{files, peer, processes};
-use crate::text::{SHOWN, one_line};
+use crate::text::{MAX_COMMAND_LENGTH, one_line};
 
 /// Time limit for a window's answer. A live window answers in a millisecond (measured).
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
@@ -117,7 +117,7 @@ fn post(path: &Path, body: &Value) -> Result<u64> {
     let line = String::from_utf8_lossy(&answer);
     let line = line.lines().next().unwrap_or_default();
     if line.split(' ').nth(1) != Some("200") {
-        bail!("{shown} answers `{}`", one_line(line, SHOWN));
+        bail!("{shown} answers `{}`", one_line(line, MAX_COMMAND_LENGTH));
     }
     Ok(process)
 }

@@ -78,6 +78,6 @@ fn has_ended(file: &File, awaited: &mut AwaitedTask) -> bool {
     let is_gone = file
         .metadata()
         .map_or(true, |metadata| metadata.nlink() == 0);
-    let ends = task::end_of(file).map_or(true, |end| Footer::of(&end).is_some());
+    let ends = task::read_end(file).map_or(true, |end| Footer::of(&end).is_some());
     is_gone || ends && awaited.check().status != Status::Running
 }

@@ -66,7 +66,7 @@ test('links and icons of VS Code are no links and icons any more', () => {
 });
 
 test('spans of time are those of the program', () => {
-  const lines = fs.readFileSync(new URL('../../src/spans.tsv', import.meta.url), 'utf8').trim().split('\n');
+  const lines = fs.readFileSync(new URL('../../src/durations.tsv', import.meta.url), 'utf8').trim().split('\n');
   for (const [ms, shown] of lines.map((line) => line.split('\t'))) assert.equal(span(Number(ms)), shown, `${ms} ms`);
 });
 

@@ -12,6 +12,7 @@ use crate::environment::{
     self, AUTO_BACKGROUND as LIMIT, NO_PRESSURE_REAP as NO_REAPER, PYTHON_UNBUFFERED as UNBUFFERED,
 };
 use crate::folders::{self, CallSite};
+use crate::platform::regular_file;
 
 /// Minimum that the client accepts, in milliseconds (read in the code of 2.1.331).
 const MIN_LIMIT: u64 = 2000;
@@ -68,7 +69,7 @@ fn trust(project: &Path) -> Check {
     let file = environment::claude_config_dir()
         .or_else(|| folders::claude_dir()?.parent().map(Path::to_owned))
         .map(|dir| dir.join(".claude.json"));
-    let text = file.and_then(|file| folders::read_regular(&file, MAX_STATE).ok());
+    let text = file.and_then(|file| regular_file::read(&file, MAX_STATE).ok());
     let state: Value = text
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
@@ -169,7 +170,7 @@ pub(super) fn limit(
     let set = set.map(|set| (set.value, set.file.display().to_string()));
     let set = set.or_else(|| {
         Some((
-            environment::auto_background()?,
+            environment::auto_background_text()?,
             "the environment".to_owned(),
         ))
     });

@@ -6,7 +6,8 @@ use crate::claude::session::Session;
 use crate::config::{Config, Configuration};
 use crate::environment;
 use crate::folders::{self, CallSite};
-use crate::rules::{Origin, Problem, lint};
+use crate::platform::regular_file;
+use crate::rules::{FaultOrigin, Problem, lint};
 
 /// Maximum size in bytes of a file that is read.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -29,9 +30,9 @@ pub(super) fn checks(configuration: &Configuration, site: &CallSite) -> Vec<Chec
 /// Returns the check for a fault. A faulty `config.toml` counts as a dry run; a faulty rules file is ignored.
 fn problem(problem: &Problem) -> Check {
     let message = problem.to_string();
-    let is_config = |origin: &Origin| match origin {
-        Origin::File(path) => Some(path) == folders::config_file().as_ref(),
-        Origin::Environment | Origin::BuiltIn => false,
+    let is_config = |origin: &FaultOrigin| match origin {
+        FaultOrigin::File(path) => Some(path) == folders::config_file().as_ref(),
+        FaultOrigin::Environment | FaultOrigin::BuiltIn => false,
     };
     match &problem.origin {
         origin if is_config(origin) => Check::failure(
@@ -39,8 +40,8 @@ fn problem(problem: &Problem) -> Check {
             format!("{message}; until you fix it, bg-run only reports what it would do"),
             "`bg-run config check` shows if errors remain.",
         ),
-        Origin::Environment => Check::warning("config", message, "Correct or unset it."),
-        Origin::File(_) | Origin::BuiltIn => Check::warning(
+        FaultOrigin::Environment => Check::warning("config", message, "Correct or unset it."),
+        FaultOrigin::File(_) | FaultOrigin::BuiltIn => Check::warning(
             "rules",
             format!("{message}; bg-run ignores the file"),
             "`bg-run rules check` shows if errors remain.",
@@ -52,7 +53,7 @@ fn dry_run() -> Option<Check> {
     let file = folders::config_file();
     let text = file
         .as_ref()
-        .and_then(|file| folders::read_regular(file, MAX_FILE).ok());
+        .and_then(|file| regular_file::read(file, MAX_FILE).ok());
     let in_file = text
         .and_then(|text| Config::parse(&text).ok())
         .is_some_and(|config| config.dry_run);
@@ -79,12 +80,12 @@ fn lint_findings() -> Vec<Check> {
     let Some(file) = folders::user_rules_file() else {
         return Vec::new();
     };
-    let text = folders::read_regular(&file, MAX_FILE).unwrap_or_default();
+    let text = regular_file::read(&file, MAX_FILE).unwrap_or_default();
     let findings = lint(&text).into_iter();
     findings
         .map(|finding| {
             let finding = Problem {
-                origin: Origin::File(file.clone()),
+                origin: FaultOrigin::File(file.clone()),
                 ..finding
             };
             Check::warning(

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::check::Check;
 use crate::config::Config;
+use crate::environment;
 use crate::install::editor::{self, EXTENSION, OutputProtection};
+use crate::platform::regular_file;
 use crate::programs;
 use crate::viewer::{self, Editor, NoViewer, Viewer};
-use crate::{environment, folders};
 
 /// Maximum size in bytes of a settings file that is read.
 const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
@@ -17,7 +18,7 @@ const MAX_SETTINGS: u64 = 16 * 1024 * 1024;
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn checks(config: &Config, project: &Path) -> Vec<Check> {
-    programs::work_in(project);
+    programs::set_working_project(project);
     let viewer = match Viewer::find(config) {
         Ok(viewer) => viewer,
         Err(NoViewer::Off) => {
@@ -111,7 +112,7 @@ fn settings() -> Option<Check> {
     let found: Vec<(OutputProtection, String)> = files
         .iter()
         .map(|file| {
-            let text = folders::read_regular(file, MAX_SETTINGS).unwrap_or_default();
+            let text = regular_file::read(file, MAX_SETTINGS).unwrap_or_default();
             (
                 OutputProtection::in_settings(&text),
                 file.display().to_string(),
@@ -161,7 +162,7 @@ fn extension(editor: &Editor) -> Option<Check> {
     let command = editor.command()?;
     let install = "`bg-run install` installs it, so that outputs open without taking the keyboard.";
     let list = duct::cmd!(&command, "--list-extensions", "--show-versions").stdin_null();
-    let listed = match programs::ask(&list, LIST_TIMEOUT) {
+    let listed = match programs::output_of(&list, LIST_TIMEOUT) {
         Ok(listed) => listed,
         Err(why) => {
             let message = format!("{} may lack the extension: {why}", editor.name);

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::check::Check;
 use super::program;
-use crate::claude::hooks::{Hook, Source};
-use crate::claude::settings::{self, Scope};
+use crate::claude::hooks::{Hook, HookSource};
+use crate::claude::settings::{self, SettingsScope};
 use crate::folders::{self, CallSite};
 use crate::install::{EVENTS, calls_bg_run, hook_timeout};
 use crate::programs;
@@ -19,7 +19,7 @@ const TIMEOUT: u64 = 60;
 
 const INSTALL: &str = "`bg-run install` registers it.";
 
-pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>]) -> Vec<Check> {
+pub(super) fn checks(sources: &[HookSource], site: &CallSite, chain: &[Vec<String>]) -> Vec<Check> {
     let mut checks = ignored_files(sources);
     checks.extend(switched_off_hooks(sources));
     checks.extend(managed_only(sources));
@@ -40,7 +40,7 @@ pub(super) fn checks(sources: &[Source], site: &CallSite, chain: &[Vec<String>])
 }
 
 /// Returns the events for which a hook of bg-run runs.
-pub(super) fn events_in_force(sources: &[Source]) -> BTreeSet<String> {
+pub(super) fn events_in_force(sources: &[HookSource]) -> BTreeSet<String> {
     let ours = effective_hooks(sources).into_iter();
     ours.map(|(_, hook)| hook.event).collect()
 }
@@ -55,12 +55,12 @@ fn is_ours(hook: &Hook) -> bool {
     )
 }
 
-fn ours_in(source: &Source) -> Vec<Hook> {
+fn ours_in(source: &HookSource) -> Vec<Hook> {
     source.hooks().into_iter().filter(is_ours).collect()
 }
 
 /// Returns bg-run's hooks that the client runs, each with its file.
-fn effective_hooks(sources: &[Source]) -> Vec<(PathBuf, Hook)> {
+fn effective_hooks(sources: &[HookSource]) -> Vec<(PathBuf, Hook)> {
     let only_managed = sources.iter().any(allows_only_managed);
     let is_off = disabling_source(sources).is_some();
     sources
@@ -101,7 +101,7 @@ fn missing_parts(ours: &[(PathBuf, Hook)]) -> Vec<String> {
 }
 
 /// Returns a check for each file that the client ignores.
-fn ignored_files(sources: &[Source]) -> Vec<Check> {
+fn ignored_files(sources: &[HookSource]) -> Vec<Check> {
     let none_in_force = effective_hooks(sources).is_empty();
     let faulty = sources
         .iter()
@@ -110,8 +110,8 @@ fn ignored_files(sources: &[Source]) -> Vec<Check> {
         .map(|(source, why)| {
             let path = source.path.display();
             let message = format!("{path}: {why}");
-            let mend = source.mend.clone();
-            let fix = mend.unwrap_or_else(|| format!("Fix {path}."));
+            let fix = source.fix.clone();
+            let fix = fix.unwrap_or_else(|| format!("Fix {path}."));
             if none_in_force {
                 Check::failure("hooks-silent", message, fix)
             } else {
@@ -122,7 +122,7 @@ fn ignored_files(sources: &[Source]) -> Vec<Check> {
 }
 
 /// Returns the check for an entry that the client skips while it runs the others of the file.
-fn skipped_entry(source: &Source) -> Option<Check> {
+fn skipped_entry(source: &HookSource) -> Option<Check> {
     let why = source.left_out.as_ref()?;
     let path = source.path.display();
     Some(Check::warning(
@@ -135,13 +135,13 @@ fn skipped_entry(source: &Source) -> Option<Check> {
 }
 
 /// Returns the file that decides on `disableAllHooks`, if it switches hooks off.
-fn disabling_source(sources: &[Source]) -> Option<&Source> {
+fn disabling_source(sources: &[HookSource]) -> Option<&HookSource> {
     let mut files = sources.iter().rev().filter(|source| source.fault.is_none());
     let last = files.find(|file| settings::disables_hooks(&file.settings).is_some())?;
     (settings::disables_hooks(&last.settings) == Some(true)).then_some(last)
 }
 
-fn switched_off_hooks(sources: &[Source]) -> Option<Check> {
+fn switched_off_hooks(sources: &[HookSource]) -> Option<Check> {
     let path = disabling_source(sources)?.path.display();
     Some(Check::failure(
         "hooks-off",
@@ -150,12 +150,12 @@ fn switched_off_hooks(sources: &[Source]) -> Option<Check> {
     ))
 }
 
-fn allows_only_managed(source: &Source) -> bool {
+fn allows_only_managed(source: &HookSource) -> bool {
     let setting = source.settings.get("allowManagedHooksOnly");
     source.is_managed && setting.and_then(Value::as_bool) == Some(true)
 }
 
-fn managed_only(sources: &[Source]) -> Option<Check> {
+fn managed_only(sources: &[HookSource]) -> Option<Check> {
     let source = sources.iter().find(|source| allows_only_managed(source))?;
     let ours = sources.iter().filter(|source| source.is_managed);
     if ours.flat_map(ours_in).next().is_some() {
@@ -173,7 +173,7 @@ fn managed_only(sources: &[Source]) -> Option<Check> {
 
 /// Whether a file shared by a project's members contains a path of this machine.
 fn is_shared(file: &Path, site: &CallSite, hook: &Hook) -> bool {
-    let shared = settings::path(Scope::Project, &site.project);
+    let shared = settings::path(SettingsScope::Project, &site.project);
     shared.is_some_and(|shared| shared == file) && hook.command.starts_with('/')
 }
 
@@ -231,7 +231,7 @@ pub(super) fn chained(commands: &[Vec<String>]) -> Option<Check> {
     let missing = commands.iter().filter_map(|words| words.first());
     let missing: Vec<&str> = missing
         .map(String::as_str)
-        .filter(|program| !programs::is_there(program))
+        .filter(|program| !programs::is_executable_name(program))
         .collect();
     if !missing.is_empty() {
         return Some(Check::warning(
@@ -283,10 +283,10 @@ fn chain_line(chain: &[Vec<String>], hooks: &[&Hook]) -> String {
 }
 
 /// Returns the check for other hooks that run before Bash calls, if there are any.
-fn others(sources: &[Source], chain: &[Vec<String>]) -> Option<Check> {
+fn others(sources: &[HookSource], chain: &[Vec<String>]) -> Option<Check> {
     let all = sources.iter().filter(|source| source.fault.is_none());
     let others: Vec<Hook> = all
-        .flat_map(Source::hooks)
+        .flat_map(HookSource::hooks)
         .filter(|hook| hook.event == "PreToolUse" && hook.is_for("Bash") && !hook.is_async)
         .filter(|hook| !is_ours(hook))
         .collect();
@@ -332,8 +332,8 @@ mod tests {
     use super::*;
     use crate::cli::doctor::CheckState;
 
-    fn source(settings: Value, is_managed: bool) -> Source {
-        Source {
+    fn source(settings: Value, is_managed: bool) -> HookSource {
+        HookSource {
             path: PathBuf::from(if is_managed {
                 "/etc/managed.json"
             } else {
@@ -343,7 +343,7 @@ mod tests {
             plugin: None,
             settings,
             fault: None,
-            mend: None,
+            fix: None,
             left_out: None,
         }
     }

@@ -38,7 +38,7 @@ fn program_check(file: &Path, hook: &Hook, site: &CallSite) -> Check {
             again,
         );
     };
-    let version = programs::ask(&duct::cmd!(&program, "--version"), TIMEOUT);
+    let version = programs::output_of(&duct::cmd!(&program, "--version"), TIMEOUT);
     let ours = concat!("bg-run ", env!("CARGO_PKG_VERSION"));
     match version.as_deref().map(str::trim) {
         Ok(version) if version == ours => {}
@@ -88,7 +88,7 @@ fn program_of(hook: &Hook) -> Option<PathBuf> {
     // Only the shell can expand such a word.
     let word = if word.contains('$') {
         let line = format!("printf %s \"{word}\"");
-        programs::ask(&duct::cmd!("/bin/sh", "-c", line), TIMEOUT).ok()?
+        programs::output_of(&duct::cmd!("/bin/sh", "-c", line), TIMEOUT).ok()?
     } else {
         word
     };
@@ -122,7 +122,7 @@ fn check_answer(hook: &Hook, site: &CallSite) -> Result<(), String> {
         .env("BG_RUN_DRY_RUN", "1")
         .env("BG_RUN_STATE_DIR", records.path())
         .env_remove("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS");
-    let printed = programs::ask_with(&command, &event.to_string(), TIMEOUT)?;
+    let printed = programs::output_with_input(&command, &event.to_string(), TIMEOUT)?;
     let answer: Value =
         serde_json::from_str(&printed).map_err(|_| format!("it printed {printed:?}"))?;
     let line = answer

@@ -62,8 +62,8 @@ fn history(config: &Config) -> Check {
 fn on_end(config: &Config) -> Option<Check> {
     let name = "on-end";
     let program = config.on_end.first()?;
-    let after = text::span(config.on_end_after.unwrap_or(config.notify_after).0);
-    Some(if programs::is_there(program) {
+    let after = text::format_duration(config.on_end_after.unwrap_or(config.notify_after).0);
+    Some(if programs::is_executable_name(program) {
         Check::ok(
             name,
             format!("`{program}` is run at the end of a task that ran {after} or longer"),

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use crate::claude::client::Version;
-use crate::claude::hooks::Source;
+use crate::claude::hooks::HookSource;
 use crate::config::Config;
-use crate::folders;
 use crate::install;
+use crate::platform::regular_file;
 use crate::survive::{self, MAX_JOBS, marks};
 
 const NAME: &str = "survive";
 
 /// Runs the check; `None` if the setting is off and no job from an earlier time runs.
-pub(super) fn check(config: &Config, sources: &[Source], client: Option<Version>) -> Option<Check> {
+pub(super) fn check(
+    config: &Config,
+    sources: &[HookSource],
+    client: Option<Version>,
+) -> Option<Check> {
     let jobs = marks::jobs();
     if !config.survive && jobs.is_empty() {
         return None;
@@ -93,7 +97,7 @@ fn kills_user_processes() -> bool {
     }
     let texts = files
         .iter()
-        .filter_map(|file| folders::read_regular(file, MAX_FILE).ok());
+        .filter_map(|file| regular_file::read(file, MAX_FILE).ok());
     let texts: Vec<String> = texts.collect();
     !rustix::process::geteuid().is_root() && kills(texts.iter().map(String::as_str))
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::check::Check;
 use crate::claude::client::{self as claude, Version};
-use crate::claude::hooks::Source;
+use crate::claude::hooks::HookSource;
 use crate::install::skill::{SkillFolder, SkillState};
 use crate::install::status_line::{self, command_in};
 use crate::programs;
@@ -19,7 +19,7 @@ const FOLDER: &str = "bg-run@skills-dir";
 const INSTALL: &str = "`bg-run install` writes it.";
 
 pub(super) fn check(
-    sources: &[Source],
+    sources: &[HookSource],
     client: Option<&(Result<Version, String>, PathBuf)>,
 ) -> Option<Check> {
     let folder = SkillFolder::new(&programs::own_path().ok()?)?;
@@ -66,7 +66,7 @@ fn listed(files: &[PathBuf]) -> String {
 
 fn current(
     folder: &SkillFolder,
-    sources: &[Source],
+    sources: &[HookSource],
     client: Option<&(Result<Version, String>, PathBuf)>,
     from_plugin: bool,
 ) -> Check {
@@ -98,7 +98,7 @@ fn current(
             ),
         );
     }
-    match claude::refuses(program, folder.path()) {
+    match claude::plugin_fault(program, folder.path()) {
         Some(why) => Check::warning(
             NAME,
             format!("Claude Code {version} refuses the view in {path}: {why}"),
@@ -116,7 +116,7 @@ fn is_off(settings: &Value) -> bool {
 }
 
 /// Whether the plugin itself is enabled. The client then ignores a skills folder with the same name.
-fn has_plugin(sources: &[Source]) -> bool {
+fn has_plugin(sources: &[HookSource]) -> bool {
     let enabled = sources
         .iter()
         .filter_map(|source| source.settings.get("enabledPlugins")?.as_object());
@@ -127,7 +127,7 @@ fn has_plugin(sources: &[Source]) -> bool {
 
 /// Checks the status line that Claude Code shows. The user's own is fine, and is mentioned only if bg-run is part of
 /// it.
-pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
+pub(super) fn status_line(sources: &[HookSource]) -> Option<Check> {
     let last = sources.iter().rev().find_map(|source| match source.fault {
         None => Some((&source.path, command_in(&source.settings)?)),
         Some(_) => None,
@@ -140,7 +140,7 @@ pub(super) fn status_line(sources: &[Source]) -> Option<Check> {
         return None;
     }
     let path = path.display();
-    if !programs::is_there(program.to_str()?) {
+    if !programs::is_executable_name(program.to_str()?) {
         return Some(Check::warning(
             "status-line",
             format!("The status line in {path} starts {words}, and there is no such program"),

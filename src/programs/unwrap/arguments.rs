@@ -87,7 +87,7 @@ pub(super) struct RemainingWords<'a> {
     pub(super) own: &'a [Wrapper],
     /// Index of the first word among the command's words, if these are a tail of them.
     pub(super) at: Option<usize>,
-    /// See [`super::View::same_path`].
+    /// See [`super::CommandForm::same_path`].
     pub(super) same_path: bool,
 }
 

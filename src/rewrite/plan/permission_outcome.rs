@@ -33,8 +33,8 @@ impl Plan<'_> {
             Some(rest) if first.is_some_and(|first| self.is_bare(first)) => rest,
             _ => &after,
         };
-        self.comparison.gain(&self.whole, &after)
-            || !self.comparison.same_for_whole(&self.whole, seen)
+        self.comparison.gains_match(&self.whole, &after)
+            || !self.comparison.has_same_matches_in_whole(&self.whole, seen)
     }
 
     /// Whether the source contains more than one simple command with its redirections.
@@ -45,8 +45,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether the client finds the command's own text after a prefix of ours: nothing in front of its program is
-    /// ignored by the client too. The client ignores either all such words or none.
+    /// Whether a rule for the command still matches after bg-run's prefix. It doesn't if the command begins with an
+    /// assignment or wrapper, because the client ignores all such words or none.
     fn is_bare(&self, command: &SimpleCommand) -> bool {
         let first = command.words.first();
         let is_unquoted = |raw: &str| {
@@ -95,13 +95,13 @@ impl Plan<'_> {
             format!("{after}{suffix}"),
             after,
         ];
-        let gained = texts.iter().any(|text| rules.gain(before, text));
+        let gained = texts.iter().any(|text| rules.gains_match(before, text));
         // A command with an expansion is compared literally.
         let seen = [&texts[0], &texts[2]];
         let is_raw = expands(command) && !suffix.is_empty();
         !gained
-            && (!is_raw || rules.same_for(before, seen[0]))
-            && (prefix.is_empty() || seen_through || rules.same_for(before, seen[1]))
+            && (!is_raw || rules.has_same_matches(before, seen[0]))
+            && (prefix.is_empty() || seen_through || rules.has_same_matches(before, seen[1]))
     }
 
     /// Whether the same rules match with `edit` next to the word `last`. The client compares a command without some
@@ -121,7 +121,7 @@ impl Plan<'_> {
             .all(|start| {
                 self.edited(start, end, Some(edit)).is_some_and(|after| {
                     let before = self.slice(start, end);
-                    self.comparison.same_for(before, &after)
+                    self.comparison.has_same_matches(before, &after)
                 })
             })
     }

@@ -2,7 +2,7 @@
 
 use rable::{Node, NodeKind};
 
-use super::{Lowering, Scope, in_substitution};
+use super::{Lowering, LoweringScope, in_substitution};
 use crate::folders::MAX_PATH;
 use crate::shell::directory::{self, DirectoryChange};
 use crate::shell::redirection;
@@ -14,16 +14,16 @@ impl Lowering<'_> {
         assignments: &[Node],
         words: &[Node],
         redirects: &[Node],
-        scope: Scope,
+        scope: LoweringScope,
     ) {
         let scope = scope.with_directory(self.directory);
-        let mut redirected = scope.place;
+        let mut redirected = scope.context;
         self.redirect(&mut redirected, redirects);
         let command = SimpleCommand {
             assignments: self.words(assignments, scope),
             words: self.words(words, scope),
             redirections: redirects.iter().filter_map(redirection::lower).collect(),
-            place: scope.place,
+            context: scope.context,
             stdout: redirected.stdout,
             stderr: redirected.stderr,
         };
@@ -62,16 +62,16 @@ impl Lowering<'_> {
         };
     }
 
-    fn words(&mut self, nodes: &[Node], scope: Scope) -> Vec<Word> {
+    fn words(&mut self, nodes: &[Node], scope: LoweringScope) -> Vec<Word> {
         nodes.iter().map(|node| self.word(node, scope)).collect()
     }
 
-    fn word(&mut self, node: &Node, scope: Scope) -> Word {
+    fn word(&mut self, node: &Node, scope: LoweringScope) -> Word {
         let value = match &node.kind {
             NodeKind::Word { value, .. } => value.clone(),
             _ => String::new(),
         };
-        if !scope.place.editable {
+        if !scope.context.editable {
             return Word {
                 raw: value,
                 span: scope.holder,
@@ -92,8 +92,8 @@ impl Lowering<'_> {
 
     /// Converts the commands in a word's `$(…)`, backquotes and `<(…)`. Their spans have another origin, so these
     /// commands are examined but never edited.
-    pub(super) fn substitutions(&mut self, word: &Node, holder: Span, scope: Scope) {
-        let holder = if scope.place.editable {
+    pub(super) fn substitutions(&mut self, word: &Node, holder: Span, scope: LoweringScope) {
+        let holder = if scope.context.editable {
             holder
         } else {
             scope.holder
@@ -105,7 +105,7 @@ impl Lowering<'_> {
             if let NodeKind::CommandSubstitution { command, .. }
             | NodeKind::ProcessSubstitution { command, .. } = &part.kind
             {
-                let inner = Scope {
+                let inner = LoweringScope {
                     holder,
                     ..scope.with(in_substitution)
                 };

@@ -4,14 +4,14 @@ use crate::shell::syntax::{Script, SimpleCommand, Sink, Word};
 
 /// Forgets the sinks of all commands after a command like `exec >log`, which redirects them.
 pub(super) fn forget_redirected_sinks(script: &mut Script) {
-    let places = script
+    let contexts = script
         .simple_commands
         .iter_mut()
-        .map(|command| &mut command.place)
-        .chain(script.pipelines.iter_mut().map(|line| &mut line.place));
-    for place in places {
-        place.stdout = Sink::Elsewhere;
-        place.stderr = Sink::Elsewhere;
+        .map(|command| &mut command.context)
+        .chain(script.pipelines.iter_mut().map(|line| &mut line.context));
+    for context in contexts {
+        context.stdout = Sink::Elsewhere;
+        context.stderr = Sink::Elsewhere;
     }
 }
 
@@ -24,7 +24,8 @@ impl Script {
 }
 
 impl SimpleCommand {
-    /// Whether it is `exec >log`, `command exec 2>err` or `eval "exec 2>err"`, or may be one, like `$E 2>err`.
+    /// Whether the command has the form `exec >log`, `command exec 2>err` or `eval "exec 2>err"`, or may expand to it,
+    /// like `$E 2>err`.
     fn redirects_the_shell(&self) -> bool {
         let words: Vec<String> = self.words.iter().map(Word::text).collect();
         let mut behind = words.iter().skip_while(|word| {

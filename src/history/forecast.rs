@@ -87,9 +87,8 @@ impl Forecast {
         last.map_or(self.prior, |step| step.probability)
     }
 
-    /// Whether no call of the rule, the coarsest level, was short and successful here. Until then, a guess from its
-    /// name stands.
-    pub fn name_stands(&self) -> bool {
+    /// Whether no call of the rule in this repository was short and successful. Only then does the rule's name decide.
+    pub fn is_uncontradicted(&self) -> bool {
         let of_rule = self.levels.first().into_iter().flat_map(|step| &step.seen);
         of_rule
             .copied()
@@ -150,7 +149,7 @@ impl Step {
             if own <= 0.0 {
                 continue;
             }
-            long += age * own * length(*one);
+            long += age * own * long_degree(*one);
             weights += age * own;
             // An observation of little weight hardly ages the older ones, so a long run never lowers the probability.
             age *= DECAY.powf(own);
@@ -165,7 +164,7 @@ impl Step {
 }
 
 /// Returns the degree to which an observation is long, from 0 to 1.
-fn length(seen: Observation) -> f64 {
+fn long_degree(seen: Observation) -> f64 {
     if seen.end == RunEnd::AtMost {
         return 0.0;
     }

@@ -1,9 +1,9 @@
-//! The outcome for a call, before any edit.
+//! The outcome for a call.
 
 use serde::Serialize;
 
 use crate::history::Expectation;
-use crate::programs::Views;
+use crate::programs::CommandForms;
 
 /// The place where a call runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -17,26 +17,28 @@ pub enum Outcome {
     Pass,
 }
 
-/// The outcome of the gates, before any edit.
-pub(super) struct Verdict {
+/// The result of the gates, before any edit.
+pub(super) struct GateResult {
     pub(super) outcome: Outcome,
     pub(super) rule: Option<String>,
     pub(super) reason: String,
     /// The long-running simple commands.
     pub(super) targets: Vec<usize>,
-    /// The views of each simple command, of a call that goes to the background.
-    pub(super) views: Vec<Views>,
+    /// The forms of each simple command, of a call that goes to the background.
+    pub(super) forms: Vec<CommandForms>,
     pub(super) expected: Option<Expectation>,
 }
 
-/// Returns a verdict without a rule.
-pub(super) fn verdict(outcome: Outcome, reason: impl Into<String>) -> Verdict {
-    Verdict {
-        outcome,
-        rule: None,
-        reason: reason.into(),
-        targets: Vec::new(),
-        views: Vec::new(),
-        expected: None,
+impl GateResult {
+    /// Creates a result without a rule.
+    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            rule: None,
+            reason: reason.into(),
+            targets: Vec::new(),
+            forms: Vec::new(),
+            expected: None,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The decision to remove `BG_RUN=…` or not. It stays if a permission rule concerns it.
+//! Decides whether markers (`BG_RUN=…`) are removed. A marker stays if a permission rule concerns it.
 
 use super::edits::{EditKind, LeftOut, TOO_MUCH};
 use super::input::RewriteInput;
@@ -10,15 +10,18 @@ const NAME: &str = "BG_RUN";
 
 /// Returns the reason for keeping the markers; `None` if they can be removed. An ask or deny rule that matches the
 /// original call must match the returned one.
-pub(super) fn held(input: RewriteInput<'_>, permissions: &PermissionRules) -> Option<LeftOut> {
+pub(super) fn reason_to_keep(
+    input: RewriteInput<'_>,
+    permissions: &PermissionRules,
+) -> Option<LeftOut> {
     if input.markers.is_empty() || permissions.count() == 0 {
         return None;
     }
     let comparison = permissions.comparison();
     let commands = input.script.simple_commands.iter();
-    let is_held = loses(&comparison, input, 0, input.source.len())
+    let is_kept = loses(&comparison, input, 0, input.source.len())
         || commands
-            .filter(|command| carries_one(input, command))
+            .filter(|command| has_marker(input, command))
             .any(|command| {
                 // The client also compares a command without some of its assignments.
                 let end = command.words_end().unwrap_or(input.source.len());
@@ -30,13 +33,13 @@ pub(super) fn held(input: RewriteInput<'_>, permissions: &PermissionRules) -> Op
     } else {
         "a permission rule is about it"
     };
-    is_held.then(|| LeftOut {
+    is_kept.then(|| LeftOut {
         kind: EditKind::TakeOutMarker,
         why: why.to_owned(),
     })
 }
 
-fn carries_one(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
+fn has_marker(input: RewriteInput<'_>, command: &SimpleCommand) -> bool {
     let mut starts = command.assignments.iter().map(|word| word.span.start);
     starts.any(|start| input.markers.iter().any(|marker| marker.start == start))
 }
@@ -50,7 +53,7 @@ fn loses(comparison: &Comparison<'_>, input: RewriteInput<'_>, start: usize, end
         .collect();
     comparison.count(before.len());
     let after = shell::apply(before, &edits);
-    after.is_none_or(|after| comparison.lose(before.trim(), after.trim(), NAME))
+    after.is_none_or(|after| comparison.loses_match(before.trim(), after.trim(), NAME))
 }
 
 #[cfg(test)]
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn a_marker_stays_if_a_rule_concerns_it() {
         use List::{Allow, Restrict};
-        for (list, rule, command, is_held) in [
+        for (list, rule, command, is_kept) in [
             (Restrict, "BG_RUN=*", "BG_RUN=off npm test", true),
             (Restrict, "BG_RUN=on:*", "BG_RUN=off npm test", false),
             (Restrict, "BG_RUN=*", "cd a && BG_RUN=off npm test", true),
@@ -84,8 +87,8 @@ mod tests {
                 script: &script,
                 markers: &[Span { start, end }],
             };
-            let held = held(input, &permissions);
-            assert_eq!(held.is_some(), is_held, "{list:?} {rule} {command}");
+            let kept = reason_to_keep(input, &permissions);
+            assert_eq!(kept.is_some(), is_kept, "{list:?} {rule} {command}");
         }
     }
 }

@@ -1,41 +1,41 @@
-//! Overrides in the command itself: `BG_RUN=on`, `BG_RUN=off`.
+//! Markers in front of commands: `BG_RUN=on`, `BG_RUN=off`.
 
 use crate::shell::{self, Script, Span, Word};
 use crate::text::nearest;
 
-/// The variable with which a call chooses where it runs: `BG_RUN=on`, `BG_RUN=off`.
-pub(super) const MARKER: &str = "BG_RUN";
+/// The variable with which a command asks for the background or the foreground.
+pub(super) const NAME: &str = "BG_RUN";
 
-/// The choice in the command.
+/// The value of a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InlineOverride {
+pub(super) enum MarkerValue {
     /// Run in the background.
     On,
     /// Run in the foreground.
     Off,
 }
 
-/// The `BG_RUN=…` assignments in front of commands.
+/// The markers of a script.
 #[derive(Debug, Default)]
-pub(super) struct InlineOverrides {
-    /// The choice; `Off` wins if both occur.
-    pub choice: Option<InlineOverride>,
+pub(super) struct Markers {
+    /// The value; `Off` wins if both occur.
+    pub value: Option<MarkerValue>,
     /// The markers, each with the blank after it.
     pub spans: Vec<Span>,
     /// Indices of the simple commands with a marker.
     pub commands: Vec<usize>,
 }
 
-impl InlineOverrides {
+impl Markers {
     /// Finds the markers in front of commands that have a word and can be edited.
     pub(super) fn of(script: &Script, source: &str) -> Self {
         let mut markers = Self::default();
         for (index, command) in script.simple_commands.iter().enumerate() {
-            if !command.place.editable || command.words.is_empty() {
+            if !command.context.editable || command.words.is_empty() {
                 continue;
             }
             for word in &command.assignments {
-                let Some(choice) = override_of(word) else {
+                let Some(value) = value_of(word) else {
                     continue;
                 };
                 let Some(span) = with_blank_after(word.span, source) else {
@@ -43,8 +43,8 @@ impl InlineOverrides {
                 };
                 markers.spans.push(span);
                 markers.commands.push(index);
-                if markers.choice != Some(InlineOverride::Off) {
-                    markers.choice = Some(choice);
+                if markers.value != Some(MarkerValue::Off) {
+                    markers.value = Some(value);
                 }
             }
         }
@@ -62,31 +62,31 @@ pub fn unknown_words(command: &str) -> Vec<String> {
         .iter()
         .flat_map(|command| &command.assignments);
     let of_word = |word: &Word| {
-        let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
-        if override_of(word).is_some() {
+        let (name, _) = word.as_assignment().filter(|(name, _)| *name == NAME)?;
+        if value_of(word).is_some() {
             return None;
         }
         let text = word.text();
-        let value = text.get(name.len() + 1..)?.to_ascii_lowercase();
-        let mend = nearest(&value, ["off", "on"]).map_or_else(
-            || format!("use `{MARKER}=on` or `{MARKER}=off`"),
-            |meant| format!("did you mean `{MARKER}={meant}`?"),
+        let written = text.get(name.len() + 1..)?.to_ascii_lowercase();
+        let fix = nearest(&written, ["off", "on"]).map_or_else(
+            || format!("use `{NAME}=on` or `{NAME}=off`"),
+            |meant| format!("did you mean `{NAME}={meant}`?"),
         );
-        Some(format!("bg-run doesn't know `{text}`; {mend}"))
+        Some(format!("bg-run doesn't know `{text}`; {fix}"))
     };
     assignments.filter_map(of_word).collect()
 }
 
-fn override_of(word: &Word) -> Option<InlineOverride> {
-    let (name, _) = word.as_assignment().filter(|(name, _)| *name == MARKER)?;
+fn value_of(word: &Word) -> Option<MarkerValue> {
+    let (name, _) = word.as_assignment().filter(|(name, _)| *name == NAME)?;
     match word
         .text()
         .get(name.len() + 1..)?
         .to_ascii_lowercase()
         .as_str()
     {
-        "on" | "1" | "yes" | "true" => Some(InlineOverride::On),
-        "off" | "0" | "no" | "false" => Some(InlineOverride::Off),
+        "on" | "1" | "yes" | "true" => Some(MarkerValue::On),
+        "off" | "0" | "no" | "false" => Some(MarkerValue::Off),
         _ => None,
     }
 }

@@ -8,12 +8,12 @@ use crate::shell::{Edit, SimpleCommand, Sink, Word};
 
 impl Plan<'_> {
     /// Makes the command and everything after its pipe print line by line: either all of them or, if one can't, none.
-    pub(super) fn stream(&mut self, target: usize) {
+    pub(super) fn buffer_by_line(&mut self, target: usize) {
         let kind = EditKind::LineBuffered;
         let mut wanted = Vec::new();
         for index in self.chain(target) {
             let command = self.input.script.simple_commands.get(index);
-            let Some((command, views)) = command.zip(self.context.views.get(index)) else {
+            let Some((command, forms)) = command.zip(self.context.forms.get(index)) else {
                 continue;
             };
             let program = command.program().unwrap_or_default();
@@ -26,18 +26,22 @@ impl Plan<'_> {
                     name_meaning::changed(self.input, word, Preserve::Program, self.context.tools)
                 },
             };
-            match line_buffering(views, around, self.context.tools) {
+            match line_buffering(forms, around, self.context.tools) {
                 None => {}
                 Some(Ok(line_buffering)) => wanted.push((command, line_buffering)),
-                Some(Err(why)) => return self.leave(kind, why.to_string()),
+                Some(Err(why)) => return self.omit(kind, why.to_string()),
             }
         }
         for (command, line_buffering) in wanted {
-            self.stream_one(command, line_buffering);
+            self.buffer_command_by_line(command, line_buffering);
         }
     }
 
-    fn stream_one(&mut self, command: &SimpleCommand, line_buffering: LineBufferingEdit) {
+    fn buffer_command_by_line(
+        &mut self,
+        command: &SimpleCommand,
+        line_buffering: LineBufferingEdit,
+    ) {
         let words = line_buffering.words;
         let kind = if line_buffering.behind {
             EditKind::LineBuffered
@@ -55,7 +59,7 @@ impl Plan<'_> {
         };
         let program = command.program().unwrap_or_default();
         if !self.same_rules(command, at, &edit) {
-            return self.leave(
+            return self.omit(
                 kind,
                 format!("`{program}`: a permission rule would no longer match"),
             );
@@ -65,7 +69,7 @@ impl Plan<'_> {
             .unwrap_or(word.span.start);
         let after = self.edited(start, end, Some(&edit)).unwrap_or_default();
         if line_buffering.needs_permission && !self.comparison.surely_allow(&after) {
-            return self.leave(
+            return self.omit(
                 kind,
                 format!("the client may ask about `{program}` with `{words}`"),
             );
@@ -80,7 +84,7 @@ impl Plan<'_> {
         let Some(command) = script
             .simple_commands
             .get(target)
-            .filter(|c| c.place.editable)
+            .filter(|c| c.context.editable)
         else {
             return chain;
         };

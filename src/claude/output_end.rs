@@ -54,11 +54,11 @@ impl OutputEnd {
     ///
     /// Fails if there is no such file.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let file = task::open_own(path)?;
+        let file = task::open_output_or_log(path)?;
         Self::read(&file, file.metadata()?.len())
     }
 
-    /// Whether the file holds text.
+    /// Whether the file contains text.
     pub fn is_text(&self) -> bool {
         self.is_text
     }
