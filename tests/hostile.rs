@@ -803,7 +803,7 @@ fn rules_that_cannot_match_are_found() {
         "{said}"
     );
     assert!(
-        said.contains("was the built-in `python-tests` meant?"),
+        said.contains("did you mean the built-in `python-tests`?"),
         "{said}"
     );
 }

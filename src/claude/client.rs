@@ -63,7 +63,7 @@ pub fn program() -> Option<PathBuf> {
 /// Fails if the program can't be started, doesn't answer, or prints something else.
 pub fn version_of(program: &Path) -> Result<Version, String> {
     let said = programs::output_of(&duct::cmd!(program, "--version"), VERSION_TIMEOUT)?;
-    Version::parse(&said).ok_or_else(|| format!("it calls its version {:?}", said.trim()))
+    Version::parse(&said).ok_or_else(|| format!("it prints no version, but {:?}", said.trim()))
 }
 
 /// Returns the reason why the client at `program` refuses the plugin in `folder`. A session doesn't show this reason.

@@ -24,7 +24,7 @@ pub enum List {
     Restrict,
 }
 
-/// RuleOrigin of a specifier.
+/// Origin of a specifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SpecifierSource {
     /// Whether a rule contains it literally; `false` for a specifier derived from a rule.

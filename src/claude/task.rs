@@ -286,7 +286,7 @@ fn open_below(roots: &[Root], path: &Path) -> io::Result<(File, PathBuf)> {
             FileOrLink::Link(target) => path = target,
         }
     }
-    Err(io::Error::other("a link to a link, and so on"))
+    Err(io::Error::other("too many links"))
 }
 
 enum FileOrLink {
@@ -325,7 +325,7 @@ fn check_owner(file: &File) -> io::Result<()> {
     if file.metadata()?.uid() == user_id() {
         Ok(())
     } else {
-        Err(io::Error::other("it is another user's"))
+        Err(io::Error::other("it belongs to another user"))
     }
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn run(
     limit: usize,
 ) -> Result<ProgramOutput> {
     let deadline = Instant::now() + wait;
-    let mut stdin = tempfile::tempfile().context("there is no room for its input")?;
+    let mut stdin =
+        tempfile::tempfile().context("no temporary file can be created for its input")?;
     stdin.write_all(input)?;
     stdin.rewind()?;
     let (stdout, to_stdout) = pipe()?;
@@ -63,7 +64,7 @@ pub(crate) fn run(
     let status = followed.and_then(|followed| match followed {
         FollowResult::ToItsEnd(status) => Ok(status),
         FollowResult::OutOfTime => bail!("it didn't end within {} s", wait.as_secs_f32()),
-        FollowResult::TooMuch => bail!("its answer holds more than {limit} bytes"),
+        FollowResult::TooMuch => bail!("it printed more than {limit} bytes"),
     });
     let leaders = handle.pids();
     let kill_all = |leader: &u32| processes::kill_all(*leader, &earlier);

@@ -291,7 +291,7 @@ impl FilterCall<'_> {
             LineBuffering::Awk if passes(MAWK.trial) => {
                 // In interactive mode, mawk reads lines regardless of `RS`.
                 if self.arguments().iter().any(|word| word.contains("RS")) {
-                    return Err(self.no("would read other records if it were interactive"));
+                    return Err(self.no("would split records differently with `-W interactive`"));
                 }
                 Ok(self.option(MAWK.words))
             }
@@ -337,7 +337,7 @@ impl FilterCall<'_> {
     }
 }
 
-const UNKNOWN: &str = "isn't known to take an option here to print line by line";
+const UNKNOWN: &str = "has no known option for printing line by line";
 
 #[cfg(test)]
 mod tests {
@@ -383,7 +383,7 @@ mod tests {
             ("mawk 1", "mawk -W interactive 1"),
             (
                 "mawk -v RS=x 1",
-                "`mawk` would read other records if it were interactive",
+                "`mawk` would split records differently with `-W interactive`",
             ),
             ("cut -c1-80", "stdbuf -oL cut -c1-80"),
             ("tr a b", "stdbuf -oL tr a b"),
@@ -471,7 +471,7 @@ mod tests {
 
     #[test]
     fn the_installed_program_decides() {
-        const UNKNOWN: &str = "isn't known to take an option here to print line by line";
+        const UNKNOWN: &str = "has no known option for printing line by line";
         let bsd = Machine(&["-l", "--line-buffered"], None);
         let homebrew = Machine(&["-u", "--line-buffered"], Some("gstdbuf"));
         let busybox = Machine(&[], None);

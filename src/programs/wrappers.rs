@@ -88,7 +88,7 @@ pub struct Wrapper {
     /// Options without a value, separated by one space. Single letters may be bundled.
     flags: &'static str,
     traits: &'static [WrapperTrait],
-    /// WrapperSource of the row.
+    /// Source of the row.
     source: WrapperSource,
 }
 

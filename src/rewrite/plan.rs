@@ -226,7 +226,7 @@ impl<'a> Plan<'a> {
                 return self.omit(kind, "it would put errors into the pipe");
             }
             (Sink::Stdout, Sink::Stdout) | (Sink::Stderr, Sink::Stderr) => return,
-            _ => return self.omit(kind, "the output goes elsewhere"),
+            _ => return self.omit(kind, "its output doesn't go to the task"),
         }
         if comment_follows(self.input.source, self.behind(end)) {
             return self.omit(kind, "the client asks about `2>&1` before a comment");

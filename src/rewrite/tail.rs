@@ -56,7 +56,9 @@ fn final_tail(
         .collect();
     let (last, command) = tails.first()?;
     if !only_counts_lines(command) {
-        return Some(Err("this `tail` does more than cut the output".to_owned()));
+        return Some(Err(
+            "this `tail` has other options than a number of lines".to_owned()
+        ));
     }
     let gone: Vec<_> = tails
         .iter()
@@ -143,7 +145,7 @@ fn check_removable(
         return Err("the command uses the pipeline's exit status");
     }
     if pipeline.stages.iter().any(|stage| stage.joins_stderr) {
-        return Err("`|&` joins errors to it");
+        return Err("`|&` also pipes errors into it");
     }
     let command = |stage: &Stage| input.script.simple_commands.get(stage.simple_command?);
     match kept {
@@ -160,7 +162,7 @@ fn check_removable(
     if pipeline.is_last {
         Ok(())
     } else {
-        Err("the command goes on after it")
+        Err("other commands follow it")
     }
 }
 

@@ -1,4 +1,4 @@
-//! ExpressionFacts about regular expressions that make most searches unnecessary, and the search with the built-in ones.
+//! Facts about regular expressions that make most searches unnecessary, and the search with the built-in ones.
 //!
 //! Compiling one expression takes about as long as a whole hook process, and a call may need dozens. The build script
 //! turns the built-in ones into automata; a user's expression is compiled once a text passes its facts.
@@ -12,7 +12,7 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 /// Maximum length of an expression, in bytes.
 const MAX_SOURCE: usize = 8 * 1024;
 
-/// ExpressionFacts about an expression, independent of any text.
+/// Facts about an expression, independent of any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpressionFacts {
     /// Literals of which every match contains at least one. If empty, nothing is known.

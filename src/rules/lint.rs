@@ -52,7 +52,7 @@ fn fault_of(command: &str) -> Option<String> {
     }
     if command.contains(['*', '?', '[', '\'', '"', '`', '$']) {
         return Some(
-            "holds a pattern or a quote; `commands` are plain words, `match` takes expressions"
+            "contains a pattern or a quote; `commands` are plain words, `match` takes expressions"
                 .to_owned(),
         );
     }
@@ -80,7 +80,7 @@ fn contradiction(entry: &RuleEntry) -> Option<String> {
     let words: Option<Vec<String>> = commands.iter().map(excluded).collect();
     let word = words?.into_iter().next()?;
     Some(format!(
-        "`without` excludes `{word}`, which `commands` demands; it never matches"
+        "`without` excludes `{word}`, which `commands` requires; it never matches"
     ))
 }
 
@@ -91,7 +91,7 @@ fn near_name(name: &str) -> Option<String> {
     }
     let near = nearest(name, built_in_names())?;
     Some(format!(
-        "it is a new rule; was the built-in `{near}` meant?"
+        "it is a new rule; did you mean the built-in `{near}`?"
     ))
 }
 

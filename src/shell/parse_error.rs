@@ -12,10 +12,10 @@ pub enum ParseError {
         length: usize,
     },
     /// It is nested too deeply, or has too many commands in one list.
-    #[error("the command nests too deep or holds too many commands")]
+    #[error("the command is nested too deeply or contains too many commands")]
     TooDeep,
     /// It contains a NUL or a carriage return, which shells read differently.
-    #[error("the command holds a NUL or a carriage return")]
+    #[error("the command contains a NUL or a carriage return")]
     ControlCharacter,
     /// It isn't shell syntax, or the parser doesn't know it.
     #[error("the command doesn't parse: {0}")]
