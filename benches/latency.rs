@@ -135,7 +135,7 @@ fn ours(bench: &Bench) -> Vec<Row> {
         (
             "not ours, as cargo install makes it",
             bench.hook_as_installed_by_cargo(pre(NOT_OURS)),
-            Some(1.2),
+            Some(1.1),
         ),
         (
             "rewritten: cd src && pytest -x … | tail -20",
@@ -150,7 +150,7 @@ fn ours(bench: &Bench) -> Vec<Row> {
         (
             "rewritten, as cargo install makes it",
             bench.hook_as_installed_by_cargo(pre(REWRITTEN)),
-            Some(1.6),
+            Some(1.3),
         ),
         (
             "after a foreground call",
