@@ -46,12 +46,12 @@ pub fn state_dir() -> Option<PathBuf> {
     path("BG_RUN_STATE_DIR")
 }
 
-/// `BG_RUN_DRY_RUN=1`: report what would happen without doing it.
+/// `BG_RUN_DRY_RUN=1`: bg-run only reports what it would do.
 pub fn dry_run() -> bool {
     is_on("BG_RUN_DRY_RUN")
 }
 
-/// `BG_RUN=off` in the environment of the session: leave every call alone.
+/// `BG_RUN=off` in the environment of the session: bg-run leaves every call alone.
 pub fn switched_off() -> bool {
     text("BG_RUN").is_some_and(|value| {
         matches!(
@@ -157,7 +157,7 @@ pub fn background_tasks_disabled() -> bool {
     is_on("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS")
 }
 
-/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` as text, which may not be a number.
+/// `CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS` as text, even if it isn't a number.
 pub fn auto_background_text() -> Option<String> {
     text(AUTO_BACKGROUND)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bg_run::config::Mode;
 
-/// musl's own allocator takes more than twice as long for a large command.
+/// The allocator for musl, whose own takes more than twice as long for a large command.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -252,7 +252,7 @@ fn damage_costs_one_repository_and_is_reported() {
         fs::write(&file, &bytes).unwrap();
         let error = store.check().unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("{REPOSITORY:016x} is damaged")),
+            error.starts_with(&format!("{REPOSITORY:016x}: the file is damaged")),
             "{error}"
         );
         store.known(&[key(1)]).unwrap_err();

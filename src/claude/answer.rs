@@ -15,7 +15,7 @@ pub(crate) struct Answer {
     /// The reason for the subagent to continue, which it reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// Sent to the user's terminal as it is (measured, 2.1.330).
+    /// Bytes that the client sends to the user's terminal as they are (measured, 2.1.330).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) terminal_sequence: Option<String>,
     /// One line for the user.

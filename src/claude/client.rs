@@ -42,7 +42,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Longest time in which the client has to print its version.
+/// Time limit for the client to print its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Finds the client's program: on the `PATH`, otherwise where its own installer puts it.

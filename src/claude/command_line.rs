@@ -20,7 +20,7 @@ pub enum CommandLine {
     NoClient,
     /// The arguments, and the folder to which relative paths among them refer.
     Read {
-        /// The arguments without the program's own words.
+        /// The arguments without the program's name.
         arguments: Vec<String>,
         /// The folder; empty where it isn't known.
         folder: std::path::PathBuf,
@@ -29,7 +29,7 @@ pub enum CommandLine {
     Hidden(String),
 }
 
-/// Options that take rules, by the list of these rules. All words up to the next option are values.
+/// Options that take rules, each with the list to which the rules belong. All words up to the next option are values.
 const RULES: &[(&str, List)] = &[
     ("--allowedTools", List::Allow),
     ("--allowed-tools", List::Allow),
@@ -114,7 +114,7 @@ impl CommandLine {
                     rules.add_settings_of_command_line(&settings);
                     if !is_whole || settings.is_null() {
                         rules.record_hidden_rules(format!(
-                            "the settings on the client's command line can't be read: {value}"
+                            "the settings on Claude Code's command line can't be read: {value}"
                         ));
                     }
                 }
@@ -157,7 +157,7 @@ impl fmt::Display for CommandLine {
     }
 }
 
-const UNREADABLE: &str = "the client's command line can't be read";
+const UNREADABLE: &str = "Claude Code's command line can't be read";
 
 fn decides_elsewhere(arguments: &[String]) -> bool {
     let joined = arguments

@@ -35,16 +35,16 @@ pub(crate) struct Input {
     /// Whether the user interrupted the failed call.
     #[serde(default)]
     pub(crate) is_interrupt: bool,
-    /// For `Stop` and `SubagentStop`: a hook has already kept it from ending once.
+    /// Whether a hook has already kept the turn or subagent from ending (`Stop`, `SubagentStop`).
     #[serde(default)]
     pub(crate) stop_hook_active: bool,
-    /// For `UserPromptSubmit`: the prompt.
+    /// The prompt (`UserPromptSubmit`).
     #[serde(default)]
     pub(crate) prompt: String,
-    /// For `SessionStart`: `startup`, `resume`, `clear` or `compact`.
+    /// The kind of start (`SessionStart`): `startup`, `resume`, `clear` or `compact`.
     #[serde(default)]
     pub(crate) source: String,
-    /// For `SessionEnd`: the reason.
+    /// The reason (`SessionEnd`).
     #[serde(default)]
     pub(crate) reason: String,
     /// The subagent's id; set only in a subagent.

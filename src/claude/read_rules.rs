@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use super::specifier;
 use crate::environment;
 
-/// A rule that denies the model access to a file.
+/// A `Read` rule of `deny` or `ask`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReadRule {
     /// The rule's text.

@@ -48,9 +48,9 @@ pub struct SettingsPlace {
     pub name: &'static str,
     /// The first client version that is known to read it, unless all do.
     pub since: Option<&'static str>,
-    /// See [`Reading`].
+    /// The weight of the rules in its files.
     pub reading: Reading,
-    /// See [`Owner`].
+    /// The author of its files.
     pub owner: Owner,
     paths: fn(&Roots<'_>) -> Vec<PathBuf>,
 }
@@ -60,7 +60,7 @@ pub struct SettingsPlace {
 pub struct Roots<'a> {
     /// The place of the call; its project is the folder that the session was started in.
     pub site: &'a CallSite,
-    /// See [`folders::claude_dir`].
+    /// The client's own folder.
     pub claude_dir: Option<PathBuf>,
     /// `/`, except in tests.
     pub root: PathBuf,

@@ -47,8 +47,8 @@ impl Type {
     }
 }
 
-/// The settings by type, measured with one wrong value each: all on 2.1.332, those it has on 2.1.200, the commonest on
-/// 2.1.20. A wrong value of any other setting leaves the rest in force.
+/// The settings by type, measured with one wrong value each: on 2.1.332 all of them, on 2.1.200 those that it has, on
+/// 2.1.20 the most common ones. A wrong value of any other setting leaves the rest in force.
 const TYPES: &[(Type, &[&str])] = &[
     (
         Type::Text,

@@ -81,14 +81,14 @@ impl ClientSession {
         }
     }
 
-    /// Finds the output file of a task: the first place that has one of this user's.
+    /// Finds the output file of a task: the first possible path at which this user has a file.
     pub fn output_of(&self, task: &TaskId) -> Option<PathBuf> {
         let mut places = LAYOUTS.iter().flat_map(|layout| self.fill(layout, task));
         let roots = roots_in(&self.tmp, self.notes.as_deref());
         places.find_map(|path| Some(open_below(&roots, &path).ok()?.1))
     }
 
-    /// Returns the path of `task`'s output in the newest layout that needs nothing else.
+    /// Returns the path of `task`'s output in the newest layout whose parts are all known.
     pub fn new_output(&self, task: &TaskId) -> Option<PathBuf> {
         LAYOUTS
             .iter()

@@ -95,7 +95,7 @@ pub enum ToolUseResult {
         /// Duration in milliseconds.
         #[serde(rename = "durationMs")]
         duration_ms: Option<f64>,
-        /// Present if the call went to the background.
+        /// The task's id, if the call went to the background.
         #[serde(rename = "backgroundTaskId")]
         background: Option<serde::de::IgnoredAny>,
         /// Whether the user interrupted it.

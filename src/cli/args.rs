@@ -114,7 +114,7 @@ pub(super) enum Command {
         #[arg(long, hide = true)]
         session: Option<String>,
     },
-    /// Started at the launch of a task, to wait for its end, and at its end, to run the user's program
+    /// Wait for a task's end, or run the user's program after it (started by bg-run itself)
     #[command(hide = true)]
     OnEnd {
         /// The task to wait for

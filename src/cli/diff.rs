@@ -15,7 +15,7 @@ pub(super) enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Returns its mark and its text.
+    /// Returns the line's mark and text.
     pub(super) fn parts(self) -> (char, &'a str) {
         match self {
             Self::Same(line) => (' ', line),

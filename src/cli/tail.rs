@@ -20,7 +20,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Silence after which to check whether the task has ended.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// Interval between those checks.
+/// Interval between the checks whether the task has ended.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why following a file ended.

@@ -221,7 +221,7 @@ fn cell(task: &Task, column: &Column) -> String {
     }
 }
 
-/// Returns the size of its output, if that is large.
+/// Returns the size of the task's output, if that is large.
 fn size(task: &Task) -> Option<u64> {
     output_size::if_large(task.file()?)
 }
@@ -233,7 +233,7 @@ fn last_line(task: &Task) -> String {
     task.last_line().unwrap_or_default()
 }
 
-/// Returns the time since its start.
+/// Returns the time since the task's start.
 fn age(task: &Task) -> Option<Duration> {
     Duration::try_from(Timestamp::now().duration_since(task.started?)).ok()
 }

@@ -207,7 +207,7 @@ fn print_plugin_hint() {
     }
 }
 
-/// Removes the log and the caches after the last registration.
+/// Removes the log and the caches if no registration is left.
 fn forget_state() {
     let registered = Folder::open(Kind::Registrations);
     if registered.is_err() || registered.is_ok_and(|folder| folder.names(1).is_empty()) {

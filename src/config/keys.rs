@@ -46,7 +46,7 @@ impl fmt::Display for ValueKind {
 
 /// A Rust type of a setting, with the [`ValueKind`] of its values.
 pub trait SettingType: Serialize {
-    /// See [`ValueKind`].
+    /// The kind of the type's values.
     const KIND: ValueKind;
 }
 

@@ -19,9 +19,9 @@ pub use keys::{
 /// Whether to do something or only report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
+    /// Does it.
     Real,
-    /// Only report it.
+    /// Only reports it.
     Dry,
 }
 

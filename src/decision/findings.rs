@@ -95,8 +95,8 @@ impl Findings {
         findings
     }
 
-    /// Returns the first foreground rule if each long command matches one, for example `./run --help`. Only for scripts
-    /// that no background rule matched.
+    /// Returns the first foreground rule if each long command matches one, for example `./run --help`. Call it
+    /// only for scripts that no background rule matched.
     pub(super) fn foreground_rule(&self, rules: &Rules) -> Option<Match> {
         let unknown = long_or_all(&self.forms, &self.long);
         let forms = unknown.iter().filter_map(|index| self.forms.get(*index));

@@ -46,11 +46,11 @@ pub(super) fn judge(
     }
     if context.leave_headless {
         let reason =
-            "a headless session is left alone: the client may end the task with its answer";
+            "a headless session is left alone: Claude Code may end the task with its answer";
         return GateResult::new(Outcome::Pass, reason);
     }
     if context.leave_subagent {
-        let reason = "a subagent is left alone: the client ends its tasks with its answer";
+        let reason = "a subagent is left alone: Claude Code ends its tasks with its answer";
         return GateResult::new(Outcome::Pass, reason);
     }
     let result = judge_by_rules(call, context, script, (&findings, rules));

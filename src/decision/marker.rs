@@ -9,9 +9,9 @@ pub(super) const NAME: &str = "BG_RUN";
 /// The value of a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MarkerValue {
-    /// Run in the background.
+    /// Runs the command in the background.
     On,
-    /// Run in the foreground.
+    /// Runs the command in the foreground.
     Off,
 }
 

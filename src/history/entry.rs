@@ -44,9 +44,9 @@ pub struct Run {
 /// A stored key for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryRow {
-    /// See [`Key::repository`].
+    /// The repository's number.
     pub repository: u64,
-    /// See [`Key::level`].
+    /// The level; a higher one is more specific.
     pub level: u8,
     /// The stored part of [`Key::text`].
     pub text: String,
@@ -214,7 +214,7 @@ impl Entry<'_> {
 
 /// Returns the error for a file with unexpected content.
 pub(super) fn damaged() -> io::Error {
-    io::Error::other("is damaged or from another version")
+    io::Error::other("the file is damaged or from another version")
 }
 
 /// Splits `N` bytes off the front of `left`.

@@ -35,8 +35,8 @@ impl Level {
 /// Maximum number of commands in a call that are distinguished.
 const MAX_COMMANDS: usize = 8;
 
-/// Returns the commands under which a call's duration is stored: those that a rule calls long, or else all that can
-/// run long.
+/// Returns the indices of the commands under which a call's duration is stored: those that a rule calls long, or else
+/// all that can run long.
 pub fn long_or_all(forms: &[CommandForms], long: &[usize]) -> Vec<usize> {
     let can_run_long = |index: &usize| {
         let first = forms.get(*index).and_then(innermost);

@@ -224,7 +224,7 @@ impl Store {
                 Ok(entries.len())
             };
             *keys.get_or_insert(0) += count()
-                .map_err(|error: io::Error| io::Error::other(format!("{} {error}", name(one))))?;
+                .map_err(|error: io::Error| io::Error::other(format!("{}: {error}", name(one))))?;
         }
         Ok(keys)
     }
@@ -315,7 +315,7 @@ fn change(
     };
     let changed = changed(&bytes).or_else(|error| {
         log::error(&format!(
-            "history: the durations of one repository are reset: {name} {error}"
+            "history: the durations of one repository are reset: {name}: {error}"
         ));
         changed(&[])
     })?;

@@ -23,7 +23,7 @@ pub(super) fn message_if_running(
     let command = input.bash_command()?;
     let can_run_long = || match decision.expected {
         Some(_) => true,
-        // The history would have been consulted.
+        // With the history on, a call that can run long has an expectation.
         None if settings.history => false,
         None => shell::parse(command).is_ok_and(|script| decision::can_run_long(&script)),
     };

@@ -27,9 +27,9 @@ pub(super) fn is_waited_call(record: &TaskRecord, session: Session, config: &Con
 /// Whether to tell the user about calls and tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotifyUser {
-    /// Tell the user.
+    /// Tells the user.
     Yes,
-    /// Tell nothing but the result: bg-run is switched off or in a dry run.
+    /// Tells only the result: bg-run is switched off or in a dry run.
     No,
 }
 

@@ -81,7 +81,7 @@ impl SkillFolder {
         Some(Self { path, files })
     }
 
-    /// Returns its path.
+    /// Returns the folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }

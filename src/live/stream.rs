@@ -87,7 +87,7 @@ impl Followed {
         }
     }
 
-    /// Returns its current status and the time of its output's last change.
+    /// Returns the task's current status and the time of its output's last change.
     fn check(&mut self) -> (Status, Option<Timestamp>) {
         let found = self.awaited.check();
         let changed = found
@@ -110,7 +110,7 @@ impl Followed {
         )
     }
 
-    /// Whether another row about it will follow.
+    /// Whether another row about the task will follow.
     fn is_awaited(&self) -> bool {
         let is_over = self.last_row.as_ref().is_some_and(|row| !row.is_running());
         !is_over
@@ -119,7 +119,7 @@ impl Followed {
                 .is_some_and(|since| since.elapsed() < MAX_SILENCE)
     }
 
-    /// Returns the time for which its row stays the same if only time passes.
+    /// Returns the time for which the task's row stays the same if only time passes.
     fn unchanged_for(&self) -> Duration {
         let is_over = self.last_row.as_ref().is_some_and(|row| !row.is_running());
         let unchanged_for = match self.silent_since {

@@ -13,14 +13,14 @@ use super::processes::FileId;
 
 const BASE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(BASE);
-/// Only the user may read and write new files.
+/// Mode of new files, which only the user may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Opens the folder at `path`.
 ///
 /// # Errors
 ///
-/// Fails if there is none, or a link.
+/// Fails if there is none, or it is a link.
 pub fn folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, FOLDER, Mode::empty())?)
 }

@@ -58,7 +58,7 @@ const JQ: &[OptionTrial] = &[option_trial(
     "1\n",
     "1\n",
 )];
-/// GNU's option comes first. BSD and macOS have both, and GNU sed interprets the other one differently.
+/// The options for sed, GNU's first. BSD and macOS have both; GNU sed has another meaning for `-l`.
 const SED: &[OptionTrial] = &[
     option_trial("-u", &["-u", "s/a/b/"], "a\n", "b\n"),
     option_trial("-l", &["-l", "s/a/b/"], "a\n", "b\n"),
@@ -69,7 +69,7 @@ const MAWK: OptionTrial = option_trial(
     "a b\n",
     "b\n",
 );
-/// Only GNU awk has the array, and only GNU awk uses the C library's buffer.
+/// A trial that only GNU awk passes, because only it has the array. Only GNU awk uses the C library's buffer.
 const IS_GNU_AWK: Trial = Trial {
     arguments: &["BEGIN { print (PROCINFO[\"version\"] != \"\") }"],
     input: "",
@@ -83,7 +83,7 @@ const CONDA: &[OptionTrial] = &[OptionTrial {
         output: TrialOutput::With("--no-capture-output"),
     },
 }];
-/// Before version 2, mamba runs commands through conda, and prints conda's version beside its own.
+/// The option for mamba before version 2, which runs commands through conda and prints conda's version beside its own.
 const MAMBA: &[OptionTrial] = &[OptionTrial {
     words: "--no-capture-output",
     trial: Trial {
@@ -234,7 +234,7 @@ struct FilterCall<'a> {
     at: usize,
     /// The word that calls it; `None` if that names no program of this machine.
     word: Option<String>,
-    /// See [`WordContext::changed`].
+    /// Returns the reason why a name may have another meaning inside the script than outside.
     changed: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
@@ -260,7 +260,7 @@ impl FilterCall<'_> {
         (!is_satisfied).then(|| self.line_buffering_edit(tools))
     }
 
-    /// Returns the index of the last word of its name.
+    /// Returns the index of the last word of the filter's name.
     fn last_name(&self) -> usize {
         self.found.name.split(' ').count() - 1
     }

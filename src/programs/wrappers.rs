@@ -39,29 +39,28 @@ pub(super) enum WrapperTrait {
     /// `timeout`, `time`, `nice`, `nohup` and `stdbuf`; assumed for the others to be safe). A rule that begins with it
     /// matches only the unedited command.
     SeenThrough,
-    /// Its first operand is a time limit for the inner program.
+    /// Takes a time limit for the inner program as its first operand.
     TimeLimit,
     /// Shell text follows one of these options, which are separated by one space.
     TextAfter(&'static str),
-    /// With an option in front, it describes a program without running it: `command -v`.
+    /// Describes a program without running it, if an option precedes: `command -v`.
     NoOptions,
     /// `-m` names a Python module to run.
     ModuleAfterM,
-    /// It is the Python interpreter.
+    /// The Python interpreter.
     Interpreter,
-    /// It is a reserved word of zsh.
+    /// A reserved word of zsh.
     Reserved,
-    /// It is a shell: text follows `-c`, and `-n` runs nothing.
+    /// A shell: text follows `-c`, and `-n` runs nothing.
     Shell,
-    /// It searches the inner program on the `PATH` with which it was started.
+    /// Searches the inner program on the `PATH` with which it was started.
     SamePath,
-    /// Its environment doesn't reach the inner program under this condition.
+    /// Hides the environment from the inner program under this condition.
     Environment(EnvironmentEnds),
-    /// With one of these options, separated by one space, it returns at once while the inner program continues. An
-    /// empty list means always.
+    /// Returns at once, while the inner program continues, with one of these options, separated by one space. An empty
+    /// list means always.
     Detaches(&'static str),
-    /// With one of these options, separated by one space, the following words are arguments of the program that the option
-    /// names.
+    /// Takes the following words as arguments of the program that one of these options names; separated by one space.
     NamesProgram(&'static str),
 }
 

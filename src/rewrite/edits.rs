@@ -25,7 +25,7 @@ pub enum EditKind {
 }
 
 impl EditKind {
-    /// Returns the inserted or deleted text, as shown to the user.
+    /// Returns the edit's name, as shown to the user.
     pub fn name(self) -> &'static str {
         match self {
             Self::TakeOutMarker => "BG_RUN=…",

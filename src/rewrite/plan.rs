@@ -229,7 +229,7 @@ impl<'a> Plan<'a> {
             _ => return self.omit(kind, "its output doesn't go to the task"),
         }
         if comment_follows(self.input.source, self.behind(end)) {
-            return self.omit(kind, "the client asks about `2>&1` before a comment");
+            return self.omit(kind, "Claude Code asks about `2>&1` before a comment");
         }
         if command
             .redirections
@@ -237,7 +237,10 @@ impl<'a> Plan<'a> {
             .any(Redirection::is_here_document)
             && self.may_run(command)
         {
-            return self.omit(kind, "the client may ask about `2>&1` with a here-document");
+            return self.omit(
+                kind,
+                "Claude Code may ask about `2>&1` with a here-document",
+            );
         }
         let start = self.start_without_markers(command);
         let prefixed = self.edits.iter().any(|planned| {

@@ -124,7 +124,7 @@ fn check_prints_no_data(
     });
     inside.try_for_each(|(_, forms)| match forms.prints_data() {
         Some(program) => Err(format!(
-            "`{program}` prints data, all of which it would show"
+            "`{program}` prints data, and without `tail` all of it would be shown"
         )),
         None => Ok(()),
     })
@@ -193,7 +193,7 @@ fn check_no_comment_after(
         .and_then(SimpleCommand::words_end)
         .is_none_or(|end| end < span.start);
     if redirects && comment_follows(input.source, span.end) {
-        return Err("the client asks about a redirection before a comment");
+        return Err("Claude Code asks about a redirection before a comment");
     }
     Ok(())
 }

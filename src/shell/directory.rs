@@ -5,11 +5,11 @@ use super::SimpleCommand;
 /// The effect of a command on the working folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DirectoryChange<'a> {
-    /// The command doesn't change it.
+    /// The folder stays the same.
     No,
-    /// It becomes a folder that the text names.
+    /// The folder becomes one that the text names.
     To(&'a str),
-    /// It becomes a folder known only at run time: `cd "$DIR"`, `cd -`, `popd`.
+    /// The folder becomes one known only at run time: `cd "$DIR"`, `cd -`, `popd`.
     Unknown,
 }
 

@@ -76,9 +76,9 @@ struct LoweringScope {
     context: CommandContext,
     /// The word that contains the current substitution.
     holder: Span,
-    /// See [`Pipeline::is_last`].
+    /// Whether its node is the last thing that the script runs, apart from a `|| true`.
     is_last: bool,
-    /// See [`Pipeline::is_top_level`].
+    /// Whether its node runs once, in the order of the text.
     is_top_level: bool,
 }
 

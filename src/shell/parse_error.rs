@@ -3,21 +3,21 @@
 /// The reason why a text wasn't parsed. It then stays unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// It exceeds the maximum length.
+    /// The text exceeds the maximum length.
     #[error("the command is {length} bytes long; up to {limit} are read")]
     TooLong {
         /// The maximum length in bytes.
         limit: usize,
-        /// Its length in bytes.
+        /// The text's length in bytes.
         length: usize,
     },
-    /// It is nested too deeply, or has too many commands in one list.
+    /// The text is nested too deeply, or has too many commands in one list.
     #[error("the command is nested too deeply or contains too many commands")]
     TooDeep,
-    /// It contains a NUL or a carriage return, which shells read differently.
+    /// The text contains a NUL or a carriage return, which shells read differently.
     #[error("the command contains a NUL or a carriage return")]
     ControlCharacter,
-    /// It isn't shell syntax, or the parser doesn't know it.
+    /// The text isn't shell syntax, or the parser doesn't know it.
     #[error("the command doesn't parse: {0}")]
     Syntax(String),
     /// The parser returned a position outside the text.

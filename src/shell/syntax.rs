@@ -38,7 +38,7 @@ pub struct Script {
 pub struct OutputFile {
     /// Text as written.
     pub raw: String,
-    /// See [`CommandContext::directory`].
+    /// Index in [`Script::directories`] of the folder to which a relative path refers, if the text shows that.
     pub directory: Option<usize>,
 }
 

@@ -257,7 +257,7 @@ impl Folder {
         }
     }
 
-    /// Whether there is such an entry that hasn't changed for `age`.
+    /// Whether the entry `name` is of this type and hasn't changed for `age`.
     fn is_older(&self, name: &str, kind: FileType, age: Duration) -> bool {
         let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else {
             return false;

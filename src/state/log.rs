@@ -71,7 +71,7 @@ fn try_line(message: &str) -> Option<()> {
     log.write_all(line.as_bytes()).ok()
 }
 
-/// Removes the log and other files beside the folders, with the last registration.
+/// Removes the log and the other files beside the folders, when the last registration is removed.
 pub(super) fn remove() {
     if let Ok(base) = open_base(false) {
         for name in [NAME, OLD_NAME, PROGRAM] {

@@ -34,7 +34,7 @@ pub fn record_program_path() {
     }
 }
 
-/// Removes everything of bg-run except the kind `kept`, and folders that become empty. Errors are ignored.
+/// Removes everything in the state folder except the kind `kept`, and folders that become empty. Errors are ignored.
 pub fn forget_all_but(kept: Option<Kind>) {
     let Some(state) = dir() else { return };
     for kind in Kind::ALL {

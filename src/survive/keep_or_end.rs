@@ -19,12 +19,12 @@ pub(super) struct JobFacts<'a> {
 /// The client after the relay's end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ClientState {
-    /// It may have shut down.
+    /// The client may have shut down.
     #[default]
     Unknown,
-    /// It continues: it has its terminal and its file among the running sessions.
+    /// The client continues: it has its terminal and its file among the running sessions.
     Running,
-    /// It continued at first, and then lost its terminal.
+    /// The client continued at first, and then lost its terminal.
     TerminalClosed,
 }
 

@@ -19,7 +19,7 @@ impl ShellInvocation {
         })
     }
 
-    /// Returns the command that starts it again.
+    /// Returns the command that starts the shell again.
     pub(super) fn command(&self) -> Command {
         let (program, arguments) = self
             .arguments

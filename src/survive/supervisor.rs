@@ -39,9 +39,9 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// From the relay: the process between the two has ended.
+    /// The relay's message that the process between the two has ended.
     pub(super) const GO: u8 = b'g';
-    /// From the supervisor: it starts the job now. The relay runs the source itself only after `NotStarted`.
+    /// The supervisor's message that it starts the job now. The relay runs the source itself only after `NotStarted`.
     pub(super) const STARTS: u8 = b's';
 
     pub(super) fn read(channel: &mut UnixStream) -> Option<Self> {
@@ -170,11 +170,11 @@ fn start(source: &ShellInvocation, descriptors: [OwnedFd; 3]) -> Result<Child> {
 /// The kind of a job's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// It ended by itself while its session ran, or while the session's state was unknown.
+    /// The job ended by itself while its session ran, or while the session's state was unknown.
     ByItself,
-    /// It ended by itself, after its session.
+    /// The job ended by itself, after its session.
     AfterSession,
-    /// It was asked to end.
+    /// The job was asked to end.
     Terminated,
 }
 

@@ -251,7 +251,7 @@ pub struct CurrentStatus {
 }
 
 impl CurrentStatus {
-    /// Whether its output hasn't changed for `time`.
+    /// Whether the task's output hasn't changed for `time`.
     pub fn is_unchanged_for(&self, time: Duration) -> bool {
         is_unchanged_for(self.changed, time)
     }

@@ -91,23 +91,23 @@ impl Task {
         self.record.as_ref()?.status_of.as_deref()
     }
 
-    /// Returns its output for a search of writers, even if the file has been removed.
+    /// Returns the task's output for a search of writers, even if the file has been removed.
     pub fn tracked_file(&self) -> Option<TrackedFile> {
         query(self.output.as_deref(), self.record.as_ref()).output
     }
 
-    /// Returns its state in a word or two.
+    /// Returns the task's state in a word or two.
     pub fn label(&self) -> String {
         self.status.label(self.status_of())
     }
 
-    /// Returns its name as shown to the user.
+    /// Returns the task's name as shown to the user.
     pub fn name(&self) -> Option<String> {
         let name = self.record.as_ref().map(TaskRecord::name);
         name.filter(|name| !name.is_empty())
     }
 
-    /// Returns the texts by which it can be named: its name and its command.
+    /// Returns the texts by which the task can be named: its name and its command.
     fn texts(&self) -> impl Iterator<Item = String> {
         let command = self
             .record
@@ -117,7 +117,7 @@ impl Task {
         name.into_iter().chain(command)
     }
 
-    /// Returns the file worth showing: its own log, or else its output.
+    /// Returns the file worth showing: the command's own log, or else the task's output.
     pub fn file(&self) -> Option<&Path> {
         let log = self
             .record
@@ -127,7 +127,7 @@ impl Task {
             .or(self.output.as_deref())
     }
 
-    /// Whether it belongs to the project in this folder.
+    /// Whether the task belongs to the project in this folder.
     pub fn is_of(&self, project: &Path) -> bool {
         match self.record.as_ref().map(|record| record.project.as_path()) {
             Some(of) if !of.as_os_str().is_empty() => files::is_same(of, project),
@@ -140,7 +140,7 @@ impl Task {
         }
     }
 
-    /// Returns its last informative line.
+    /// Returns the output's last informative line.
     pub fn last_line(&self) -> Option<String> {
         Some(one_line(
             &output_summary::summary_of_file(self.file()?)?,
@@ -271,7 +271,7 @@ fn find_with_hint(target: Option<&str>, hint: &str) -> Result<Task> {
             (Some(newest), _) => Ok(newest),
             (None, 0) => bail!("no task has written any output yet"),
             (None, others) => bail!(
-                "{} has no tasks; {others} of other projects are in `bg-run tasks --all`",
+                "{} has no tasks; `bg-run tasks --all` lists {others} of other projects",
                 project.display()
             ),
         };

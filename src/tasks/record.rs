@@ -134,7 +134,7 @@ impl End {
 }
 
 impl TaskRecord {
-    /// Writes it to the state folder.
+    /// Writes the record to the state folder.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ impl TaskRecord {
         (record.id == id).then_some(record)
     }
 
-    /// Returns its name as shown to the user, on one line: the description, or else the command.
+    /// Returns the task's name as shown to the user, on one line: the description, or else the command.
     pub fn name(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         match one_line(description, MAX_COMMAND_LENGTH) {
@@ -253,20 +253,20 @@ impl TaskRecord {
         }
     }
 
-    /// Whether its command equals one of these, ignoring the edits that can surround every command.
+    /// Whether the task's command equals one of these, ignoring the edits that can surround every command.
     pub fn has_words_of(&self, commands: [&str; 2]) -> bool {
         let own = || without_edits(&self.command).split_whitespace();
         let mut others = commands.into_iter().map(without_edits);
         others.any(|other| own().eq(other.split_whitespace()))
     }
 
-    /// Returns the file that it fills: its own log if that exists, or else its output.
+    /// Returns the file that the task fills: the command's own log if that exists, or else the output.
     pub fn file(&self) -> Option<&Path> {
         let log = self.log.as_deref().filter(|log| log.is_file());
         log.or(self.output.as_deref())
     }
 
-    /// Returns its output for a search of writers.
+    /// Returns the task's output for a search of writers.
     pub fn tracked_file(&self) -> Option<TrackedFile> {
         Some(TrackedFile {
             path: self.output.clone()?,
@@ -274,17 +274,17 @@ impl TaskRecord {
         })
     }
 
-    /// Returns the status at its end; [`Status::Lost`] if none is recorded.
+    /// Returns the status at the task's end; [`Status::Lost`] if none is recorded.
     pub fn final_status(&self) -> Status {
         self.ended.map_or(Status::Lost, |end| end.status)
     }
 
-    /// Formats its duration like [`End::after`].
+    /// Formats the task's duration like [`End::after`].
     pub fn after(&self) -> String {
         self.ended.as_ref().map(End::after).unwrap_or_default()
     }
 
-    /// Returns the time at which its command began.
+    /// Returns the time at which the task's command began.
     pub fn began(&self) -> Timestamp {
         let before = Duration::from_millis(self.ran_before);
         self.started.checked_sub(before).unwrap_or(self.started)

@@ -11,9 +11,9 @@ use crate::claude::task::Footer;
 pub enum Status {
     /// One of its processes has its output open for writing, or this can't be determined.
     Running,
-    /// It ended by itself, with exit status 0.
+    /// Ended by itself, with exit status 0.
     Done,
-    /// It ended by itself, with this exit status.
+    /// Ended by itself, with this exit status.
     Exit(i32),
     /// Killed, with this exit status if known.
     Killed(Option<i32>),

@@ -215,7 +215,7 @@ impl PendingTask {
         }
     }
 
-    /// Returns its end as soon as that is final.
+    /// Returns the task's end as soon as that is final.
     fn check(&mut self, transcript: &Path) -> Option<End> {
         let found = self.awaited.check();
         if found.status == Status::Running {

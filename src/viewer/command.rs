@@ -46,8 +46,8 @@ pub(super) fn configured(choice: &EditorChoice) -> Result<(String, Vec<String>, 
     }
 }
 
-/// Returns the reason why the command can't open anything. A command like VS Code's is asked for its version, which
-/// opens nothing.
+/// Returns the reason why the command can't open anything, as a whole sentence. A command like VS Code's is asked for
+/// its version, which opens nothing.
 pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
     let path = Path::new(program);
     let path = if program.contains('/') {
@@ -56,16 +56,17 @@ pub(super) fn fault_of(program: &str, words: &[String]) -> Option<String> {
         programs::find(program)
     };
     let Some(path) = path else {
-        return Some("isn't there".to_owned());
+        return Some(format!("the command {program} isn't there"));
     };
     let is_like_code = words.iter().skip(1).eq(LIKE_CODE);
     if is_like_code && is_remote(&path) && !environment::can_reach_vscode_window() {
-        return Some(
-            "opens nothing outside a terminal of VS Code: VSCODE_IPC_HOOK_CLI isn't set".to_owned(),
-        );
+        return Some(format!(
+            "the command {program} opens nothing outside a terminal of VS Code: VSCODE_IPC_HOOK_CLI isn't set"
+        ));
     }
     let asked = || programs::output_of(&duct::cmd!(path, "--version"), RETURN_TIMEOUT).err();
-    is_like_code.then(asked).flatten()
+    let why = is_like_code.then(asked).flatten()?;
+    Some(format!("the command {program} doesn't work: {why}"))
 }
 
 /// Whether `path` is the command of VS Code's server, which uses a window's socket.

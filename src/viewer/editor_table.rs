@@ -40,12 +40,12 @@ pub(super) enum Family {
 }
 
 impl EditorRow {
-    /// Whether its application has this identifier.
+    /// Whether the editor's application has this identifier.
     pub(super) fn has_id(&self, id: &str) -> bool {
         self.ids.iter().any(|own| own.eq_ignore_ascii_case(id))
     }
 
-    /// Whether a folder's name contains its mark.
+    /// Whether a folder's name contains the editor's mark.
     pub(super) fn marks(&self, folder: &str) -> bool {
         if self.mark.contains('-') {
             return folder.contains(self.mark);

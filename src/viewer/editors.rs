@@ -168,8 +168,8 @@ impl Editor {
         }
     }
 
-    /// Finds its command: on the `PATH`, or else beside the running editor's files. An unknown fork's command is
-    /// searched only there.
+    /// Finds the editor's command: on the `PATH`, or else beside the running editor's files. An unknown fork's command
+    /// is searched only there.
     pub fn command(&self) -> Option<PathBuf> {
         let on_path = || find(&self.program);
         let beside = || {
@@ -189,7 +189,7 @@ impl Editor {
         }
     }
 
-    /// Returns its command line with `{file}` and `{line}` in it.
+    /// Returns the editor's command line with `{file}` and `{line}` in it.
     pub(super) fn command_line(&self) -> Option<Vec<String>> {
         Some(self.line_of(self.command()?.to_str()?.to_owned()))
     }

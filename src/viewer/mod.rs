@@ -56,7 +56,7 @@ enum Method {
 pub struct MethodCheck {
     /// The method, in words.
     pub what: String,
-    /// The reason why it doesn't work.
+    /// The reason why it doesn't work, as a whole sentence.
     pub fault: Option<String>,
 }
 
@@ -129,9 +129,9 @@ impl Viewer {
             }
             Method::Pane => MethodCheck {
                 what: "a pane of the terminal".to_owned(),
-                fault: pane::terminal().is_none().then(|| {
-                    "isn't there: this terminal isn't tmux, zellij, kitty or WezTerm".to_owned()
-                }),
+                fault: pane::terminal()
+                    .is_none()
+                    .then(|| "this terminal isn't tmux, zellij, kitty or WezTerm".to_owned()),
             },
         };
         self.methods.iter().map(check).collect()

@@ -193,7 +193,7 @@ pub(super) fn window_for(project: &Path) -> Result<LiveSocket> {
             match (held.next(), held.next()) {
                 (Some(one), None) => Ok((*one).clone()),
                 _ => bail!(
-                    "{why}, and none of the {} other VS Code windows has a terminal in {}",
+                    "{why}, and it isn't clear which of the {} other VS Code windows belongs to {}",
                     several.len(),
                     project.display()
                 ),

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum CheckState {
-    /// It works.
+    /// Everything that was checked works.
     Ok,
     /// Something is missing, but bg-run moves calls.
     Warning,

@@ -79,7 +79,7 @@ fn methods(viewer: &Viewer, project: &Path, was_chosen: bool) -> Check {
                     format!("Editor: {}, by {what}{instead}", viewer.name),
                 );
             }
-            Some(fault) => faults.push(format!("{what} {fault}")),
+            Some(fault) => faults.push(fault),
         }
     }
     let message = format!(

@@ -36,7 +36,7 @@ pub(super) fn check(
         SkillState::Foreign => Check::warning(
             NAME,
             format!("bg-run didn't create {path}, so the skill and the view aren't installed"),
-            format!("Move it away, then `bg-run install`; or leave it. {INSTALL}"),
+            "Move it away and run `bg-run install`, or leave it.".to_owned(),
         ),
         SkillState::Changed(files) => Check::warning(
             NAME,

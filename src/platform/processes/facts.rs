@@ -84,20 +84,20 @@ pub(super) trait ProcessFacts {
     fn processes(&self) -> Option<Vec<u32>>;
     /// Returns the process's current parent.
     fn parent(&self, process: u32) -> Option<u32>;
-    /// Returns its start time; `None` if it isn't running.
+    /// Returns the process's start time; `None` if it isn't running.
     fn started(&self, process: u32) -> Option<u64>;
-    /// Returns the user that runs it.
+    /// Returns the user that runs the process.
     fn user(&self, process: u32) -> Option<u32>;
-    /// Returns its descriptors for writing to one of these files.
+    /// Returns the process's descriptors for writing to one of these files.
     fn writes(&self, process: u32, wanted: &[TargetFile]) -> Vec<Descriptor>;
-    /// Returns its exact arguments, starting with the program's name.
+    /// Returns the process's exact arguments, starting with the program's name.
     fn arguments(&self, process: u32) -> Option<Vec<String>>;
-    /// Returns its environment, one variable per text.
+    /// Returns the process's environment, one variable per text.
     fn environment(&self, process: u32) -> Option<Vec<String>>;
-    /// Returns its working folder.
+    /// Returns the process's working folder.
     fn folder(&self, process: u32) -> Option<PathBuf>;
 
-    /// Returns its running children.
+    /// Returns the process's running children.
     fn children(&self, process: u32) -> Option<Vec<u32>> {
         children_by_parent(self, process)
     }

@@ -66,12 +66,12 @@ impl Process {
         Some(Self { id, started })
     }
 
-    /// Whether it is still running.
+    /// Whether the process is still running.
     pub fn is_alive(self) -> bool {
         Self::of(self.id) == Some(self)
     }
 
-    /// Whether it is `process` or an ancestor of it, through processes that still run.
+    /// Whether this process is `process` or an ancestor of it, through processes that still run.
     pub fn is_ancestor_or_self(self, process: u32) -> bool {
         process == self.id || descends_from(process, self.id) == Some(true)
     }

@@ -87,7 +87,7 @@ pub(super) struct RemainingWords<'a> {
     pub(super) own: &'a [Wrapper],
     /// Index of the first word among the command's words, if these are a tail of them.
     pub(super) at: Option<usize>,
-    /// See [`super::CommandForm::same_path`].
+    /// Whether the program is searched on the command's own `PATH`.
     pub(super) same_path: bool,
 }
 

@@ -71,7 +71,7 @@ impl Plan<'_> {
         if line_buffering.needs_permission && !self.comparison.surely_allow(&after) {
             return self.omit(
                 kind,
-                format!("the client may ask about `{program}` with `{words}`"),
+                format!("Claude Code may ask about `{program}` with `{words}`"),
             );
         }
         self.add(kind, edit);

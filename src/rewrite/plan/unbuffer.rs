@@ -31,7 +31,7 @@ impl Plan<'_> {
         if command.context.timed {
             return self.omit(
                 kind,
-                "after `time` the client can't check the command, and asks",
+                "after `time` Claude Code can't check the command, and asks",
             );
         }
         if !self.same_around(command, UNBUFFERED, "") {
