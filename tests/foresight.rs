@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bg_run::claude::permissions::PermissionRules;
 use bg_run::decision::{Call, Context, Decision, History, Outcome, decide, kind_of};
 use bg_run::history::store::{Key, Run, Store};
-use bg_run::history::{Forecast, Limit, Observation, PastRuns, RunEnd, Share};
+use bg_run::history::{CallCounts, Forecast, Limit, Observation, PastRuns, RunEnd};
 use bg_run::rules::Rules;
 use proptest::prelude::*;
 
@@ -68,7 +68,7 @@ impl Repository {
     fn usual(&self, command: &str) -> Option<f32> {
         let kind = kind_of(command, &self.rules, REPOSITORY);
         let known = self.store.known(&kind.keys).unwrap();
-        Forecast::new(Share::of(kind.rule.as_deref()), &known).usual_seconds(Limit::InForce)
+        Forecast::new(CallCounts::of(kind.rule.as_deref()), &known).usual_seconds(Limit::InForce)
     }
 
     /// Whether the command is moved with the limit, and without.
@@ -359,7 +359,7 @@ fn a_long_run_never_lowers_the_probability() {
             observations,
             runs: 1,
         };
-        Forecast::new(Share::of(rule), &vec![known; 3])
+        Forecast::new(CallCounts::of(rule), &vec![known; 3])
     };
     for sequence in sequences {
         for rule in rules {

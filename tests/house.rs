@@ -248,7 +248,7 @@ fn the_design_page_leads_to_each_subject() {
         ("`\\| tail`", "rewrite/tail.rs"),
         ("messages to the user", "tasks/user_messages.rs"),
         ("to the model", "hook/model_messages.rs"),
-        ("without a user", "hook/hold.rs"),
+        ("without a user", "hook/wait_at_end.rs"),
         ("silent", "tasks/silence.rs"),
         ("end a job", "survive/keep_or_end.rs"),
         ("open tabs", "viewer/open_tabs.rs"),

@@ -111,7 +111,7 @@ impl CommandLine {
                         Validation::Ignored(fault) => (fault.settings.unwrap_or_default(), false),
                         Validation::Unknown { partial, .. } => (partial, false),
                     };
-                    rules.add_settings_of_command_line(&settings);
+                    rules.add_settings_from_command_line(&settings);
                     if !is_whole || settings.is_null() {
                         rules.record_hidden_rules(format!(
                             "the settings on Claude Code's command line can't be read: {value}"

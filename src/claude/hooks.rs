@@ -28,7 +28,7 @@ pub struct HookSource {
     /// The fix for that fault, where one is known.
     pub fix: Option<String>,
     /// The entry that the client skips because it is malformed.
-    pub left_out: Option<String>,
+    pub skipped_entry: Option<String>,
 }
 
 /// One hook.
@@ -64,11 +64,13 @@ pub fn sources(project: &Path, client: Option<Version>) -> Vec<HookSource> {
 
 fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> HookSource {
     let no_hook = |why| format!("{why}: Claude Code runs no hook of this file");
-    let (mut fault, mut fix, mut left_out) = (None, None, None);
+    let (mut fault, mut fix, mut skipped_entry) = (None, None, None);
     let settings = match settings_file::judge_at(&path) {
         Validation::Accepted(settings) => {
             match settings::malformed_hook(&settings) {
-                Some(why) if client >= Some(Version::SKIPS_MALFORMED_HOOKS) => left_out = Some(why),
+                Some(why) if client >= Some(Version::SKIPS_MALFORMED_HOOKS) => {
+                    skipped_entry = Some(why);
+                }
                 Some(why) => fault = Some(no_hook(why)),
                 None => {}
             }
@@ -91,7 +93,7 @@ fn source(path: PathBuf, is_managed: bool, client: Option<Version>) -> HookSourc
         settings,
         fault,
         fix,
-        left_out,
+        skipped_entry,
     }
 }
 

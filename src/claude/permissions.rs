@@ -75,11 +75,11 @@ impl PermissionRules {
             is_certain: true,
             folder: None,
         };
-        self.add_settings_of(settings, &origin);
+        self.add_settings_from(settings, &origin);
     }
 
     /// Adds the rules of one parsed settings.json. Malformed rules are skipped, as the client does.
-    pub fn add_settings_of(&mut self, settings: &Value, origin: &RuleOrigin) {
+    pub fn add_settings_from(&mut self, settings: &Value, origin: &RuleOrigin) {
         for (name, list) in [
             ("allow", List::Allow),
             ("ask", List::Restrict),
@@ -90,19 +90,19 @@ impl PermissionRules {
                 .and_then(|permissions| permissions.get(name))
                 .and_then(Value::as_array);
             for rule in rules.into_iter().flatten().filter_map(Value::as_str) {
-                self.add_of(list, rule, origin);
+                self.add_from(list, rule, origin);
             }
         }
     }
 
     /// Adds one rule from the command line, as written: `Bash(npm test:*)`, `Bash`.
     pub fn add(&mut self, list: List, rule: &str) {
-        self.add_of(list, rule, &self.command_line());
+        self.add_from(list, rule, &self.command_line());
     }
 
     /// Adds the rules of settings given on the command line.
-    pub fn add_settings_of_command_line(&mut self, settings: &Value) {
-        self.add_settings_of(settings, &self.command_line());
+    pub fn add_settings_from_command_line(&mut self, settings: &Value) {
+        self.add_settings_from(settings, &self.command_line());
     }
 
     fn command_line(&self) -> RuleOrigin {
@@ -113,7 +113,7 @@ impl PermissionRules {
     }
 
     /// Adds a rule. Rules for tools other than Bash and Read are skipped.
-    fn add_of(&mut self, list: List, rule: &str, origin: &RuleOrigin) {
+    fn add_from(&mut self, list: List, rule: &str, origin: &RuleOrigin) {
         let rule = rule.trim();
         self.size += rule.len();
         if self.size > MAX_RULES {
@@ -200,7 +200,7 @@ impl PermissionRules {
 
     /// Returns the reason for not showing the file at `path`: a `Read` rule covers it in the project at `project`, or
     /// may do so.
-    pub fn withholds(&self, path: &Path, project: &Path) -> Option<String> {
+    pub fn reason_to_withhold(&self, path: &Path, project: &Path) -> Option<String> {
         if let Some(why) = &self.unknown {
             return Some(format!("permission rules may be hidden: {why}"));
         }

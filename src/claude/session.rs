@@ -61,7 +61,7 @@ pub fn sets_python_unbuffered(text: &str) -> bool {
 const MAX_ENVIRONMENT_FILE: u64 = 256 * 1024;
 
 /// Whether a `SessionStart` hook has set the variable in the session's environment file.
-fn is_in_session_file(session: &str) -> bool {
+fn session_file_unbuffers_python(session: &str) -> bool {
     let file = sessions::environment_file(session);
     let text = file.and_then(|file| regular_file::read(&file, MAX_ENVIRONMENT_FILE).ok());
     text.is_some_and(|text| sets_python_unbuffered(&text))
@@ -127,7 +127,7 @@ impl Session {
     pub fn unbuffered_by(self, session: &str) -> Option<UnbufferedSource> {
         match self.python_unbuffered {
             Some(UnbufferedSource::Settings) => self.python_unbuffered,
-            by => is_in_session_file(session)
+            by => session_file_unbuffers_python(session)
                 .then_some(UnbufferedSource::SessionFile)
                 .or(by),
         }

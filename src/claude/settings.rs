@@ -109,7 +109,7 @@ pub fn permission_rules(roots: &Roots<'_>, is_loaded: IsLoaded<'_>) -> Permissio
                     && has_well_formed_rules(&settings),
                 folder: path.parent().map(Path::to_owned),
             };
-            rules.add_settings_of(&settings, &origin);
+            rules.add_settings_from(&settings, &origin);
         }
     }
     rules

@@ -175,7 +175,7 @@ impl Logs {
         };
         for log in &decision.rewrite.own_logs {
             let log = folders::resolve(&site.cwd, log);
-            match rules.withholds(&log, &site.project) {
+            match rules.reason_to_withhold(&log, &site.project) {
                 Some(why) => logs.withheld.push((log, why)),
                 None => logs.shown.push(log),
             }
@@ -255,13 +255,13 @@ fn as_text(
                 print::outside(why)
             ),
         }));
-        text.push_str(&to_keep_it(limit));
+        text.push_str(&foreground_hint(limit));
     }
     text
 }
 
 /// Returns the text about keeping a call in the foreground, with the limit.
-fn to_keep_it(limit: Option<u64>) -> String {
+fn foreground_hint(limit: Option<u64>) -> String {
     let off = "tell Claude to put BG_RUN=off in front of it.";
     match limit {
         None => paragraph(&format!("To keep a call in the foreground, {off}")),

@@ -14,7 +14,7 @@ use crate::claude::session::Session;
 use crate::config::{Configuration, Mode};
 use crate::decision::moves_first_call;
 use crate::folders::{self, CallSite};
-use crate::history::{Limit, Share};
+use crate::history::{CallCounts, Limit};
 use crate::platform::regular_file;
 use crate::programs::CommandForms;
 use crate::rules::{Action, FaultOrigin, Layer, Problem, Rule, Rules, lint};
@@ -93,7 +93,11 @@ fn first_call(rule: &Rule, limit: Option<u64>) -> String {
         (false, _, _) | (_, Action::Foreground, _) => String::new(),
         (_, _, Some(milliseconds))
             if !is_own
-                && !moves_first_call(Share::of(Some(&rule.name)), rule.endless, Limit::InForce) =>
+                && !moves_first_call(
+                    CallCounts::of(Some(&rule.name)),
+                    rule.endless,
+                    Limit::InForce,
+                ) =>
         {
             let limit = Duration::from_millis(milliseconds).as_secs_f64();
             format!("from {limit} s on")

@@ -4,7 +4,9 @@ use super::call::History;
 use super::findings::{Findings, Match};
 use crate::foreground_limit::LIMIT;
 use crate::history::store::Key;
-use crate::history::{self, Expectation, Forecast, Level, Limit, Observation, Share, long_or_all};
+use crate::history::{
+    self, CallCounts, Expectation, Forecast, Level, Limit, Observation, long_or_all,
+};
 use crate::programs::is_quick;
 use crate::rules::Rules;
 use crate::shell::{self, Script, SimpleCommand};
@@ -16,8 +18,8 @@ const MAX_SHOWN: usize = 3;
 /// The prediction for a call, from its past runs and the name of its rule.
 pub(super) struct Prediction<'a> {
     found: Option<&'a Match>,
-    /// The share of long calls elsewhere.
-    share: Share,
+    /// The numbers of calls elsewhere.
+    counts: CallCounts,
     limit: Limit,
     keys: Vec<Key>,
     forecast: Forecast,
@@ -31,13 +33,13 @@ impl<'a> Prediction<'a> {
         findings: &Findings,
     ) -> Option<Self> {
         let rule = found.map(|found| found.rule.as_str());
-        let share = Share::of(rule);
+        let counts = CallCounts::of(rule);
         let keys = keys_of(findings, rule, history.repository);
         (!keys.is_empty()).then(|| Self {
             found,
-            share,
+            counts,
             limit: history.limit,
-            forecast: Forecast::new(share, &(history.known)(&keys)),
+            forecast: Forecast::new(counts, &(history.known)(&keys)),
             keys,
         })
     }
@@ -53,7 +55,7 @@ impl<'a> Prediction<'a> {
 
     /// Whether the rule's name alone moves the call.
     fn is_guessed(&self) -> bool {
-        let by_name = |found: &Match| moves_first_call(self.share, found.endless, self.limit);
+        let by_name = |found: &Match| moves_first_call(self.counts, found.endless, self.limit);
         self.found.is_some_and(by_name) && self.forecast.is_uncontradicted()
     }
 
@@ -92,7 +94,7 @@ impl<'a> Prediction<'a> {
         let Some(found) = self.found else {
             return "no rule matches".to_owned();
         };
-        let share = self.share.percent();
+        let share = self.counts.percent();
         match (self.moves(), self.is_guessed()) {
             (true, true) => found.reason.clone(),
             (true, false) => format!(
@@ -122,8 +124,8 @@ impl<'a> Prediction<'a> {
 }
 
 /// Whether the name of this built-in rule moves a call without past runs.
-pub fn moves_first_call(share: Share, endless: bool, limit: Limit) -> bool {
-    limit == Limit::None || endless || share.is_worth_a_guess()
+pub fn moves_first_call(counts: CallCounts, endless: bool, limit: Limit) -> bool {
+    limit == Limit::None || endless || counts.is_worth_a_guess()
 }
 
 /// Formats the newest durations as a list. For a call that moves, the list includes a long one.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::key::Level;
 use super::observation::{Observation, PastRuns, RunEnd};
-use super::shares::Share;
+use super::shares::CallCounts;
 
 /// Range in seconds in which a duration counts as partly long, because a call that took 28 s may take 32 s next time.
 const PARTLY_LONG: (f32, f32) = (20.0, 45.0);
@@ -68,9 +68,10 @@ struct Step {
 }
 
 impl Forecast {
-    /// Computes the forecast for a call of a rule with this share, from the past runs of each level, the coarsest first.
-    pub fn new(share: Share, known: &[PastRuns]) -> Self {
-        let prior = share.prior();
+    /// Computes the forecast for a call of a rule with these counts, from the past runs of each level, the coarsest
+    /// first.
+    pub fn new(counts: CallCounts, known: &[PastRuns]) -> Self {
+        let prior = counts.prior();
         let mut probability = prior;
         let levels = known.iter().map(|known| {
             let step = Step::new(&known.observations, probability);

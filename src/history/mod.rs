@@ -17,4 +17,4 @@ pub use ids::{call_number, repository_named, repository_of};
 pub use key::{Level, keys, long_or_all};
 pub use observation::{Observation, PastRuns, RunEnd};
 pub use recorder::{record, record_all};
-pub use shares::{NO_RULE, Share};
+pub use shares::{CallCounts, NO_RULE};

@@ -18,12 +18,12 @@ const MIN_CALLS: f64 = 10.0;
 
 /// Number of calls and of long calls of one rule in other projects.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Share {
+pub struct CallCounts {
     calls: f64,
     long: f64,
 }
 
-impl Share {
+impl CallCounts {
     /// Returns the numbers of the rule with this name, or of calls that no rule matches; zeros for a rule that isn't in the
     /// table.
     pub fn of(rule: Option<&str>) -> Self {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn priors_come_from_the_table() {
-        let prior = |rule| Share::of(Some(rule)).prior();
+        let prior = |rule| CallCounts::of(Some(rule)).prior();
         assert!(prior("waits") > 0.9);
         assert!(prior("installs") < 0.05);
         assert!((prior("no-such-rule") - 0.075).abs() < 0.001);
@@ -78,7 +78,7 @@ mod tests {
             "training",
             "scripts",
         ] {
-            assert!(Share::of(Some(rule)).is_worth_a_guess(), "{rule}");
+            assert!(CallCounts::of(Some(rule)).is_worth_a_guess(), "{rule}");
         }
         for rule in [
             "go",
@@ -88,7 +88,7 @@ mod tests {
             "node-builds",
             NO_RULE,
         ] {
-            assert!(!Share::of(Some(rule)).is_worth_a_guess(), "{rule}");
+            assert!(!CallCounts::of(Some(rule)).is_worth_a_guess(), "{rule}");
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) struct Launch<'a> {
     /// A warning about typing in the output's editor tab.
     pub(super) caution: Option<&'a str>,
     /// Whether the session or subagent waits for the task before it ends.
-    pub(super) is_held: bool,
+    pub(super) is_awaited: bool,
 }
 
 /// Returns the answer with the messages to the user and the model about a launch.
@@ -83,7 +83,7 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
         user_messages::has_whole_name(record, &line).then_some(line)
     });
     let mut line = with_usual.unwrap_or_else(|| launched_line(launch, None));
-    if let Some(tail) = &record.held_back {
+    if let Some(tail) = &record.holding_tail {
         let tail = clipped(&one_line(tail, MAX_COMMAND_LENGTH), MAX_TAIL_WIDTH);
         let _ = write!(
             line,
@@ -93,7 +93,7 @@ pub(super) fn launched(launch: &Launch<'_>) -> Answer {
     if let Some(caution) = launch.caution {
         let _ = write!(line, "\n{caution}");
     }
-    let for_model = model_messages::launched(record, usual.as_deref(), launch.is_held);
+    let for_model = model_messages::launched(record, usual.as_deref(), launch.is_awaited);
     Answer::telling("PostToolUse", Some(line), Some(for_model))
 }
 
@@ -164,7 +164,7 @@ mod tests {
             tails,
             shown,
             caution: None,
-            is_held: false,
+            is_awaited: false,
         };
         launched(&launch).system_message.unwrap()
     }

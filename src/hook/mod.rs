@@ -7,7 +7,6 @@ mod call_messages;
 mod chain;
 mod deadline;
 mod foreground_result;
-mod hold;
 mod model_messages;
 mod notify;
 mod post_tool_use;
@@ -19,6 +18,7 @@ mod session_start;
 mod stop;
 mod typing_caution;
 mod user_prompt_submit;
+mod wait_at_end;
 mod waited_call;
 
 use std::io::{self, Write as _};

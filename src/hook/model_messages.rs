@@ -89,10 +89,10 @@ pub(super) fn ended_unread(record: &TaskRecord, end: End) -> Answer {
 }
 
 /// Returns the message about a launch, without repeating the client. The client names the id and the file, and from
-/// 2.1.200 on it announces a notice. It also says that a held task ends with the final response (2.1.260 and later).
-/// `usual` is the usual duration in words; `is_held` is `true` if the session or subagent waits for
-/// the task.
-pub(super) fn launched(record: &TaskRecord, usual: Option<&str>, is_held: bool) -> String {
+/// 2.1.200 on it announces a notice. It also says that an awaited task ends with the final response (2.1.260 and
+/// later). `usual` is the usual duration in words; `is_awaited` is `true` if the session or subagent waits for the
+/// task.
+pub(super) fn launched(record: &TaskRecord, usual: Option<&str>, is_awaited: bool) -> String {
     let mut message = String::new();
     if matches!(record.cause, Cause::Limit | Cause::TimeOut) {
         message.push_str("The command hasn't failed and isn't finished: it continues in the background, and this is its output so far. ");
@@ -102,7 +102,7 @@ pub(super) fn launched(record: &TaskRecord, usual: Option<&str>, is_held: bool) 
         let log = for_model(&log.display().to_string(), MAX_PATH);
         let _ = write!(message, "It writes its own log to {log}. ");
     }
-    if let Some(tail) = &record.held_back {
+    if let Some(tail) = &record.holding_tail {
         let tail = for_model(tail, MAX_COMMAND_LENGTH);
         let _ = write!(message, "`{tail}` holds its output back until the end. ");
     }
@@ -117,7 +117,7 @@ pub(super) fn launched(record: &TaskRecord, usual: Option<&str>, is_held: bool) 
         "You will be told when it ends, with its exit status and last lines: do not poll and do not sleep, go on with other \
          work or end your turn.",
     );
-    if is_held {
+    if is_awaited {
         message.push_str(
             " Ending it loses nothing: bg-run waits for the task before your response becomes final.",
         );

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::call_messages::{self, Launch};
 use super::deadline::Deadline;
 use super::waited_call::{self, NotifyUser};
-use super::{hold, model_messages, record_duration, typing_caution};
+use super::{model_messages, record_duration, typing_caution, wait_at_end};
 use crate::claude::answer::Answer;
 use crate::claude::command_line::CommandLine;
 use crate::claude::input::Input;
@@ -96,15 +96,15 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         drop(deadline);
         return waited_call::answer(input, &record, config, NotifyUser::Yes);
     }
-    let is_held = hold::is_held(&record)
+    let is_awaited = wait_at_end::is_awaited(&record)
         && match record.agent {
-            Some(_) => hold::is_held_for_subagent(&record, config),
+            Some(_) => wait_at_end::is_awaited_for_subagent(&record, config),
             None => session.headless,
         };
     // Nothing is opened or shown: no user watches, or `subagents` is `leave`. The model is told only about a task for
     // which a hook waits.
     if session.leave_headless(config) || session.leave_subagent(config) {
-        return is_held.then(|| model_messages::launched_unattended(&record));
+        return is_awaited.then(|| model_messages::launched_unattended(&record));
     }
     let files: Vec<PathBuf> = record.log.iter().chain(&record.output).cloned().collect();
     let (shown, caution) = match files.first() {
@@ -121,7 +121,7 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         tails: &done.tails,
         shown: &shown,
         caution: caution.as_deref(),
-        is_held,
+        is_awaited,
     }))
 }
 
@@ -182,7 +182,7 @@ fn shown_log(site: &CallSite, log: &str) -> Option<PathBuf> {
     let log = folders::resolve(&site.cwd, log);
     let around = Session::from_env(false, "");
     let rules = around.permissions(site, &CommandLine::from_env());
-    match rules.withholds(&log, &site.project) {
+    match rules.reason_to_withhold(&log, &site.project) {
         None => Some(log),
         Some(why) => {
             log::error(&format!(
@@ -258,9 +258,9 @@ fn task_record(
         reports_durations: input.duration_ms.is_some(),
         rule: kind.rule,
         status_of,
-        held_back: script
+        holding_tail: script
             .as_ref()
-            .and_then(|script| held_back(script, command)),
+            .and_then(|script| holding_tail(script, command)),
         main: script.as_ref().and_then(|script| main_of(script, command)),
         log: own_log.and_then(|log| shown_log(site, &log)),
         file: output.as_deref().and_then(FileId::of),
@@ -273,7 +273,7 @@ fn task_record(
 }
 
 /// Returns the `| tail …` at the end of a script, which prints nothing until its input ends.
-fn held_back(script: &Script, source: &str) -> Option<String> {
+fn holding_tail(script: &Script, source: &str) -> Option<String> {
     let pipeline = script.pipelines.iter().find(|pipeline| pipeline.is_last)?;
     let stage = pipeline.stages.last()?;
     let last = script.simple_commands.get(stage.simple_command?)?;

@@ -1,7 +1,7 @@
 //! `Stop` and `SubagentStop`: waits for tasks that the client would kill after the answer, and reports the ends of
 //! tasks.
 
-use super::{hold, model_messages};
+use super::{model_messages, wait_at_end};
 use crate::claude::answer::Answer;
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -21,8 +21,8 @@ pub(super) fn answer(input: &Input, mode: Mode) -> Option<Answer> {
         return None;
     }
     if session.headless {
-        tasks.retain(hold::is_held);
-        hold::until_ended(tasks, &input.transcript_path, &config);
+        tasks.retain(wait_at_end::is_awaited);
+        wait_at_end::until_ended(tasks, &input.transcript_path, &config);
         return None;
     }
     // The client's notice follows, and it knows the status of tasks without a footer.
@@ -48,12 +48,12 @@ pub(super) fn answer_of_subagent(input: &Input, mode: Mode) -> Option<Answer> {
     let mut tasks = TaskRecord::unended();
     tasks.retain(|record| {
         let is_its = record.session == input.session_id && record.agent.as_deref() == Some(agent);
-        is_its && hold::is_held_for_subagent(record, &config)
+        is_its && wait_at_end::is_awaited_for_subagent(record, &config)
     });
     if tasks.is_empty() {
         return None;
     }
-    let ended = hold::until_ended(tasks, &input.transcript_path, &config);
+    let ended = wait_at_end::until_ended(tasks, &input.transcript_path, &config);
     model_messages::ended(&ended).map(|reason| Answer {
         decision: Some("block"),
         reason: Some(reason),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::deadline::Deadline;
 use super::foreground_result::{self, ForegroundOutput};
-use super::{hold, model_messages};
+use super::{model_messages, wait_at_end};
 use crate::claude::answer::{Answer, HookSpecificOutput};
 use crate::claude::input::Input;
 use crate::claude::session::Session;
@@ -21,7 +21,7 @@ use crate::text::for_model;
 /// Whether the call would have finished in the foreground if no limit were set.
 pub(super) fn is_waited_call(record: &TaskRecord, session: Session, config: &Config) -> bool {
     let leaves = session.leave_headless(config) && record.agent.is_none();
-    leaves && record.cause == Cause::Limit && hold::is_held(record)
+    leaves && record.cause == Cause::Limit && wait_at_end::is_awaited(record)
 }
 
 /// Whether to tell the user about calls and tasks.

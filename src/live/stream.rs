@@ -13,7 +13,7 @@ use super::row::TaskRow;
 use crate::config::View;
 use crate::foreground_limit::LIMIT;
 use crate::platform::files;
-use crate::platform::watch::{Activity, WaitResult};
+use crate::platform::watch::{ActivityWatch, WaitResult};
 use crate::state::{Folder, Kind, dir};
 use crate::tasks::durations::UsualTimes;
 use crate::tasks::ended_or_lost::AwaitedTask;
@@ -142,14 +142,14 @@ pub struct Stream {
     scope: TaskScope,
     view: View,
     followed: BTreeMap<String, Followed>,
-    activity: Activity,
+    activity: ActivityWatch,
     is_first: bool,
 }
 
 impl Stream {
     /// Starts watching the tasks of `scope`.
     pub fn new(scope: TaskScope, view: View) -> Self {
-        let activity = Activity::new();
+        let activity = ActivityWatch::new();
         for kind in [Kind::Running, Kind::Tasks] {
             // Only an existing folder can be watched.
             let _ = Folder::make(kind);

@@ -34,13 +34,13 @@ pub enum Interest {
 
 /// Watches files and the process that started this one.
 #[derive(Debug)]
-pub struct Watch {
+pub struct OutputWatch {
     /// The notification descriptor; `None` if the system has none.
     events: Option<OwnedFd>,
     parent: Parent,
 }
 
-impl Watch {
+impl OutputWatch {
     /// Watches for a writer that closes one of `outputs`, and for every write to `lines`. Missing files are skipped.
     #[cfg(system = "linux")]
     pub fn new(outputs: &[PathBuf], lines: &Path) -> Self {
@@ -156,12 +156,12 @@ pub enum WaitResult {
 
 /// Watches folders and files for any change, and other descriptors for being closed.
 #[derive(Debug)]
-pub struct Activity {
+pub struct ActivityWatch {
     /// The notification descriptor; `None` if the system has none.
     events: Option<OwnedFd>,
 }
 
-impl Activity {
+impl ActivityWatch {
     /// Creates a watch of nothing.
     #[cfg(system = "linux")]
     pub fn new() -> Self {
@@ -246,7 +246,7 @@ impl Activity {
     }
 }
 
-impl Default for Activity {
+impl Default for ActivityWatch {
     fn default() -> Self {
         Self::new()
     }

@@ -224,7 +224,7 @@ pub(super) fn prints_data(words: &[String]) -> bool {
         Always => true,
         Without(options) => !has_any(options, arguments),
         With(options) => has_any(options, arguments),
-        AsAnArchive => is_an_archive(arguments),
+        AsAnArchive => tar_writes_to_stdout(arguments),
     });
     rows.any(|prints| prints)
 }
@@ -242,7 +242,7 @@ fn has_any(options: &str, arguments: &[String]) -> bool {
 
 /// Whether `tar` writes to standard output because no other file is named: `tar czf - .`, `tar -cz .`, `tar xOf
 /// a.tar`.
-fn is_an_archive(arguments: &[String]) -> bool {
+fn tar_writes_to_stdout(arguments: &[String]) -> bool {
     let letters =
         |wanted: char| {
             let mut clusters = arguments.iter().enumerate().filter_map(|(at, word)| {

@@ -199,7 +199,7 @@ pub(crate) struct WordContext<'a> {
     /// Returns the command's word with this index, without quotes.
     pub(crate) word_at: &'a dyn Fn(usize) -> Option<String>,
     /// Returns the reason why a name may have another meaning inside the script than outside.
-    pub(crate) changed: &'a dyn Fn(&str) -> Option<&'static str>,
+    pub(crate) reason_for_change: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
 /// Returns the edit for a command with these forms if it buffers its output; `None` if it doesn't or already has such
@@ -221,7 +221,7 @@ pub(crate) fn line_buffering(
         word: (form.same_path
             && (word.contains('/') || found.name.split(' ').next() == Some(&*word)))
         .then_some(word),
-        changed: around.changed,
+        reason_for_change: around.reason_for_change,
     }
     .line_buffering(tools)
 }
@@ -235,7 +235,7 @@ struct FilterCall<'a> {
     /// The word that calls it; `None` if that names no program of this machine.
     word: Option<String>,
     /// Returns the reason why a name may have another meaning inside the script than outside.
-    changed: &'a dyn Fn(&str) -> Option<&'static str>,
+    reason_for_change: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
 fn filter_of(words: &[String]) -> Option<&'static Filter> {
@@ -277,7 +277,7 @@ impl FilterCall<'_> {
             return Err(self.no(why));
         }
         let word = self.word.as_deref();
-        if let Some(why) = word.and_then(self.changed) {
+        if let Some(why) = word.and_then(self.reason_for_change) {
             return Err(self.no(why));
         }
         let passes = |trial| word.is_some_and(|word| tools.passes(word, trial));
@@ -317,7 +317,7 @@ impl FilterCall<'_> {
     }
 
     fn by_stdbuf(&self, tools: &dyn Tools) -> Result<LineBufferingEdit, CannotLineBuffer> {
-        if let Some(why) = (self.changed)("stdbuf") {
+        if let Some(why) = (self.reason_for_change)("stdbuf") {
             return Err(self.no(why));
         }
         let word = self.word.as_deref();
@@ -350,7 +350,7 @@ mod tests {
         let command = &script.simple_commands[0];
         let around = WordContext {
             word_at: &|at| command.words.get(at).map(crate::shell::Word::text),
-            changed: &|_| None,
+            reason_for_change: &|_| None,
         };
         match super::line_buffering(&CommandForms::of(command, &[]), around, tools) {
             None => "streams".to_owned(),

@@ -71,7 +71,7 @@ pub struct CommandForms {
     /// Index of the Python interpreter among the command's words, if there is one.
     pub interpreter: Option<usize>,
     /// The first wrapper that hides the environment from the inner program.
-    pub environment_ends: Option<String>,
+    pub environment_hidden_by: Option<String>,
     /// Whether a wrapper returns at once while the inner program continues.
     pub detached: bool,
     /// The first word if it is a reserved word of zsh, which must stay first.
@@ -81,7 +81,7 @@ pub struct CommandForms {
     /// Whether one of the innermost programs that get the command's environment can run Python.
     pub can_run_python: bool,
     /// Whether a wrapper hides the environment from the form being added.
-    is_outside: bool,
+    environment_hidden: bool,
     /// Index of the first word that may expand to no words or several.
     first_open: Option<usize>,
 }
@@ -194,14 +194,15 @@ impl CommandForms {
         let at = at.filter(|at| self.first_open.is_none_or(|open| *at <= open));
         self.all.push(CommandForm::new(words, at, same_path));
         self.is_python |= program_kinds::is_python(words);
-        let was_outside = self.is_outside;
+        let was_hidden = self.environment_hidden;
         if let Some((wrapper, named)) = wrappers::find(own, words) {
             let arguments = words.get(named..).unwrap_or_default();
             if wrapper.ends_environment(arguments) {
                 let name = || wrapper.name().to_owned();
-                self.environment_ends = self.environment_ends.take().or_else(|| Some(name()));
+                self.environment_hidden_by =
+                    self.environment_hidden_by.take().or_else(|| Some(name()));
                 // `python -E` ignores the variable itself but passes it on.
-                self.is_outside |= !wrapper.has(WrapperTrait::Interpreter);
+                self.environment_hidden |= !wrapper.has(WrapperTrait::Interpreter);
             }
             self.detached |= wrapper.detaches(arguments);
             if wrapper.has(WrapperTrait::Reserved) && at == Some(0) {
@@ -227,18 +228,19 @@ impl CommandForms {
                     && !wrapper.ends_environment(arguments),
             };
             if !wrapper.may_be_edited() {
-                self.can_run_python |= !self.is_outside && program_kinds::can_run_python(words);
-                self.is_outside = true;
+                self.can_run_python |=
+                    !self.environment_hidden && program_kinds::can_run_python(words);
+                self.environment_hidden = true;
             }
             let before = self.all.len();
             self.unwrap(wrapper, rest);
             if self.all.len() > before {
-                self.is_outside = was_outside;
+                self.environment_hidden = was_hidden;
                 return;
             }
         }
-        self.can_run_python |= !self.is_outside && program_kinds::can_run_python(words);
-        self.is_outside = was_outside;
+        self.can_run_python |= !self.environment_hidden && program_kinds::can_run_python(words);
+        self.environment_hidden = was_hidden;
     }
 
     fn add_from(&mut self, rest: RemainingWords<'_>, skip: usize) {

@@ -46,7 +46,7 @@ const ARRAYS: &[&str] = &[
 
 /// Returns the reason why `name` may call another program in this script than outside, as a predicate to follow the name;
 /// `None` if it calls the same.
-pub(super) fn changed(
+pub(super) fn reason_for_change(
     input: RewriteInput<'_>,
     name: &str,
     kept: Preserve,
@@ -236,12 +236,12 @@ mod tests {
                 script: &script,
                 markers: &[],
             };
-            let program = changed(input, "grep", Preserve::Program, &Mine);
+            let program = reason_for_change(input, "grep", Preserve::Program, &Mine);
             assert_eq!(program.is_some(), is_changed, "{source}");
             let is_environment = ["venv/", "conda activate", "nvm use", "module load", "mine;"]
                 .iter()
                 .any(|text| source.contains(text));
-            let meaning = changed(input, "grep", Preserve::Meaning, &Mine);
+            let meaning = reason_for_change(input, "grep", Preserve::Meaning, &Mine);
             assert_eq!(meaning.is_some(), is_changed && !is_environment, "{source}");
         }
     }

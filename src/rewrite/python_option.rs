@@ -25,7 +25,7 @@ pub(super) enum OptionPosition {
 /// Finds the position for `-u` in `command`, which has these forms.
 pub(super) fn find(forms: &CommandForms, command: &SimpleCommand) -> OptionPosition {
     let Some(interpreter) = forms.interpreter else {
-        return match &forms.environment_ends {
+        return match &forms.environment_hidden_by {
             Some(wrapper) if forms.is_python => OptionPosition::OutOfReach {
                 wrapper: wrapper.clone(),
             },
@@ -43,7 +43,7 @@ pub(super) fn find(forms: &CommandForms, command: &SimpleCommand) -> OptionPosit
     } else {
         OptionPosition::After {
             index: interpreter,
-            needed: forms.environment_ends.is_some(),
+            needed: forms.environment_hidden_by.is_some(),
         }
     }
 }

@@ -100,7 +100,9 @@ fn check_system_tool(
     context: RewriteContext<'_>,
 ) -> Result<(), String> {
     let word = tail.program_word().unwrap_or_default();
-    if let Some(why) = name_meaning::changed(input, &word, Preserve::Meaning, context.tools) {
+    if let Some(why) =
+        name_meaning::reason_for_change(input, &word, Preserve::Meaning, context.tools)
+    {
         return Err(format!("`tail` {why}"));
     }
     if !context.tools.is_system_tool(&word) {

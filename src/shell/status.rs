@@ -8,7 +8,7 @@ use super::syntax::{Script, SimpleCommand, Span};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptStatus {
     /// Commands whose failure makes the script fail; `None` if the text doesn't show that.
-    heard: Option<Vec<Span>>,
+    decisive: Option<Vec<Span>>,
     /// The command that runs last.
     last: Option<Span>,
 }
@@ -22,7 +22,7 @@ impl ScriptStatus {
             stops_at_errors: stops_at_errors(source),
         };
         let mut status = Self {
-            heard: Some(Vec::new()),
+            decisive: Some(Vec::new()),
             last: None,
         };
         for node in nodes {
@@ -65,7 +65,7 @@ impl StatusReader<'_> {
             NodeKind::Command { .. } => {
                 let span = (self.span)(node);
                 ScriptStatus {
-                    heard: Some(vec![span]),
+                    decisive: Some(vec![span]),
                     last: Some(span),
                 }
             }
@@ -105,9 +105,9 @@ impl StatusReader<'_> {
 }
 
 fn both(first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
-    let heard = first.heard.zip(second.heard);
+    let decisive = first.decisive.zip(second.decisive);
     ScriptStatus {
-        heard: heard.map(|(first, second)| [first, second].concat()),
+        decisive: decisive.map(|(first, second)| [first, second].concat()),
         last: second.last,
     }
 }
@@ -115,7 +115,7 @@ fn both(first: ScriptStatus, second: ScriptStatus) -> ScriptStatus {
 /// Returns the program whose exit status hides that of one of the commands at the indices `targets`: after a pipe, `||
 /// true`, or another command.
 pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
-    let heard = script.status.heard.as_ref()?;
+    let decisive = script.status.decisive.as_ref()?;
     if !script.functions.is_empty() {
         return None;
     }
@@ -123,12 +123,12 @@ pub fn status_of(script: &Script, targets: &[usize]) -> Option<String> {
         let start = command.start();
         start.is_some_and(|start| (span.start..span.end).contains(&start))
     };
-    let is_heard = |command: &SimpleCommand| heard.iter().any(|span| is_at(command, *span));
+    let is_decisive = |command: &SimpleCommand| decisive.iter().any(|span| is_at(command, *span));
     let mut commands = targets
         .iter()
         .filter_map(|&at| script.simple_commands.get(at))
         .filter(|command| command.context.editable && !command.context.asynchronous);
-    if commands.all(is_heard) {
+    if commands.all(is_decisive) {
         return None;
     }
     let span = script.status.last?;

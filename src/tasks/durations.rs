@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::record::{Cause, TaskRecord};
 use super::status::Status;
 use crate::history::store::{Key, Store};
-use crate::history::{self, Forecast, Limit, Observation, RunEnd, Share};
+use crate::history::{self, CallCounts, Forecast, Limit, Observation, RunEnd};
 use crate::programs::is_quick;
 use crate::shell::{self, SimpleCommand};
 use crate::text::format_duration;
@@ -62,7 +62,7 @@ impl UsualTimes {
             return *found;
         }
         let known = self.history.as_ref()?.known(&record.keys).ok()?;
-        let forecast = Forecast::new(Share::of(record.rule.as_deref()), &known);
+        let forecast = Forecast::new(CallCounts::of(record.rule.as_deref()), &known);
         let found = forecast.usual_seconds(Limit::InForce);
         self.found.insert(record.keys.clone(), found);
         found

@@ -187,7 +187,7 @@ impl AwaitedTask {
             WriterPresence::Yes
         };
         let output = self.query.output.as_ref();
-        find(
+        current_status(
             None,
             output.map(|output| output.path.as_path()),
             writing,
@@ -266,7 +266,7 @@ fn is_unchanged_for(changed: Option<SystemTime>, time: Duration) -> bool {
 }
 
 /// Determines a task's status from its `recorded` end, from `writing` to its `output`, and from the client's `notice`.
-pub fn find(
+pub fn current_status(
     recorded: Option<Status>,
     output: Option<&Path>,
     writing: WriterPresence,
@@ -328,7 +328,7 @@ pub fn of(records: &[TaskRecord], notices: &[Notice]) -> Vec<(TaskRecord, End)> 
     let mut ended = Vec::new();
     for (record, writing) in records.iter().zip(writing) {
         let notice = notices.iter().find(|notice| notice.id == record.id);
-        let found = find(None, record.output.as_deref(), writing, notice);
+        let found = current_status(None, record.output.as_deref(), writing, notice);
         if found.status != Status::Running {
             let end = end_of_task(record, found.status, found.changed);
             let record = TaskRecord {
@@ -364,7 +364,7 @@ pub fn running_among(files: &[PathBuf]) -> usize {
     let queries: Vec<EndQuery> = open.iter().map(|file| EndQuery::of_file(file)).collect();
     let running = writing(&queries).into_iter().zip(open);
     let runs = |(writing, file): &(WriterPresence, &PathBuf)| {
-        find(None, Some(file), *writing, None).status == Status::Running
+        current_status(None, Some(file), *writing, None).status == Status::Running
     };
     running.filter(runs).count()
 }
@@ -410,7 +410,7 @@ mod tests {
             std::fs::write(&output, text).unwrap();
             let file = std::fs::File::options().append(true).open(&output).unwrap();
             file.set_modified(SystemTime::now() - age).unwrap();
-            find(None, Some(&output), WriterPresence::Unknown, None).status
+            current_status(None, Some(&output), WriterPresence::Unknown, None).status
         };
         let (line, old) = ("x\n[exited with code 3]\n", 2 * SETTLED);
         assert_eq!(status(line, Duration::ZERO), Status::Running);

@@ -47,7 +47,7 @@ impl Task {
         let by_record = record.as_ref().and_then(|record| record.ended);
         let path = output.map(|output| output.path.clone());
         let recorded = by_record.map(|ended| ended.status);
-        let found = ended_or_lost::find(recorded, path.as_deref(), writing, None);
+        let found = ended_or_lost::current_status(recorded, path.as_deref(), writing, None);
         let slug = path
             .as_ref()
             .and_then(|path| path.ancestors().nth(3)?.file_name());

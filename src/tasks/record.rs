@@ -74,7 +74,8 @@ pub struct TaskRecord {
     /// The program that determines the task's exit status, if that isn't the command's own.
     pub status_of: Option<String>,
     /// The final `| tail …`, which prints nothing before its input ends.
-    pub held_back: Option<String>,
+    #[serde(rename = "held_back")]
+    pub holding_tail: Option<String>,
     /// Its main command, if one line can't show the whole script.
     pub main: Option<String>,
     /// The keys of its duration; empty if durations aren't recorded.

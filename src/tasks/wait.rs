@@ -12,7 +12,7 @@ use crate::claude::transcript;
 use crate::config::{Config, Configuration, Mode};
 use crate::platform::detach;
 use crate::platform::processes::Process;
-use crate::platform::watch::{Interest, WakeReason, Watch};
+use crate::platform::watch::{Interest, OutputWatch, WakeReason};
 
 /// Interval at which everything is checked again regardless of events, because a process may close its output and
 /// continue.
@@ -44,12 +44,17 @@ pub fn until_unwritten(tasks: &[TaskRecord], at_most: Duration) {
     until_unwritten_by(&watch, Interest::Processes, tasks, at_most);
 }
 
-fn watch_of(tasks: &[TaskRecord], transcript: &Path) -> Watch {
+fn watch_of(tasks: &[TaskRecord], transcript: &Path) -> OutputWatch {
     let outputs = tasks.iter().filter_map(|record| record.output.clone());
-    Watch::new(&outputs.collect::<Vec<PathBuf>>(), transcript)
+    OutputWatch::new(&outputs.collect::<Vec<PathBuf>>(), transcript)
 }
 
-fn until_unwritten_by(watch: &Watch, interest: Interest, tasks: &[TaskRecord], at_most: Duration) {
+fn until_unwritten_by(
+    watch: &OutputWatch,
+    interest: Interest,
+    tasks: &[TaskRecord],
+    at_most: Duration,
+) {
     let start = Instant::now();
     let mut awaited: Vec<AwaitedTask> = tasks.iter().map(AwaitedTask::of).collect();
     loop {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::platform::files;
-use crate::platform::watch::Activity;
+use crate::platform::watch::ActivityWatch;
 use crate::state::{self, Folder, Kind};
 
 /// Age at which a lease expires. A window renews its lease every 10 s.
@@ -124,7 +124,7 @@ fn request(window: &str, file: &Path) -> Result<()> {
     folder
         .replace(&name_in(state::ASKED), &[&text])
         .context("the window can't be asked")?;
-    let watch = Activity::new();
+    let watch = ActivityWatch::new();
     if let Some(dir) = state::dir() {
         watch.add(&dir.join(Kind::Windows.name()));
     }

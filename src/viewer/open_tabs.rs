@@ -43,14 +43,14 @@ fn state_of(folder: &Folder, file: &Path, config: &Config) -> Claim {
     }
     let most = config.max_tabs;
     // Searching for writers examines all processes.
-    if names.len() >= most && (most == 0 || running(folder, &names) >= most) {
+    if names.len() >= most && (most == 0 || count_running(folder, &names) >= most) {
         return Claim::Refused(format!("max-tabs = {most}"));
     }
     Claim::Granted
 }
 
 /// Returns the number of opened files that belong to a running task, as far as known.
-fn running(folder: &Folder, names: &[String]) -> usize {
+fn count_running(folder: &Folder, names: &[String]) -> usize {
     let files = names.iter().filter_map(|name| folder.read(name).ok());
     let files = files.map(|path| PathBuf::from(OsString::from_vec(path)));
     ended_or_lost::running_among(&files.collect::<Vec<_>>())

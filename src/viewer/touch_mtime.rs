@@ -47,7 +47,7 @@ pub(super) fn touch_until_end(path: &Path) {
     let mut next = due.next();
     while start.elapsed() < MAX_WAIT && (is_output || next.is_some()) {
         std::thread::sleep(INTERVAL);
-        if is_output && has_ended(&file, &mut awaited) {
+        if is_output && check_ended(&file, &mut awaited) {
             for &pause in AFTER_THE_END {
                 std::thread::sleep(pause);
                 touch(&file, opened);
@@ -73,7 +73,7 @@ fn touch(file: &File, opened: SystemTime) {
 }
 
 /// Whether the task of the file has ended; a removed or unreadable file counts as ended.
-fn has_ended(file: &File, awaited: &mut AwaitedTask) -> bool {
+fn check_ended(file: &File, awaited: &mut AwaitedTask) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let is_gone = file
         .metadata()

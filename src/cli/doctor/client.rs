@@ -9,7 +9,7 @@ use super::check::Check;
 use crate::claude::client::Version;
 use crate::claude::settings;
 use crate::environment::{
-    self, AUTO_BACKGROUND as LIMIT, NO_PRESSURE_REAP as NO_REAPER, PYTHON_UNBUFFERED as UNBUFFERED,
+    self, AUTO_BACKGROUND as LIMIT_VARIABLE, NO_PRESSURE_REAP, PYTHON_UNBUFFERED as UNBUFFERED,
 };
 use crate::folders::{self, CallSite};
 use crate::platform::regular_file;
@@ -143,15 +143,15 @@ pub(super) fn values(version: Option<Version>, project: &Path) -> Vec<Check> {
     if version.is_some_and(|version| version < Version::STOPS_TASKS_FOR_MEMORY) {
         return vec![python];
     }
-    let memory = match set_by(NO_REAPER) {
+    let memory = match set_by(NO_PRESSURE_REAP) {
         Some(file) => Check::ok(
             "memory",
-            format!("Tasks stay when memory is short ({NO_REAPER} is set by {file})"),
+            format!("Tasks stay when memory is short ({NO_PRESSURE_REAP} is set by {file})"),
         ),
         None => Check::warning(
             "memory",
             format!(
-                "Claude Code stops background tasks when memory is short and nobody has typed for half an hour: {NO_REAPER} isn't set"
+                "Claude Code stops background tasks when memory is short and nobody has typed for half an hour: {NO_PRESSURE_REAP} isn't set"
             ),
             "`bg-run install` sets it, unless you add `--no-reaper`.",
         ),
@@ -166,7 +166,7 @@ pub(super) fn limit(
     in_force: &BTreeSet<String>,
 ) -> Check {
     let name = "limit";
-    let set = settings::variable(LIMIT, project);
+    let set = settings::variable(LIMIT_VARIABLE, project);
     let set = set.map(|set| (set.value, set.file.display().to_string()));
     let set = set.or_else(|| {
         Some((
@@ -189,7 +189,7 @@ pub(super) fn limit(
     else {
         return Check::warning(
             name,
-            format!("{LIMIT} is `{value}`, set by {who}"),
+            format!("{LIMIT_VARIABLE} is `{value}`, set by {who}"),
             format!("It takes milliseconds, {MIN_LIMIT} or more: 30000."),
         );
     };
@@ -211,7 +211,7 @@ pub(super) fn limit(
                 "The limit of {seconds} s is in force, set by {who}, and bg-run's PostToolUse and Stop hooks aren't: \
                  `claude -p` of Claude Code {version} ends with its answer and kills what the limit moved"
             ),
-            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
+            format!("`bg-run install` registers the hooks; or take {LIMIT_VARIABLE} out of {who}."),
         ),
         None if !holds => Check::warning(
             name,
@@ -219,7 +219,7 @@ pub(super) fn limit(
                 "The limit of {seconds} s is set by {who}, and bg-run's PostToolUse and Stop hooks aren't in force: \
                  `claude -p` of some versions loses what the limit moved"
             ),
-            format!("`bg-run install` registers the hooks; or take {LIMIT} out of {who}."),
+            format!("`bg-run install` registers the hooks; or take {LIMIT_VARIABLE} out of {who}."),
         ),
         _ => Check::ok(
             name,

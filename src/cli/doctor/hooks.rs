@@ -123,7 +123,7 @@ fn ignored_files(sources: &[HookSource]) -> Vec<Check> {
 
 /// Returns the check for an entry that the client skips while it runs the others of the file.
 fn skipped_entry(source: &HookSource) -> Option<Check> {
-    let why = source.left_out.as_ref()?;
+    let why = source.skipped_entry.as_ref()?;
     let path = source.path.display();
     Some(Check::warning(
         "hooks-left-out",
@@ -344,7 +344,7 @@ mod tests {
             settings,
             fault: None,
             fix: None,
-            left_out: None,
+            skipped_entry: None,
         }
     }
 

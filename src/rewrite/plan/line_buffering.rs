@@ -22,8 +22,13 @@ impl Plan<'_> {
             }
             let around = WordContext {
                 word_at: &|at| command.words.get(at).map(Word::text),
-                changed: &|word| {
-                    name_meaning::changed(self.input, word, Preserve::Program, self.context.tools)
+                reason_for_change: &|word| {
+                    name_meaning::reason_for_change(
+                        self.input,
+                        word,
+                        Preserve::Program,
+                        self.context.tools,
+                    )
                 },
             };
             match line_buffering(forms, around, self.context.tools) {

@@ -12,15 +12,15 @@ use crate::tasks::wait;
 /// Whether a headless session waits for this task. bg-run or the client's limit must have moved it, and it must end by
 /// itself. Clients that report no durations are excluded, because 2.1.20 hangs on exit if a task has ended before
 /// (measured).
-pub(super) fn is_held(record: &TaskRecord) -> bool {
+pub(super) fn is_awaited(record: &TaskRecord) -> bool {
     matches!(record.cause, Cause::Moved | Cause::Limit)
         && record.reports_durations
         && !record.endless
 }
 
 /// Whether a subagent waits for this task: bg-run moved it, and `subagents` is `background`.
-pub(super) fn is_held_for_subagent(record: &TaskRecord, config: &Config) -> bool {
-    config.subagents == Treatment::Background && record.cause == Cause::Moved && is_held(record)
+pub(super) fn is_awaited_for_subagent(record: &TaskRecord, config: &Config) -> bool {
+    config.subagents == Treatment::Background && record.cause == Cause::Moved && is_awaited(record)
 }
 
 /// Waits until `tasks` have ended, records their ends and returns them. Waits for at most [`longest`].
@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn servers_and_the_caller_s_own_tasks_are_not_awaited() {
-        let held = |cause, endless| {
-            is_held(&TaskRecord {
+        let awaited = |cause, endless| {
+            is_awaited(&TaskRecord {
                 cause,
                 reports_durations: true,
                 endless,
@@ -69,13 +69,13 @@ mod tests {
             cause: Cause::Moved,
             ..TaskRecord::default()
         };
-        assert!(!is_held(&older));
-        assert!(held(Cause::Moved, false) && held(Cause::Limit, false));
-        assert!(!held(Cause::Moved, true) && !held(Cause::Limit, true));
+        assert!(!is_awaited(&older));
+        assert!(awaited(Cause::Moved, false) && awaited(Cause::Limit, false));
+        assert!(!awaited(Cause::Moved, true) && !awaited(Cause::Limit, true));
         assert!(
-            !held(Cause::Caller, false)
-                && !held(Cause::User, false)
-                && !held(Cause::TimeOut, false)
+            !awaited(Cause::Caller, false)
+                && !awaited(Cause::User, false)
+                && !awaited(Cause::TimeOut, false)
         );
     }
 }
