@@ -49,11 +49,10 @@ pub(crate) fn names_task_outputs(text: &str) -> bool {
 
 /// Removes quotes and backslashes.
 fn unquoted(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .any(|byte| matches!(byte, b'\'' | b'"' | b'\\'))
-    {
-        text.replace(['\'', '"', '\\'], "").into()
+    const REMOVED: [char; 3] = ['\'', '"', '\\'];
+    // One search per character is faster than a search for any of them.
+    if REMOVED.iter().any(|&removed| text.contains(removed)) {
+        text.replace(REMOVED, "").into()
     } else {
         text.into()
     }
