@@ -131,8 +131,8 @@ test('between two windows nothing is guessed, and the reason is told', { timeout
   const call = new Call(ECHO, { TERM_PROGRAM: 'vscode', VSCODE_IPC_HOOK_CLI: join(server.dirs.run, 'vscode-ipc-gone.sock') }, elsewhere);
   const said = call.launch();
   await call.end();
-  assert.match(said, /has a terminal in|open in/);
-  await until('the log tells why', () => readFileSync(join(server.dirs.state, 'bg-run.log'), 'utf8').includes('has a terminal in'));
+  assert.match(said, /belongs to|open in/);
+  await until('the log tells why', () => readFileSync(join(server.dirs.state, 'bg-run.log'), 'utf8').includes('belongs to'));
   for (const window of [own, other]) assert.deepEqual(await named(window, call.name), []);
 });
 
