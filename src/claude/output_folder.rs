@@ -21,7 +21,7 @@ const READ_ALL: &[&str] = &["-exec", "ag ", "grep -R", "grep -r", "rg ", "xargs"
 /// `$TMPDIR/cl*/…`, `cd …/tasks; cat *.output` (the places of 2.1.20 to 2.1.332).
 pub(crate) fn names_task_outputs(text: &str) -> bool {
     let text = unquoted(text);
-    if !MARKS.iter().any(|mark| text.contains(mark)) {
+    if !MARKS.iter().any(|mark| contains(&text, mark)) {
         return false;
     }
     let ends =
@@ -45,6 +45,16 @@ pub(crate) fn names_task_outputs(text: &str) -> bool {
                 && *reads_all
                 && word.split('/').filter(|part| !part.is_empty()).count() < 2
     })
+}
+
+/// Whether `text` contains `part`.
+fn contains(text: &str, part: &str) -> bool {
+    // Before its first search, memchr asks for the CPU's features, which takes longer than the search of a short text.
+    const LARGE: usize = 16 * 1024;
+    if text.len() < LARGE {
+        return text.contains(part);
+    }
+    memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some()
 }
 
 /// Removes quotes and backslashes.

@@ -44,7 +44,7 @@ pub(super) fn check(source: &str) -> Result<(), ParseError> {
             length: source.len(),
         });
     }
-    if source.bytes().any(|b| b == 0 || b == b'\r') {
+    if source.contains('\0') || source.contains('\r') {
         return Err(ParseError::ControlCharacter);
     }
     Scanner::new(source.as_bytes()).run()
