@@ -111,7 +111,7 @@ fn is_too_large(bench: &Bench) -> bool {
 }
 
 const LIMITS: [u64; 8] = [
-    130_000, 2_300_000, 570_000, 3_000_000, 46_000, 25_800_000, 800_000, 820_000,
+    130_000, 2_300_000, 540_000, 2_850_000, 42_000, 21_500_000, 660_000, 680_000,
 ];
 
 /// Limits of the additional instructions for a file of durations, with 500 and with 2,000 keys: for a call that
