@@ -99,7 +99,8 @@ impl CallSite {
     /// Returns the call site for `cwd`. Its project is the client's project folder, or else the nearest folder at or above
     /// `cwd` with a `.claude`, or else the nearest with a `.git`, or else `cwd` itself.
     pub fn new(cwd: &Path) -> Self {
-        let of_git = || nearest(cwd, |dir| dir.join(".git").exists());
+        let has_git = |dir: &Path| dir.join(".git").exists();
+        let of_git = || nearest(cwd, |dir| has_git(dir).then(|| dir.to_owned()));
         let (project, git) = match settings_project(cwd).or_else(of_git) {
             Some(project) => (project, OnceCell::new()),
             // There is no `.git` to search for again.
@@ -157,17 +158,17 @@ fn settings_project(cwd: &Path) -> Option<PathBuf> {
         let is_users = || claude_dir().is_some_and(|users| files::is_same(&settings, &users));
         settings.is_dir() && !is_users()
     };
-    environment::claude_project_dir().or_else(|| nearest(cwd, has_settings))
+    environment::claude_project_dir()
+        .or_else(|| nearest(cwd, |dir| has_settings(dir).then(|| dir.to_owned())))
 }
 
-/// Returns the nearest folder at or above `cwd` that fulfils the condition.
-fn nearest(cwd: &Path, condition: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+/// Returns what `find` finds in the nearest folder at or above `folder`.
+fn nearest<T>(folder: &Path, find: impl Fn(&Path) -> Option<T>) -> Option<T> {
     // A longer path can't exist.
-    if cwd.as_os_str().len() > MAX_PATH {
+    if folder.as_os_str().len() > MAX_PATH {
         return None;
     }
-    let mut folders = cwd.ancestors();
-    folders.find(|dir| condition(dir)).map(Path::to_owned)
+    folder.ancestors().find_map(find)
 }
 
 /// Maximum size in bytes of a `.git` file that names a folder.
@@ -194,10 +195,7 @@ impl GitFolder {
 
     /// Returns the repository of the nearest `.git` at or above `project`.
     fn around(project: &Path) -> Option<Self> {
-        if project.as_os_str().len() > MAX_PATH {
-            return None;
-        }
-        let (git, metadata) = project.ancestors().find_map(|top| {
+        let (git, metadata) = nearest(project, |top| {
             let git = top.join(".git");
             let metadata = fs::metadata(&git).ok()?;
             Some((git, metadata))
