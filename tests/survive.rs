@@ -9,7 +9,7 @@ mod support;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 use support::claude::{Client, NEWEST, is_there, skip};
@@ -161,6 +161,53 @@ fn run_as(
     id: &str,
     client: &str,
 ) -> Ran {
+    call_hook(sandbox, seen);
+    let mut started = start_as(sandbox, shell, command, !input.is_empty(), id, client);
+    support::feed(&mut started.shell, input);
+    started.wait(sandbox)
+}
+
+/// Calls the hook before the command, as a session in a terminal does.
+fn call_hook(sandbox: &Sandbox, command: &str) {
+    let variables = [
+        IN_TERMINAL,
+        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000"),
+    ];
+    let event = sandbox.event("PreToolUse", &json!({"command": command}));
+    sandbox.answer(&event, &variables);
+}
+
+/// A command that a client has started.
+struct Started {
+    shell: Child,
+    output: PathBuf,
+    folder: PathBuf,
+}
+
+impl Started {
+    fn wait(mut self, sandbox: &Sandbox) -> Ran {
+        let status = self.shell.wait().unwrap();
+        let root = sandbox.path("").display().to_string();
+        let ran = Ran {
+            printed: read(&self.output),
+            code: status.code(),
+            signal: status.signal(),
+            folder: read(&self.folder).replace(&root, ""),
+        };
+        let _ = fs::remove_file(self.folder);
+        ran
+    }
+}
+
+/// Starts the command's shell as this client does.
+fn start_as(
+    sandbox: &Sandbox,
+    shell: &str,
+    command: &str,
+    has_input: bool,
+    id: &str,
+    client: &str,
+) -> Started {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@:,./=+-".contains(c);
     let quote = |text: &str| {
         if text.chars().all(is_plain) {
@@ -169,18 +216,9 @@ fn run_as(
             format!("'{}'", text.replace('\'', r#"'"'"'"#))
         }
     };
-    let variables = [
-        IN_TERMINAL,
-        ("CLAUDE_CODE_AUTO_BACKGROUND_TIMEOUT_MS", "30000"),
-    ];
-    let event = sandbox.event("PreToolUse", &json!({"command": seen}));
-    sandbox.answer(&event, &variables);
-    let uid = rustix::process::geteuid().as_raw();
-    let output = sandbox.write(
-        &format!("tmp/claude-{uid}/-p/5e551014/tasks/{id}.output"),
-        "",
-    );
-    let (snapshot, folder) = (sandbox.path("snapshot.sh"), sandbox.path("claude-1f-cwd"));
+    let output = sandbox.output(id, "");
+    let snapshot = sandbox.path("snapshot.sh");
+    let folder = sandbox.path(&format!("claude-{id}-cwd"));
     let line = environment_file(sandbox, &[]);
     let line = if line.is_empty() {
         "export NOTHING=\n"
@@ -191,11 +229,11 @@ fn run_as(
         "source {} 2>/dev/null || true && {line}: && true && eval {}{} && pwd -P >| {}",
         snapshot.display(),
         quote(command),
-        if input.is_empty() { " < /dev/null" } else { "" },
+        if has_input { "" } else { " < /dev/null" },
         folder.display(),
     );
     let file = File::options().append(true).open(&output).unwrap();
-    let mut child = sandbox
+    let shell = sandbox
         .command(shell)
         .args(["-c", &source])
         .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
@@ -205,16 +243,11 @@ fn run_as(
         .stderr(file)
         .spawn()
         .unwrap();
-    support::feed(&mut child, input);
-    let status = child.wait().unwrap();
-    let ran = Ran {
-        printed: read(&output),
-        code: status.code(),
-        signal: status.signal(),
-        folder: read(&folder).replace(sandbox.path("").to_str().unwrap(), ""),
-    };
-    let _ = fs::remove_file(folder);
-    ran
+    Started {
+        shell,
+        output,
+        folder,
+    }
 }
 
 const SHELLS: [&str; 2] = ["/bin/bash", "/usr/bin/zsh"];
@@ -300,11 +333,81 @@ fn a_command_without_an_exact_note_runs_unchanged() {
     }
 }
 
+#[test]
+fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
+    let sandbox = sandbox("survive = true\n");
+    sandbox.program(
+        "job",
+        // It runs for a minute at most, so a failing test leaves nothing behind.
+        "touch \"$HOME/$1\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done; echo \"job $*\"",
+    );
+    let ids: Vec<String> = (10..30).map(|at| format!("bjob{at}")).collect();
+    let command = |id: &str| format!("job {id}");
+    for id in &ids {
+        call_hook(&sandbox, &command(id));
+    }
+    // All start at once, like the calls of one turn.
+    let start = |id: &String| start_as(&sandbox, SHELLS[0], &command(id), false, id, CLIENT);
+    let started: Vec<Started> = ids.iter().map(start).collect();
+    for id in &ids {
+        wait_until("the job runs", || {
+            sandbox.home().join(id).exists().then_some(())
+        });
+        let (event, _) = sandbox.launched(id, &json!({"command": command(id)}));
+        sandbox.answer(&event, &[IN_TERMINAL]);
+    }
+    let doctor = sandbox.bg_run(&["doctor", "--json"]).stdout;
+    let doctor: Value = serde_json::from_slice(&doctor).unwrap();
+    let checks = doctor["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "survive");
+    let told = check.unwrap().to_string();
+    let has_supervisor = |id: &String| told.contains(id.as_str());
+    let supervised = ids.iter().filter(|id| has_supervisor(id)).count();
+    assert_eq!(
+        (supervised, relays(&sandbox, "--supervise")),
+        (16, 16),
+        "{told}"
+    );
+    for id in ids.iter().filter(|id| has_supervisor(id)) {
+        let stopped = sandbox.bg_run(&["stop", id]);
+        assert!(stopped.status.success(), "{stopped:?}");
+    }
+    sandbox.write("home/go", "");
+    for (id, started) in ids.iter().zip(started) {
+        let ran = started.wait(&sandbox);
+        let (code, last) = if has_supervisor(id) {
+            (143, String::new())
+        } else {
+            (0, format!("{}\n", command(id)))
+        };
+        let printed = format!("x\n{last}");
+        assert_eq!((ran.printed, ran.code), (printed, Some(code)), "{id}");
+    }
+}
+
+/// Returns the number of this sandbox's relays with this option, or of those without options.
+fn relays(sandbox: &Sandbox, option: &str) -> usize {
+    let state = sandbox.state().display().to_string();
+    let is_it = |entry: &fs::DirEntry| {
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        let rest = words.split_once(&format!("relay {state}"));
+        rest.is_some_and(|(_, rest)| rest.trim().split(' ').next() == Some(option))
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(is_it)
+        .count()
+}
+
 /// An act on a session with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     CloseTerminal,
     Hangup,
+    /// SIGHUP to the shell from which the client was started, as editors close their terminals.
+    HangupShell,
     Terminate,
     Kill,
     /// The number of the answer.
@@ -336,6 +439,7 @@ const SITUATIONS: &[(Act, Fate)] = &[
     (Act::StopInListAndClose, Fate::Ends),
     (Act::Exit(1), Fate::Ends),
     (Act::Hangup, Fate::RunsOn),
+    (Act::HangupShell, Fate::RunsOn),
     (Act::Terminate, Fate::RunsOn),
     (Act::Kill, Fate::RunsOn),
     (Act::Exit(2), Fate::RunsOn),
@@ -353,7 +457,7 @@ const SITUATIONS: &[(Act, Fate)] = &[
 /// Returns the fate of the job with this client.
 fn expected(version: &str, act: Act, fate: Fate, seen: Fate) -> Fate {
     match (version, act) {
-        // After a signal, it often ends before its `SessionEnd` hooks have answered.
+        // After a signal to its process alone, it often runs no `SessionEnd` hook.
         ("2.1.260", Act::Hangup | Act::Terminate) => seen,
         // This client doesn't end such a command, with or without bg-run.
         ("2.1.200", Act::CloseInForeground) => Fate::RunsOn,
@@ -367,7 +471,8 @@ struct Session<'a> {
     sandbox: Sandbox,
     api: MessagesApi,
     terminal: Terminal,
-    client: u32,
+    /// The first process in the terminal: the client, or the shell from which it was started.
+    first: u32,
     job: u32,
 }
 
@@ -437,7 +542,11 @@ impl<'a> Session<'a> {
         }
         turns.push(Turn::Say("It runs.".to_owned()));
         let api = MessagesApi::start(turns);
-        let words = words(program, &sandbox, &api, shell, &[]);
+        let mut words = words(program, &sandbox, &api, shell, &[]);
+        if act == Act::HangupShell {
+            let outer = [shell, "-i", "-c", "\"$@\"; exit", "shell"].map(str::to_owned);
+            words.splice(0..0, outer);
+        }
         let terminal = Terminal::start("survive", &words, &sandbox.project());
         terminal.wait_for("? for shortcuts");
         terminal.submit("go", || !api.requests().is_empty());
@@ -445,13 +554,13 @@ impl<'a> Session<'a> {
         if !is_in_foreground(act) {
             terminal.wait_for("It runs.");
         }
-        let client = terminal.process();
+        let first = terminal.process();
         Self {
             program,
             sandbox,
             api,
             terminal,
-            client,
+            first,
             job,
         }
     }
@@ -461,9 +570,9 @@ impl<'a> Session<'a> {
         let terminal = &self.terminal;
         match act {
             Act::CloseTerminal | Act::CloseInForeground => terminal.close(),
-            Act::Hangup => signal(self.client, Signal::HUP),
-            Act::Terminate => signal(self.client, Signal::TERM),
-            Act::Kill => signal(self.client, Signal::KILL),
+            Act::Hangup | Act::HangupShell => signal(self.first, Signal::HUP),
+            Act::Terminate => signal(self.first, Signal::TERM),
+            Act::Kill => signal(self.first, Signal::KILL),
             Act::Exit(answer) => {
                 terminal.keys(&["/exit"]);
                 terminal.wait_for("/exit");
@@ -484,7 +593,7 @@ impl<'a> Session<'a> {
                 terminal.keys(&["x"]);
                 if act == Act::StopInListAndClose {
                     wait_until("the relay has ended", || {
-                        (!self.has_relay("")).then_some(())
+                        (relays(&self.sandbox, "") == 0).then_some(())
                     });
                     terminal.close();
                 }
@@ -514,18 +623,6 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Whether a relay with this option runs, or one without options.
-    fn has_relay(&self, option: &str) -> bool {
-        let state = self.sandbox.state().display().to_string();
-        let is_it = |entry: fs::DirEntry| {
-            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let words = String::from_utf8_lossy(&words).replace('\0', " ");
-            let rest = words.split_once(&format!("relay {state}"));
-            rest.is_some_and(|(_, rest)| rest.trim().split(' ').next() == Some(option))
-        };
-        fs::read_dir("/proc").unwrap().flatten().any(is_it)
-    }
-
     /// Returns `Ends` if the job ends within 9 s, else `RunsOn`.
     fn fate(&self) -> Fate {
         // The supervisor waits for five seconds at most.
@@ -549,7 +646,7 @@ impl Drop for Session<'_> {
             .run(&self.sandbox, &self.api, &["daemon", "stop", "--any"]);
         if !std::thread::panicking() {
             wait_until("no supervisor is left", || {
-                (!self.has_relay("--supervise")).then_some(())
+                (relays(&self.sandbox, "--supervise") == 0).then_some(())
             });
         }
     }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::kind::{self, Kind};
 use super::name::is_id;
-use crate::platform::files;
+use crate::platform::{files, lock};
 
 /// Maximum size in bytes of a file that is read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -173,6 +173,17 @@ impl Folder {
     /// Removes the file `name` and returns whether this process removed it.
     pub fn take(&self, name: &str) -> bool {
         unlinkat(&self.fd, name, AtFlags::empty()).is_ok()
+    }
+
+    /// Takes the folder's lock, waiting for at most `wait`. It lasts until the file and the folder are dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another process holds the lock all that time, or the file system has none.
+    pub fn lock(&self, wait: Duration) -> io::Result<File> {
+        let file = File::from(self.fd.try_clone()?);
+        lock::take_within(&file, wait)?;
+        Ok(file)
     }
 
     /// Returns the names of at most this many entries.

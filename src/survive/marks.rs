@@ -1,14 +1,21 @@
 //! Marks for the supervisors of jobs: the end of a client with its reason, the request to stop a job, and the jobs
 //! themselves.
 
+use std::io;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::MAX_JOBS;
 use crate::platform::processes::Process;
 use crate::state::{CLIENT, Folder, JOB, Kind, STOP, is_id, log};
 pub use crate::tasks::supervised::{Job, job};
 
 /// Maximum number of files that are examined.
 const MAX_FILES: usize = 1000;
+
+/// Maximum wait for other supervisors that start.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The reasons of `SessionEnd` after which the client continues with another session.
 const CONTINUES: [&str; 2] = ["clear", "resume"];
@@ -64,6 +71,21 @@ pub fn withdraw_stop(task: &str) {
 /// Returns the origin of the request to stop the job, if there is one.
 pub fn stop_request(task: &str) -> Option<StopRequester> {
     read(task, STOP)
+}
+
+/// Records a new job; `false` if [`MAX_JOBS`] run. Calls of one turn start at the same time.
+///
+/// # Errors
+///
+/// Fails if the folder can't be made or locked.
+pub fn admit(task: &str, job: Job) -> io::Result<bool> {
+    let folder = Folder::make(Kind::Survivors)?;
+    let _lock = folder.lock(LOCK_TIMEOUT)?;
+    let has_room = jobs().len() < MAX_JOBS;
+    if has_room {
+        record(task, job);
+    }
+    Ok(has_room)
 }
 
 /// Records a job.

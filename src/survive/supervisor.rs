@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use super::keep_or_end::{ClientState, JobFacts, KeepOrEnd, keep_or_end};
 use super::marks::{self, Job, StopRequester};
-use super::output;
 use super::shell_invocation::ShellInvocation;
+use super::{MAX_JOBS, output};
 use crate::claude::task::{Footer, read_end};
 use crate::config::{Configuration, Mode};
 use crate::folders;
@@ -121,12 +121,13 @@ pub(super) fn run(shell: u32) -> Result<()> {
     ];
     let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
     let own = Process::of(std::process::id()).context("this process isn't known")?;
-    marks::record(
-        &task,
-        Job {
-            supervisor: own,
-            survived: false,
-        },
+    let job = Job {
+        supervisor: own,
+        survived: false,
+    };
+    anyhow::ensure!(
+        marks::admit(&task, job)?,
+        "{task} gets no supervisor: {MAX_JOBS} tasks have one"
     );
     let (job_sender, events) = start_waiting_threads(&channel)?;
     channel.write_all(&[Message::STARTS])?;
