@@ -1,5 +1,6 @@
 //! Checks that tasks can outlive their session, if the user asked for that.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,15 @@ pub(super) fn check(
             "`survive` is on, but systemd-logind ends every process of yours when you log out (KillUserProcesses=yes)",
             "Set KillUserProcesses=no in /etc/systemd/logind.conf, or start `claude` in `systemd-run --user --scope`.",
         )
+    } else if client.is_some_and(|client| Version::OMIT_SESSION_END.contains(&client)) {
+        let (first, last) = Version::OMIT_SESSION_END.into_inner();
+        Check::warning(
+            NAME,
+            format!(
+                "Tasks outlive a closed terminal or a lost connection, but often end if SIGHUP or SIGTERM ends Claude Code ({first} to {last}); {running}"
+            ),
+            "Update Claude Code.",
+        )
     } else {
         Check::ok(
             NAME,
@@ -72,34 +82,41 @@ pub(super) fn check(
     })
 }
 
-/// The folders of logind's settings; later ones win.
-const FOLDERS: [&str; 3] = ["/usr/lib/systemd", "/run/systemd", "/etc/systemd"];
+/// The folders of logind's settings. A file hides those with its name in earlier folders (logind.conf(5)).
+const FOLDERS: [&str; 4] = [
+    "/usr/lib/systemd",
+    "/usr/local/lib/systemd",
+    "/run/systemd",
+    "/etc/systemd",
+];
 
 /// Maximum size in bytes of a file that is read.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Whether logind ends the processes of a user who logs out. It excludes root by default (logind.conf(5)).
 fn kills_user_processes() -> bool {
-    let mut files: Vec<PathBuf> = FOLDERS
+    let files = settings_files(&FOLDERS.map(Path::new));
+    let texts: Vec<String> = files
         .iter()
-        .map(|folder| Path::new(folder).join("logind.conf"))
+        .filter_map(|file| regular_file::read(file, MAX_FILE).ok())
         .collect();
-    for folder in FOLDERS {
-        let entries = fs::read_dir(Path::new(folder).join("logind.conf.d"));
-        let mut more: Vec<PathBuf> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        more.sort();
-        files.extend(more);
-    }
-    let texts = files
-        .iter()
-        .filter_map(|file| regular_file::read(file, MAX_FILE).ok());
-    let texts: Vec<String> = texts.collect();
     !rustix::process::geteuid().is_root() && kills(texts.iter().map(String::as_str))
+}
+
+/// Returns the files of logind's settings in these folders; later ones win.
+fn settings_files(folders: &[&Path]) -> Vec<PathBuf> {
+    let main = |folder: &&Path| Some(folder.join("logind.conf")).filter(|file| file.exists());
+    let mut others = BTreeMap::new();
+    for folder in folders {
+        let entries = fs::read_dir(folder.join("logind.conf.d"));
+        for entry in entries.into_iter().flatten().flatten() {
+            if entry.path().extension() == Some("conf".as_ref()) {
+                others.insert(entry.file_name(), entry.path());
+            }
+        }
+    }
+    let main = folders.iter().rev().find_map(main);
+    main.into_iter().chain(others.into_values()).collect()
 }
 
 /// Whether the last of these settings switches it on.
@@ -133,5 +150,36 @@ mod tests {
         ] {
             assert_eq!(kills(texts.iter().copied()), expected, "{texts:?}");
         }
+    }
+
+    #[test]
+    fn a_later_file_of_logind_hides_one_of_the_same_name() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["lib", "etc"].map(|name| root.path().join(name));
+        for (folder, name) in [
+            (0, "logind.conf"),
+            (1, "logind.conf"),
+            (1, "logind.conf.d/10-a.conf"),
+            (0, "logind.conf.d/10-a.conf"),
+            (0, "logind.conf.d/20-b.conf"),
+            (1, "logind.conf.d/30-c.conf.old"),
+        ] {
+            let file = folders[folder].join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        let files = settings_files(&[&folders[0], &folders[1]]);
+        let names: Vec<&str> = files
+            .iter()
+            .map(|file| file.strip_prefix(root.path()).unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "etc/logind.conf",
+                "etc/logind.conf.d/10-a.conf",
+                "lib/logind.conf.d/20-b.conf"
+            ]
+        );
     }
 }
