@@ -73,6 +73,30 @@ fn uninstall_restores_the_exact_file() {
 }
 
 #[test]
+fn an_install_after_a_change_of_survive_registers_what_it_needs() {
+    const CONFIG: &str = "home/.config/bg-run/config.toml";
+    for file in FILES {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(SETTINGS, file);
+        succeeds(&sandbox, &["install"]);
+        let off = read(&path);
+        sandbox.write(CONFIG, "survive = true\n");
+        succeeds(&sandbox, &["install"]);
+        let on = read(&path);
+        assert_eq!(registrations(&on), EVENTS + 1, "{on}");
+        assert!(on.contains("|TaskStop\""), "{on}");
+        sandbox.write(CONFIG, "");
+        succeeds(&sandbox, &["install"]);
+        let content = |text: &str| -> Value {
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap()
+        };
+        assert_eq!(content(&read(&path)), content(&off));
+        succeeds(&sandbox, &["uninstall"]);
+        assert_eq!(read(&path), *file);
+    }
+}
+
+#[test]
 fn without_a_file_nothing_is_left_behind() {
     let sandbox = Sandbox::new();
     fs::remove_dir(sandbox.home().join(".claude")).unwrap();

@@ -147,7 +147,7 @@ keys! {
     notify: bool = true;
     /// Notify only about tasks that ran at least this long
     notify_after: DurationSetting = DurationSetting::minutes(1);
-    /// Let tasks in the background outlive a closed terminal or a lost connection (Linux, Claude Code 2.1.200 and newer); run `bg-run install` after switching it on
+    /// Let tasks in the background outlive a closed terminal or a lost connection (Linux, Claude Code 2.1.200 and newer); run `bg-run install` after a change
     survive: bool = false;
     /// A program to run when a task ends, without a shell; bg-run fills in {name}, {status}, {seconds}, {last-line}, {project} and {output}
     on_end: Vec<String> = Vec::new();

@@ -74,7 +74,7 @@ pub(crate) fn hook_timeout(event: &str) -> u64 {
 /// Names that identify a registration of bg-run, whatever the program's folder.
 const PROGRAMS: &[&str] = &["bg-run", "bg-run.exe"];
 
-/// Registers `program`.
+/// Registers `program`, and removes its hooks for `survive` if that is off.
 pub(super) fn add(
     path: &Path,
     text: &str,
@@ -82,7 +82,8 @@ pub(super) fn add(
     (program, survive): (&str, bool),
 ) -> Result<()> {
     let hooks = hooks_of(path, text, root)?;
-    for (event, matcher) in &events(survive) {
+    let events = events(survive);
+    for (event, matcher) in &events {
         let entries = hooks
             .array_value_or_create(event)
             .with_context(|| wrong_shape(path, text, &["hooks", event], "an array"))?;
@@ -92,6 +93,19 @@ pub(super) fn add(
         remove_ours(&entries, program);
         entries.ensure_multiline();
         entries.append(entry(event, matcher, program));
+    }
+    // `survive` may have been on at an earlier installation.
+    let is_unwanted = |event: &str| events.iter().all(|(wanted, _)| *wanted != event);
+    for property in hooks.properties() {
+        let name = property.decoded_name().unwrap_or_default();
+        if FOR_SURVIVE.iter().any(|(event, _)| *event == name)
+            && is_unwanted(&name)
+            && let Some(entries) = property.array_value()
+            && remove_ours(&entries, program)
+            && entries.elements().is_empty()
+        {
+            property.remove();
+        }
     }
     Ok(())
 }
