@@ -333,6 +333,64 @@ fn a_command_without_an_exact_note_runs_unchanged() {
     }
 }
 
+/// Whatever a relay or its supervisor lacks, the command runs exactly once.
+#[test]
+fn a_command_runs_once_even_if_its_supervisor_cannot_start() {
+    let copied = |sandbox: &Sandbox| {
+        let is_there = |path: &&&str| PathBuf::from(path).exists();
+        let mktemp = ["/usr/bin/mktemp", "/bin/mktemp"];
+        let mktemp = mktemp.iter().find(is_there).unwrap();
+        fs::copy(mktemp, sandbox.path("bin/job")).unwrap();
+    };
+    for shell in SHELLS {
+        if !PathBuf::from(shell).exists() {
+            skip(shell);
+            continue;
+        }
+        // Each run makes a file. Returns the status and the number of runs.
+        let run = |sandbox: &Sandbox, first: &str| {
+            sandbox.write("snapshot.sh", first);
+            fs::create_dir(sandbox.home().join("made")).unwrap();
+            let command = "job -q \"$HOME/made/XXXXXX\"; (exit 3)";
+            let code = run(sandbox, shell, command, "", "b1").code;
+            let made = fs::read_dir(sandbox.home().join("made")).unwrap().count();
+            fs::remove_dir_all(sandbox.home().join("made")).unwrap();
+            (code, made)
+        };
+        for in_the_way in ["survivors", "survivors/b1.job/folder"] {
+            let sandbox = sandbox("survive = true\n");
+            copied(&sandbox);
+            sandbox.write(&format!("state/{in_the_way}"), "");
+            assert_eq!(run(&sandbox, ""), (Some(3), 1), "{shell}: {in_the_way}");
+            assert!(
+                sandbox.log().contains("relay: the supervisor has ended"),
+                "{}",
+                sandbox.log()
+            );
+        }
+        // With few open files, different steps fail.
+        let [with, without] = ["survive = true\n", ""].map(sandbox);
+        copied(&with);
+        copied(&without);
+        let survivors = with.state().join("survivors");
+        let mut had_supervisor = Vec::new();
+        for files in 4..20 {
+            let limit = format!("ulimit -n {files}");
+            assert_eq!(
+                run(&with, &limit),
+                run(&without, &limit),
+                "{shell}: {limit}"
+            );
+            had_supervisor.push(survivors.exists());
+            let _ = fs::remove_dir_all(&survivors);
+        }
+        assert!(
+            had_supervisor.contains(&true) && had_supervisor.contains(&false),
+            "{had_supervisor:?}"
+        );
+    }
+}
+
 #[test]
 fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
     let sandbox = sandbox("survive = true\n");

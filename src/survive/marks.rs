@@ -77,13 +77,13 @@ pub fn stop_request(task: &str) -> Option<StopRequester> {
 ///
 /// # Errors
 ///
-/// Fails if the folder can't be made or locked.
+/// Fails if the folder can't be made, locked or written.
 pub fn admit(task: &str, job: Job) -> io::Result<bool> {
     let folder = Folder::make(Kind::Survivors)?;
     let _lock = folder.lock(LOCK_TIMEOUT)?;
     let has_room = jobs().len() < MAX_JOBS;
     if has_room {
-        record(task, job);
+        try_write(task, JOB, &job)?;
     }
     Ok(has_room)
 }
@@ -124,15 +124,17 @@ fn all() -> Vec<(String, Job)> {
     jobs.collect()
 }
 
-fn write(name: &str, ending: &str, value: &impl Serialize) {
+fn try_write(name: &str, ending: &str, value: &impl Serialize) -> io::Result<()> {
     if !is_id(name) {
-        return;
+        return Err(io::ErrorKind::InvalidInput.into());
     }
-    let written = Folder::make(Kind::Survivors).and_then(|folder| {
-        folder.clear_daily();
-        folder.replace(&format!("{name}.{ending}"), &[&serde_json::to_vec(value)?])
-    });
-    if let Err(error) = written {
+    let folder = Folder::make(Kind::Survivors)?;
+    folder.clear_daily();
+    folder.replace(&format!("{name}.{ending}"), &[&serde_json::to_vec(value)?])
+}
+
+fn write(name: &str, ending: &str, value: &impl Serialize) {
+    if let Err(error) = try_write(name, ending, value) {
         log::error(&format!(
             "survive: {name}.{ending} can't be written: {error}"
         ));
