@@ -12,12 +12,13 @@ use std::path::Path;
 use crate::state::Kind;
 
 /// Returns the line that hands a call with a note to the relay; `None` if a path isn't UTF-8 or has a line break. As long as
-/// no call has a note, it costs only the check for a missing folder.
+/// no call has a note, it costs only the check for a missing folder. `\builtin` avoids a function or alias named `exit`: if
+/// the shell continued, it would run the command once more.
 pub fn line(program: &Path, state: &Path) -> Option<String> {
     let notes = quoted(state.join(Kind::Relays.name()).to_str()?)?;
     let (program, state) = (quoted(program.to_str()?)?, quoted(state.to_str()?)?);
     Some(format!(
-        "[ -e {notes} ] && [ -x {program} ] && {program} relay --claim {state} && {{ {program} relay {state}; exit; }}"
+        "[ -e {notes} ] && [ -x {program} ] && {program} relay --claim {state} && {{ {program} relay {state}; \\builtin exit; }}"
     ))
 }
 
