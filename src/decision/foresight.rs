@@ -9,7 +9,7 @@ use crate::history::{
 };
 use crate::programs::is_quick;
 use crate::rules::Rules;
-use crate::shell::{self, Script, SimpleCommand};
+use crate::shell::{self, Script};
 use crate::text::{MAX_COMMAND_LENGTH, one_line};
 
 /// Number of durations shown in a reason.
@@ -178,11 +178,13 @@ pub fn kind_of(command: &str, rules: &Rules, repository: u64) -> CallKind {
 
 /// Whether any program of the script may run long. This check needs no rules.
 pub fn can_run_long(script: &Script) -> bool {
-    let mut programs = script
-        .simple_commands
-        .iter()
-        .filter_map(SimpleCommand::program_word);
-    programs.any(|program| !is_quick(&program))
+    let mut commands = script.simple_commands.iter();
+    commands.any(|command| {
+        command.program_word().is_some_and(|program| {
+            let runs_another = ["eval", "exec"].contains(&program.as_ref());
+            !is_quick(&program) || runs_another && command.words.len() > 1
+        })
+    })
 }
 
 /// Returns the kind of an already parsed command.
