@@ -85,6 +85,9 @@ fn an_install_after_a_change_of_survive_registers_what_it_needs() {
         let on = read(&path);
         assert_eq!(registrations(&on), EVENTS + 1, "{on}");
         assert!(on.contains("|TaskStop\""), "{on}");
+        sandbox.write(CONFIG, "survive = tru\n");
+        succeeds(&sandbox, &["install"]);
+        assert_eq!(read(&path), on, "a faulty file changed it");
         sandbox.write(CONFIG, "");
         succeeds(&sandbox, &["install"]);
         let content = |text: &str| -> Value {

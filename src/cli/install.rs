@@ -44,9 +44,11 @@ pub(super) fn install(
     refuse_ignored_file(&path)?;
     warn_about_ignored_files(scope)?;
     let status_line = status_line::command(&program);
+    let configuration = Configuration::without_rules(Mode::Real);
+    let is_valid = configuration.problems.is_empty();
     let wanted = Registration {
         program: hooks,
-        survive: Configuration::without_rules(Mode::Real).settings.survive,
+        survive: is_valid.then_some(configuration.settings.survive),
         env: &values,
         status_line: status_line.as_deref(),
         adds_status_line: options.status_line,

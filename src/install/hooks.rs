@@ -79,10 +79,20 @@ pub(super) fn add(
     path: &Path,
     text: &str,
     root: &CstRootNode,
-    (program, survive): (&str, bool),
+    (program, survive): (&str, Option<bool>),
 ) -> Result<()> {
     let hooks = hooks_of(path, text, root)?;
-    let events = events(survive);
+    let is_registered_for = |event: &str| {
+        let entries = hooks.array_value(event).map(|entries| entries.elements());
+        let mut entries = entries.into_iter().flatten();
+        entries.any(|entry| !our_hooks(&entry, program).is_empty())
+    };
+    let is_on = || {
+        FOR_SURVIVE
+            .iter()
+            .any(|(event, tools)| tools.is_empty() && is_registered_for(event))
+    };
+    let events = events(survive.unwrap_or_else(is_on));
     for (event, matcher) in &events {
         let entries = hooks
             .array_value_or_create(event)

@@ -30,8 +30,8 @@ pub use journal::{
 pub struct Registration<'a> {
     /// The program to register; `None` for no hooks.
     pub program: Option<&'a Path>,
-    /// Whether to register the hooks that `survive` needs, too.
-    pub survive: bool,
+    /// Whether to register the hooks that `survive` needs, too; `None` leaves them as they are.
+    pub survive: Option<bool>,
     /// Values of `env`.
     pub env: &'a EnvValues,
     /// The command for `statusLine`. It replaces one from an earlier installation.
