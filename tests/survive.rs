@@ -9,7 +9,7 @@ mod support;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use support::claude::{Client, NEWEST, is_there, skip};
@@ -102,6 +102,9 @@ fn only_long_background_calls_get_a_note() {
             &[],
             true,
         ),
+        (json!({"command": "exec python train.py"}), &[], true),
+        (json!({"command": "eval './odd'"}), &[], true),
+        (json!({"command": "exec 3>x; echo x"}), &[], false),
         (json!({"command": "echo x"}), &[], false),
         (
             json!({"command": "npm run dev", "run_in_background": true}),
@@ -162,7 +165,7 @@ fn run_as(
     client: &str,
 ) -> Ran {
     call_hook(sandbox, seen);
-    let mut started = start_as(sandbox, shell, command, !input.is_empty(), id, client);
+    let mut started = prepared(sandbox, shell, command, !input.is_empty(), id, client).start();
     support::feed(&mut started.shell, input);
     started.wait(sandbox)
 }
@@ -199,15 +202,34 @@ impl Started {
     }
 }
 
-/// Starts the command's shell as this client does.
-fn start_as(
+/// A command that a client is about to start.
+struct Prepared {
+    shell: Command,
+    output: PathBuf,
+    folder: PathBuf,
+}
+
+impl Prepared {
+    fn start(mut self) -> Started {
+        let file = File::options().append(true).open(&self.output).unwrap();
+        self.shell.stdout(file.try_clone().unwrap()).stderr(file);
+        Started {
+            shell: self.shell.spawn().unwrap(),
+            output: self.output,
+            folder: self.folder,
+        }
+    }
+}
+
+/// Prepares the command's shell as this client does.
+fn prepared(
     sandbox: &Sandbox,
     shell: &str,
     command: &str,
     has_input: bool,
     id: &str,
     client: &str,
-) -> Started {
+) -> Prepared {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@:,./=+-".contains(c);
     let quote = |text: &str| {
         if text.chars().all(is_plain) {
@@ -232,19 +254,14 @@ fn start_as(
         if has_input { "" } else { " < /dev/null" },
         folder.display(),
     );
-    let file = File::options().append(true).open(&output).unwrap();
-    let shell = sandbox
-        .command(shell)
+    let mut command = sandbox.command(shell);
+    command
         .args(["-c", &source])
         .env("CLAUDE_CODE_TMPDIR", sandbox.path("tmp"))
         .env("AI_AGENT", client)
-        .stdin(Stdio::piped())
-        .stdout(file.try_clone().unwrap())
-        .stderr(file)
-        .spawn()
-        .unwrap();
-    Started {
-        shell,
+        .stdin(Stdio::piped());
+    Prepared {
+        shell: command,
         output,
         folder,
     }
@@ -351,7 +368,7 @@ fn a_command_runs_once_even_if_its_supervisor_cannot_start() {
         let run = |sandbox: &Sandbox, first: &str| {
             sandbox.write("snapshot.sh", first);
             fs::create_dir(sandbox.home().join("made")).unwrap();
-            let command = "job -q \"$HOME/made/XXXXXX\"; (exit 3)";
+            let command = "job -q \"$HOME/made/XXXXXX\"; sh -c 'exit 3'";
             let code = run(sandbox, shell, command, "", "b1").code;
             let made = fs::read_dir(sandbox.home().join("made")).unwrap().count();
             fs::remove_dir_all(sandbox.home().join("made")).unwrap();
@@ -368,21 +385,30 @@ fn a_command_runs_once_even_if_its_supervisor_cannot_start() {
                 sandbox.log()
             );
         }
+        let aliased = sandbox("survive = true\n");
+        copied(&aliased);
+        for exit in [
+            "exit() { :; }",
+            "alias exit=:",
+            "exit() { builtin exit 5; }",
+        ] {
+            let first = format!("shopt -s expand_aliases 2>/dev/null || true\n{exit}");
+            assert_eq!(run(&aliased, &first), (Some(3), 1), "{shell}: {exit}");
+        }
         // With few open files, different steps fail.
         let [with, without] = ["survive = true\n", ""].map(sandbox);
         copied(&with);
         copied(&without);
-        let survivors = with.state().join("survivors");
         let mut had_supervisor = Vec::new();
         for files in 4..20 {
             let limit = format!("ulimit -n {files}");
+            let before = with.log();
             assert_eq!(
                 run(&with, &limit),
                 run(&without, &limit),
                 "{shell}: {limit}"
             );
-            had_supervisor.push(survivors.exists());
-            let _ = fs::remove_dir_all(&survivors);
+            had_supervisor.push(with.log() == before);
         }
         assert!(
             had_supervisor.contains(&true) && had_supervisor.contains(&false),
@@ -396,8 +422,8 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
     let sandbox = sandbox("survive = true\n");
     sandbox.program(
         "job",
-        // It runs for a minute at most, so a failing test leaves nothing behind.
-        "touch \"$HOME/$1\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done; echo \"job $*\"",
+        // It runs for five minutes at most, so a failing test leaves nothing behind.
+        "touch \"$HOME/$1\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 3000 ]; do sleep 0.1; i=$((i+1)); done; echo \"job $*\"",
     );
     let ids: Vec<String> = (10..30).map(|at| format!("bjob{at}")).collect();
     let command = |id: &str| format!("job {id}");
@@ -405,8 +431,9 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
         call_hook(&sandbox, &command(id));
     }
     // All start at once, like the calls of one turn.
-    let start = |id: &String| start_as(&sandbox, SHELLS[0], &command(id), false, id, CLIENT);
-    let started: Vec<Started> = ids.iter().map(start).collect();
+    let prepare = |id: &String| prepared(&sandbox, SHELLS[0], &command(id), false, id, CLIENT);
+    let prepared: Vec<Prepared> = ids.iter().map(prepare).collect();
+    let started: Vec<Started> = prepared.into_iter().map(Prepared::start).collect();
     for id in &ids {
         wait_until("the job runs", || {
             sandbox.home().join(id).exists().then_some(())
@@ -422,7 +449,7 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
     let has_supervisor = |id: &String| told.contains(id.as_str());
     let supervised = ids.iter().filter(|id| has_supervisor(id)).count();
     assert_eq!(
-        (supervised, relays(&sandbox, "--supervise")),
+        (supervised, relays(&sandbox, "--supervise").len()),
         (16, 16),
         "{told}"
     );
@@ -443,8 +470,99 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
     }
 }
 
-/// Returns the number of this sandbox's relays with this option, or of those without options.
-fn relays(sandbox: &Sandbox, option: &str) -> usize {
+/// Runs this command in the background until its session ends, and its program has said that it runs.
+fn outlive(sandbox: &Sandbox, command: &str, id: &str) {
+    let mut started = start(sandbox, command, id);
+    let (event, _) = sandbox.launched(id, &json!({"command": command}));
+    sandbox.answer(&event, &[IN_TERMINAL]);
+    let mut event = sandbox.event("SessionEnd", &json!({}));
+    event["reason"] = "other".into();
+    sandbox.answer(&event, &[IN_TERMINAL]);
+    end_relay(sandbox, &mut started);
+    let record = sandbox.state().join(format!("tasks/{id}.json"));
+    wait_until("the job is kept", || {
+        read(&record).contains("\"survived\":true").then_some(())
+    });
+}
+
+/// Starts this command, and waits until its program runs.
+fn start(sandbox: &Sandbox, command: &str, id: &str) -> Started {
+    call_hook(sandbox, command);
+    let started = prepared(sandbox, SHELLS[0], command, false, id, CLIENT).start();
+    let name = sandbox.home().join("runs");
+    wait_until("the job runs", || name.exists().then_some(()));
+    started
+}
+
+/// Ends the relay and its shell, as the client ends a task.
+fn end_relay(sandbox: &Sandbox, started: &mut Started) {
+    for process in relays(sandbox, "").into_iter().chain([started.shell.id()]) {
+        signal(process, rustix::process::Signal::TERM);
+    }
+    started.shell.wait().unwrap();
+}
+
+/// Returns the state and the exit status of the sandbox's only task, once it has ended.
+fn end_of_task(sandbox: &Sandbox) -> (String, Option<u64>) {
+    let task = wait_until("the task's end", || {
+        let listed = sandbox.bg_run(&["tasks", "--json"]);
+        let tasks: Vec<Value> = serde_json::from_slice(&listed.stdout).ok()?;
+        let mut tasks = tasks.into_iter();
+        tasks.next().filter(|task| task["state"] != "running")
+    });
+    let state = task["state"].as_str().unwrap().to_owned();
+    (state, task["exit"].as_u64())
+}
+
+/// The shell code of a program that runs until the test lets it end, but for a minute at most.
+const WAITS: &str = "echo $$ >\"$HOME/pid\"; touch \"$HOME/runs\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done";
+
+#[test]
+fn a_stopped_job_ends_even_if_it_ignores_sigterm() {
+    for (what, command, is_in_session) in [
+        ("in its session", "job", true),
+        ("after its session", "job", false),
+        (
+            "after its session, with another output",
+            "exec job > \"$HOME/log\" 2>&1",
+            false,
+        ),
+    ] {
+        let sandbox = sandbox("survive = true\n");
+        sandbox.program("job", &format!("trap '' TERM; {WAITS}"));
+        if is_in_session {
+            end_relay(&sandbox, &mut start(&sandbox, command, "b1"));
+        } else {
+            outlive(&sandbox, command, "b1");
+            let stopped = sandbox.bg_run(&["stop", "b1"]);
+            assert!(stopped.status.success(), "{what}: {stopped:?}");
+            assert_eq!(end_of_task(&sandbox).0, "stopped", "{what}");
+        }
+        let job = read(&sandbox.home().join("pid")).trim().parse().unwrap();
+        wait_until("the job has ended", || (!runs(job)).then_some(()));
+    }
+}
+
+#[test]
+fn the_end_of_a_long_job_is_known_although_its_record_was_cleared() {
+    let sandbox = sandbox("survive = true\non-end = ['told']\non-end-after = '0s'\n");
+    sandbox.program("told", "echo told >> \"$HOME/told\"");
+    sandbox.program("job", &format!("{WAITS}; exit 3"));
+    outlive(&sandbox, "job", "b1");
+    for file in ["running/b1", "tasks/b1.json"] {
+        fs::remove_file(sandbox.state().join(file)).unwrap();
+    }
+    sandbox.write("home/go", "");
+    assert_eq!(end_of_task(&sandbox), ("exit".to_owned(), Some(3)));
+    wait_until("no supervisor is left", || {
+        relays(&sandbox, "--supervise").is_empty().then_some(())
+    });
+    let told = sandbox.home().join("told");
+    assert_eq!(support::wait_for_text("on-end", &told), "told\n");
+}
+
+/// Returns this sandbox's relays with this option, or those without options.
+fn relays(sandbox: &Sandbox, option: &str) -> Vec<u32> {
     let state = sandbox.state().display().to_string();
     let is_it = |entry: &fs::DirEntry| {
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -452,11 +570,9 @@ fn relays(sandbox: &Sandbox, option: &str) -> usize {
         let rest = words.split_once(&format!("relay {state}"));
         rest.is_some_and(|(_, rest)| rest.trim().split(' ').next() == Some(option))
     };
-    fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter(is_it)
-        .count()
+    let entries = fs::read_dir("/proc").unwrap().flatten().filter(is_it);
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    names.filter_map(|name| name.parse().ok()).collect()
 }
 
 /// An act on a session with a job.
@@ -651,7 +767,7 @@ impl<'a> Session<'a> {
                 terminal.keys(&["x"]);
                 if act == Act::StopInListAndClose {
                     wait_until("the relay has ended", || {
-                        (relays(&self.sandbox, "") == 0).then_some(())
+                        relays(&self.sandbox, "").is_empty().then_some(())
                     });
                     terminal.close();
                 }
@@ -704,7 +820,9 @@ impl Drop for Session<'_> {
             .run(&self.sandbox, &self.api, &["daemon", "stop", "--any"]);
         if !std::thread::panicking() {
             wait_until("no supervisor is left", || {
-                (relays(&self.sandbox, "--supervise") == 0).then_some(())
+                relays(&self.sandbox, "--supervise")
+                    .is_empty()
+                    .then_some(())
             });
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
         bail!(list::gone(&task));
     };
     marks::request_stop(id, marks::StopRequester::User);
-    if let Err(error) = terminate(&output) {
+    if let Err(error) = terminate(id, &output) {
         marks::withdraw_stop(id);
         return Err(error.context(format!("\"{name}\" ({id}) isn't stopped")));
     }
@@ -50,17 +50,37 @@ pub(super) fn run(target: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends SIGTERM to the processes that print to the output, and waits until none is left.
-fn terminate(output: &TrackedFile) -> Result<()> {
-    for group in groups(output)? {
+/// Sends SIGTERM to the processes that print to the output, and waits until none is left. A supervisor ends the rest of
+/// its job.
+fn terminate(task: &str, output: &TrackedFile) -> Result<()> {
+    let has_supervisor = || marks::job(task).is_some_and(|job| job.supervisor.is_alive());
+    let is_supervised = has_supervisor();
+    let groups = match groups(output) {
+        // The job prints elsewhere.
+        Err(_) if is_supervised => BTreeSet::new(),
+        groups => groups?,
+    };
+    for &group in &groups {
         processes::terminate_group(group).context("its processes can't be signalled")?;
     }
+    let is_running = || {
+        if groups.is_empty() {
+            has_supervisor()
+        } else {
+            processes::groups_printing_to(output).is_some_and(|groups| !groups.is_empty())
+        }
+    };
     let end = Instant::now() + MAX_WAIT;
-    while processes::groups_printing_to(output).is_some_and(|groups| !groups.is_empty()) {
+    while is_running() {
         if Instant::now() > end {
             bail!(
-                "it is still running {} s after SIGTERM; stop it in Claude Code, which kills it",
-                MAX_WAIT.as_secs()
+                "it is still running {} s after SIGTERM{}",
+                MAX_WAIT.as_secs(),
+                if is_supervised {
+                    ""
+                } else {
+                    "; stop it in Claude Code, which kills it"
+                }
             );
         }
         std::thread::sleep(INTERVAL);

@@ -3,7 +3,7 @@
 //! A *job* is the process group of a task that has a supervisor.
 //!
 //! The client ends a task by SIGTERM to the task's process group and to each process of its tree (measured, 2.1.200 to
-//! 2.1.332). A process that was forked twice has left that tree and gets no signal. So the hook leaves a note with the exact
+//! 2.1.332), and by SIGKILL to what is left after 1.5 s (read in 2.1.332). A process that was forked twice has left that tree and gets no signal. So the hook leaves a note with the exact
 //! text of a call ([`note`]), and a line in the session's environment file ([`environment_line`]) hands a call with such a
 //! note to the relay ([`relay`]). The relay stays in the client's tree and waits. A supervisor outside of it
 //! ([`supervisor`]) runs the same source in the same shell. When the relay ends before the job, [`keep_or_end`] decides

@@ -67,8 +67,9 @@ pub fn claim(shell: u32) -> bool {
         let is_it = || note.client == client && environment_line::runs(&source, &note.command);
         if !note.client.is_alive() {
             folder.remove(&name);
-        } else if !is_claimed && is_task && is_it() && marks::jobs().len() < MAX_JOBS {
-            is_claimed = folder.take(&name);
+        } else if !is_claimed && is_task && is_it() {
+            // A note that stayed would be taken by the next call with the same text.
+            is_claimed = folder.take(&name) && marks::jobs().len() < MAX_JOBS;
         }
     }
     // This fails as long as the folder contains a note.

@@ -119,7 +119,7 @@ fn wait(mut channel: UnixStream, source: &ShellInvocation) -> ExitCode {
             Message::Ended(status) => return ExitCode::from(status),
         }
     }
-    // The supervisor was killed.
+    eprintln!("bg-run: the supervisor of this command was killed, so its exit status is unknown");
     while job.is_some_and(Process::is_alive) {
         std::thread::sleep(POLL_INTERVAL);
     }

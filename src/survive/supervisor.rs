@@ -79,6 +79,18 @@ impl Message {
 /// Interval between checks of the marks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Interval between checks of a job that has outlived its session.
+const KEPT_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Interval in which the files about such a job are renewed, because old ones are removed.
+const RENEWAL_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Time between SIGTERM and SIGKILL, as in the client (read in 2.1.332).
+const KILL_DELAY: Duration = Duration::from_millis(1500);
+
+/// Time between SIGTERM and SIGKILL after `bg-run stop`, which waits somewhat longer.
+const KILL_DELAY_OF_USER: Duration = Duration::from_secs(6);
+
 /// Time after a takeover in which a hook of the ending session may overwrite the task's record.
 const RETAKE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -98,6 +110,8 @@ struct Supervised {
     client: Process,
     /// Its output, open to append, until its end.
     output: Option<File>,
+    /// The record of a job that has outlived its session. Its file is removed after some days.
+    kept: Option<TaskRecord>,
 }
 
 /// Runs the source of this shell until it ends. The shell's input is this process's standard error.
@@ -129,22 +143,22 @@ pub(super) fn run(shell: u32) -> Result<()> {
         marks::admit(&task, job)?,
         "{task} gets no supervisor: {MAX_JOBS} tasks have one"
     );
-    let (job_sender, events) = start_waiting_threads(&channel)?;
-    channel.write_all(&[Message::STARTS])?;
-    let job = match start(&source, descriptors) {
-        Ok(job) => job,
-        Err(error) => {
-            Message::NotStarted.send(&channel);
-            marks::forget(&task);
-            return Err(error);
-        }
-    };
+    let announced = start_waiting_threads(&channel).and_then(|waiting| {
+        channel.write_all(&[Message::STARTS])?;
+        Ok(waiting)
+    });
+    let (job_sender, events) = announced.inspect_err(|_| marks::forget(&task))?;
+    let job = start(&source, descriptors).inspect_err(|_| {
+        Message::NotStarted.send(&channel);
+        marks::forget(&task);
+    })?;
     Message::Runs(job.id()).send(&channel);
     let supervised = Supervised {
         task,
         leader: job.id(),
         client,
         output: Some(output),
+        kept: None,
     };
     job_sender.send(job)?;
     supervised.follow(&events, &channel);
@@ -194,15 +208,18 @@ impl Supervised {
     }
 
     /// Waits for the job's end, and decides about it if the relay ends first.
-    fn wait_for_end(&self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
+    fn wait_for_end(&mut self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
         match events.recv().ok()? {
-            Event::JobEnded(status) => return Some((status, Ended::ByItself)),
+            Event::JobEnded(status) => {
+                self.end_rest(events, status);
+                return Some((status, Ended::ByItself));
+            }
             Event::RelayEnded => {}
         }
         let since = Instant::now();
         let continued = client_is_running(self.client);
         let mut is_closed = false;
-        let ended = loop {
+        loop {
             let reason = marks::session_end_reason(self.client);
             is_closed |= !processes::has_terminal(self.client.id) && self.client.is_alive();
             let facts = JobFacts {
@@ -227,31 +244,78 @@ impl Supervised {
                     Err(RecvTimeoutError::Disconnected) => return None,
                 },
                 KeepOrEnd::Terminate => {
-                    processes::terminate_tree(self.leader);
-                    break Ended::Terminated;
+                    return Some((self.terminate(events, None)?, Ended::Terminated));
                 }
                 KeepOrEnd::Keep => {
-                    self.take_over();
-                    break Ended::AfterSession;
+                    return Some((self.wait_after_session(events)?, Ended::AfterSession));
                 }
-            }
-        };
-        let taken_over = Instant::now();
-        loop {
-            let event = if ended == Ended::AfterSession && taken_over.elapsed() < RETAKE_PERIOD {
-                events.recv_timeout(RETAKE_PERIOD / 10)
-            } else {
-                events.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match event {
-                Ok(Event::JobEnded(status)) => return Some((status, ended)),
-                Ok(Event::RelayEnded) => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    self.take_over();
-                }
-                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
+    }
+
+    /// Takes the job over, and waits for its end.
+    fn wait_after_session(&mut self, events: &Receiver<Event>) -> Option<ExitStatus> {
+        self.take_over();
+        let start = Instant::now();
+        let mut renewed = start;
+        loop {
+            match events.recv_timeout(KEPT_POLL_INTERVAL) {
+                Ok(Event::JobEnded(status)) => {
+                    self.end_rest(events, status);
+                    return Some(status);
+                }
+                Ok(Event::RelayEnded) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    if marks::stop_request(&self.task).is_some() {
+                        return self.terminate(events, None);
+                    }
+                    if start.elapsed() < RETAKE_PERIOD || renewed.elapsed() > RENEWAL_INTERVAL {
+                        self.take_over();
+                        renewed = Instant::now();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends what is left of a job that was asked to stop, and whose first process has ended.
+    fn end_rest(&self, events: &Receiver<Event>, status: ExitStatus) {
+        if marks::stop_request(&self.task).is_some() {
+            self.terminate(events, Some(status));
+        }
+    }
+
+    /// Ends the job as the client does: SIGTERM, and some time later SIGKILL to what is left. Returns the status of its
+    /// first process, which may already have ended.
+    fn terminate(
+        &self,
+        events: &Receiver<Event>,
+        mut status: Option<ExitStatus>,
+    ) -> Option<ExitStatus> {
+        let delay = match marks::stop_request(&self.task) {
+            Some(StopRequester::User) => KILL_DELAY_OF_USER,
+            Some(StopRequester::Model) | None => KILL_DELAY,
+        };
+        let tree = processes::terminate_tree(self.leader);
+        let end = Instant::now() + delay;
+        let is_alive =
+            || tree.iter().any(|process| process.is_alive()) || processes::has_members(self.leader);
+        while is_alive() && Instant::now() < end {
+            // The channel is empty after the job's end, while processes that it started may still run.
+            match events.recv_timeout(POLL_INTERVAL) {
+                Ok(Event::JobEnded(ended)) => status = Some(ended),
+                Ok(Event::RelayEnded) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
+            }
+        }
+        processes::kill_tree(self.leader, &tree);
+        while status.is_none() {
+            if let Event::JobEnded(ended) = events.recv().ok()? {
+                status = Some(ended);
+            }
+        }
+        status
     }
 
     /// Returns the record of the call, if the hook has seen it go to the background.
@@ -261,13 +325,16 @@ impl Supervised {
     }
 
     /// Records this process in place of the client, so that its child processes belong to the task. Clears an end that a
-    /// hook of the ending session recorded.
-    fn take_over(&self) -> Option<TaskRecord> {
+    /// hook of the ending session recorded, and renews files that were removed because of their age.
+    fn take_over(&mut self) -> Option<TaskRecord> {
         let own = Process::of(std::process::id())?;
-        let record = self.record()?;
-        if record.survived && record.client == Some(own) && record.ended.is_none() {
-            return Some(record);
-        }
+        // Without the job's mark, the user has removed all of bg-run's files.
+        let kept = || {
+            self.kept
+                .clone()
+                .filter(|_| marks::job(&self.task).is_some())
+        };
+        let record = self.record().or_else(kept)?;
         let (supervisor, survived) = (own, true);
         marks::record(
             &self.task,
@@ -286,6 +353,7 @@ impl Supervised {
         if let Err(error) = record.create() {
             log::error(&format!("survive: {error:#}"));
         }
+        self.kept = Some(record.clone());
         Some(record)
     }
 

@@ -62,7 +62,9 @@ pub(super) fn check(
     } else if kills_user_processes() {
         Check::warning(
             NAME,
-            "`survive` is on, but systemd-logind ends every process of yours when you log out (KillUserProcesses=yes)",
+            format!(
+                "`survive` is on, but systemd-logind ends every process of yours when you log out (KillUserProcesses=yes); {running}"
+            ),
             "Set KillUserProcesses=no in /etc/systemd/logind.conf, or start `claude` in `systemd-run --user --scope`.",
         )
     } else if client.is_some_and(|client| Version::OMIT_SESSION_END.contains(&client)) {

@@ -177,14 +177,30 @@ pub fn terminate_group(group: i32) -> io::Result<()> {
     Ok(kill_process_group(group, Signal::TERM)?)
 }
 
-/// Sends SIGTERM to the group of `leader` and to all processes that it started, as the client does.
-pub fn terminate_tree(leader: u32) {
-    let started = descendants(&System, leader, &[]);
+/// Sends SIGTERM to the group of `leader` and to all processes that it started, as the client does. Returns all these
+/// processes that are known.
+pub fn terminate_tree(leader: u32) -> Vec<Process> {
+    let started = descendants(&System, leader, &[]).unwrap_or_default();
+    let all = started.iter().copied().chain([leader]);
+    let tree = all.filter_map(Process::of).collect();
+    signal_tree(leader, started, Signal::TERM);
+    tree
+}
+
+/// Sends SIGKILL to the group of `leader`, to all processes that it started, and to those of `tree` that still run.
+pub fn kill_tree(leader: u32, tree: &[Process]) {
+    let mut all = descendants(&System, leader, &[]).unwrap_or_default();
+    let alive = tree.iter().filter(|process| process.is_alive());
+    all.extend(alive.map(|process| process.id));
+    signal_tree(leader, all, Signal::KILL);
+}
+
+fn signal_tree(leader: u32, others: Vec<u32>, signal: Signal) {
     if let Some(group) = pid(leader) {
-        let _ = kill_process_group(group, Signal::TERM);
+        let _ = kill_process_group(group, signal);
     }
-    for process in started.into_iter().flatten().filter_map(pid) {
-        let _ = kill_process(process, Signal::TERM);
+    for process in others.into_iter().filter_map(pid) {
+        let _ = kill_process(process, signal);
     }
 }
 
@@ -227,8 +243,13 @@ pub fn kill_all(leader: u32, spared: &[u32]) {
 
 /// Whether processes of a finished leader's group remain, where the system doesn't let bg-run adopt them.
 pub fn may_have_members(leader: u32) -> bool {
+    cfg!(not(target_os = "linux")) && has_members(leader)
+}
+
+/// Whether the group of `leader` has members, at least ended ones for which nobody has waited.
+pub fn has_members(leader: u32) -> bool {
     let remain = |group| rustix::process::test_kill_process_group(group).is_ok();
-    cfg!(not(target_os = "linux")) && pid(leader).is_some_and(remain)
+    pid(leader).is_some_and(remain)
 }
 
 fn pid(process: u32) -> Option<Pid> {
