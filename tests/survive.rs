@@ -441,6 +441,10 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
         let (event, _) = sandbox.launched(id, &json!({"command": command(id)}));
         sandbox.answer(&event, &[IN_TERMINAL]);
     }
+    assert!(
+        !sandbox.state().join("relays").exists(),
+        "a later call would take a note that is left"
+    );
     let doctor = sandbox.bg_run(&["doctor", "--json"]).stdout;
     let doctor: Value = serde_json::from_slice(&doctor).unwrap();
     let checks = doctor["checks"].as_array().unwrap();
