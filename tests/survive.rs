@@ -441,6 +441,9 @@ fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
         let (event, _) = sandbox.launched(id, &json!({"command": command(id)}));
         sandbox.answer(&event, &[IN_TERMINAL]);
     }
+    sandbox.program("last", "echo last");
+    let ran = run(&sandbox, SHELLS[0], "last", "", "blast");
+    assert_eq!((ran.printed, ran.code), ("last\n".to_owned(), Some(0)));
     assert!(
         !sandbox.state().join("relays").exists(),
         "a later call would take a note that is left"
