@@ -16,8 +16,10 @@ use crate::claude::task;
 use crate::platform::files;
 
 pub mod environment_line;
+mod events;
 mod keep_or_end;
 pub mod marks;
+mod message;
 pub mod note;
 pub mod relay;
 mod shell_invocation;

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::message::Message;
 use super::note;
 use super::shell_invocation::ShellInvocation;
-use super::supervisor::{self, Message};
+use super::supervisor;
 use crate::platform::processes::Process;
 use crate::programs;
 use crate::state::log;

@@ -2,20 +2,22 @@
 //! it if the relay ends first.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use super::events::{Event, start_waiting_threads};
 use super::keep_or_end::{ClientState, JobFacts, KeepOrEnd, keep_or_end};
 use super::marks::{self, Job, StopRequester};
+use super::message::Message;
 use super::shell_invocation::ShellInvocation;
 use super::{MAX_JOBS, output};
 use crate::claude::task::{Footer, read_end};
@@ -27,54 +29,6 @@ use crate::state::log;
 use crate::tasks::ended_or_lost;
 use crate::tasks::record::{End, TaskRecord};
 use crate::tasks::status::Status;
-
-/// A message between the supervisor and the relay.
-pub(super) enum Message {
-    /// The job couldn't be started.
-    NotStarted,
-    /// The job runs as this process.
-    Runs(u32),
-    /// The job ended with this status, as a shell reports it.
-    Ended(u8),
-}
-
-impl Message {
-    /// The relay's message that the process between the two has ended.
-    pub(super) const GO: u8 = b'g';
-    /// The supervisor's message that it starts the job now. The relay runs the source itself only after `NotStarted`.
-    pub(super) const STARTS: u8 = b's';
-
-    pub(super) fn read(channel: &mut UnixStream) -> Option<Self> {
-        let mut kind = [0];
-        channel.read_exact(&mut kind).ok()?;
-        match kind {
-            [b'n'] => Some(Self::NotStarted),
-            [b'r'] => {
-                let mut process = [0; 4];
-                channel.read_exact(&mut process).ok()?;
-                Some(Self::Runs(u32::from_be_bytes(process)))
-            }
-            [b'e'] => {
-                let mut status = [0];
-                channel.read_exact(&mut status).ok()?;
-                Some(Self::Ended(status[0]))
-            }
-            _ => None,
-        }
-    }
-
-    /// Sends the message. A relay that has ended reads nothing.
-    fn send(&self, mut channel: &UnixStream) {
-        let _ = match self {
-            Self::NotStarted => channel.write_all(b"n"),
-            Self::Runs(process) => {
-                let bytes = process.to_be_bytes();
-                channel.write_all(&[&b"r"[..], &bytes].concat())
-            }
-            Self::Ended(status) => channel.write_all(&[b'e', *status]),
-        };
-    }
-}
 
 /// Interval between checks of the marks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -96,11 +50,6 @@ const RETAKE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Time after which a hook that detects the end of a task has recorded it.
 const HOOK_GRACE: Duration = Duration::from_secs(3);
-
-enum Event {
-    RelayEnded,
-    JobEnded(ExitStatus),
-}
 
 /// A job and its supervisor's data.
 struct Supervised {
@@ -329,10 +278,9 @@ impl Supervised {
     fn take_over(&mut self) -> Option<TaskRecord> {
         let own = Process::of(std::process::id())?;
         // Without the job's mark, the user has removed all of bg-run's files.
-        let kept = || {
-            self.kept
-                .clone()
-                .filter(|_| marks::job(&self.task).is_some())
+        let kept = || match marks::job(&self.task) {
+            Some(_) => self.kept.clone(),
+            None => None,
         };
         let record = self.record().or_else(kept)?;
         let (supervisor, survived) = (own, true);
@@ -436,28 +384,4 @@ fn code(status: ExitStatus) -> u8 {
     let signal = || 128 + status.signal().unwrap_or_default();
     let code = status.code().unwrap_or_else(signal);
     u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-/// Starts the threads that wait for the relay and for the job. They start before the job, so that no job runs without them.
-/// Returns the sender for the job, and the receiver of the events.
-fn start_waiting_threads(channel: &UnixStream) -> Result<(Sender<Child>, Receiver<Event>)> {
-    let (job_sender, job) = mpsc::channel::<Child>();
-    let (sender, events) = mpsc::channel();
-    let ended = sender.clone();
-    thread::Builder::new().spawn(move || {
-        if let Ok(status) = job
-            .recv()
-            .map_err(io::Error::other)
-            .and_then(|mut job| job.wait())
-        {
-            let _ = ended.send(Event::JobEnded(status));
-        }
-    })?;
-    let mut relay = channel.try_clone()?;
-    thread::Builder::new().spawn(move || {
-        // The relay sends nothing more, so this thread ends with it.
-        let _ = relay.read(&mut [0]);
-        let _ = sender.send(Event::RelayEnded);
-    })?;
-    Ok((job_sender, events))
 }
