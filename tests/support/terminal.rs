@@ -89,11 +89,12 @@ impl Terminal {
         });
     }
 
-    /// Presses a key until the screen shows `text`.
+    /// Presses a key until the screen shows `text`. A second press too early would answer a question that is about to
+    /// appear.
     pub fn press_until_shown(&self, key: &str, text: &str) {
         wait_until(text, || {
             self.keys(&[key]);
-            let end = Instant::now() + Duration::from_secs(2);
+            let end = Instant::now() + Duration::from_secs(10);
             while Instant::now() < end {
                 if self.screen().contains(text) {
                     return Some(());
