@@ -638,8 +638,8 @@ const SITUATIONS: &[(Act, Fate)] = &[
 /// Returns the fate of the job with this client.
 fn expected(version: &str, act: Act, fate: Fate, seen: Fate) -> Fate {
     match (version, act) {
-        // After a signal to its process alone, it often runs no `SessionEnd` hook.
-        ("2.1.260", Act::Hangup | Act::Terminate) => seen,
+        // After a signal to its process alone, it often runs no `SessionEnd` hook, and rarely after one to its shell.
+        ("2.1.260", Act::Hangup | Act::HangupShell | Act::Terminate) => seen,
         // This client doesn't end such a command, with or without bg-run.
         ("2.1.200", Act::CloseInForeground) => Fate::RunsOn,
         _ => fate,

@@ -21,9 +21,9 @@ impl Version {
     /// The first version that skips only the malformed hook; older ones run no hook of its file (measured: 2.1.20,
     /// 2.1.90 and 2.1.200 against 2.1.260 to 2.1.332).
     pub const SKIPS_MALFORMED_HOOKS: Self = Self([2, 1, 260]);
-    /// The versions that often run no `SessionEnd` hook after a SIGHUP or SIGTERM to their process alone (measured with
-    /// 2.1.239 to 2.1.241, 2.1.245, 2.1.260, 2.1.286, 2.1.292, 2.1.296 and 2.1.299; 2.1.200, 2.1.231, 2.1.238, 2.1.300 and
-    /// 2.1.332 run it).
+    /// The versions that often run no `SessionEnd` hook after a SIGHUP or SIGTERM to their process alone, and rarely none
+    /// after a SIGHUP to their shell (measured with 2.1.239 to 2.1.241, 2.1.245, 2.1.260, 2.1.286, 2.1.292, 2.1.296 and
+    /// 2.1.299; 2.1.200, 2.1.231, 2.1.238, 2.1.300 and 2.1.332 run it).
     pub const OMIT_SESSION_END: RangeInclusive<Self> = Self([2, 1, 239])..=Self([2, 1, 299]);
     /// The first version that loads a hooks module from the skills folder (measured; 2.1.285 doesn't).
     pub const SUPPORTS_VIEW: Self = Self([2, 1, 286]);
