@@ -420,11 +420,8 @@ fn a_command_runs_once_even_if_its_supervisor_cannot_start() {
 #[test]
 fn at_most_sixteen_tasks_have_a_supervisor_and_each_can_be_stopped() {
     let sandbox = sandbox("survive = true\n");
-    sandbox.program(
-        "job",
-        // It runs for five minutes at most, so a failing test leaves nothing behind.
-        "touch \"$HOME/$1\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 3000 ]; do sleep 0.1; i=$((i+1)); done; echo \"job $*\"",
-    );
+    let job = format!("touch \"$HOME/$1\"; {WAITS}; echo \"job $*\"");
+    sandbox.program("job", &job);
     let ids: Vec<String> = (10..30).map(|at| format!("bjob{at}")).collect();
     let command = |id: &str| format!("job {id}");
     for id in &ids {
@@ -521,8 +518,8 @@ fn end_of_task(sandbox: &Sandbox) -> (String, Option<u64>) {
     (state, task["exit"].as_u64())
 }
 
-/// The shell code of a program that runs until the test lets it end, but for a minute at most.
-const WAITS: &str = "echo $$ >\"$HOME/pid\"; touch \"$HOME/runs\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done";
+/// The shell code of a program that runs until the test lets it end, but for five minutes at most.
+const WAITS: &str = "echo $$ >\"$HOME/pid\"; touch \"$HOME/runs\"; i=0; until [ -e \"$HOME/go\" ] || [ $i -gt 3000 ]; do sleep 0.1; i=$((i+1)); done";
 
 #[test]
 fn a_stopped_job_ends_even_if_it_ignores_sigterm() {

@@ -147,6 +147,7 @@ impl Supervised {
         let Some((status, ended)) = self.wait_for_end(events) else {
             return;
         };
+        self.end_rest(events, status);
         Message::Ended(code(status)).send(channel);
         match ended {
             // A running client writes the end itself.
@@ -159,10 +160,7 @@ impl Supervised {
     /// Waits for the job's end, and decides about it if the relay ends first.
     fn wait_for_end(&mut self, events: &Receiver<Event>) -> Option<(ExitStatus, Ended)> {
         match events.recv().ok()? {
-            Event::JobEnded(status) => {
-                self.end_rest(events, status);
-                return Some((status, Ended::ByItself));
-            }
+            Event::JobEnded(status) => return Some((status, Ended::ByItself)),
             Event::RelayEnded => {}
         }
         let since = Instant::now();
@@ -209,17 +207,15 @@ impl Supervised {
         let mut renewed = start;
         loop {
             match events.recv_timeout(KEPT_POLL_INTERVAL) {
-                Ok(Event::JobEnded(status)) => {
-                    self.end_rest(events, status);
-                    return Some(status);
-                }
+                Ok(Event::JobEnded(status)) => return Some(status),
                 Ok(Event::RelayEnded) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
                     if marks::stop_request(&self.task).is_some() {
                         return self.terminate(events, None);
                     }
-                    if start.elapsed() < RETAKE_PERIOD || renewed.elapsed() > RENEWAL_INTERVAL {
+                    let is_retaken = start.elapsed() < RETAKE_PERIOD && self.is_overwritten();
+                    if is_retaken || renewed.elapsed() > RENEWAL_INTERVAL {
                         self.take_over();
                         renewed = Instant::now();
                     }
@@ -230,7 +226,7 @@ impl Supervised {
 
     /// Ends what is left of a job that was asked to stop, and whose first process has ended.
     fn end_rest(&self, events: &Receiver<Event>, status: ExitStatus) {
-        if marks::stop_request(&self.task).is_some() {
+        if marks::stop_request(&self.task).is_some() && processes::has_members(self.leader) {
             self.terminate(events, Some(status));
         }
     }
@@ -273,15 +269,18 @@ impl Supervised {
         TaskRecord::of(&self.task).filter(|record| record.file == Some(file))
     }
 
+    /// Whether a hook of the ending session has written the record after the takeover.
+    fn is_overwritten(&self) -> bool {
+        let record = self.record();
+        record.is_some_and(|record| !record.survived || record.ended.is_some())
+    }
+
     /// Records this process in place of the client, so that its child processes belong to the task. Clears an end that a
     /// hook of the ending session recorded, and renews files that were removed because of their age.
     fn take_over(&mut self) -> Option<TaskRecord> {
         let own = Process::of(std::process::id())?;
         // Without the job's mark, the user has removed all of bg-run's files.
-        let kept = || match marks::job(&self.task) {
-            Some(_) => self.kept.clone(),
-            None => None,
-        };
+        let kept = || marks::job(&self.task).and_then(|_| self.kept.clone());
         let record = self.record().or_else(kept)?;
         let (supervisor, survived) = (own, true);
         marks::record(
