@@ -374,10 +374,14 @@ fn a_command_runs_once_even_if_its_supervisor_cannot_start() {
             fs::remove_dir_all(sandbox.home().join("made")).unwrap();
             (code, made)
         };
-        for in_the_way in ["survivors", "survivors/b1.job/folder"] {
+        for in_the_way in ["survivors", "survivors/b1.job/folder", "survivors/locked"] {
             let sandbox = sandbox("survive = true\n");
             copied(&sandbox);
             sandbox.write(&format!("state/{in_the_way}"), "");
+            let survivors = File::open(sandbox.state().join("survivors")).unwrap();
+            if in_the_way == "survivors/locked" {
+                survivors.lock().unwrap();
+            }
             assert_eq!(run(&sandbox, ""), (Some(3), 1), "{shell}: {in_the_way}");
             assert!(
                 sandbox.log().contains("relay: the supervisor has ended"),
